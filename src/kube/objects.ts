@@ -1,0 +1,83 @@
+// The shapes every Kubernetes object shares. No kind of ours is known here.
+
+export interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+}
+
+export interface ObjectMeta {
+  name: string;
+  namespace?: string;
+  generateName?: string;
+  uid: string;
+  resourceVersion: string;
+  generation?: number;
+  creationTimestamp: string;
+  deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  finalizers?: string[];
+  ownerReferences?: OwnerReference[];
+  managedFields?: unknown[];
+}
+
+export interface KubeObject {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+}
+
+/** An object as a client sends it: the server fills in the rest of the metadata. */
+export type Draft<T extends KubeObject = KubeObject> = Omit<T, 'metadata'> & {
+  metadata: Partial<ObjectMeta>;
+};
+
+/** Where the API server serves a kind: `/apis/{group}/{version}/[namespaces/{ns}/]{plural}` (`/api/v1` when group is ''). */
+export interface Resource<T extends KubeObject = KubeObject> {
+  group: string;
+  version: string;
+  kind: string;
+  plural: string;
+  namespaced: boolean;
+  /** Only carries the object type; never set. */
+  readonly __object?: T;
+}
+
+export interface Key {
+  namespace: string;
+  name: string;
+}
+
+/** `namespace/name`, or `name` for a cluster-scoped object: the key of caches and queues. */
+export function keyOf(object: { metadata: { namespace?: string; name: string } }): string {
+  const { namespace, name } = object.metadata;
+  return namespace ? `${namespace}/${name}` : name;
+}
+
+export function joinKey(namespace: string, name: string): string {
+  return namespace ? `${namespace}/${name}` : name;
+}
+
+export function splitKey(key: string): Key {
+  const slash = key.indexOf('/');
+  return slash < 0
+    ? { namespace: '', name: key }
+    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+export function apiVersionOf(resource: Resource): string {
+  return resource.group ? `${resource.group}/${resource.version}` : resource.version;
+}
+
+/**
+ * Whether `a` is a later revision of the same object than `b`. The API calls resourceVersion opaque;
+ * etcd's and our sandbox's are numbers that grow, and client-go compares them so since Kubernetes 1.35.
+ */
+export function isNewer(a: { metadata: ObjectMeta }, b: { metadata: ObjectMeta }): boolean {
+  return Number(a.metadata.resourceVersion) > Number(b.metadata.resourceVersion);
+}
