@@ -1,0 +1,116 @@
+// The JSON client of the API server: one method per verb, for any kind. Knows paths, queries and bodies;
+// how bytes travel is transport.ts, what is kept of the answers is none of its business.
+
+import type { Draft, KubeObject, Resource } from './objects.ts';
+
+export interface CallOptions {
+  /** Limit of the whole call, waits and retries included. Default: the client's (30 s). */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+  /** false: a 429 is thrown at once instead of being waited for and tried again. Default true. */
+  retry?: boolean;
+}
+
+export interface WriteOptions extends CallOptions {
+  dryRun?: boolean;
+  fieldManager?: string;
+}
+
+export interface ListOptions extends CallOptions {
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  limit?: number;
+  continue?: string;
+  /** Leave unset for a consistent (quorum) read. */
+  resourceVersion?: string;
+  resourceVersionMatch?: 'Exact' | 'NotOlderThan';
+}
+
+export interface ListResult<T> {
+  items: T[];
+  metadata: { resourceVersion: string; continue?: string; remainingItemCount?: number };
+}
+
+export interface PatchOptions extends WriteOptions {
+  type: 'merge' | 'json' | 'strategic';
+  subresource?: string;
+}
+
+export interface ApplyOptions extends WriteOptions {
+  fieldManager: string;
+  /** Take fields over that another manager owns. */
+  force?: boolean;
+  subresource?: string;
+}
+
+export interface DeleteOptions extends CallOptions {
+  preconditions?: { uid?: string; resourceVersion?: string };
+  propagationPolicy?: 'Orphan' | 'Background' | 'Foreground';
+  gracePeriodSeconds?: number;
+  dryRun?: boolean;
+}
+
+export type WatchEvent<T extends KubeObject = KubeObject> =
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }
+  | { type: 'BOOKMARK'; object: { metadata: { resourceVersion: string } } };
+
+export interface WatchOptions<T extends KubeObject> {
+  resourceVersion: string;
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  allowWatchBookmarks?: boolean;
+  /** The server ends the watch after this long. */
+  timeoutSeconds?: number;
+  signal?: AbortSignal;
+  /** Called synchronously, in the server's order. An exception ends the watch and rejects it. */
+  onEvent(event: WatchEvent<T>): void;
+  /** The server has accepted the watch. */
+  onOpen?(): void;
+  /** Bytes have come. */
+  onActivity?(): void;
+  /** Limit until the response headers come. Default: the client's. */
+  timeoutMs?: number;
+}
+
+export interface RawOptions extends CallOptions {
+  /** A string is sent as it is, anything else as JSON. */
+  body?: unknown;
+  headers?: Record<string, string>;
+  query?: Record<string, string | number | boolean | undefined>;
+}
+
+export interface RawResponse {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  /** Parsed where the content type is JSON, else the text. */
+  body: unknown;
+}
+
+type KeyLike = { namespace?: string | undefined; name: string };
+
+export interface Client {
+  readonly server: string;
+  get<T extends KubeObject>(r: Resource<T>, key: KeyLike, opts?: CallOptions): Promise<T>;
+  list<T extends KubeObject>(r: Resource<T>, opts?: ListOptions): Promise<ListResult<T>>;
+  create<T extends KubeObject>(r: Resource<T>, object: Draft<NoInfer<T>>, opts?: WriteOptions): Promise<T>;
+  replace<T extends KubeObject>(
+    r: Resource<T>,
+    object: NoInfer<T>,
+    opts?: WriteOptions & { subresource?: string },
+  ): Promise<T>;
+  patch<T extends KubeObject>(r: Resource<T>, key: KeyLike, patch: unknown, opts: PatchOptions): Promise<T>;
+  /** Server-side apply. */
+  apply<T extends KubeObject>(r: Resource<T>, object: Draft<NoInfer<T>>, opts: ApplyOptions): Promise<T>;
+  delete(r: Resource, key: KeyLike, opts?: DeleteOptions): Promise<void>;
+  /**
+   * Resolves when the server ended the stream in order. Rejects with ApiError (the server refused, or sent
+   * an ERROR event) or ConnectionError (the stream broke; kind 'aborted' after `signal`).
+   */
+  watch<T extends KubeObject>(r: Resource<T>, opts: WatchOptions<T>): Promise<void>;
+  /** Any path, for discovery and health. Rejects only when no answer came: refusals are in `status`. */
+  request(method: string, path: string, opts?: RawOptions): Promise<RawResponse>;
+  /** Closes idle connections; calls under way finish. */
+  close(): void;
+}

@@ -1,0 +1,121 @@
+// What can go wrong between us and the API server, as classes and predicates. Knows HTTP codes and the
+// Status object of Kubernetes; knows neither the transport nor any kind.
+
+export interface StatusCause {
+  reason?: string;
+  message?: string;
+  field?: string;
+}
+
+export interface StatusDetails {
+  name?: string;
+  group?: string;
+  kind?: string;
+  uid?: string;
+  causes?: StatusCause[];
+  retryAfterSeconds?: number;
+}
+
+/** `meta/v1 Status`: the body of every refusal. */
+export interface Status {
+  apiVersion?: string;
+  kind?: string;
+  status?: string;
+  message?: string;
+  reason?: string;
+  code?: number;
+  details?: StatusDetails;
+}
+
+/** The server answered and refused. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  /** HTTP status, or the code of the Status in a watch's ERROR event. */
+  readonly code: number;
+  /** Kubernetes' machine-readable reason (`NotFound`, `Conflict`, …); 'Unknown' when the body gave none. */
+  readonly reason: string;
+  readonly details: StatusDetails;
+  /** The whole Status; made up from the HTTP status where the body was none. */
+  readonly status: Status;
+  /** From the Retry-After header or `details.retryAfterSeconds`. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: number, status: Status, request?: string, retryAfterSeconds?: number) {
+    const text = status.message || status.reason || `HTTP ${code}`;
+    super(request ? `${request}: ${text}` : text);
+    this.code = code;
+    this.reason = status.reason || 'Unknown';
+    this.details = status.details ?? {};
+    this.status = status;
+    this.retryAfterSeconds = retryAfterSeconds ?? this.details.retryAfterSeconds;
+  }
+}
+
+/** No answer came, or only part of one. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError';
+  readonly kind: 'network' | 'timeout' | 'aborted';
+  /** True when the request was sent on an open connection: a write may have been stored. */
+  readonly ambiguous: boolean;
+  /** Node's error code (`ECONNREFUSED`, `ECONNRESET`, …) where there is one. */
+  readonly code: string | undefined;
+  readonly reason: string;
+
+  constructor(
+    kind: 'network' | 'timeout' | 'aborted',
+    message: string,
+    opts: { ambiguous: boolean; code?: string | undefined; cause?: unknown },
+  ) {
+    super(message, opts.cause === undefined ? undefined : { cause: opts.cause });
+    this.kind = kind;
+    this.ambiguous = opts.ambiguous;
+    this.code = opts.code;
+    this.reason = { network: 'ConnectionFailed', timeout: 'RequestTimeout', aborted: 'Aborted' }[kind];
+  }
+}
+
+// Kubernetes' own predicates look at the reason first and at the code only where the reason is unknown
+// (apimachinery pkg/api/errors); 409 is both Conflict and AlreadyExists, so the code alone will not do.
+function refused(error: unknown, code: number, ...reasons: string[]): error is ApiError {
+  if (!(error instanceof ApiError)) return false;
+  return reasons.includes(error.reason) || (error.reason === 'Unknown' && error.code === code);
+}
+
+export const isNotFound = (error: unknown): error is ApiError => refused(error, 404, 'NotFound');
+export const isConflict = (error: unknown): error is ApiError => refused(error, 409, 'Conflict');
+export const isAlreadyExists = (error: unknown): error is ApiError => refused(error, 0, 'AlreadyExists');
+export const isForbidden = (error: unknown): error is ApiError => refused(error, 403, 'Forbidden');
+export const isUnauthorized = (error: unknown): error is ApiError => refused(error, 401, 'Unauthorized');
+export const isInvalid = (error: unknown): error is ApiError => refused(error, 422, 'Invalid');
+export const isTooManyRequests = (error: unknown): error is ApiError =>
+  refused(error, 429, 'TooManyRequests') || (error instanceof ApiError && error.code === 429);
+
+/** The resourceVersion or the continue token is too old: list again from the beginning. */
+export const isGone = (error: unknown): error is ApiError =>
+  refused(error, 410, 'Gone', 'Expired') || (error instanceof ApiError && error.code === 410);
+
+/** The resourceVersion asked for lies in the server's future (etcd was restored, or a cache lags). */
+export function isTooLargeResourceVersion(error: unknown): error is ApiError {
+  if (!(error instanceof ApiError)) return false;
+  return (
+    error.details.causes?.some((cause) => cause.reason === 'ResourceVersionTooLarge') === true ||
+    error.message.includes('Too large resource version')
+  );
+}
+
+/** Being created in a namespace that is going away is refused with 403 and this cause. */
+export function isNamespaceTerminating(error: unknown): error is ApiError {
+  return (
+    isForbidden(error) &&
+    error.details.causes?.some((cause) => cause.reason === 'NamespaceTerminating') === true
+  );
+}
+
+/**
+ * Whether a write that failed so may have been stored all the same: only a live read tells. Every 5xx
+ * counts, since a proxy, a timed-out etcd write and a refused webhook all look alike from here.
+ */
+export function isAmbiguous(error: unknown): boolean {
+  if (error instanceof ConnectionError) return error.ambiguous;
+  return error instanceof ApiError && error.code >= 500;
+}
