@@ -1,0 +1,9 @@
+// The table of all kinds; CRDs, RBAC, webhook configurations and caches are made from it.
+import { Buyer } from './buyer.ts';
+import type { Kind } from './define-kind.ts';
+import { Seller } from './seller.ts';
+import { SpikeGoods } from './spike-goods.ts';
+import { SpikeOrder } from './spike-order.ts';
+
+// A validator reads any object, so a list of kinds does not care what each one's spec is.
+export const kinds: readonly Kind[] = [SpikeGoods, SpikeOrder, Buyer, Seller] as unknown as Kind[];

@@ -1,0 +1,122 @@
+// The rules of a sale as pure functions: times, money and the states of an order.
+// Times are milliseconds since the epoch here and RFC 3339 in objects.
+import type { Buyer } from './buyer.ts';
+import type { SalePhase, SpikeGoods, SpikeGoodsSpec } from './spike-goods.ts';
+import type { OrderPhase, SpikeOrder, SpikeOrderSpec, SpikeOrderStatus } from './spike-order.ts';
+
+const dayMs = 86_400_000;
+
+export const timestamp = (ms: number): string => new Date(ms).toISOString();
+
+/** Milliseconds since the epoch, or undefined for an absent or unreadable time. */
+export function parseTime(time: string | undefined): number | undefined {
+  const ms = time ? Date.parse(time) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+/** A sale of `day` days of 24 hours from `startTime` (S0 row 8). */
+export function endOfSale(startTime: string, day: number): string {
+  return timestamp((parseTime(startTime) ?? 0) + day * dayMs);
+}
+
+export function salePhase(spec: SpikeGoodsSpec, left: number, now: number): SalePhase {
+  const start = parseTime(spec.startTime);
+  const end = parseTime(spec.endTime);
+  if (start !== undefined && now < start) return 'Scheduled';
+  if (end !== undefined && now >= end) return 'Ended';
+  return left > 0 ? 'OnSale' : 'SoldOut';
+}
+
+/** One goods of an order, found and counted; an order that names it twice (by name and id) has one line. */
+export interface OrderLine {
+  goods: SpikeGoods;
+  quantity: number;
+}
+
+/** `find` resolves a key of goodsMap, a name or an id. Lines come in name order, in which holds are taken. */
+export function linesOf(
+  spec: SpikeOrderSpec,
+  find: (reference: string) => SpikeGoods | undefined,
+): { lines: OrderLine[]; missing: string[] } {
+  const byName = new Map<string, OrderLine>();
+  const missing: string[] = [];
+  for (const [reference, quantity] of Object.entries(spec.goodsMap)) {
+    const goods = find(reference);
+    if (!goods) {
+      missing.push(reference);
+      continue;
+    }
+    const line = byName.get(goods.metadata.name);
+    if (line) line.quantity += quantity;
+    else byName.set(goods.metadata.name, { goods, quantity });
+  }
+  const names = [...byName.keys()].sort();
+  return { lines: names.map((name) => byName.get(name) as OrderLine), missing };
+}
+
+/** S0 row 9: money = Σ spikePrice·quantity, discount = Σ (price − spikePrice)·quantity, in minor units. */
+export function priceOf(lines: readonly OrderLine[]): { money: number; discount: number } {
+  let money = 0;
+  let discount = 0;
+  for (const { goods, quantity } of lines) {
+    money += goods.spec.spikePrice * quantity;
+    discount += (goods.spec.price - goods.spec.spikePrice) * quantity;
+  }
+  return { money, discount };
+}
+
+const payStatus: Record<OrderPhase, SpikeOrderStatus['payStatus'] & string> = {
+  Unpaid: '0',
+  Paid: '1',
+  Expired: '2',
+  Rejected: '3',
+};
+
+/** Orders in these states hold stock, and hold back the deletion of what they refer to. */
+export function isLive(order: SpikeOrder): boolean {
+  const phase = order.status?.phase;
+  return phase === undefined || phase === 'Unpaid' || phase === 'Paid';
+}
+
+export const isPaid = (order: SpikeOrder): boolean =>
+  order.spec.isPay === true && order.status?.phase !== 'Expired' && order.status?.phase !== 'Rejected';
+
+/**
+ * The state an order should be in now. Paid, Expired and Rejected are final. A payment counts when it
+ * was made before the deadline; admission stamps payTime, and one that bypassed it counts as made now.
+ */
+export function nextPhase(order: SpikeOrder, now: number): OrderPhase {
+  const current = order.status?.phase;
+  if (current && current !== 'Unpaid') return current;
+  const deadline = parseTime(order.spec.expiredTime);
+  const paidAt = order.spec.isPay ? (parseTime(order.spec.payTime) ?? now) : undefined;
+  if (paidAt !== undefined) return deadline === undefined || paidAt < deadline ? 'Paid' : 'Expired';
+  return deadline !== undefined && now >= deadline ? 'Expired' : 'Unpaid';
+}
+
+/** The status fields that follow from the state; expiredTime is emptied by payment, as S0 row 13 has it. */
+export function phaseFields(order: SpikeOrder, phase: OrderPhase, now: number): Partial<SpikeOrderStatus> {
+  return {
+    phase,
+    payStatus: payStatus[phase],
+    expiredTime: phase === 'Paid' ? '' : (order.spec.expiredTime ?? ''),
+    ...(phase === 'Paid' ? { payTime: order.spec.payTime ?? timestamp(now) } : {}),
+  };
+}
+
+/** The status of an order when it is accepted (S0 row 9); terms that never change afterwards. */
+export function acceptedStatus(
+  order: SpikeOrder,
+  lines: readonly OrderLine[],
+  buyer: Buyer | undefined,
+): Partial<SpikeOrderStatus> {
+  const { spec } = order;
+  return {
+    ...(spec.orderId ? { orderId: spec.orderId } : {}),
+    createTime: spec.createTime ?? order.metadata.creationTimestamp,
+    ...priceOf(lines),
+    address: buyer?.spec.address ?? '',
+    phone: buyer?.spec.phone ?? '',
+    receiver: buyer?.spec.buyerName ?? '',
+  };
+}

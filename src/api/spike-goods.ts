@@ -1,0 +1,109 @@
+// SpikeGoods: what is on sale, from when to when, and how much of it is left.
+import { defineKind, type ObjectOf } from './define-kind.ts';
+import {
+  choice,
+  conditions,
+  highestPrice,
+  highestTotal,
+  id,
+  int,
+  listByKey,
+  mostPieces,
+  mostStock,
+  object,
+  observedGeneration,
+  optional,
+  reference,
+  type Static,
+  text,
+  time,
+} from './schema.ts';
+
+/**
+ * Holds that one goods can carry at once. At about 130 bytes each they stay well inside etcd's
+ * 1.5 MiB; a leader drains them many times a second, so a full list means that nobody leads.
+ */
+export const mostHolds = 4096;
+
+const hold = object({
+  uid: text(64, { description: 'uid of the order that the units are held for.' }, 1),
+  order: text(253, { description: 'Name of that order.' }, 1),
+  quantity: int(1, mostPieces * 64, { description: 'Units held.' }),
+  time: time({ description: 'When they were first held.' }),
+});
+export type Hold = Static<typeof hold>;
+
+export const salePhases = ['Scheduled', 'OnSale', 'SoldOut', 'Ended'] as const;
+export type SalePhase = (typeof salePhases)[number];
+
+const spec = object({
+  goodsName: optional(text(253, { description: 'Title of the goods.' })),
+  sellerId: optional(
+    reference({ description: 'The seller: name of a Seller of this namespace, or its id.' }),
+  ),
+  price: int(0, highestPrice, { description: 'Regular price in minor units (cents). Fixed once created.' }),
+  spikePrice: int(0, highestPrice, {
+    description: 'Price in the sale in minor units (cents), at most price. Fixed once created.',
+  }),
+  day: optional(int(1, 3650, { description: 'Length of the sale in days.', default: 1 })),
+  stockCount: int(0, mostStock, {
+    description: 'Units in the sale. May grow, or shrink no further than what is committed.',
+  }),
+  goodsId: optional(id({ description: 'Allocated at creation; orders may name the goods by it.' })),
+  startTime: optional(
+    time({ description: 'When the sale begins; creation time unless set. Fixed once it has begun.' }),
+  ),
+  endTime: optional(time({ description: 'startTime plus day days; allocated.' })),
+});
+
+const status = object({
+  goodsId: optional(text(36, { description: 'spec.goodsId.' })),
+  startTime: optional(time({ description: 'spec.startTime.' })),
+  endTime: optional(time({ description: 'spec.endTime.' })),
+  phase: optional(choice(salePhases, { description: 'Where the sale stands.' })),
+  num: optional(int(0, mostStock, { description: 'Units paid.' })),
+  reserved: optional(int(0, mostStock, { description: 'Units in accepted orders that are not paid yet.' })),
+  lastStockCount: optional(
+    int(0, mostStock, {
+      description:
+        'Units left: stockCount - num - reserved - all holds. Never below 0 at any stored revision.',
+    }),
+  ),
+  holds: optional(
+    listByKey(hold, 'uid', mostHolds, {
+      description: 'Units held by admission for orders that the leader has not accepted yet.',
+    }),
+  ),
+  ledgerEpoch: optional(
+    int(0, highestTotal, { description: 'Term of the leader that last settled; a lower one may not write.' }),
+  ),
+  observedGeneration,
+  conditions,
+});
+
+export const SpikeGoods = defineKind({
+  group: 'myapp.spike.com',
+  version: 'v1',
+  kind: 'SpikeGoods',
+  plural: 'spikegoods',
+  singular: 'spikegoods',
+  shortNames: ['sg'],
+  description: 'Goods in a flash sale: price, stock and time of the sale.',
+  spec,
+  status,
+  printerColumns: [
+    { name: 'Goods', type: 'string', jsonPath: '.spec.goodsName' },
+    { name: 'Price', type: 'integer', jsonPath: '.spec.spikePrice' },
+    { name: 'Stock', type: 'integer', jsonPath: '.spec.stockCount' },
+    { name: 'Left', type: 'integer', jsonPath: '.status.lastStockCount' },
+    { name: 'Reserved', type: 'integer', jsonPath: '.status.reserved' },
+    { name: 'Sold', type: 'integer', jsonPath: '.status.num' },
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
+    { name: 'Ends', type: 'string', jsonPath: '.spec.endTime', priority: 1 },
+    { name: 'Id', type: 'string', jsonPath: '.spec.goodsId', priority: 1 },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  ],
+});
+export type SpikeGoods = ObjectOf<typeof SpikeGoods>;
+export type SpikeGoodsSpec = Static<typeof spec>;
+export type SpikeGoodsStatus = Static<typeof status>;

@@ -1,0 +1,92 @@
+// What the orders add up to, per goods: derived from the orders the leader sees, never incremented on
+// its own. Fed with every change of the order cache, own writes included; O(1) per change.
+import type { SpikeOrder } from '../api/spike-order.ts';
+import { joinKey } from '../kube/objects.ts';
+import type { Totals } from './stock-draft.ts';
+
+interface Line {
+  /** namespace/reference as the order wrote it: the name or the id of the goods. */
+  reference: string;
+  quantity: number;
+}
+
+interface Entry {
+  lines: Line[];
+  counts: keyof Totals | undefined;
+  /** It has a state: its stock, if it has any, is in the totals. */
+  accepted: boolean;
+}
+
+/** Deleted orders remembered, so that a hold of one is dropped at once instead of after its time limit. */
+const mostRemembered = 100_000;
+
+export class Books {
+  readonly #orders = new Map<string, Entry>();
+  readonly #totals = new Map<string, Totals>();
+  readonly #gone = new Set<string>();
+
+  /** Takes in the current version of an order. */
+  put(order: SpikeOrder): void {
+    const { uid, namespace = '' } = order.metadata;
+    if (this.#gone.has(uid)) return;
+    const phase = order.status?.phase;
+    const entry: Entry = {
+      lines: Object.entries(order.spec.goodsMap).map(([goods, quantity]) => ({
+        reference: joinKey(namespace, goods),
+        quantity,
+      })),
+      counts: phase === 'Unpaid' ? 'reserved' : phase === 'Paid' ? 'num' : undefined,
+      accepted: phase !== undefined,
+    };
+    const before = this.#orders.get(uid);
+    if (before) this.#add(before, -1);
+    this.#orders.set(uid, entry);
+    this.#add(entry, 1);
+  }
+
+  /** Takes out an order that is no longer stored. */
+  remove(order: SpikeOrder): void {
+    const { uid } = order.metadata;
+    const entry = this.#orders.get(uid);
+    if (entry) this.#add(entry, -1);
+    this.#orders.delete(uid);
+    this.#gone.add(uid);
+    if (this.#gone.size > mostRemembered) {
+      for (const oldest of this.#gone) {
+        this.#gone.delete(oldest);
+        break;
+      }
+    }
+  }
+
+  /** Units of a goods in Unpaid and in Paid orders, whichever way the orders name it. */
+  totals(namespace: string, name: string, id: string | undefined): Totals {
+    const byName = this.#totals.get(joinKey(namespace, name));
+    const byId = id && id !== name ? this.#totals.get(joinKey(namespace, id)) : undefined;
+    return {
+      reserved: (byName?.reserved ?? 0) + (byId?.reserved ?? 0),
+      num: (byName?.num ?? 0) + (byId?.num ?? 0),
+    };
+  }
+
+  /** Whether a hold of this order has done its work: the order is in the totals, or gone for good. */
+  isAccounted = (uid: string): boolean => this.#orders.get(uid)?.accepted === true || this.#gone.has(uid);
+
+  /** Whether an order with this uid is stored, as far as the leader sees. */
+  has(uid: string): boolean {
+    return this.#orders.has(uid);
+  }
+
+  #add(entry: Entry, sign: 1 | -1): void {
+    if (!entry.counts) return;
+    for (const { reference, quantity } of entry.lines) {
+      let totals = this.#totals.get(reference);
+      if (!totals) {
+        totals = { reserved: 0, num: 0 };
+        this.#totals.set(reference, totals);
+      }
+      totals[entry.counts] += sign * quantity;
+      if (totals.reserved === 0 && totals.num === 0) this.#totals.delete(reference);
+    }
+  }
+}

@@ -1,0 +1,170 @@
+// Settlement: the leader writes what the orders add up to, and drops the holds that are done with.
+//
+// Why a new leader may not simply start: a leader it does not know to be dead may have accepted an order
+// and dropped its hold after the new one listed the orders, and then the stock of that order would be in
+// nobody's sum. So the first write to a goods only *claims* it (raises ledgerEpoch, by compare-and-swap);
+// from then on the old leader cannot drop a hold. Orders listed after the claim show all it ever accepted.
+import { RefusedError } from '../api/refusals.ts';
+import { parseTime, salePhase } from '../api/sale.ts';
+import type { Hold, SpikeGoods, SpikeGoodsStatus } from '../api/spike-goods.ts';
+import { keyOf } from '../kube/objects.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Books } from './books.ts';
+import type { GoodsWriter, Outcome } from './goods-writer.ts';
+import type { LedgerMetrics } from './ports.ts';
+import type { StockDraft } from './stock-draft.ts';
+
+/** Another leader, of a later term, has written: this one must stop. */
+export class FencedError extends Error {
+  constructor(key: string, mine: number, theirs: number) {
+    super(`${key} was settled by leader term ${theirs}, this is term ${mine}`);
+    this.name = 'FencedError';
+  }
+}
+
+export interface SettlerOptions {
+  writer: GoodsWriter;
+  books: Books;
+  /** Term of this leader: higher than every earlier one. */
+  epoch: number;
+  /** Lists all orders anew, with a consistent read, into the cache that feeds `books`. */
+  resyncOrders(): Promise<void>;
+  /** Live read: the uid of the order of that name, undefined when there is none. */
+  readOrderUid(namespace: string, name: string): Promise<string | undefined>;
+  /** How long a hold may wait for its order to be stored: longer than a request to the API server can take. */
+  holdLimitMs: number;
+  clock: Clock;
+  metrics: LedgerMetrics;
+  /** Further status fields for this revision, from what is about to be stored; must be pure. */
+  describe(goods: SpikeGoods, available: number): Partial<SpikeGoodsStatus>;
+}
+
+export interface Settlement {
+  /** As stored now; undefined when the goods is gone. */
+  goods: SpikeGoods | undefined;
+  /** Milliseconds until a hold or the sale itself changes by the clock alone. */
+  nextMs: number | undefined;
+}
+
+export class Settler {
+  readonly #options: SettlerOptions;
+  /** uids of goods claimed in this term, with the orders listed since. */
+  readonly #mine = new Set<string>();
+
+  constructor(options: SettlerOptions) {
+    this.#options = options;
+  }
+
+  /** Claims many goods with a single list of the orders: what a leader does first. */
+  async claimAll(goods: readonly SpikeGoods[]): Promise<void> {
+    const claimed = await Promise.all(goods.map((item) => this.#claim(keyOf(item))));
+    await this.#options.resyncOrders();
+    for (const item of claimed) if (item) this.#mine.add(item.metadata.uid);
+  }
+
+  /** Brings counters and holds of one goods in line with the orders. Throws FencedError. */
+  async settle(key: string): Promise<Settlement> {
+    let goods = await this.#write(key);
+    if (goods && !this.#mine.has(goods.metadata.uid)) {
+      // The write was a claim only.
+      await this.#options.resyncOrders();
+      this.#mine.add(goods.metadata.uid);
+      goods = await this.#write(key);
+    }
+    if (!goods) return { goods: undefined, nextMs: undefined };
+    const lapsed = await this.#lapsedHolds(goods);
+    if (lapsed.length > 0) goods = (await this.#drop(key, lapsed)) ?? goods;
+    return { goods, nextMs: this.#next(goods) };
+  }
+
+  async #claim(key: string): Promise<SpikeGoods | undefined> {
+    const { writer, epoch } = this.#options;
+    const outcome = await writer.submit(
+      key,
+      (draft) => {
+        checkTerm(key, draft, epoch);
+        draft.set({ ledgerEpoch: epoch });
+        return undefined;
+      },
+      { fromStale: true },
+    );
+    return stored(outcome);
+  }
+
+  async #write(key: string): Promise<SpikeGoods | undefined> {
+    const { writer, books, epoch, describe, metrics } = this.#options;
+    let settles = false;
+    const outcome = await writer.submit(
+      key,
+      (draft) => {
+        checkTerm(key, draft, epoch);
+        const { uid, namespace = '', name } = draft.goods.metadata;
+        // Nobody ever dropped a hold of goods without a term, so there is nothing to miss.
+        settles = draft.epoch === 0 || this.#mine.has(uid);
+        if (!settles) {
+          draft.set({ ledgerEpoch: epoch });
+          return undefined;
+        }
+        draft.settle(books.totals(namespace, name, draft.goods.spec.goodsId), books.isAccounted, epoch);
+        draft.set(describe(draft.goods, draft.available));
+        return undefined;
+      },
+      { fromStale: true },
+    );
+    const goods = stored(outcome);
+    if (goods && settles) {
+      this.#mine.add(goods.metadata.uid);
+      metrics.settled(key);
+    }
+    return goods;
+  }
+
+  /** Holds past their limit whose order a live read does not find: it was never stored, and never will be. */
+  async #lapsedHolds(goods: SpikeGoods): Promise<Hold[]> {
+    const { books, clock, holdLimitMs, readOrderUid } = this.#options;
+    const { namespace = '' } = goods.metadata;
+    const old = (goods.status?.holds ?? []).filter(
+      (hold) => !books.has(hold.uid) && ageOf(hold, clock.now()) >= holdLimitMs,
+    );
+    const stored = await Promise.all(old.map((hold) => readOrderUid(namespace, hold.order)));
+    return old.filter((hold, index) => stored[index] !== hold.uid);
+  }
+
+  async #drop(key: string, holds: readonly Hold[]): Promise<SpikeGoods | undefined> {
+    const { writer, epoch, metrics } = this.#options;
+    const outcome = await writer.submit(
+      key,
+      (draft) => {
+        checkTerm(key, draft, epoch);
+        for (const hold of holds) draft.drop(hold.uid);
+        return undefined;
+      },
+      { fromStale: true },
+    );
+    for (const _ of holds) metrics.droppedHold();
+    return stored(outcome);
+  }
+
+  #next(goods: SpikeGoods): number | undefined {
+    const { clock, holdLimitMs } = this.#options;
+    const now = clock.now();
+    const waits = (goods.status?.holds ?? []).map((hold) => Math.max(holdLimitMs - ageOf(hold, now), 1000));
+    const phase = salePhase(goods.spec, 1, now);
+    const turn = parseTime(phase === 'Scheduled' ? goods.spec.startTime : goods.spec.endTime);
+    if (phase !== 'Ended' && turn !== undefined) waits.push(turn - now);
+    return waits.length > 0 ? Math.min(...waits) : undefined;
+  }
+}
+
+const ageOf = (hold: Hold, now: number): number => now - (parseTime(hold.time) ?? 0);
+
+/** The stored goods, undefined when it is gone; a change that lost too many races is thrown, to be retried. */
+function stored(outcome: Outcome): SpikeGoods | undefined {
+  if (!outcome.refusal) return outcome.goods;
+  if (outcome.refusal.reason === 'GoodsNotFound') return undefined;
+  throw new RefusedError(outcome.refusal);
+}
+
+function checkTerm(key: string, draft: StockDraft, mine: number): void {
+  if (draft.epoch > mine) throw new FencedError(key, mine, draft.epoch);
+}

@@ -1,0 +1,125 @@
+// The stock of one goods while it is being changed: pure arithmetic, no I/O, no clock.
+// The one place that knows `available = stockCount − num − reserved − Σ holds`.
+import { type Refusal, refuse } from '../api/refusals.ts';
+import { type Hold, mostHolds, type SpikeGoods, type SpikeGoodsStatus } from '../api/spike-goods.ts';
+
+/** What the orders that the leader sees add up to, in units. */
+export interface Totals {
+  reserved: number;
+  num: number;
+}
+
+/** stockCount − num − reserved − Σ holds, in units. Negative only if somebody bypassed admission. */
+export function availableOf(stockCount: number, status: SpikeGoodsStatus | undefined): number {
+  let available = stockCount - (status?.num ?? 0) - (status?.reserved ?? 0);
+  for (const hold of status?.holds ?? []) available -= hold.quantity;
+  return available;
+}
+
+/**
+ * What `status.lastStockCount` must say: what is available. When the orders themselves are more than the
+ * stock (possible only if admission was off) it says 0; a deficit made by holds stays negative, so that the
+ * minimum of 0 in the schema makes the API server refuse such a write, whoever sends it.
+ */
+export function remainderOf(stockCount: number, status: SpikeGoodsStatus | undefined): number {
+  const overcommitted = (status?.num ?? 0) + (status?.reserved ?? 0) > stockCount;
+  const available = availableOf(stockCount, status);
+  return overcommitted ? Math.max(0, available) : available;
+}
+
+export class StockDraft {
+  readonly goods: SpikeGoods;
+  #status: SpikeGoodsStatus;
+  #holds: Map<string, Hold>;
+  #available: number;
+  #changed = false;
+
+  constructor(goods: SpikeGoods) {
+    this.goods = goods;
+    this.#status = goods.status ?? {};
+    this.#holds = new Map((goods.status?.holds ?? []).map((hold) => [hold.uid, hold]));
+    this.#available = availableOf(goods.spec.stockCount, goods.status);
+  }
+
+  get changed(): boolean {
+    return this.#changed;
+  }
+
+  get available(): number {
+    return this.#available;
+  }
+
+  get epoch(): number {
+    return this.#status.ledgerEpoch ?? 0;
+  }
+
+  holds(): Iterable<Hold> {
+    return this.#holds.values();
+  }
+
+  /** Holds units for an order. A hold that is there already stands: an admission may run twice. */
+  hold(hold: Hold): Refusal | undefined {
+    if (this.#holds.has(hold.uid)) return undefined;
+    const { name } = this.goods.metadata;
+    if (hold.quantity > this.#available) {
+      const left = Math.max(0, this.#available);
+      return refuse(
+        'SoldOut',
+        `spec.goodsMap.${name}: sold out: requested ${hold.quantity}, available ${left}`,
+        `spec.goodsMap.${name}`,
+      );
+    }
+    if (this.#holds.size >= mostHolds) {
+      return {
+        ...refuse(
+          'TooManyRequests',
+          `${mostHolds} orders of ${name} wait to be accepted, the most there can be`,
+        ),
+        retryAfterSeconds: 1,
+      };
+    }
+    this.#holds.set(hold.uid, hold);
+    this.#available -= hold.quantity;
+    this.#changed = true;
+    return undefined;
+  }
+
+  /** Gives a hold back; one that is not there is no error. */
+  drop(uid: string): void {
+    const hold = this.#holds.get(uid);
+    if (!hold) return;
+    this.#holds.delete(uid);
+    this.#available += hold.quantity;
+    this.#changed = true;
+  }
+
+  /**
+   * Sets the counters to what the orders add up to, drops the holds of orders that are in those totals
+   * (or gone for good), and takes the term. The caller has checked the term (see settler.ts).
+   */
+  settle(totals: Totals, isAccounted: (uid: string) => boolean, epoch: number): void {
+    for (const uid of [...this.#holds.keys()]) if (isAccounted(uid)) this.drop(uid);
+    const { num = 0, reserved = 0 } = this.#status;
+    this.#available += num + reserved - totals.num - totals.reserved;
+    this.set({ num: totals.num, reserved: totals.reserved, ledgerEpoch: epoch });
+  }
+
+  /** Sets other status fields; equal values change nothing. */
+  set(fields: Partial<SpikeGoodsStatus>): void {
+    const before = this.#status as Record<string, unknown>;
+    for (const [name, value] of Object.entries(fields)) {
+      if (before[name] === value || JSON.stringify(before[name]) === JSON.stringify(value)) continue;
+      this.#status = { ...this.#status, [name]: value };
+      this.#changed = true;
+    }
+  }
+
+  /** The object to store. */
+  result(): SpikeGoods {
+    const status = { ...this.#status, holds: [...this.#holds.values()] };
+    return {
+      ...this.goods,
+      status: { ...status, lastStockCount: remainderOf(this.goods.spec.stockCount, status) },
+    };
+  }
+}

@@ -1,0 +1,200 @@
+// The Express application: reads bodies, routes reviews to admission, answers health. Knows no rule.
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { mutatePath, validatePath } from '../../webhooks/registry.ts';
+import type { Surroundings, Webhooks } from '../../webhooks/webhook.ts';
+import type { AdmissionRequest, AdmissionResponse, AdmissionReview } from '../kube/admission.ts';
+import type { KubeObject } from '../kube/objects.ts';
+import type { Log } from '../runtime/log.ts';
+import { mutate, validate } from './admission.ts';
+import { BadRequest, readBody } from './body.ts';
+import { errored, reviewOf, whatIsWrong, wrongKind } from './review.ts';
+import type { AdmissionMetrics, RouteMetrics } from './telemetry.ts';
+
+export interface AppOptions {
+  registry: readonly Webhooks<KubeObject>[];
+  surroundings: Surroundings;
+  log: Log;
+  metrics: AdmissionMetrics;
+  /** Names what is not ready; empty when all is. */
+  readiness(): Promise<string[]>;
+  /** From the moment a drain has waited long enough: answer 503 and let the client go elsewhere. */
+  isRefusing(): boolean;
+}
+
+/** The API server's default for a webhook, when the call does not say. */
+const defaultTimeoutMs = 10_000;
+/** Kept back from the caller's time limit, so that the answer is still heard. */
+const answerMarginMs = 250;
+
+type Judge = (request: AdmissionRequest, deadline: number) => AdmissionResponse | Promise<AdmissionResponse>;
+
+export function createApp(options: AppOptions): Express {
+  const { surroundings, registry } = options;
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('etag', false);
+  app.set('query parser', 'simple');
+  for (const webhooks of registry) {
+    const { kind } = webhooks;
+    const mutating: Judge = (request, deadline) => mutate(webhooks, request, surroundings, deadline);
+    const validating: Judge = (request, deadline) => validate(webhooks, request, surroundings, deadline);
+    app.all(mutatePath(kind), admission(options, webhooks, mutatePath(kind), mutating));
+    app.all(validatePath(kind), admission(options, webhooks, validatePath(kind), validating));
+  }
+  app.get('/healthz', (_request, response) => void response.type('text').send('ok'));
+  app.get('/readyz', async (_request, response) => {
+    const missing = await options.readiness();
+    response.status(missing.length === 0 ? 200 : 503).type('text');
+    response.send(
+      missing.length === 0 ? 'ok' : `not ready:\n${missing.map((why) => `- ${why}`).join('\n')}\n`,
+    );
+  });
+  app.use((request, response) => refuseCall(response, 404, 'NotFound', `no webhook at ${request.path}`));
+  app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
+    options.log.error({ err: error }, 'request failed');
+    refuseCall(response, 500, 'InternalError', 'internal error');
+  });
+  return app;
+}
+
+function admission(options: AppOptions, webhooks: Webhooks<KubeObject>, path: string, judge: Judge) {
+  const { clock } = options.surroundings;
+  const metrics = options.metrics.route(path);
+  return async (request: Request, response: Response): Promise<void> => {
+    const started = clock.monotonic();
+    metrics.began();
+    let code = 500;
+    try {
+      if (options.isRefusing()) {
+        response.set('Retry-After', '1').set('Connection', 'close');
+        code = refuseCall(response, 503, 'ServiceUnavailable', 'shutting down');
+        return;
+      }
+      const review = await readReview(request);
+      const deadline = started + timeoutOf(request) - answerMarginMs;
+      const answer = await judged(options, webhooks, review, deadline, judge);
+      code = answer.status?.code ?? 200;
+      send(response, 200, reviewOf(answer));
+      logDecision(options.log, path, review.request, answer, clock.monotonic() - started);
+    } catch (error) {
+      code = badRequest(response, error, options.log);
+    } finally {
+      metrics.ended(code, (clock.monotonic() - started) / 1000);
+    }
+  };
+}
+
+async function readReview(request: Request): Promise<AdmissionReview> {
+  const review = await readBody(request);
+  const wrong = whatIsWrong(review);
+  if (wrong) throw new BadRequest(400, 'BadRequest', wrong);
+  return review as AdmissionReview;
+}
+
+/** A rule that throws must not take the process, nor leave the API server without an answer. */
+async function judged(
+  options: AppOptions,
+  webhooks: Webhooks<KubeObject>,
+  { request }: AdmissionReview,
+  deadline: number,
+  judge: Judge,
+): Promise<AdmissionResponse> {
+  const wrong = wrongKind(request, webhooks.kind);
+  if (wrong) return errored(request.uid, 400, 'BadRequest', wrong);
+  try {
+    const answer = judge(request, deadline);
+    return answer instanceof Promise ? await withinTime(options, request, answer, deadline) : answer;
+  } catch (error) {
+    options.log.error({ err: error, uid: request.uid, kind: request.kind.kind }, 'admission failed');
+    options.metrics.panicked();
+    return errored(request.uid, 500, 'InternalError', `internal error (request ${request.uid})`);
+  }
+}
+
+/** What admission waits for has time limits of its own; this one makes sure that there is an answer. */
+function withinTime(
+  { surroundings: { clock } }: AppOptions,
+  request: AdmissionRequest,
+  answer: Promise<AdmissionResponse>,
+  deadline: number,
+): Promise<AdmissionResponse> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(Math.max(0, deadline - clock.monotonic()) + answerMarginMs / 2, () =>
+      resolve({
+        ...errored(request.uid, 429, 'TooManyRequests', 'admission ran out of time; try again'),
+        status: {
+          status: 'Failure',
+          code: 429,
+          reason: 'TooManyRequests',
+          message: 'admission ran out of time; try again',
+          details: { retryAfterSeconds: 1 },
+        },
+      }),
+    );
+    answer.then(resolve, reject).finally(cancel);
+  });
+}
+
+/** `?timeout=5s`, as the API server appends it. */
+function timeoutOf(request: Request): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(String(request.query.timeout ?? ''));
+  if (!match) return defaultTimeoutMs;
+  const unit = match[2] === 'ms' ? 1 : match[2] === 'm' ? 60_000 : 1000;
+  return Math.min(Math.max(Number(match[1]) * unit, 2 * answerMarginMs), 30_000);
+}
+
+function badRequest(response: Response, error: unknown, log: Log): number {
+  if (error instanceof BadRequest) {
+    if (error.closes) response.set('Connection', 'close');
+    return refuseCall(response, error.code, error.reason, error.message);
+  }
+  log.error({ err: error }, 'request failed');
+  return refuseCall(response, 500, 'InternalError', 'internal error');
+}
+
+/** An answer outside a review: a Status, as every Kubernetes API gives it. */
+function refuseCall(response: Response, code: number, reason: string, message: string): number {
+  if (response.headersSent || response.destroyed) return code;
+  send(response, code, {
+    apiVersion: 'v1',
+    kind: 'Status',
+    metadata: {},
+    status: 'Failure',
+    code,
+    reason,
+    message,
+  });
+  return code;
+}
+
+function send(response: Response, code: number, body: unknown): void {
+  const bytes = Buffer.from(JSON.stringify(body));
+  response.writeHead(code, { 'Content-Type': 'application/json', 'Content-Length': bytes.length });
+  response.end(bytes);
+}
+
+function logDecision(
+  log: Log,
+  path: string,
+  request: AdmissionRequest,
+  answer: AdmissionResponse,
+  milliseconds: number,
+): void {
+  log.info(
+    {
+      webhook: path,
+      operation: request.operation,
+      namespace: request.namespace,
+      name: request.name,
+      objectUid: request.object?.metadata.uid ?? request.oldObject?.metadata.uid,
+      uid: request.uid,
+      allowed: answer.allowed,
+      reason: answer.status?.reason,
+      dryRun: request.dryRun || undefined,
+      ms: Math.round(milliseconds * 100) / 100,
+    },
+    answer.allowed ? 'allowed' : (answer.status?.message ?? 'refused'),
+  );
+}
+
+export type { RouteMetrics };

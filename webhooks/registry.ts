@@ -1,0 +1,22 @@
+// The table of all webhooks: routes, webhook configurations and RBAC come from it.
+import type { Kind } from '../src/api/define-kind.ts';
+import type { KubeObject } from '../src/kube/objects.ts';
+import { buyerWebhooks } from './buyer.ts';
+import { sellerWebhooks } from './seller.ts';
+import { spikeGoodsWebhooks } from './spike-goods.ts';
+import { spikeOrderWebhooks } from './spike-order.ts';
+import type { Webhooks } from './webhook.ts';
+
+// Each entry reads only objects of its own kind; the server checks that before it calls one.
+export const registry = [
+  spikeGoodsWebhooks,
+  spikeOrderWebhooks,
+  buyerWebhooks,
+  sellerWebhooks,
+] as unknown as readonly Webhooks<KubeObject>[];
+
+const dashed = (kind: Kind): string => `${kind.group.replaceAll('.', '-')}-${kind.version}-${kind.singular}`;
+
+/** kubebuilder's paths: `/mutate-myapp-spike-com-v1-spikeorder`. */
+export const mutatePath = (kind: Kind): string => `/mutate-${dashed(kind)}`;
+export const validatePath = (kind: Kind): string => `/validate-${dashed(kind)}`;

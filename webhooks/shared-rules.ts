@@ -1,0 +1,128 @@
+// Rules and defaults that several kinds share.
+import { type Refusal, refuse } from '../src/api/refusals.ts';
+import type { KubeObject } from '../src/kube/objects.ts';
+import type { Referrers } from '../src/ledger/catalogue.ts';
+import type { Call, Rule } from './webhook.ts';
+
+/** Set at creation on what others refer to; the reconciler takes it off once nobody does. */
+export const inUseFinalizer = 'spikegate.io/in-use';
+
+const namespaceController = 'system:serviceaccount:kube-system:namespace-controller';
+
+/** The deletion of a namespace takes everything in it, through these same webhooks; it must never be blocked. */
+export function isNamespaceCleanup(call: Call<KubeObject>): boolean {
+  return (
+    call.request.userInfo.username === namespaceController ||
+    call.surroundings.catalogue.isTerminating(call.namespace)
+  );
+}
+
+export function withFinalizer<T extends KubeObject>(object: T): T {
+  if (object.metadata.deletionTimestamp) return object;
+  const finalizers = object.metadata.finalizers ?? [];
+  if (finalizers.includes(inUseFinalizer)) return object;
+  return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, inUseFinalizer] } };
+}
+
+interface WithSpec extends KubeObject {
+  spec: object;
+}
+
+/** Fills absent fields of spec; an absent value in `fields` fills nothing. */
+export function fillIn<T extends WithSpec>(object: T, fields: Partial<T['spec']>): T {
+  const spec = object.spec as Record<string, unknown>;
+  const missing = Object.entries(fields).filter(
+    ([name, value]) => value !== undefined && (spec[name] === undefined || spec[name] === ''),
+  );
+  return missing.length === 0 ? object : overwrite(object, Object.fromEntries(missing) as Partial<T['spec']>);
+}
+
+/** Sets fields of spec, whatever they were. */
+export function overwrite<T extends WithSpec>(object: T, fields: Partial<T['spec']>): T {
+  return { ...object, spec: { ...object.spec, ...fields } };
+}
+
+/** The named fields of a stored spec: what a client that replaces the object leaves out is kept. */
+export function keep<S extends object, K extends keyof S>(spec: S, names: readonly K[]): Partial<S> {
+  const kept: Partial<S> = {};
+  for (const name of names) kept[name] = spec[name];
+  return kept;
+}
+
+/** A rule for updates: the field stays as it is once it is set. */
+export function fixed<T extends WithSpec>(name: keyof T['spec'] & string, why: string): Rule<T> {
+  return ({ object, old }) => {
+    const before = (old?.spec as Record<string, unknown> | undefined)?.[name];
+    const after = (object.spec as Record<string, unknown>)[name];
+    if (before === undefined || same(before, after)) return undefined;
+    return refuse(
+      'Immutable',
+      `spec.${name} is fixed (${why}): it is ${show(before)}, got ${show(after)}`,
+      `spec.${name}`,
+    );
+  };
+}
+
+/**
+ * The id is unique among its kind in the namespace, and no name is another's id: a reference that is
+ * clear today must not mean another object tomorrow.
+ */
+export function ownIdentity<T extends WithSpec>(
+  field: keyof T['spec'] & string,
+  find: (call: Call<T>, reference: string) => T | undefined,
+): Rule<T> {
+  return (call) => {
+    const id = (call.object.spec as Record<string, unknown>)[field] as string | undefined;
+    const { name, uid } = call.object.metadata;
+    for (const [path, value] of [
+      [`spec.${field}`, id],
+      ['metadata.name', name],
+    ] as const) {
+      const other = value ? find(call, value) : undefined;
+      if (!other || other.metadata.uid === uid || other.metadata.name === name) continue;
+      return refuse('IdTaken', `${path} must be unique: ${value} is ${other.metadata.name} already`, path);
+    }
+    return undefined;
+  };
+}
+
+/** Refuses a deletion while others refer to the object. */
+export function notReferenced<T extends KubeObject>(
+  what: string,
+  by: Noun,
+  referrers: (call: Call<T>) => Referrers,
+): Rule<T> {
+  return (call) => {
+    if (isNamespaceCleanup(call)) return undefined;
+    const { count, example } = referrers(call);
+    return count === 0 ? undefined : stillReferenced(what, call.object.metadata.name, by, { count, example });
+  };
+}
+
+type Noun = { one: string; many: string };
+export const orders: Noun = { one: 'order', many: 'orders' };
+export const goods: Noun = { one: 'goods', many: 'goods' };
+
+export function stillReferenced(
+  what: string,
+  name: string,
+  by: Noun,
+  { count, example }: Referrers,
+): Refusal {
+  const noun = count === 1 ? by.one : by.many;
+  return refuse(
+    'StillReferenced',
+    `${what} ${name} is referenced by ${count} ${noun}, for example ${example}`,
+  );
+}
+
+/** Values of the API are JSON: they are the same when they print the same, whatever the order of keys. */
+export function same(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return false;
+  const left = Object.entries(a);
+  const right = b as Record<string, unknown>;
+  return left.length === Object.keys(b).length && left.every(([key, value]) => same(value, right[key]));
+}
+
+const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));

@@ -1,0 +1,154 @@
+// Admission of SpikeGoods: identity, time of the sale, and edits that keep every promise made so far.
+import type { Kind } from '../src/api/define-kind.ts';
+import { refuse } from '../src/api/refusals.ts';
+import { endOfSale, parseTime, timestamp } from '../src/api/sale.ts';
+import { SpikeGoods } from '../src/api/spike-goods.ts';
+import { availableOf, remainderOf } from '../src/ledger/stock-draft.ts';
+import {
+  fillIn,
+  fixed,
+  isNamespaceCleanup,
+  keep,
+  orders,
+  overwrite,
+  ownIdentity,
+  stillReferenced,
+  withFinalizer,
+} from './shared-rules.ts';
+import type { Call, Rule, Webhooks } from './webhook.ts';
+
+type GoodsCall = Call<SpikeGoods>;
+type GoodsRule = Rule<SpikeGoods>;
+
+export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
+  kind: SpikeGoods as Kind,
+
+  default({ object, old, request, surroundings, now }) {
+    const kept = old ? fillIn(object, keep(old.spec, ['goodsId', 'startTime', 'endTime'])) : object;
+    const created = parseTime(object.metadata.creationTimestamp) ?? now;
+    const start = timestamp(request.operation === 'CREATE' ? now : created);
+    const filled = fillIn(kept, { day: 1, goodsId: surroundings.newId(), startTime: start });
+    const { startTime = start, day = 1, endTime } = filled.spec;
+    const moved = old !== undefined && (startTime !== old.spec.startTime || day !== (old.spec.day ?? 1));
+    // An end that the client changed by hand is left for the rules to refuse.
+    const follows = endTime === undefined || (moved && endTime === old.spec.endTime);
+    return withFinalizer(follows ? overwrite(filled, { endTime: endOfSale(startTime, day) }) : filled);
+  },
+
+  /** Whoever writes the counters, the remainder beside them is always right. */
+  defaultStatus({ object }) {
+    const lastStockCount = remainderOf(object.spec.stockCount, object.status);
+    if (!object.status || object.status.lastStockCount === lastStockCount) return object;
+    return { ...object, status: { ...object.status, lastStockCount } };
+  },
+
+  rules: {
+    CREATE: [
+      priceIsNoHigher,
+      endFollowsStart,
+      ownIdentity('goodsId', (call, reference) =>
+        call.surroundings.catalogue.findGoods(call.namespace, reference),
+      ),
+      sellerStays,
+    ],
+    UPDATE: [
+      fixed('price', 'set at creation'),
+      fixed('spikePrice', 'set at creation'),
+      fixed('goodsId', 'allocated'),
+      fixed('sellerId', 'its sales are credited to this seller'),
+      startIsFixedOnceBegun,
+      endFollowsStart,
+      endIsAhead,
+      stockCoversCommitments,
+    ],
+    DELETE: [nothingIsCommitted],
+  },
+
+  warnings: [
+    ({ object, namespace, surroundings }) => {
+      const { sellerId } = object.spec;
+      if (sellerId && surroundings.catalogue.findSeller(namespace, sellerId)) return undefined;
+      return sellerId
+        ? `spec.sellerId: no seller ${sellerId} in this namespace yet`
+        : 'spec.sellerId is empty: the sales of these goods are credited to nobody';
+    },
+    ({ object, now }) =>
+      (parseTime(object.spec.endTime) ?? Number.POSITIVE_INFINITY) <= now
+        ? `spec.endTime: the sale ended at ${object.spec.endTime}, no order will be accepted`
+        : undefined,
+  ],
+};
+
+function priceIsNoHigher({ object }: GoodsCall): ReturnType<GoodsRule> {
+  const { price, spikePrice } = object.spec;
+  if (spikePrice <= price) return undefined;
+  return refuse(
+    'PriceAboveRegular',
+    `spec.spikePrice must be at most spec.price (${price}), got ${spikePrice}`,
+    'spec.spikePrice',
+  );
+}
+
+function endFollowsStart({ object }: GoodsCall): ReturnType<GoodsRule> {
+  const { startTime, endTime, day = 1 } = object.spec;
+  if (!startTime) return undefined;
+  const end = endOfSale(startTime, day);
+  if (parseTime(endTime) === parseTime(end)) return undefined;
+  return refuse(
+    'Immutable',
+    `spec.endTime is allocated: startTime plus day days, ${end}, got ${endTime ?? 'nothing'}`,
+    'spec.endTime',
+  );
+}
+
+function sellerStays({ object, namespace, surroundings }: GoodsCall): ReturnType<GoodsRule> {
+  const { sellerId } = object.spec;
+  const seller = sellerId ? surroundings.catalogue.findSeller(namespace, sellerId) : undefined;
+  if (!seller?.metadata.deletionTimestamp) return undefined;
+  return refuse('SellerDeleting', `spec.sellerId: seller ${sellerId} is being deleted`, 'spec.sellerId');
+}
+
+function startIsFixedOnceBegun({ object, old, now }: GoodsCall): ReturnType<GoodsRule> {
+  const before = old?.spec.startTime;
+  if (object.spec.startTime === before || now < (parseTime(before) ?? Number.POSITIVE_INFINITY))
+    return undefined;
+  return refuse(
+    'Immutable',
+    `spec.startTime is fixed once the sale has begun: it is ${before}, got ${object.spec.startTime}`,
+    'spec.startTime',
+  );
+}
+
+function endIsAhead({ object, old, now }: GoodsCall): ReturnType<GoodsRule> {
+  const { endTime, day } = object.spec;
+  if (endTime === old?.spec.endTime || now < (parseTime(endTime) ?? 0)) return undefined;
+  return refuse(
+    'Immutable',
+    `spec.day: the sale cannot end in the past: ${day} days would end it at ${endTime}, it is ${timestamp(now)}`,
+    'spec.day',
+  );
+}
+
+function stockCoversCommitments({ object, old }: GoodsCall): ReturnType<GoodsRule> {
+  const { stockCount } = object.spec;
+  if (!old || stockCount >= old.spec.stockCount) return undefined;
+  const committed = old.spec.stockCount - availableOf(old.spec.stockCount, old.status);
+  if (stockCount >= committed) return undefined;
+  return refuse(
+    'StockBelowCommitted',
+    `spec.stockCount must be at least what is sold and reserved (${committed}), got ${stockCount}`,
+    'spec.stockCount',
+  );
+}
+
+function nothingIsCommitted(call: GoodsCall): ReturnType<GoodsRule> {
+  if (isNamespaceCleanup(call)) return undefined;
+  const { object } = call;
+  const referrers = call.surroundings.catalogue.liveOrdersOfGoods(object);
+  if (referrers.count > 0) return stillReferenced('goods', object.metadata.name, orders, referrers);
+  // Orders that the cache does not show yet have their holds in the object itself.
+  const holds = object.status?.holds ?? [];
+  if (holds.length === 0) return undefined;
+  const example = holds[0]?.order ?? '';
+  return stillReferenced('goods', object.metadata.name, orders, { count: holds.length, example });
+}

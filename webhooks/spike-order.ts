@@ -1,0 +1,187 @@
+// Admission of SpikeOrder: an order is let in only when its stock is held for it.
+
+import type { Kind } from '../src/api/define-kind.ts';
+import { refuse } from '../src/api/refusals.ts';
+import type { OrderLine } from '../src/api/sale.ts';
+import { isPaid, linesOf, parseTime, timestamp } from '../src/api/sale.ts';
+import { SpikeOrder, type SpikeOrderSpec } from '../src/api/spike-order.ts';
+import { StockDraft } from '../src/ledger/stock-draft.ts';
+import { fillIn, fixed, isNamespaceCleanup, keep, overwrite } from './shared-rules.ts';
+import type { Call, Rule, Surroundings, Webhooks } from './webhook.ts';
+
+type OrderCall = Call<SpikeOrder>;
+type OrderRule = Rule<SpikeOrder>;
+
+const times = ['createTime', 'expiredTime', 'payTime'] as const;
+
+/** Replicas' clocks may differ by this much when one allocates a deadline and another checks it. */
+const clockSkewMs = 5000;
+
+export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
+  kind: SpikeOrder as Kind,
+
+  default(call) {
+    const { object, old, surroundings, now } = call;
+    if (call.request.operation === 'CREATE') {
+      // Times are admission's to give, like creationTimestamp: a client that could set its own deadline
+      // could hold stock for ever.
+      return allocate({ ...object, spec: without(object.spec, times) }, now, surroundings);
+    }
+    const kept = old ? fillIn(object, keep(old.spec, ['orderId', ...times])) : object;
+    const paysNow = kept.spec.isPay === true && old?.spec.isPay !== true;
+    // An order that got past admission once is completed by its next update.
+    const created = parseTime(object.metadata.creationTimestamp) ?? now;
+    return allocate(paysNow ? overwrite(kept, { payTime: timestamp(now) }) : kept, created, surroundings);
+  },
+
+  rules: {
+    CREATE: [buyerIsThere, goodsAreThere, saleIsOn, deadlineIsOurs],
+    UPDATE: [
+      fixed('goodsMap', 'it cannot change once ordered'),
+      fixed('buyerId', 'it cannot change once ordered'),
+      fixed('orderId', 'allocated'),
+      fixed('createTime', 'allocated'),
+      fixed('expiredTime', 'allocated'),
+      payTimeIsOurs,
+      paymentStands,
+      paymentIsInTime,
+    ],
+    DELETE: [paidOrderIsKept],
+  },
+
+  async reserve(call) {
+    const { surroundings, object, namespace, request } = call;
+    const { uid, name } = object.metadata;
+    const lines = orderLines(call);
+    if (request.dryRun) return dryRun(lines);
+    // The API server will refuse a name that is taken, but only after us, and the hold would stay. The
+    // cache may show an order that is deleted by now; so it raises the question, and a live read answers it.
+    const namesake = surroundings.catalogue.findOrder(namespace, name);
+    if (namesake && namesake.metadata.uid !== uid && (await surroundings.orderIsStored(namespace, name))) {
+      return {
+        refusal: refuse('AlreadyExists', `spikeorders.myapp.spike.com "${name}" already exists`),
+      };
+    }
+    const holds = lines.map(({ goods, quantity }) => ({ goods: goods.metadata.name, quantity }));
+    const refusal = await surroundings.gate.hold(
+      { namespace, uid, order: name, lines: holds },
+      call.deadline,
+    );
+    if (refusal) return { refusal };
+    return { audit: { hold: holds.map((hold) => `${hold.goods}=${hold.quantity}`).join(',') } };
+  },
+};
+
+function allocate(order: SpikeOrder, created: number, surroundings: Surroundings): SpikeOrder {
+  const { spec } = order;
+  return fillIn(order, {
+    isPay: false,
+    orderId: surroundings.newId(),
+    createTime: timestamp(created),
+    ...(spec.isPay
+      ? { payTime: timestamp(created) }
+      : { expiredTime: timestamp(created + surroundings.paymentWindowMs) }),
+  });
+}
+
+function without(spec: SpikeOrderSpec, names: readonly (keyof SpikeOrderSpec)[]): SpikeOrderSpec {
+  const copy = { ...spec };
+  for (const name of names) delete copy[name];
+  return copy;
+}
+
+function orderLines(call: OrderCall): OrderLine[] {
+  return linesOf(call.object.spec, (key) => call.surroundings.catalogue.findGoods(call.namespace, key)).lines;
+}
+
+/** The answer of a real run, without leaving anything behind. */
+function dryRun(lines: readonly OrderLine[]): { refusal?: ReturnType<typeof refuse> } {
+  for (const { goods, quantity } of lines) {
+    const refusal = new StockDraft(goods).hold({ uid: 'dry-run', order: 'dry-run', quantity, time: '' });
+    if (refusal) return { refusal };
+  }
+  return {};
+}
+
+function buyerIsThere({ object, namespace, surroundings }: OrderCall): ReturnType<OrderRule> {
+  const { buyerId } = object.spec;
+  const buyer = surroundings.catalogue.findBuyer(namespace, buyerId);
+  if (!buyer)
+    return refuse('BuyerNotFound', `spec.buyerId: no buyer ${buyerId} in this namespace`, 'spec.buyerId');
+  if (!buyer.metadata.deletionTimestamp) return undefined;
+  return refuse('BuyerDeleting', `spec.buyerId: buyer ${buyerId} is being deleted`, 'spec.buyerId');
+}
+
+function goodsAreThere({ object, namespace, surroundings }: OrderCall): ReturnType<OrderRule> {
+  for (const reference of Object.keys(object.spec.goodsMap)) {
+    const field = `spec.goodsMap.${reference}`;
+    const goods = surroundings.catalogue.findGoods(namespace, reference);
+    if (!goods) return refuse('GoodsNotFound', `${field}: no goods ${reference} in this namespace`, field);
+    if (goods.metadata.deletionTimestamp) {
+      return refuse('GoodsDeleting', `${field}: goods ${reference} is being deleted`, field);
+    }
+  }
+  return undefined;
+}
+
+function saleIsOn(call: OrderCall): ReturnType<OrderRule> {
+  for (const { goods } of orderLines(call)) {
+    const { startTime, endTime } = goods.spec;
+    const { name } = goods.metadata;
+    const now = timestamp(call.now);
+    if (call.now < (parseTime(startTime) ?? 0)) {
+      return refuse('SaleNotStarted', `the sale of ${name} starts at ${startTime}, it is ${now}`);
+    }
+    if (call.now >= (parseTime(endTime) ?? Number.POSITIVE_INFINITY)) {
+      return refuse('SaleEnded', `the sale of ${name} ended at ${endTime}, it is ${now}`);
+    }
+  }
+  return undefined;
+}
+
+/** Holds whatever another webhook did to the object after our defaults. */
+function deadlineIsOurs({ object, now, surroundings }: OrderCall): ReturnType<OrderRule> {
+  const { isPay, expiredTime } = object.spec;
+  if (isPay) return undefined;
+  const latest = now + surroundings.paymentWindowMs + clockSkewMs;
+  const deadline = parseTime(expiredTime);
+  if (deadline !== undefined && deadline <= latest) return undefined;
+  return refuse(
+    'Invalid',
+    `spec.expiredTime is allocated and at most ${timestamp(latest)}, got ${expiredTime ?? 'nothing'}`,
+    'spec.expiredTime',
+  );
+}
+
+function payTimeIsOurs({ object, old }: OrderCall): ReturnType<OrderRule> {
+  if (object.spec.payTime === old?.spec.payTime || object.spec.isPay !== old?.spec.isPay) return undefined;
+  return refuse('Immutable', `spec.payTime is allocated when spec.isPay becomes true`, 'spec.payTime');
+}
+
+function paymentStands({ object, old }: OrderCall): ReturnType<OrderRule> {
+  if (!old?.spec.isPay || object.spec.isPay) return undefined;
+  return refuse('PaymentNotRevocable', 'spec.isPay may change from false to true only', 'spec.isPay');
+}
+
+function paymentIsInTime({ object, old, now }: OrderCall): ReturnType<OrderRule> {
+  if (!object.spec.isPay || old?.spec.isPay) return undefined;
+  const { expiredTime } = object.spec;
+  if (old?.status?.phase === 'Rejected') {
+    return refuse('OrderRejected', 'spec.isPay: the order was rejected and cannot be paid', 'spec.isPay');
+  }
+  const deadline = parseTime(expiredTime) ?? Number.POSITIVE_INFINITY;
+  if (old?.status?.phase !== 'Expired' && now < deadline) return undefined;
+  return refuse(
+    'OrderExpired',
+    `spec.isPay: the order expired at ${expiredTime} and cannot be paid, it is ${timestamp(now)}`,
+    'spec.isPay',
+  );
+}
+
+function paidOrderIsKept(call: OrderCall): ReturnType<OrderRule> {
+  if (!isPaid(call.object) || isNamespaceCleanup(call)) return undefined;
+  return refuse(
+    'PaidOrderKept',
+    `order ${call.object.metadata.name} is paid and is kept as a financial record`,
+  );
+}
