@@ -82,16 +82,27 @@ export const isPaid = (order: SpikeOrder): boolean =>
   order.spec.isPay === true && order.status?.phase !== 'Expired' && order.status?.phase !== 'Rejected';
 
 /**
+ * When an order must be paid, in epoch ms; undefined for one that was paid at once. An order that got past
+ * admission has no deadline of its own, and may not hold stock for ever all the same.
+ */
+export function deadlineOf(order: SpikeOrder, paymentWindowMs: number): number | undefined {
+  const { expiredTime, isPay, payTime } = order.spec;
+  const deadline = parseTime(expiredTime);
+  if (deadline !== undefined || (isPay && payTime)) return deadline;
+  return (parseTime(order.metadata.creationTimestamp) ?? 0) + paymentWindowMs;
+}
+
+/**
  * The state an order should be in now. Paid, Expired and Rejected are final. A payment counts when it
  * was made before the deadline; admission stamps payTime, and one that bypassed it counts as made now.
  */
-export function nextPhase(order: SpikeOrder, now: number): OrderPhase {
+export function nextPhase(order: SpikeOrder, now: number, paymentWindowMs: number): OrderPhase {
   const current = order.status?.phase;
   if (current && current !== 'Unpaid') return current;
-  const deadline = parseTime(order.spec.expiredTime);
-  const paidAt = order.spec.isPay ? (parseTime(order.spec.payTime) ?? now) : undefined;
-  if (paidAt !== undefined) return deadline === undefined || paidAt < deadline ? 'Paid' : 'Expired';
-  return deadline !== undefined && now >= deadline ? 'Expired' : 'Unpaid';
+  const deadline = deadlineOf(order, paymentWindowMs) ?? Number.POSITIVE_INFINITY;
+  const decisive = order.spec.isPay ? (parseTime(order.spec.payTime) ?? now) : now;
+  if (decisive >= deadline) return 'Expired';
+  return order.spec.isPay ? 'Paid' : 'Unpaid';
 }
 
 /** The status fields that follow from the state; expiredTime is emptied by payment, as S0 row 13 has it. */
@@ -112,7 +123,7 @@ export function acceptedStatus(
 ): Partial<SpikeOrderStatus> {
   const { spec } = order;
   return {
-    ...(spec.orderId ? { orderId: spec.orderId } : {}),
+    orderId: spec.orderId ?? order.metadata.uid,
     createTime: spec.createTime ?? order.metadata.creationTimestamp,
     ...priceOf(lines),
     address: buyer?.spec.address ?? '',

@@ -1,0 +1,173 @@
+// The life of one order: accepted, paid, expired or rejected. Only the leader runs it. I/O is injected, so
+// that the simulation runs this same code.
+import { withCondition } from '../api/conditions.ts';
+import type { Refusal } from '../api/refusals.ts';
+import {
+  acceptedStatus,
+  deadlineOf,
+  linesOf,
+  nextPhase,
+  type OrderLine,
+  parseTime,
+  phaseFields,
+  timestamp,
+} from '../api/sale.ts';
+import type { OrderPhase, SpikeOrder, SpikeOrderStatus } from '../api/spike-order.ts';
+import { joinKey, keyOf } from '../kube/objects.ts';
+import type { Catalogue } from '../ledger/catalogue.ts';
+import type { Gate } from '../ledger/gate.ts';
+import type { GoodsStore } from '../ledger/ports.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+export interface OrderStore {
+  known(key: string): SpikeOrder | undefined;
+  /** A consistent read; what it sees becomes known. */
+  read(key: string): Promise<SpikeOrder | undefined>;
+  /** Compare-and-swap on resourceVersion; what was stored becomes known. Throws when it lost. */
+  writeStatus(order: SpikeOrder): Promise<SpikeOrder>;
+}
+
+export interface OrderLifecycleOptions {
+  catalogue: Pick<Catalogue, 'findGoods' | 'findBuyer'>;
+  gate: Gate;
+  goods: GoodsStore;
+  orders: OrderStore;
+  clock: Clock;
+  paymentWindowMs: number;
+  /** Told after a new state is stored. */
+  entered(order: SpikeOrder, phase: OrderPhase, why: string): void;
+}
+
+/** What an order refers to may reach this cache a little later than the order itself. */
+const cacheLagMs = 10_000;
+
+/** The order cannot be judged yet; the controller tries again with its back-off. */
+export class NotYetError extends Error {
+  readonly reason = 'NotYet';
+}
+
+export class OrderLifecycle {
+  readonly #options: OrderLifecycleOptions;
+
+  constructor(options: OrderLifecycleOptions) {
+    this.#options = options;
+  }
+
+  /** Brings one order to the state it should be in; `requeueAfter` is the ms until its deadline. */
+  async reconcile(key: string): Promise<{ requeueAfter?: number }> {
+    const order = this.#options.orders.known(key);
+    if (!order) return {};
+    if (!order.status?.phase) return this.#accept(order);
+    if (order.status.phase !== 'Unpaid') return {};
+    const phase = this.#due(order);
+    if (phase === 'Unpaid') return this.#untilDeadline(order);
+    return this.#enter(order, phase, {});
+  }
+
+  /** First its stock must be seen to be held for it; only then does it get a state. */
+  async #accept(seen: SpikeOrder): Promise<{ requeueAfter?: number }> {
+    const lines = this.#lines(seen);
+    let order = seen;
+    if (!lines.every((line) => this.#holds(line, seen))) {
+      // A hold is stored before its order, but the cache may show the order first. So look at both, the
+      // order first: its hold goes only after its state is stored.
+      const stored = await this.#options.orders.read(keyOf(seen));
+      if (!stored || stored.metadata.uid !== seen.metadata.uid || stored.status?.phase) return {};
+      order = stored;
+      await Promise.all(lines.map((line) => this.#options.goods.read(keyOf(line.goods))));
+      if (!lines.every((line) => this.#holds(line, order))) {
+        const refusal = await this.#holdLate(order, lines);
+        if (refusal) return this.#reject(order, refusal);
+      }
+    }
+    const { namespace = '' } = order.metadata;
+    const buyer = this.#options.catalogue.findBuyer(namespace, order.spec.buyerId);
+    return this.#enter(order, this.#due(order), acceptedStatus(order, lines, buyer));
+  }
+
+  #lines(order: SpikeOrder): OrderLine[] {
+    const { catalogue, clock } = this.#options;
+    const { namespace = '' } = order.metadata;
+    const { lines, missing } = linesOf(order.spec, (goods) => catalogue.findGoods(namespace, goods));
+    const age = clock.now() - (parseTime(order.metadata.creationTimestamp) ?? 0);
+    if (missing.length > 0 && age < cacheLagMs) {
+      throw new NotYetError(`goods ${missing.join(', ')} not seen yet`);
+    }
+    return missing.length > 0 ? [] : lines;
+  }
+
+  #holds({ goods }: OrderLine, order: SpikeOrder): boolean {
+    const known = this.#options.goods.known(keyOf(goods));
+    return known?.status?.holds?.some((hold) => hold.uid === order.metadata.uid) === true;
+  }
+
+  /** The order got past admission (the webhook was off): it takes its stock now, or goes without. */
+  async #holdLate(order: SpikeOrder, lines: readonly OrderLine[]): Promise<Refusal | undefined> {
+    const { uid, name, namespace = '' } = order.metadata;
+    const refusal = await this.#options.gate.hold({
+      namespace,
+      uid,
+      order: name,
+      lines: lines.map((line) => ({ goods: line.goods.metadata.name, quantity: line.quantity })),
+    });
+    if (refusal?.reason === 'TooManyRequests') throw new NotYetError(refusal.message);
+    return refusal;
+  }
+
+  async #reject(order: SpikeOrder, refusal: Refusal): Promise<{ requeueAfter?: number }> {
+    return this.#enter(order, 'Rejected', acceptedStatus(order, [], undefined), refusal.message);
+  }
+
+  #due(order: SpikeOrder): OrderPhase {
+    return nextPhase(order, this.#options.clock.now(), this.#options.paymentWindowMs);
+  }
+
+  #untilDeadline(order: SpikeOrder): { requeueAfter?: number } {
+    const deadline = deadlineOf(order, this.#options.paymentWindowMs);
+    return deadline === undefined ? {} : { requeueAfter: Math.max(deadline - this.#options.clock.now(), 1) };
+  }
+
+  async #enter(
+    order: SpikeOrder,
+    phase: OrderPhase,
+    fields: Partial<SpikeOrderStatus>,
+    why = explain(order, phase),
+  ): Promise<{ requeueAfter?: number }> {
+    const now = this.#options.clock.now();
+    const { generation } = order.metadata;
+    const good = phase === 'Unpaid' || phase === 'Paid';
+    const stored = await this.#options.orders.writeStatus({
+      ...order,
+      status: {
+        ...order.status,
+        ...fields,
+        ...phaseFields(order, phase, now),
+        ...(generation === undefined ? {} : { observedGeneration: generation }),
+        conditions: withCondition(
+          order.status?.conditions,
+          { type: 'Ready', status: good ? 'True' : 'False', reason: phase, message: why },
+          generation,
+          timestamp(now),
+        ),
+      },
+    });
+    this.#options.entered(stored, phase, why);
+    return phase === 'Unpaid' ? this.#untilDeadline(stored) : {};
+  }
+}
+
+function explain(order: SpikeOrder, phase: OrderPhase): string {
+  const { expiredTime } = order.spec;
+  if (phase === 'Unpaid') return `stock is reserved until ${expiredTime ?? 'it is paid'}`;
+  if (phase === 'Paid') return 'paid';
+  return `not paid by ${expiredTime}; the stock was given back`;
+}
+
+/** Keys of the goods an order refers to, as far as they are known. */
+export function goodsKeysOf(order: SpikeOrder, catalogue: Pick<Catalogue, 'findGoods'>): string[] {
+  const { namespace = '' } = order.metadata;
+  return Object.keys(order.spec.goodsMap).flatMap((reference) => {
+    const goods = catalogue.findGoods(namespace, reference);
+    return goods ? [joinKey(namespace, goods.metadata.name)] : [];
+  });
+}
