@@ -1,11 +1,10 @@
 // Rules and defaults that several kinds share.
+import { inUseFinalizer } from '../src/api/names.ts';
 import { type Refusal, refuse } from '../src/api/refusals.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
+import { same } from '../src/kube/same.ts';
 import type { Referrers } from '../src/ledger/catalogue.ts';
 import type { Call, Rule } from './webhook.ts';
-
-/** Set at creation on what others refer to; the reconciler takes it off once nobody does. */
-export const inUseFinalizer = 'spikegate.io/in-use';
 
 const namespaceController = 'system:serviceaccount:kube-system:namespace-controller';
 
@@ -114,15 +113,6 @@ export function stillReferenced(
     'StillReferenced',
     `${what} ${name} is referenced by ${count} ${noun}, for example ${example}`,
   );
-}
-
-/** Values of the API are JSON: they are the same when they print the same, whatever the order of keys. */
-export function same(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return false;
-  const left = Object.entries(a);
-  const right = b as Record<string, unknown>;
-  return left.length === Object.keys(b).length && left.every(([key, value]) => same(value, right[key]));
 }
 
 const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));

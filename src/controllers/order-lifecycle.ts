@@ -1,7 +1,7 @@
 // The life of one order: accepted, paid, expired or rejected. Only the leader runs it. I/O is injected, so
 // that the simulation runs this same code.
 import { withCondition } from '../api/conditions.ts';
-import type { Refusal } from '../api/refusals.ts';
+import { type Refusal, refuse } from '../api/refusals.ts';
 import {
   acceptedStatus,
   deadlineOf,
@@ -66,7 +66,10 @@ export class OrderLifecycle {
 
   /** First its stock must be seen to be held for it; only then does it get a state. */
   async #accept(seen: SpikeOrder): Promise<{ requeueAfter?: number }> {
-    const lines = this.#lines(seen);
+    const { lines, missing } = this.#lines(seen);
+    if (missing.length > 0) {
+      return this.#reject(seen, refuse('GoodsNotFound', `no goods ${missing.join(', ')} in this namespace`));
+    }
     let order = seen;
     if (!lines.every((line) => this.#holds(line, seen))) {
       // A hold is stored before its order, but the cache may show the order first. So look at both, the
@@ -85,15 +88,15 @@ export class OrderLifecycle {
     return this.#enter(order, this.#due(order), acceptedStatus(order, lines, buyer));
   }
 
-  #lines(order: SpikeOrder): OrderLine[] {
+  #lines(order: SpikeOrder): { lines: OrderLine[]; missing: string[] } {
     const { catalogue, clock } = this.#options;
     const { namespace = '' } = order.metadata;
-    const { lines, missing } = linesOf(order.spec, (goods) => catalogue.findGoods(namespace, goods));
+    const found = linesOf(order.spec, (goods) => catalogue.findGoods(namespace, goods));
     const age = clock.now() - (parseTime(order.metadata.creationTimestamp) ?? 0);
-    if (missing.length > 0 && age < cacheLagMs) {
-      throw new NotYetError(`goods ${missing.join(', ')} not seen yet`);
+    if (found.missing.length > 0 && age < cacheLagMs) {
+      throw new NotYetError(`goods ${found.missing.join(', ')} not seen yet`);
     }
-    return missing.length > 0 ? [] : lines;
+    return found;
   }
 
   #holds({ goods }: OrderLine, order: SpikeOrder): boolean {

@@ -1,6 +1,6 @@
 // From a checked review to an answer: runs the defaults or the rules of one kind. The hot path.
 
-import { same } from '../../webhooks/shared-rules.ts';
+import { same } from '../kube/same.ts';
 import type { Call, Surroundings, Webhooks } from '../../webhooks/webhook.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import type { AdmissionRequest, AdmissionResponse } from '../kube/admission.ts';

@@ -1,0 +1,45 @@
+// The other half of deletion control. The webhook refuses to delete what is referred to; but between its
+// check and the deletion an order may come in through another replica. So what others refer to carries a
+// finalizer, and goes only when the leader, too, sees nobody refer to it.
+import { inUseFinalizer } from '../api/names.ts';
+import { parseTime } from '../api/sale.ts';
+import type { Client } from '../kube/client.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { KubeObject, Resource } from '../kube/objects.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** A create that was admitted before the deletion was seen everywhere has arrived by then. */
+const lastComersMs = 2000;
+
+export interface DeletionOptions<T extends KubeObject> {
+  client: Client;
+  resource: Resource<T>;
+  clock: Clock;
+  /** Who still refers to the object. */
+  referrers(object: T): number;
+  /** A namespace on its way out takes everything with it. */
+  isTerminating(namespace: string): boolean;
+}
+
+/** Takes the finalizer off an object that is being deleted once it may go. Returns the ms until the next look. */
+export async function releaseDeleted<T extends KubeObject>(
+  object: T,
+  { client, resource, clock, referrers, isTerminating }: DeletionOptions<T>,
+): Promise<{ requeueAfter?: number }> {
+  const { metadata } = object;
+  if (!metadata.finalizers?.includes(inUseFinalizer)) return {};
+  if (!isTerminating(metadata.namespace ?? '')) {
+    const age = clock.now() - (parseTime(metadata.deletionTimestamp) ?? 0);
+    if (age < lastComersMs) return { requeueAfter: lastComersMs - age };
+    if (referrers(object) > 0) return { requeueAfter: lastComersMs };
+  }
+  const finalizers = metadata.finalizers.filter((name) => name !== inUseFinalizer);
+  try {
+    await client.replace(resource, { ...object, metadata: { ...metadata, finalizers } });
+  } catch (error) {
+    if (isNotFound(error)) return {};
+    if (isConflict(error)) return { requeueAfter: 50 };
+    throw error;
+  }
+  return {};
+}

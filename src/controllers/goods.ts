@@ -1,0 +1,96 @@
+// Goods: their counters through settlement, the state of the sale, and their end.
+import { withCondition } from '../api/conditions.ts';
+import { parseTime, salePhase, timestamp } from '../api/sale.ts';
+import { SpikeGoods, type SpikeGoodsStatus } from '../api/spike-goods.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Result } from '../runtime/controller.ts';
+import { Coalesce } from './coalesce.ts';
+import { releaseDeleted } from './deletion.ts';
+import type { Leading } from './leading.ts';
+
+/** Settlements of one goods are this far apart: a few writes a second, however large the crowd. */
+const settleEveryMs = 100;
+
+export function goodsReconciler(leading: Leading): (key: string) => Promise<Result> {
+  const { caches, catalogue, clock, client, settler, recorder, complete } = leading;
+  const pace = new Coalesce(clock, settleEveryMs);
+  return async (key) => {
+    const goods = caches.goods.get(key);
+    if (!goods) {
+      pace.forget(key);
+      return {};
+    }
+    if (goods.metadata.deletionTimestamp) {
+      const released = await releaseDeleted(goods, {
+        client,
+        resource: SpikeGoods,
+        clock,
+        referrers: (it) => catalogue.liveOrdersOfGoods(it).count + (it.status?.holds?.length ?? 0),
+        isTerminating: (namespace) => catalogue.isTerminating(namespace),
+      });
+      if (catalogue.isTerminating(goods.metadata.namespace ?? '')) return released;
+      const settled = await settler.settle(key);
+      return earliest(released.requeueAfter, settled.nextMs);
+    }
+    if (!goods.spec.goodsId || !goods.spec.endTime) await complete(SpikeGoods, goods);
+    const wait = pace.wait(key);
+    if (wait > 0) return { requeueAfter: wait };
+    const before = goods.status?.phase;
+    const { goods: settled, nextMs } = await settler.settle(key);
+    const phase = settled?.status?.phase;
+    if (settled && phase && phase !== before) {
+      const left = settled.status?.lastStockCount ?? 0;
+      recorder.event(
+        settled,
+        'Normal',
+        phase,
+        `${describePhase[phase]}; ${left} of ${settled.spec.stockCount} left`,
+      );
+    }
+    return earliest(nextMs);
+  };
+}
+
+const describePhase = {
+  Scheduled: 'the sale has not begun',
+  OnSale: 'on sale',
+  SoldOut: 'sold out',
+  Ended: 'the sale has ended',
+};
+
+function earliest(...waits: (number | undefined)[]): Result {
+  const known = waits.filter((wait) => wait !== undefined);
+  return known.length > 0 ? { requeueAfter: Math.max(1, Math.min(...known)) } : {};
+}
+
+/** The display part of a goods' status, from what is about to be stored. */
+export function describeGoods(
+  clock: Clock,
+): (goods: SpikeGoods, available: number) => Partial<SpikeGoodsStatus> {
+  return (goods, available) => {
+    const now = clock.now();
+    const { spec, metadata, status } = goods;
+    const phase = salePhase(spec, available, now);
+    const overcommitted = available < 0;
+    return {
+      ...(spec.goodsId ? { goodsId: spec.goodsId } : {}),
+      ...(parseTime(spec.startTime) ? { startTime: spec.startTime } : {}),
+      ...(parseTime(spec.endTime) ? { endTime: spec.endTime } : {}),
+      phase,
+      ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation }),
+      conditions: withCondition(
+        status?.conditions,
+        overcommitted
+          ? {
+              type: 'Ready',
+              status: 'False',
+              reason: 'Overcommitted',
+              message: `orders exceed stockCount by ${-available}; it was lowered past admission`,
+            }
+          : { type: 'Ready', status: 'True', reason: phase, message: describePhase[phase] },
+        metadata.generation,
+        timestamp(now),
+      ),
+    };
+  };
+}

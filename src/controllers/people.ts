@@ -1,0 +1,133 @@
+// Buyers and sellers: what they spent, sold and own, derived from the orders and goods that are there.
+
+import { Buyer, type BuyerStatus, mostListedIds } from '../api/buyer.ts';
+import { withCondition } from '../api/conditions.ts';
+import { timestamp } from '../api/sale.ts';
+import type { Condition } from '../api/schema.ts';
+import { Seller, type SellerStatus } from '../api/seller.ts';
+import type { ObjectCache } from '../kube/cache.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { KubeObject, Resource } from '../kube/objects.ts';
+import { same } from '../kube/same.ts';
+import type { Result } from '../runtime/controller.ts';
+import { Coalesce } from './coalesce.ts';
+import { releaseDeleted } from './deletion.ts';
+import type { Leading } from './leading.ts';
+
+/** Sums of one person are this far apart at the closest. */
+const sumEveryMs = 250;
+
+export function buyerReconciler(leading: Leading): (key: string) => Promise<Result> {
+  return personReconciler(leading, {
+    resource: Buyer,
+    cache: leading.caches.buyers,
+    id: (buyer) => buyer.spec.buyerId,
+    referrers: (buyer) => leading.catalogue.liveOrdersOfBuyer(buyer).count,
+    derive: (buyer): BuyerStatus => {
+      const orders = leading.catalogue.ordersOfBuyer(buyer);
+      const paid = orders.filter((order) => order.status?.phase === 'Paid');
+      return {
+        ...(buyer.spec.buyerId ? { buyerId: buyer.spec.buyerId } : {}),
+        orderList: newestIds(
+          orders.map(({ metadata, spec, status }) => ({
+            id: status?.orderId ?? spec.orderId,
+            since: spec.createTime ?? metadata.creationTimestamp,
+            name: metadata.name,
+          })),
+        ),
+        orderCount: orders.length,
+        spendMoney: paid.reduce((sum, order) => sum + (order.status?.money ?? 0), 0),
+      };
+    },
+  });
+}
+
+export function sellerReconciler(leading: Leading): (key: string) => Promise<Result> {
+  return personReconciler(leading, {
+    resource: Seller,
+    cache: leading.caches.sellers,
+    id: (seller) => seller.spec.sellerId,
+    referrers: (seller) => leading.catalogue.goodsOfSeller(seller).length,
+    derive: (seller): SellerStatus => {
+      const goods = leading.catalogue.goodsOfSeller(seller);
+      return {
+        ...(seller.spec.sellerId ? { sellerId: seller.spec.sellerId } : {}),
+        sellerGoodsList: newestIds(
+          goods.map(({ metadata, spec }) => ({
+            id: spec.goodsId,
+            since: metadata.creationTimestamp,
+            name: metadata.name,
+          })),
+        ),
+        goodsCount: goods.length,
+        // Prices are fixed, so units sold times price is what the paid orders paid for these goods.
+        salesMoney: goods.reduce((sum, it) => sum + (it.status?.num ?? 0) * it.spec.spikePrice, 0),
+      };
+    },
+  });
+}
+
+interface Person extends KubeObject {
+  status?: { conditions?: Condition[]; observedGeneration?: number };
+}
+
+interface PersonOptions<T extends Person> {
+  resource: Resource<T>;
+  cache: ObjectCache<T>;
+  id(person: T): string | undefined;
+  referrers(person: T): number;
+  derive(person: T): NonNullable<T['status']>;
+}
+
+function personReconciler<T extends Person>(
+  { client, clock, catalogue, complete }: Leading,
+  { resource, cache, id, referrers, derive }: PersonOptions<T>,
+): (key: string) => Promise<Result> {
+  const pace = new Coalesce(clock, sumEveryMs);
+  return async (key) => {
+    const person = cache.get(key);
+    if (!person) {
+      pace.forget(key);
+      return {};
+    }
+    if (person.metadata.deletionTimestamp) {
+      const isTerminating = (namespace: string) => catalogue.isTerminating(namespace);
+      return releaseDeleted(person, { client, resource, clock, referrers, isTerminating });
+    }
+    if (!id(person)) await complete(resource, person);
+    const wait = pace.wait(key);
+    if (wait > 0) return { requeueAfter: wait };
+    const { generation } = person.metadata;
+    const status = {
+      ...derive(person),
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      conditions: withCondition(
+        person.status?.conditions,
+        { type: 'Ready', status: 'True', reason: 'Registered', message: 'may take part in sales' },
+        generation,
+        timestamp(clock.now()),
+      ),
+    };
+    if (same(status, person.status)) return {};
+    try {
+      cache.observe(await client.replace(resource, { ...person, status }, { subresource: 'status' }));
+    } catch (error) {
+      if (isNotFound(error)) return {};
+      if (isConflict(error)) return { requeueAfter: 50 };
+      throw error;
+    }
+    return {};
+  };
+}
+
+interface Listed {
+  id: string | undefined;
+  since: string;
+  name: string;
+}
+
+function newestIds(listed: Listed[]): string[] {
+  const key = (it: Listed) => `${it.since} ${it.name}`;
+  const byAge = listed.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  return byAge.flatMap((it) => it.id ?? []).slice(-mostListedIds);
+}

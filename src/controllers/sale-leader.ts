@@ -1,0 +1,228 @@
+// One term of leadership: takes the ledger over, then runs a controller per kind of the sale.
+// What wakes which controller is written here and nowhere else.
+import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
+import type { Change, ObjectCache } from '../kube/cache.ts';
+import type { Client } from '../kube/client.ts';
+import { joinKey, type KubeObject, keyOf } from '../kube/objects.ts';
+import { Books } from '../ledger/books.ts';
+import type { Catalogue } from '../ledger/catalogue.ts';
+import type { Gate } from '../ledger/gate.ts';
+import type { GoodsWriter } from '../ledger/goods-writer.ts';
+import type { GoodsStore, LedgerMetrics } from '../ledger/ports.ts';
+import { FencedError, Settler } from '../ledger/settler.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Controller, type ControllerMetrics, type Reconcile } from '../runtime/controller.ts';
+import type { Log } from '../runtime/log.ts';
+import { lowPriority, normalPriority, type QueueMetrics } from '../runtime/queue.ts';
+import { describeGoods, goodsReconciler } from './goods.ts';
+import type { LeaderCaches, Leading, Recorder } from './leading.ts';
+import { goodsKeysOf, OrderLifecycle, type OrderStore } from './order-lifecycle.ts';
+import { buyerReconciler, sellerReconciler } from './people.ts';
+
+export interface SaleSettings {
+  /** Time an order has to be paid, in ms. */
+  paymentWindowMs: number;
+  /** Time a hold may wait for its order to be stored, in ms; longer than any request to the API server. */
+  holdLimitMs: number;
+  /** Orders worked on at once. */
+  orderWorkers: number;
+}
+
+export interface SaleLeaderOptions {
+  client: Client;
+  caches: LeaderCaches;
+  catalogue: Catalogue;
+  writer: GoodsWriter;
+  gate: Gate;
+  goods: GoodsStore;
+  orders: OrderStore;
+  /** Lists all orders anew, consistently, into the cache. */
+  resyncOrders(): Promise<void>;
+  recorder: Recorder;
+  settings: SaleSettings;
+  clock: Clock;
+  log: Log;
+  ledgerMetrics: LedgerMetrics;
+  controllerMetrics?: ControllerMetrics;
+  queueMetrics?: QueueMetrics;
+  /** A later term has written: this process must not go on. */
+  onFenced(error: FencedError): void;
+}
+
+const otherWorkers = 4;
+
+export class SaleLeader {
+  readonly #options: SaleLeaderOptions;
+  readonly #controllers: Controller[] = [];
+  readonly #unsubscribe: (() => void)[] = [];
+
+  constructor(options: SaleLeaderOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the ledger is taken over and the controllers run. `epoch` is the term's number. */
+  async start(epoch: number, signal: AbortSignal): Promise<void> {
+    const { caches } = this.#options;
+    const books = this.#openBooks();
+    const settler = this.#settler(epoch, books);
+    await settler.claimAll(caches.goods.list());
+    const leading = this.#leading(settler);
+    const lifecycle = this.#lifecycle();
+    const orders = this.#controller(
+      'spikeorder',
+      (key) => lifecycle.reconcile(key),
+      this.#options.settings.orderWorkers,
+    );
+    const goods = this.#controller('spikegoods', goodsReconciler(leading), otherWorkers);
+    const buyers = this.#controller('buyer', buyerReconciler(leading), otherWorkers);
+    const sellers = this.#controller('seller', sellerReconciler(leading), otherWorkers);
+    this.#wire({ orders, goods, buyers, sellers });
+    await Promise.all(this.#controllers.map((controller) => controller.start(signal)));
+  }
+
+  async stop(): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    await Promise.all(this.#controllers.splice(0).map((controller) => controller.stop()));
+  }
+
+  /** Listing and subscribing in one go: nothing can come between. */
+  #openBooks(): Books {
+    const { orders } = this.#options.caches;
+    const books = new Books();
+    for (const order of orders.list()) books.put(order);
+    this.#unsubscribe.push(
+      orders.onChange((change) => {
+        if (change.type === 'deleted') books.remove(change.object);
+        else books.put(change.object);
+      }),
+    );
+    return books;
+  }
+
+  #settler(epoch: number, books: Books): Settler {
+    const { writer, resyncOrders, orders, settings, clock, ledgerMetrics } = this.#options;
+    return new Settler({
+      writer,
+      books,
+      epoch,
+      resyncOrders,
+      readOrderUid: async (namespace, name) => (await orders.read(joinKey(namespace, name)))?.metadata.uid,
+      holdLimitMs: settings.holdLimitMs,
+      clock,
+      metrics: ledgerMetrics,
+      describe: describeGoods(clock),
+    });
+  }
+
+  #leading(settler: Settler): Leading {
+    const { client, catalogue, clock, caches, recorder } = this.#options;
+    return {
+      ...{ client, catalogue, clock, caches, settler, recorder },
+      async complete(resource, object) {
+        await client.patch(resource, object.metadata, {}, { type: 'merge' });
+      },
+    };
+  }
+
+  #lifecycle(): OrderLifecycle {
+    const { catalogue, gate, goods, orders, clock, settings, recorder } = this.#options;
+    const reasons: Record<OrderPhase, string> = {
+      Unpaid: 'Reserved',
+      Paid: 'Paid',
+      Expired: 'Expired',
+      Rejected: 'Rejected',
+    };
+    return new OrderLifecycle({
+      ...{ catalogue, gate, goods, orders, clock },
+      paymentWindowMs: settings.paymentWindowMs,
+      entered(order, phase, why) {
+        const good = phase === 'Unpaid' || phase === 'Paid';
+        recorder.event(order, good ? 'Normal' : 'Warning', reasons[phase], why);
+      },
+    });
+  }
+
+  #controller(name: string, reconcile: Reconcile, workers: number): Controller {
+    const { clock, log, controllerMetrics, queueMetrics, onFenced } = this.#options;
+    const controller = new Controller({
+      name,
+      workers,
+      clock,
+      log,
+      ...(controllerMetrics ? { metrics: controllerMetrics } : {}),
+      ...(queueMetrics ? { queueMetrics } : {}),
+      reconcile: async (key, context) => {
+        try {
+          return await reconcile(key, context);
+        } catch (error) {
+          if (error instanceof FencedError) onFenced(error);
+          throw error;
+        }
+      },
+    });
+    this.#controllers.push(controller);
+    return controller;
+  }
+
+  #wire(to: { orders: Controller; goods: Controller; buyers: Controller; sellers: Controller }): void {
+    const { caches, catalogue, settings } = this.#options;
+    const wakePeople = (order: SpikeOrder, priority: number) => {
+      const buyer = catalogue.findBuyer(order.metadata.namespace ?? '', order.spec.buyerId);
+      if (buyer) to.buyers.enqueue(keyOf(buyer), priority);
+    };
+    this.#each(caches.orders, (change, priority) => {
+      const { object: order, old, type } = change;
+      // An answer to our own write comes from a reconcile that has seen to what follows.
+      const isOwnWrite = change.source === 'observe';
+      const phase = order.status?.phase;
+      const isOpen = phase === undefined || phase === 'Unpaid';
+      if (type !== 'deleted' && isOpen && !isOwnWrite) to.orders.enqueue(keyOf(order), priority);
+      if (type === 'updated' && phase === old?.status?.phase) return;
+      if (phase !== undefined || type === 'deleted') {
+        for (const key of goodsKeysOf(order, catalogue)) to.goods.enqueue(key, priority);
+      }
+      wakePeople(order, priority);
+    });
+    this.#each(caches.goods, (change, priority) => {
+      const { object: goods, old } = change;
+      const key = keyOf(goods);
+      if (specMatters(change)) to.goods.enqueue(key, priority);
+      // An order that is never stored wakes nobody; its hold lapses by the clock.
+      else if (goods.status?.holds?.length) to.goods.queue.addAfter(key, settings.holdLimitMs);
+      const seller = goods.spec.sellerId
+        ? catalogue.findSeller(goods.metadata.namespace ?? '', goods.spec.sellerId)
+        : undefined;
+      if (seller && (change.type !== 'updated' || goods.status?.num !== old?.status?.num)) {
+        to.sellers.enqueue(keyOf(seller), priority);
+      }
+    });
+    this.#each(caches.buyers, (change, priority) => {
+      if (specMatters(change)) to.buyers.enqueue(keyOf(change.object), priority);
+    });
+    this.#each(caches.sellers, (change, priority) => {
+      if (specMatters(change)) to.sellers.enqueue(keyOf(change.object), priority);
+    });
+  }
+
+  /** What is there already, at low priority, and then every change. */
+  #each<T extends KubeObject>(
+    cache: ObjectCache<T>,
+    wake: (change: Change<T>, priority: number) => void,
+  ): void {
+    for (const object of cache.list()) wake({ type: 'added', object, source: 'list' }, lowPriority);
+    this.#unsubscribe.push(
+      cache.onChange((change) => wake(change, change.source === 'list' ? lowPriority : normalPriority)),
+    );
+  }
+}
+
+/** A change that is not just a status write: those are mostly our own. */
+function specMatters<T extends KubeObject>({ type, object, old }: Change<T>): boolean {
+  if (type !== 'updated' || !old) return type === 'added';
+  return (
+    object.metadata.uid !== old.metadata.uid ||
+    object.metadata.generation !== old.metadata.generation ||
+    object.metadata.deletionTimestamp !== old.metadata.deletionTimestamp ||
+    object.metadata.finalizers?.length !== old.metadata.finalizers?.length
+  );
+}

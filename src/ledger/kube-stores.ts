@@ -1,0 +1,69 @@
+// The ledger's ports on Kubernetes: live reads and compare-and-swap writes through the client, with every
+// answer taken into the cache, so that this process sees its own writes at once.
+import { SpikeGoods } from '../api/spike-goods.ts';
+import { SpikeOrder } from '../api/spike-order.ts';
+import type { ObjectCache } from '../kube/cache.ts';
+import type { Client } from '../kube/client.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import { type KubeObject, type Resource, splitKey } from '../kube/objects.ts';
+import { type GoodsStore, GoodsWriteError } from './ports.ts';
+
+/** Longer than any single answer takes, shorter than the time limit of a webhook. */
+const liveCallMs = 4000;
+
+/** Reads and status writes of one kind; satisfies the order store of the controllers as it is. */
+export class KubeStore<T extends KubeObject> {
+  readonly #client: Client;
+  readonly #resource: Resource<T>;
+  readonly #cache: ObjectCache<T>;
+
+  constructor(client: Client, resource: Resource<T>, cache: ObjectCache<T>) {
+    this.#client = client;
+    this.#resource = resource;
+    this.#cache = cache;
+  }
+
+  known(key: string): T | undefined {
+    return this.#cache.get(key);
+  }
+
+  async read(key: string): Promise<T | undefined> {
+    try {
+      const object = await this.#client.get(this.#resource, splitKey(key), { timeoutMs: liveCallMs });
+      this.#cache.observe(object);
+      return object;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async writeStatus(object: T): Promise<T> {
+    const stored = await this.#client.replace(this.#resource, object, {
+      subresource: 'status',
+      timeoutMs: liveCallMs,
+      retry: false,
+    });
+    this.#cache.observe(stored);
+    return stored;
+  }
+}
+
+export const orderStore = (client: Client, cache: ObjectCache<SpikeOrder>): KubeStore<SpikeOrder> =>
+  new KubeStore(client, SpikeOrder, cache);
+
+export function goodsStore(client: Client, cache: ObjectCache<SpikeGoods>): GoodsStore {
+  const store = new KubeStore(client, SpikeGoods, cache);
+  return {
+    known: (key) => store.known(key),
+    read: (key) => store.read(key),
+    async writeStatus(goods) {
+      try {
+        return await store.writeStatus(goods);
+      } catch (error) {
+        const failure = isConflict(error) ? 'conflict' : isNotFound(error) ? 'gone' : 'unknown';
+        throw new GoodsWriteError(failure, (error as Error).message, { cause: error });
+      }
+    },
+  };
+}
