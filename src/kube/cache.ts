@@ -1,19 +1,12 @@
 // What this process knows of one kind: objects by key and uid, with named indexes. Fed by a reflector and by
 // the answers to our own writes. Knows neither the API server nor any kind; never mutates an object.
 
-import type { KubeObject } from './objects.ts';
+import { type Change, ChangeFeed, type ChangeHandler, type Source } from './change-feed.ts';
+import type { WatchEvent } from './client.ts';
+import { IndexMap } from './index-map.ts';
+import { isNewer, type KubeObject, keyOf } from './objects.ts';
 
-export interface Change<T extends KubeObject> {
-  type: 'added' | 'updated' | 'deleted';
-  /** The object as it is now; for 'deleted' as it was last seen. */
-  object: T;
-  /** What the cache held before ('updated' and 'deleted'). */
-  old?: T;
-  /** A list is worth a low priority in the queue; a watch event or our own write is news. */
-  source: 'list' | 'watch' | 'observe';
-}
-
-export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
+export type { Change, ChangeHandler } from './change-feed.ts';
 
 export interface ObjectCacheOptions {
   /** Freeze every object deeply on entry: tests only, it costs more than the cache itself. */
@@ -22,21 +15,259 @@ export interface ObjectCacheOptions {
   onHandlerError?(error: unknown): void;
 }
 
-export interface ObjectCache<T extends KubeObject> {
-  readonly size: number;
-  readonly isSynced: boolean;
-  /** Resolves when the first list has been taken in and its handlers have run. */
+interface Index<T> {
+  values: (object: T) => string[];
+  map: IndexMap;
+}
+
+// A tombstone guards against events that are delivered twice around a reconnect, minutes at most.
+const maxTombstones = 10_000;
+
+/**
+ * Two writers, one truth. The reflector tells the server's order of things (`replaceAll`, `apply`); `observe`
+ * brings the answers to our own writes, often before and sometimes long after the watch told the same.
+ * What decides is never which came last, but:
+ *
+ *  - of one uid, the greater resourceVersion;
+ *  - of two uids under one name, the greater resourceVersion: names are used again, one after the other;
+ *  - `frontier`, the resourceVersion up to which the reflector has told everything. An observed object that
+ *    is unknown and not beyond it was deleted before: let in, it would stay for ever, since no event
+ *    about it will ever come;
+ *  - tombstones, which say the same of deletions one by one, for what the reflector itself repeats.
+ */
+export class ObjectCache<T extends KubeObject> {
   readonly synced: Promise<void>;
-  get(key: string): T | undefined;
-  getByUid(uid: string): T | undefined;
-  list(): T[];
-  keys(): IterableIterator<string>;
-  addIndex(name: string, values: (object: T) => string[]): void;
-  byIndex(name: string, value: string): T[];
-  /** Objects under `value`, in O(1). */
-  countByIndex(name: string, value: string): number;
+  readonly #byKey = new Map<string, T>();
+  readonly #byUid = new Map<string, T>();
+  readonly #indexes = new Map<string, Index<T>>();
+  /** resourceVersion of the deletion by uid, oldest first. */
+  readonly #tombstones = new Map<string, number>();
+  readonly #changes: ChangeFeed<T>;
+  readonly #freeze: boolean;
+  readonly #onHandlerError: ((error: unknown) => void) | undefined;
+  #frontier = 0;
+  #isSynced = false;
+  #setSynced!: () => void;
+
+  constructor(opts: ObjectCacheOptions = {}) {
+    this.#freeze = opts.freeze ?? false;
+    this.#onHandlerError = opts.onHandlerError;
+    this.#changes = new ChangeFeed(opts.onHandlerError);
+    this.synced = new Promise((resolve) => {
+      this.#setSynced = resolve;
+    });
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** Whether a whole list has been taken in, with its handlers; `synced` resolves then. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  /** Everything up to this resourceVersion is in the cache. */
+  get frontier(): number {
+    return this.#frontier;
+  }
+
+  get(key: string): T | undefined {
+    return this.#byKey.get(key);
+  }
+
+  getByUid(uid: string): T | undefined {
+    return this.#byUid.get(uid);
+  }
+
+  list(): T[] {
+    return [...this.#byKey.values()];
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#byKey.keys();
+  }
+
+  values(): IterableIterator<T> {
+    return this.#byKey.values();
+  }
+
+  /** `values` must be pure: it is asked again about the old object to take it out of the index. */
+  addIndex(name: string, values: (object: T) => string[]): void {
+    if (this.#indexes.has(name)) throw new Error(`there is an index "${name}" already`);
+    const index: Index<T> = { values, map: new IndexMap() };
+    this.#indexes.set(name, index);
+    for (const [key, object] of this.#byKey) {
+      for (const value of this.#valuesOf(index, object)) index.map.add(value, key);
+    }
+  }
+
+  byIndex(name: string, value: string): T[] {
+    const objects: T[] = [];
+    for (const key of this.#index(name).map.keys(value)) objects.push(this.#byKey.get(key)!);
+    return objects;
+  }
+
+  /** The keys of the objects under `value`; valid until the next change. */
+  keysByIndex(name: string, value: string): Iterable<string> {
+    return this.#index(name).map.keys(value);
+  }
+
+  /** How many objects stand under `value`, in O(1). */
+  countByIndex(name: string, value: string): number {
+    return this.#index(name).map.count(value);
+  }
+
+  /** The values under which any object stands. */
+  indexValues(name: string): IterableIterator<string> {
+    return this.#index(name).map.values();
+  }
+
+  /** Handlers are called in the order of the changes, synchronously. Returns what takes this one off. */
+  onChange(handler: ChangeHandler<T>): () => void {
+    return this.#changes.on(handler);
+  }
+
   /** Takes in the answer to a write of our own; true when it was news. */
-  observe(object: T): boolean;
-  /** Returns the function that takes the handler off again. */
-  onChange(handler: ChangeHandler<T>): () => void;
+  observe(object: T): boolean {
+    const known = this.#byUid.has(object.metadata.uid);
+    if (!known && revision(object) <= this.#frontier) return false;
+    const taken = this.#put(object, 'observe');
+    this.#changes.dispatch();
+    return taken;
+  }
+
+  /** Takes in an event of the watch. */
+  apply(event: WatchEvent<T>): void {
+    if (event.type === 'DELETED') this.#delete(event.object);
+    else if (event.type !== 'BOOKMARK') this.#put(event.object, 'watch');
+    this.#frontier = Math.max(this.#frontier, revision(event.object));
+    this.#changes.dispatch();
+  }
+
+  /**
+   * Takes in a whole, consistent list. What is missing from it is gone, unless it was observed after the
+   * list was made. Handlers run when all of it is in, so that they see no half of a list.
+   */
+  replaceAll(items: T[], listResourceVersion: string): void {
+    const listed = Number(listResourceVersion);
+    // A consistent list from before what we have seen already: the server's history was rewound (etcd
+    // restored from a backup). Our newer versions never happened, and must not outlive the list.
+    const rewound = listed < this.#frontier;
+    if (rewound) this.#tombstones.clear();
+    const uids = new Set<string>();
+    for (const item of items) {
+      uids.add(item.metadata.uid);
+      this.#put(item, 'list', rewound);
+    }
+    for (const object of this.#byUid.values()) {
+      if (uids.has(object.metadata.uid) || (!rewound && revision(object) > listed)) continue;
+      this.#remove(object, object, listed, 'list');
+    }
+    this.#frontier = listed;
+    this.#changes.dispatch();
+    if (!this.#isSynced) {
+      this.#isSynced = true;
+      this.#setSynced();
+    }
+  }
+
+  /** `force`: even over a newer version of the same object. */
+  #put(incoming: T, source: Source, force = false): boolean {
+    const { uid } = incoming.metadata;
+    const old = this.#byUid.get(uid);
+    if (
+      old &&
+      (force ? old.metadata.resourceVersion === incoming.metadata.resourceVersion : !isNewer(incoming, old))
+    ) {
+      return false;
+    }
+    if (!old && revision(incoming) <= (this.#tombstones.get(uid) ?? -1)) return false;
+    const key = keyOf(incoming);
+    const other = this.#byKey.get(key);
+    if (other && other !== old) {
+      if (!force && isNewer(other, incoming)) return false;
+      this.#remove(other, other, revision(incoming), source);
+    }
+    const object = this.#enter(incoming);
+    this.#byKey.set(key, object);
+    this.#byUid.set(uid, object);
+    this.#reindex(key, old, object);
+    const change: Change<T> = old
+      ? { type: 'updated', object, old, source }
+      : { type: 'added', object, source };
+    this.#changes.push(change);
+    return true;
+  }
+
+  #delete(last: T): void {
+    const { uid } = last.metadata;
+    const old = this.#byUid.get(uid);
+    // A version from after this deletion: with a selector, an object can leave the selection and return.
+    if (old && isNewer(old, last)) return;
+    if (old) this.#remove(old, this.#enter(last), revision(last), 'watch');
+    else this.#bury(uid, revision(last));
+  }
+
+  #remove(old: T, last: T, deletedAt: number, source: Source): void {
+    const key = keyOf(old);
+    this.#byUid.delete(old.metadata.uid);
+    this.#byKey.delete(key);
+    this.#reindex(key, old, undefined);
+    this.#bury(old.metadata.uid, deletedAt);
+    this.#changes.push({ type: 'deleted', object: last, old, source });
+  }
+
+  #bury(uid: string, deletedAt: number): void {
+    this.#tombstones.delete(uid);
+    this.#tombstones.set(uid, deletedAt);
+    if (this.#tombstones.size > maxTombstones) this.#tombstones.delete(this.#tombstones.keys().next().value!);
+  }
+
+  /** managedFields are a third of an object, and nothing here reads them. */
+  #enter(object: T): T {
+    let entered = object;
+    if (object.metadata.managedFields) {
+      const { managedFields: _, ...metadata } = object.metadata;
+      entered = { ...object, metadata };
+    }
+    return this.#freeze ? deepFreeze(entered) : entered;
+  }
+
+  #reindex(key: string, old: T | undefined, object: T | undefined): void {
+    for (const index of this.#indexes.values()) {
+      const before = old ? this.#valuesOf(index, old) : [];
+      const after = object ? this.#valuesOf(index, object) : [];
+      for (const value of before) if (!after.includes(value)) index.map.remove(value, key);
+      for (const value of after) if (!before.includes(value)) index.map.add(value, key);
+    }
+  }
+
+  #valuesOf(index: Index<T>, object: T): string[] {
+    try {
+      return index.values(object);
+    } catch (error) {
+      // One malformed object must not stop the cache; it stands under no value.
+      this.#onHandlerError?.(error);
+      return [];
+    }
+  }
+
+  #index(name: string): Index<T> {
+    const index = this.#indexes.get(name);
+    if (!index) throw new Error(`there is no index "${name}"`);
+    return index;
+  }
+}
+
+function revision(object: { metadata: { resourceVersion: string } }): number {
+  return Number(object.metadata.resourceVersion);
+}
+
+function deepFreeze<V>(value: V): V {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const part of Object.values(value)) deepFreeze(part);
+  }
+  return value;
 }

@@ -1,7 +1,11 @@
-// The JSON client of the API server: one method per verb, for any kind. Knows paths, queries and bodies;
-// how bytes travel is transport.ts, what is kept of the answers is none of its business.
+// The JSON client of the API server as everything else sees it: one method per verb, for any kind. Thin on
+// purpose: it keeps nothing of what it reads. How it is done is json-client.ts, transport.ts and watch.ts.
 
+import type { Clock } from '../runtime/clock.ts';
+import type { ConnectionConfig } from './config.ts';
+import { JsonClient } from './json-client.ts';
 import type { Draft, KubeObject, Resource } from './objects.ts';
+import type { RequestInfo } from './transport.ts';
 
 export interface CallOptions {
   /** Limit of the whole call, waits and retries included. Default: the client's (30 s). */
@@ -88,7 +92,7 @@ export interface RawResponse {
   body: unknown;
 }
 
-type KeyLike = { namespace?: string | undefined; name: string };
+export type KeyLike = { namespace?: string | undefined; name: string };
 
 export interface Client {
   readonly server: string;
@@ -113,4 +117,21 @@ export interface Client {
   request(method: string, path: string, opts?: RawOptions): Promise<RawResponse>;
   /** Closes idle connections; calls under way finish. */
   close(): void;
+}
+
+export interface ClientOptions {
+  userAgent?: string;
+  /** Milliseconds; default 30,000. */
+  timeoutMs?: number;
+  /** Connections at once, watches apart. Default 64. */
+  maxSockets?: number;
+  clock?: Clock;
+  /** After each HTTP exchange: metrics. */
+  onRequest?(info: RequestInfo): void;
+  /** A Warning header of the server: deprecated versions, admission warnings, unknown fields. */
+  onWarning?(text: string, request: { verb: string; resource: string }): void;
+}
+
+export function createClient(config: ConnectionConfig, opts: ClientOptions = {}): Client {
+  return new JsonClient(config, opts);
 }

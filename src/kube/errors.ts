@@ -40,15 +40,34 @@ export class ApiError extends Error {
   /** From the Retry-After header or `details.retryAfterSeconds`. */
   readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: number, status: Status, request?: string, retryAfterSeconds?: number) {
-    const text = status.message || status.reason || `HTTP ${code}`;
-    super(request ? `${request}: ${text}` : text);
+  constructor(code: number, status: Status, retryAfterSeconds?: number) {
+    super(status.message || status.reason || `HTTP ${code}`);
     this.code = code;
     this.reason = status.reason || 'Unknown';
     this.details = status.details ?? {};
     this.status = status;
     this.retryAfterSeconds = retryAfterSeconds ?? this.details.retryAfterSeconds;
   }
+}
+
+/**
+ * The error in an answer of `code`. Refusals that do not come from the API machinery (a full queue, a proxy
+ * in between) have a text for a body, or none: `request` then says what was refused.
+ */
+export function refusal(code: number, body: string, request: string, retryAfterSeconds?: number): ApiError {
+  let status: Status | undefined;
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if ((parsed as Status | null)?.kind === 'Status') status = parsed as Status;
+  } catch {
+    // Not JSON.
+  }
+  if (!status?.message) {
+    const text = body.trim().slice(0, 300);
+    const message = `${request}: HTTP ${code}${!status && text ? `: ${text}` : ''}`;
+    status = { ...status, message };
+  }
+  return new ApiError(code, status, retryAfterSeconds);
 }
 
 /** No answer came, or only part of one. */

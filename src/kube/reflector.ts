@@ -1,14 +1,18 @@
 // Keeps an ObjectCache equal to what the API server stores: a paged list, then a watch from there, for ever.
 // Knows no kind; handlers hang on the cache, not here.
 
-import type { Clock } from '../runtime/clock.ts';
+import { Backoff } from '../runtime/backoff.ts';
+import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import type { ObjectCache } from './cache.ts';
-import type { Client } from './client.ts';
+import type { Client, WatchEvent } from './client.ts';
+import { ApiError, ConnectionError, isGone, isNotFound, isTooLargeResourceVersion } from './errors.ts';
 import type { KubeObject, Resource } from './objects.ts';
+import { SilenceTimer } from './silence.ts';
 
 export interface ReflectorOptions<T extends KubeObject> {
   client: Client;
   resource: Resource<T>;
+  /** What is observed into it must belong to the namespace and selectors given here. */
   cache: ObjectCache<T>;
   namespace?: string;
   labelSelector?: string;
@@ -17,20 +21,247 @@ export interface ReflectorOptions<T extends KubeObject> {
   /** In [0, 1); for jitter. */
   random?: () => number;
   pageSize?: number;
-  onError?(error: unknown, info: { phase: 'list' | 'watch'; failures: number; retryInMs: number }): void;
+  /** Every failure; none is fatal, a kind that is not installed yet (404) as little as a lost network. */
+  onError?(error: unknown, info: { phase: Phase; failures: number; retryInMs: number }): void;
 }
 
+type Phase = 'list' | 'watch';
+
+// client-go's page and back-off (tools/pager, tools/cache/reflector.go).
+const defaultPageSize = 500;
+const backoff = { base: 800, max: 30_000, jitter: 1 };
+
+// A watch that lived so long says that the trouble is over: the back-off begins anew.
+const healthyAfter = 30_000;
+// One that ended in order within a second is as good as one that failed: without a pause it would spin.
+const shortWatch = 1_000;
+
+const pageTimeout = 60_000;
+
+// The server ends a watch after 5 to 10 minutes, as client-go asks for, so that watches spread over the
+// servers again after one of them was away.
+const minWatchSeconds = 300;
+
 /** A Component of runtime/manager.ts. */
-export interface Reflector {
+export class Reflector<T extends KubeObject> {
   readonly name: string;
-  /** Begins; resolves when the cache is synced (or `signal` aborted). Errors are retried for ever. */
-  start(signal: AbortSignal): Promise<void>;
-  stop(): Promise<void>;
-  ready(): { ok: boolean; why?: string };
-  /** Lists again, consistently; resolves when a list that began after this call has been taken in. */
-  resync(): Promise<void>;
-  /** How far the cache follows the server: '' before the first list. */
-  readonly lastSyncResourceVersion: string;
+  readonly #client: Client;
+  readonly #resource: Resource<T>;
+  readonly #cache: ObjectCache<T>;
+  readonly #selection: { namespace?: string; labelSelector?: string; fieldSelector?: string };
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #pageSize: number;
+  readonly #onError: ReflectorOptions<T>['onError'];
+  readonly #backoff: Backoff;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  /** Ends the watch, or the pause, that is on now. */
+  #interrupt = new AbortController();
+  #resyncs: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  #resourceVersion = '';
+  #lastActivity: number;
+  #lastError: unknown;
+
+  constructor(opts: ReflectorOptions<T>) {
+    const { namespace, labelSelector, fieldSelector } = opts;
+    this.name = `cache ${opts.resource.plural}`;
+    this.#client = opts.client;
+    this.#resource = opts.resource;
+    this.#cache = opts.cache;
+    this.#selection = {
+      ...(namespace && { namespace }),
+      ...(labelSelector && { labelSelector }),
+      ...(fieldSelector && { fieldSelector }),
+    };
+    this.#clock = opts.clock ?? systemClock;
+    this.#random = opts.random ?? Math.random;
+    this.#pageSize = opts.pageSize ?? defaultPageSize;
+    this.#onError = opts.onError;
+    this.#backoff = new Backoff({ ...backoff, random: this.#random });
+    this.#lastActivity = this.#clock.monotonic();
+  }
+
+  /** How far the cache follows the server; '' before the first list. */
+  get lastSyncResourceVersion(): string {
+    return this.#resourceVersion;
+  }
+
   /** Monotonic milliseconds at which the server last said anything. */
-  readonly lastActivity: number;
+  get lastActivity(): number {
+    return this.#lastActivity;
+  }
+
+  /** Resolves when the cache is synced, or when `signal` aborts or `stop` is called before that. */
+  async start(signal: AbortSignal): Promise<void> {
+    if (this.#running) throw new Error(`${this.name} was started before`);
+    signal.addEventListener('abort', () => this.#end(), { once: true });
+    if (signal.aborted) this.#end();
+    this.#running = this.#run();
+    await Promise.race([this.#cache.synced, this.#running]);
+  }
+
+  async stop(): Promise<void> {
+    this.#end();
+    await this.#running;
+  }
+
+  ready(): { ok: boolean; why?: string } {
+    if (this.#cache.isSynced) return { ok: true };
+    const { message } = (this.#lastError ?? {}) as Partial<Error>;
+    return { ok: false, why: message ? `not listed yet: ${message}` : 'not listed yet' };
+  }
+
+  /**
+   * Lists again, consistently. Resolves when a list that began after this call is in the cache, so
+   * everything stored before the call is too; rejects when the reflector stops first.
+   */
+  resync(): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.reject(new Error(`${this.name} is stopped`));
+    return new Promise((resolve, reject) => {
+      this.#resyncs.push({ resolve, reject });
+      this.#interrupt.abort();
+    });
+  }
+
+  #end(): void {
+    this.#stop.abort();
+    this.#interrupt.abort();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#list();
+      } catch (error) {
+        await this.#pause('list', error);
+        continue;
+      }
+      await this.#follow();
+    }
+    for (const { reject } of this.#resyncs.splice(0)) reject(new Error(`${this.name} is stopped`));
+  }
+
+  async #list(): Promise<void> {
+    // Only those who asked before the list begins are served by it.
+    const served = this.#resyncs.splice(0);
+    try {
+      const { items, resourceVersion } = await this.#pages(this.#pageSize);
+      this.#cache.replaceAll(items, resourceVersion);
+      this.#resourceVersion = resourceVersion;
+      this.#lastError = undefined;
+      for (const { resolve } of served) resolve();
+    } catch (error) {
+      this.#resyncs.unshift(...served);
+      throw error;
+    }
+  }
+
+  async #pages(limit: number | undefined): Promise<{ items: T[]; resourceVersion: string }> {
+    const items: T[] = [];
+    let resourceVersion = '';
+    let next: string | undefined;
+    do {
+      let page: Awaited<ReturnType<Client['list']>>;
+      try {
+        // No resourceVersion: a read through etcd's quorum, never a server's cache that lags behind.
+        page = await this.#client.list<KubeObject>(this.#resource, {
+          ...this.#selection,
+          ...(limit && { limit }),
+          ...(next && { continue: next }),
+          timeoutMs: pageTimeout,
+          signal: this.#stop.signal,
+        });
+      } catch (error) {
+        // The revision of the first page was compacted away while we read: once more, in one piece.
+        if (next && isGone(error)) return this.#pages(undefined);
+        throw error;
+      }
+      this.#lastActivity = this.#clock.monotonic();
+      for (const item of page.items) items.push(item as T);
+      resourceVersion ||= page.metadata.resourceVersion;
+      next = page.metadata.continue;
+    } while (next);
+    return { items, resourceVersion };
+  }
+
+  /** Watch after watch, until only a list can help or somebody asked for one. */
+  async #follow(): Promise<void> {
+    while (!this.#stop.signal.aborted && this.#resyncs.length === 0) {
+      const began = this.#clock.monotonic();
+      let failure: unknown;
+      try {
+        await this.#watch();
+        if (this.#clock.monotonic() - began < shortWatch) failure = new Error('the watch ended at once');
+      } catch (error) {
+        failure = error;
+      }
+      if (this.#clock.monotonic() - began >= healthyAfter) this.#backoff.reset();
+      if (failure === undefined || this.#resyncs.length > 0) continue;
+      await this.#pause('watch', failure);
+      if (needsList(failure)) return;
+    }
+  }
+
+  async #watch(): Promise<void> {
+    this.#interrupt = new AbortController();
+    const { signal } = this.#interrupt;
+    if (this.#stop.signal.aborted) return;
+    const timeoutSeconds = Math.floor(minWatchSeconds * (1 + this.#random()));
+    const silence = new SilenceTimer(this.#clock, timeoutSeconds * 1000, (why) => {
+      const message = `watch ${this.#resource.plural}: ${why}`;
+      this.#interrupt.abort(new ConnectionError('timeout', message, { ambiguous: false }));
+    });
+    try {
+      await this.#client.watch<T>(this.#resource, {
+        ...this.#selection,
+        resourceVersion: this.#resourceVersion,
+        allowWatchBookmarks: true,
+        timeoutSeconds,
+        signal,
+        onOpen: () => this.#heard(silence),
+        onActivity: () => this.#heard(silence),
+        onEvent: (event) => {
+          if (event.type === 'BOOKMARK') silence.expectBookmarks();
+          this.#take(event);
+        },
+      });
+    } catch (error) {
+      throw signal.reason instanceof ConnectionError ? signal.reason : error;
+    } finally {
+      silence.stop();
+    }
+  }
+
+  #heard(silence: SilenceTimer): void {
+    this.#lastActivity = this.#clock.monotonic();
+    this.#lastError = undefined;
+    silence.heard();
+  }
+
+  #take(event: WatchEvent<T>): void {
+    this.#cache.apply(event);
+    this.#resourceVersion = event.object.metadata.resourceVersion;
+  }
+
+  async #pause(phase: Phase, error: unknown): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    this.#lastError = error;
+    const first = this.#backoff.failures === 0;
+    const delay = this.#backoff.next();
+    // An old resourceVersion after a long, healthy watch is nothing to wait for.
+    const wait = first && isGone(error) ? 0 : delay;
+    const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+    const retryInMs = Math.round(Math.max(wait, asked));
+    this.#interrupt = new AbortController();
+    const { signal } = this.#interrupt;
+    this.#onError?.(error, { phase, failures: this.#backoff.failures, retryInMs });
+    if (!this.#stop.signal.aborted) await sleep(this.#clock, retryInMs, signal);
+  }
+}
+
+/** What no watch from the same resourceVersion can mend; everything else is tried again from there. */
+function needsList(error: unknown): boolean {
+  if (isGone(error) || isNotFound(error) || isTooLargeResourceVersion(error)) return true;
+  return error instanceof ApiError && (error.code === 400 || error.code === 422);
 }

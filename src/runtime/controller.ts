@@ -1,9 +1,9 @@
 // A controller: workers that take keys from a queue and call `reconcile`, with back-off, time limits and
 // metrics. Knows nothing of Kubernetes or of any kind.
 
-import type { Clock } from './clock.ts';
-import type { Log } from './log.ts';
-import type { QueueMetrics } from './queue.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { type Log, silentLog } from './log.ts';
+import { type QueueMetrics, WorkQueue } from './queue.ts';
 
 export interface Result {
   /** Milliseconds. */
@@ -11,7 +11,7 @@ export interface Result {
 }
 
 export interface ReconcileContext {
-  /** Aborts when the time limit passes or the controller stops. */
+  /** Aborts when the time limit passes or the controller is told to end at once. */
   signal: AbortSignal;
   log: Log;
   /** Failures in a row before this run. */
@@ -21,7 +21,7 @@ export interface ReconcileContext {
 // biome-ignore lint/suspicious/noConfusingVoidType: a reconcile that has nothing to say returns nothing
 export type Reconcile = (key: string, ctx: ReconcileContext) => Promise<Result | void>;
 
-/** Trying again will not help: logged and counted, not retried until the object changes. */
+/** Trying again will not help: logged and counted, not retried until the key is added anew. */
 export class TerminalError extends Error {
   override readonly name = 'TerminalError';
   readonly reason: string;
@@ -36,7 +36,10 @@ export type ReconcileResult = 'success' | 'error' | 'requeue' | 'requeue_after';
 
 /** Named for controller-runtime's metrics; the label is the controller's name. */
 export interface ControllerMetrics {
-  /** Called once, so that every label set begins at 0. */
+  /**
+   * Called once, so that every label set begins at 0; controller_runtime_active_workers and
+   * controller_runtime_max_concurrent_reconciles are read from `read`.
+   */
   begin(controller: string, read: { activeWorkers(): number; maxConcurrentReconciles: number }): void;
   /** controller_runtime_reconcile_total and controller_runtime_reconcile_time_seconds */
   reconciled(controller: string, result: ReconcileResult, seconds: number): void;
@@ -57,4 +60,144 @@ export interface ControllerOptions {
   queueMetrics?: QueueMetrics;
   /** Milliseconds one reconcile may take before its signal aborts. Default 60,000. */
   timeout?: number;
+  /** Milliseconds; see WorkQueue. */
+  backoff?: { base: number; max: number };
+}
+
+/** A Component of manager.ts. Keys may be added before it starts: they wait. */
+export class Controller {
+  readonly name: string;
+  readonly queue: WorkQueue;
+  readonly #reconcile: Reconcile;
+  readonly #workers: number;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #metrics: ControllerMetrics | undefined;
+  readonly #timeout: number;
+  readonly #running = new Set<AbortController>();
+  #state: 'new' | 'running' | 'stopped' = 'new';
+  #aborted = false;
+
+  constructor(opts: ControllerOptions) {
+    this.name = opts.name;
+    this.#reconcile = opts.reconcile;
+    this.#workers = opts.workers ?? 1;
+    this.#clock = opts.clock ?? systemClock;
+    this.#log = opts.log ?? silentLog;
+    this.#metrics = opts.metrics;
+    this.#timeout = opts.timeout ?? 60_000;
+    this.queue = new WorkQueue({
+      name: opts.name,
+      clock: this.#clock,
+      ...(opts.queueMetrics && { metrics: opts.queueMetrics }),
+      ...(opts.backoff && { backoff: opts.backoff }),
+    });
+    this.#metrics?.begin(this.name, {
+      activeWorkers: () => this.#running.size,
+      maxConcurrentReconciles: this.#workers,
+    });
+  }
+
+  enqueue(key: string, priority?: number): void {
+    this.queue.add(key, priority);
+  }
+
+  /** Sets the workers going. When `signal` aborts (the lease is lost) what runs is told to end at once. */
+  async start(signal: AbortSignal): Promise<void> {
+    if (this.#state !== 'new') throw new Error(`controller ${this.name} was started before`);
+    this.#state = 'running';
+    if (signal.aborted) return this.#abort();
+    signal.addEventListener('abort', () => this.#abort(), { once: true });
+    for (let i = 0; i < this.#workers; i++) void this.#work();
+  }
+
+  /** Takes up nothing new and resolves when what runs has ended; what waits is dropped. */
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    await this.queue.shutDown();
+  }
+
+  #abort(): void {
+    this.#aborted = true;
+    this.#state = 'stopped';
+    void this.queue.shutDown();
+    for (const running of this.#running) running.abort(new Error(`controller ${this.name} is stopped`));
+  }
+
+  async #work(): Promise<void> {
+    for (;;) {
+      const key = await this.queue.take();
+      if (key === undefined) return;
+      // `done` must follow whatever happens, or no worker would ever get this key again.
+      try {
+        await this.#run(key);
+      } catch (error) {
+        this.#log.error(
+          { controller: this.name, key, err: error },
+          'controller failed outside its reconcile',
+        );
+      } finally {
+        this.queue.done(key);
+      }
+    }
+  }
+
+  async #run(key: string): Promise<void> {
+    const abort = new AbortController();
+    const failures = this.queue.failures(key);
+    const began = this.#clock.monotonic();
+    const cancel = this.#clock.after(this.#timeout, () => abort.abort(new ReconcileTimeout(this.#timeout)));
+    this.#running.add(abort);
+    let result: ReconcileResult = 'error';
+    try {
+      // A reconcile that ignores its signal keeps its worker: were it left alone, a second worker could
+      // take the same key while the first still writes.
+      const done = await this.#reconcile(key, { signal: abort.signal, log: this.#log, failures });
+      result = this.#succeed(key, done?.requeueAfter);
+    } catch (error) {
+      this.#fail(key, abort.signal.reason instanceof ReconcileTimeout ? abort.signal.reason : error, error);
+    } finally {
+      cancel();
+      this.#running.delete(abort);
+      const seconds = (this.#clock.monotonic() - began) / 1000;
+      if (result !== 'error' || !this.#aborted) this.#metrics?.reconciled(this.name, result, seconds);
+    }
+  }
+
+  #succeed(key: string, requeueAfter: number | undefined): ReconcileResult {
+    this.queue.forget(key);
+    if (requeueAfter === undefined) return 'success';
+    this.queue.addAfter(key, requeueAfter);
+    return requeueAfter > 0 ? 'requeue_after' : 'requeue';
+  }
+
+  #fail(key: string, error: unknown, thrown: unknown): void {
+    // Told to end at once, it ended with an error: that is no failure of the key.
+    if (this.#aborted) return;
+    this.#metrics?.failed(this.name);
+    const line = { controller: this.name, key, reason: reasonOf(error), err: thrown };
+    if (error instanceof TerminalError) {
+      this.#metrics?.failedForGood(this.name);
+      this.queue.forget(key);
+      this.#log.error(line, 'reconcile failed, not tried again');
+      return;
+    }
+    const retryInMs = this.queue.retry(key);
+    this.#log.warn({ ...line, failures: this.queue.failures(key), retryInMs }, 'reconcile failed');
+  }
+}
+
+class ReconcileTimeout extends Error {
+  override readonly name = 'ReconcileTimeout';
+  readonly reason = 'ReconcileTimeout';
+
+  constructor(ms: number) {
+    super(`reconcile took longer than ${ms} ms`);
+  }
+}
+
+/** A word that stays the same for the same fault, to group log lines by: the error's reason or its class. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.name;
 }

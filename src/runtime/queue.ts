@@ -1,7 +1,10 @@
 // The work queue: each key waits at most once and is with at most one worker. Knows nothing of what a key
 // names, nor of who works.
 
-import type { Clock } from './clock.ts';
+import { exponential } from './backoff.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { Deadlines } from './deadlines.ts';
+import { Lanes } from './lanes.ts';
 
 /** The first list of everything waits behind real changes. The numbers are controller-runtime's. */
 export const lowPriority = -100;
@@ -38,18 +41,197 @@ export interface WorkQueueOptions {
   backoff?: { base: number; max: number };
 }
 
-export interface WorkQueue extends QueueGauges {
+interface Waiting {
+  priority: number;
+  since: number;
+}
+
+interface Working {
+  priority: number;
+  since: number;
+  /** Added again meanwhile: waits from here on as soon as its worker is done. */
+  again?: Waiting;
+}
+
+/**
+ * A key is in one of four places:
+ *
+ *     idle ──add──▶ waiting ──take──▶ working ──done──▶ idle
+ *                      ▲                 │ add: marked `again`, and done moves it to waiting
+ *     later ──due──────┘
+ *
+ * `later` is independent of the rest: a key that runs now is still woken at its deadline. Waking a
+ * key once too often costs a read of the cache; losing its deadline would lose an expiry.
+ */
+export class WorkQueue implements QueueGauges {
   readonly name: string;
-  add(key: string, priority?: number): void;
-  /** The earlier of two deadlines wins. */
-  addAfter(key: string, ms: number, priority?: number): void;
+  readonly #clock: Clock;
+  readonly #metrics: QueueMetrics | undefined;
+  readonly #base: number;
+  readonly #max: number;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #lanes = new Lanes();
+  readonly #working = new Map<string, Working>();
+  readonly #later: Deadlines<number>;
+  readonly #failures = new Map<string, number>();
+  readonly #takers: ((key: string | undefined) => void)[] = [];
+  #closed = false;
+  #drained: (() => void)[] = [];
+
+  constructor(opts: WorkQueueOptions) {
+    this.name = opts.name;
+    this.#clock = opts.clock ?? systemClock;
+    this.#metrics = opts.metrics;
+    this.#base = opts.backoff?.base ?? 5;
+    this.#max = opts.backoff?.max ?? 1_000_000;
+    this.#later = new Deadlines(this.#clock, (key, priority) => this.add(key, priority));
+    this.#metrics?.gauges(this.name, this);
+  }
+
+  /** Keys that wait for a worker now. */
+  depth(): number {
+    return this.#waiting.size;
+  }
+
+  /** Keys that wait for their time. */
+  get delayed(): number {
+    return this.#later.size;
+  }
+
+  /** A key that waits already keeps its place, unless the new priority is higher. */
+  add(key: string, priority: number = normalPriority): void {
+    if (this.#closed) return;
+    const working = this.#working.get(key);
+    const waiting = working ? working.again : this.#waiting.get(key);
+    if (waiting) {
+      if (priority <= waiting.priority) return;
+      if (!working) this.#lanes.move(key, waiting.priority, priority);
+      waiting.priority = priority;
+      return;
+    }
+    this.#metrics?.added(this.name);
+    const added = { priority, since: this.#clock.monotonic() };
+    if (working) working.again = added;
+    else this.#wait(key, added);
+  }
+
+  /** Adds the key after `ms`. Of two deadlines of a key the earlier wins, with the higher priority. */
+  addAfter(key: string, ms: number, priority: number = normalPriority): void {
+    if (this.#closed) return;
+    this.#metrics?.retried(this.name);
+    if (ms > 0) this.#later.set(key, ms, priority, Math.max);
+    else this.add(key, priority);
+  }
+
   /** Adds again after the key's back-off, at the priority it was worked at; returns the milliseconds. */
-  retry(key: string): number;
-  forget(key: string): void;
-  failures(key: string): number;
-  /** The next key; waits for one. undefined: shut down. Every key taken must be given to `done`. */
-  take(): Promise<string | undefined>;
-  done(key: string): void;
-  /** No key is taken in any more. Resolves when every worker is done (drain: and nothing waits). */
-  shutDown(opts?: { drain?: boolean }): Promise<void>;
+  retry(key: string): number {
+    const failures = this.failures(key);
+    const ms = exponential(failures, this.#base, this.#max);
+    if (this.#closed) return ms;
+    this.#failures.set(key, failures + 1);
+    this.addAfter(key, ms, this.#working.get(key)?.priority);
+    return ms;
+  }
+
+  /** The next failure of the key starts at the shortest back-off again. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  failures(key: string): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  /** The priority at which a key that is worked on was taken. */
+  priorityOf(key: string): number | undefined {
+    return this.#working.get(key)?.priority;
+  }
+
+  /**
+   * The next key: of the highest priority, and there the one that waited longest. Waits for one.
+   * undefined: the queue is shut down. Every key taken must be given to `done`.
+   */
+  take(): Promise<string | undefined> {
+    const key = this.#lanes.shift();
+    if (key !== undefined) {
+      const waiting = this.#waiting.get(key)!;
+      this.#waiting.delete(key);
+      this.#begin(key, waiting);
+      return Promise.resolve(key);
+    }
+    if (this.#closed && !this.#mayReturn()) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.#takers.push(resolve);
+    });
+  }
+
+  done(key: string): void {
+    const working = this.#working.get(key);
+    if (!working) return;
+    this.#working.delete(key);
+    this.#metrics?.worked(this.name, (this.#clock.monotonic() - working.since) / 1000);
+    if (working.again) this.#wait(key, working.again);
+    if (this.#closed) this.#close();
+  }
+
+  /**
+   * From here on no key is taken in. Without `drain` what waits is dropped, with it the workers finish
+   * it. Resolves when no worker holds a key; a worker that never ends keeps it open, so the caller sets
+   * a limit.
+   */
+  shutDown(opts: { drain?: boolean } = {}): Promise<void> {
+    this.#closed = true;
+    this.#later.clear();
+    if (!opts.drain) {
+      this.#waiting.clear();
+      this.#lanes.clear();
+      for (const working of this.#working.values()) delete working.again;
+    }
+    return new Promise((resolve) => {
+      this.#drained.push(resolve);
+      this.#close();
+    });
+  }
+
+  unfinishedWorkSeconds(): number {
+    const now = this.#clock.monotonic();
+    let sum = 0;
+    for (const { since } of this.#working.values()) sum += now - since;
+    return sum / 1000;
+  }
+
+  longestRunningProcessorSeconds(): number {
+    // A Map keeps the order of insertion, so the first has run longest.
+    const first = this.#working.values().next().value;
+    return first ? (this.#clock.monotonic() - first.since) / 1000 : 0;
+  }
+
+  #wait(key: string, waiting: Waiting): void {
+    const taker = this.#takers.shift();
+    if (taker) {
+      this.#begin(key, waiting);
+      taker(key);
+      return;
+    }
+    this.#waiting.set(key, waiting);
+    this.#lanes.push(key, waiting.priority);
+  }
+
+  #begin(key: string, waiting: Waiting): void {
+    const now = this.#clock.monotonic();
+    this.#working.set(key, { priority: waiting.priority, since: now });
+    this.#metrics?.waited(this.name, (now - waiting.since) / 1000);
+  }
+
+  #mayReturn(): boolean {
+    for (const working of this.#working.values()) if (working.again) return true;
+    return false;
+  }
+
+  #close(): void {
+    if (this.#waiting.size > 0 || this.#mayReturn()) return;
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+    if (this.#working.size > 0) return;
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
 }

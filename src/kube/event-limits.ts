@@ -1,0 +1,56 @@
+// Memory with bounds, for the event recorder: what was used lately, and how much each object may still say.
+// Knows nothing of events.
+
+import type { Clock } from '../runtime/clock.ts';
+
+/** A Map of at most `size` entries that forgets what was not set for `window` milliseconds. */
+export class RecentMap<V> {
+  readonly #clock: Clock;
+  readonly #size: number;
+  readonly #window: number;
+  readonly #entries = new Map<string, { value: V; at: number }>();
+
+  constructor(clock: Clock, size: number, window: number) {
+    this.#clock = clock;
+    this.#size = size;
+    this.#window = window;
+  }
+
+  get(key: string): V | undefined {
+    const entry = this.#entries.get(key);
+    if (entry && this.#clock.monotonic() - entry.at < this.#window) return entry.value;
+    this.#entries.delete(key);
+    return undefined;
+  }
+
+  set(key: string, value: V): void {
+    // Taken out first: a Map keeps the order of insertion, and the oldest goes when there is no room.
+    this.#entries.delete(key);
+    this.#entries.set(key, { value, at: this.#clock.monotonic() });
+    if (this.#entries.size > this.#size) this.#entries.delete(this.#entries.keys().next().value!);
+  }
+}
+
+/** A token bucket for each key: `burst` at once, then one for each `refill` milliseconds. */
+export class TokenBuckets {
+  readonly #clock: Clock;
+  readonly #burst: number;
+  readonly #refill: number;
+  readonly #buckets: RecentMap<{ tokens: number; at: number }>;
+
+  constructor(clock: Clock, size: number, burst: number, refill: number) {
+    this.#clock = clock;
+    this.#burst = burst;
+    this.#refill = refill;
+    // A bucket that nobody took from for so long is full again.
+    this.#buckets = new RecentMap(clock, size, burst * refill);
+  }
+
+  take(key: string): boolean {
+    const now = this.#clock.monotonic();
+    const bucket = this.#buckets.get(key) ?? { tokens: this.#burst, at: now };
+    const tokens = Math.min(this.#burst, bucket.tokens + (now - bucket.at) / this.#refill);
+    this.#buckets.set(key, { tokens: tokens < 1 ? tokens : tokens - 1, at: now });
+    return tokens >= 1;
+  }
+}

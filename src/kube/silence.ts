@@ -1,0 +1,64 @@
+// When a watch has been silent for too long to be alive. Knows how often an API server speaks; knows nothing
+// of what it says.
+
+import type { Cancel, Clock } from '../runtime/clock.ts';
+
+// A server that sends bookmarks sends one about every minute (apiserver pkg/storage/cacher, bookmarkFrequency).
+// It need not: 1.20 sends none for a kind that has had no event since the server started.
+const bookmarkSilence = 150_000;
+
+// The server ends each watch at its timeoutSeconds, silent or not.
+const slack = 30_000;
+
+/**
+ * A connection can die without a word (a node that loses its power, a NAT that forgets), and a cache that
+ * nobody feeds looks like a cache where nothing happens. Three things notice, from fast to slow: TCP
+ * keep-alive when the peer's kernel is gone (transport.ts, 40 s); bookmarks that stop coming (150 s), once
+ * this server has shown that it sends them; and the end that the server should have made itself.
+ */
+export class SilenceTimer {
+  readonly #clock: Clock;
+  readonly #end: number;
+  readonly #onSilence: (why: string) => void;
+  #heard: number;
+  #bookmarks = false;
+  #cancel: Cancel | undefined;
+
+  constructor(clock: Clock, watchMs: number, onSilence: (why: string) => void) {
+    this.#clock = clock;
+    this.#heard = clock.monotonic();
+    this.#end = this.#heard + watchMs + slack;
+    this.#onSilence = onSilence;
+    this.#arm();
+  }
+
+  heard(): void {
+    this.#heard = this.#clock.monotonic();
+  }
+
+  expectBookmarks(): void {
+    if (this.#bookmarks) return;
+    this.#bookmarks = true;
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#cancel?.();
+  }
+
+  // Not set anew for each event: when it fires and something was heard meanwhile, it is set for the rest.
+  #arm(): void {
+    this.#cancel?.();
+    const now = this.#clock.monotonic();
+    const limit = this.#bookmarks ? Math.min(this.#heard + bookmarkSilence, this.#end) : this.#end;
+    if (now < limit) {
+      this.#cancel = this.#clock.after(limit - now, () => this.#arm());
+      return;
+    }
+    this.#onSilence(
+      now >= this.#end
+        ? 'the server did not end it in time'
+        : `nothing came for ${Math.round((now - this.#heard) / 1000)} s`,
+    );
+  }
+}

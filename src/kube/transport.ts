@@ -1,0 +1,197 @@
+// Bytes to the API server and back: connections, time limits, what may be sent a second time. Knows HTTP and
+// TLS; knows no resource, no verb of Kubernetes and no JSON but the refusal's.
+
+import http from 'node:http';
+import https from 'node:https';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import type { ConnectionConfig, Credentials } from './config.ts';
+import { ConnectionError, type Status } from './errors.ts';
+import { type Answer, type Call, Exchange, readAll } from './exchange.ts';
+
+/** One HTTP exchange, for rest_client_requests_total and rest_client_request_duration_seconds. */
+export interface RequestInfo {
+  method: string;
+  verb: string;
+  resource: string;
+  host: string;
+  /** The HTTP status, or '<error>' as client-go labels a request without an answer. */
+  code: string;
+  /** Until the body was read; for a watch, until the headers came. */
+  seconds: number;
+}
+
+export interface TransportOptions {
+  clock: Clock;
+  maxSockets: number;
+  onRequest?: ((info: RequestInfo) => void) | undefined;
+}
+
+// client-go's number of retries for answers with Retry-After, and of those on a connection that was idle.
+const maxRetries = 10;
+const maxReconnects = 5;
+
+// The API server closes a connection after 90 s of idleness (net/http IdleTimeout in
+// apiserver/pkg/server/secure_serving.go); to be first avoids writing into a connection that is closing.
+const idleTimeout = 60_000;
+const keepAliveProbe = 30_000;
+
+// A server that answers 401 to everything must not make us read files, or run an exec plugin, each time.
+const renewInterval = 10_000;
+
+interface Agents {
+  credentials: Credentials;
+  calls: http.Agent;
+  /** Watches last for minutes: apart, so that they take no socket from the calls. */
+  streams: http.Agent;
+}
+
+export class Transport {
+  readonly #base: URL;
+  readonly #config: ConnectionConfig;
+  readonly #clock: Clock;
+  readonly #maxSockets: number;
+  readonly #onRequest: ((info: RequestInfo) => void) | undefined;
+  #agents: Agents | undefined;
+  #renewed = Number.NEGATIVE_INFINITY;
+
+  constructor(config: ConnectionConfig, opts: TransportOptions) {
+    this.#base = new URL(config.server);
+    this.#config = config;
+    this.#clock = opts.clock;
+    this.#maxSockets = opts.maxSockets;
+    this.#onRequest = opts.onRequest;
+  }
+
+  /** The whole answer, whatever its status. `call.timeoutMs` covers retries and waits too. */
+  async send(call: Call): Promise<Answer> {
+    const end = this.#clock.monotonic() + call.timeoutMs;
+    for (let retries = 0; ; retries++) {
+      const answer = await this.#attempt(call, end, false, readAll);
+      const wait = call.retry && retries < maxRetries ? waitBeforeRetry(call, answer) : undefined;
+      if (wait === undefined || this.#clock.monotonic() + wait > end) return answer;
+      await sleep(this.#clock, wait, call.signal);
+    }
+  }
+
+  /** After a 200 the response as soon as its headers are here, for the caller to read and destroy. */
+  stream(call: Call): Promise<http.IncomingMessage | Answer> {
+    const end = this.#clock.monotonic() + call.timeoutMs;
+    return this.#attempt(call, end, true, async (response) =>
+      response.statusCode === 200 ? response : readAll(response),
+    );
+  }
+
+  close(): void {
+    if (this.#agents) closeIdle(this.#agents);
+  }
+
+  async #attempt<R>(
+    call: Call,
+    end: number,
+    stream: boolean,
+    read: (response: http.IncomingMessage) => Promise<R>,
+  ): Promise<R> {
+    let renew = false;
+    for (let reconnects = 0; ; reconnects++) {
+      const agents = await this.#connect(renew, call);
+      const agent = stream ? agents.streams : agents.calls;
+      const exchange = new Exchange(call, this.#base, agents.credentials.headers, agent);
+      const began = this.#clock.monotonic();
+      let code = '<error>';
+      try {
+        const response = await exchange.run(Math.max(0, end - began), this.#clock, async (response) => {
+          code = String(response.statusCode);
+          if (response.statusCode === 401 && !renew && this.#mayRenew()) {
+            response.resume();
+            return undefined;
+          }
+          return read(response);
+        });
+        if (response !== undefined) return response;
+        renew = true;
+      } catch (error) {
+        // A kept-alive connection that the server had closed: a read may simply take another one.
+        const idle =
+          exchange.onKeptConnection && error instanceof ConnectionError && error.kind === 'network';
+        if (!idle || call.method !== 'GET' || reconnects >= maxReconnects) throw error;
+      } finally {
+        const { method, verb, resource } = call;
+        const seconds = (this.#clock.monotonic() - began) / 1000;
+        this.#onRequest?.({ method, verb, resource, host: this.#base.host, code, seconds });
+      }
+    }
+  }
+
+  #mayRenew(): boolean {
+    return this.#clock.monotonic() - this.#renewed >= renewInterval;
+  }
+
+  async #connect(renew: boolean, call: Call): Promise<Agents> {
+    if (renew) this.#renewed = this.#clock.monotonic();
+    let credentials: Credentials;
+    try {
+      credentials = await this.#config.credentials(renew);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const message = `${call.method} ${call.path}: no credentials: ${why}`;
+      throw new ConnectionError('network', message, { ambiguous: false, cause });
+    }
+    const old = this.#agents;
+    if (old?.credentials === credentials) return old;
+    if (old && sameTls(old.credentials, credentials)) {
+      this.#agents = { ...old, credentials };
+    } else {
+      // A client certificate or CA was rotated: connections in use end by themselves.
+      if (old) closeIdle(old);
+      this.#agents = {
+        credentials,
+        calls: this.#agent(credentials, this.#maxSockets),
+        streams: this.#agent(credentials, Number.POSITIVE_INFINITY),
+      };
+    }
+    return this.#agents;
+  }
+
+  #agent(credentials: Credentials, maxSockets: number): http.Agent {
+    if (credentials.proxy) return credentials.proxy;
+    const options = { keepAlive: true, keepAliveMsecs: keepAliveProbe, timeout: idleTimeout, maxSockets };
+    if (this.#base.protocol === 'http:') return new http.Agent(options);
+    return new https.Agent({ ...options, ...credentials.tls });
+  }
+}
+
+/**
+ * Milliseconds to wait where the answer says "not now". A 429 is given before anything is stored, by the
+ * server's own limits as by an admission webhook, so any verb may be sent again; a 5xx with Retry-After may
+ * come after a write, so only reads are.
+ */
+function waitBeforeRetry(call: Call, answer: Answer): number | undefined {
+  const retryable = answer.status === 429 || (answer.status >= 500 && call.method === 'GET');
+  const seconds = retryable ? retryAfter(answer) : undefined;
+  return seconds === undefined ? undefined : seconds * 1000;
+}
+
+/** Seconds, from the header or else from the Status. */
+export function retryAfter(answer: Answer): number | undefined {
+  const header = answer.headers['retry-after'];
+  if (header !== undefined && /^\d+$/.test(header)) return Number(header);
+  if (!answer.text.includes('retryAfterSeconds')) return undefined;
+  try {
+    return (JSON.parse(answer.text) as Status).details?.retryAfterSeconds;
+  } catch {
+    return undefined;
+  }
+}
+
+function sameTls(a: Credentials, b: Credentials): boolean {
+  const text = ({ tls: { ca, cert, key, ...rest } }: Credentials) =>
+    JSON.stringify([[ca, cert, key].map((part) => part?.toString()), rest]);
+  return a.proxy === b.proxy && text(a) === text(b);
+}
+
+function closeIdle(agents: Agents): void {
+  for (const agent of [agents.calls, agents.streams]) {
+    for (const sockets of Object.values(agent.freeSockets))
+      for (const socket of sockets ?? []) socket.destroy();
+  }
+}

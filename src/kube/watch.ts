@@ -1,0 +1,95 @@
+// The stream of a watch: JSON objects, one a line, cut into chunks anywhere. Knows the frame of a watch event;
+// knows nothing of what is watched, nor when to begin again.
+
+import type { IncomingMessage } from 'node:http';
+import type { WatchEvent } from './client.ts';
+import { ApiError, ConnectionError, type Status } from './errors.ts';
+import type { KubeObject } from './objects.ts';
+
+const newline = 0x0a;
+
+/**
+ * Cuts bytes into lines. Bytes, not strings: a chunk may end inside a UTF-8 character, but never is a byte
+ * of one a newline.
+ */
+export class LineSplitter {
+  readonly #line: (line: string) => void;
+  #rest: Buffer[] = [];
+
+  constructor(line: (line: string) => void) {
+    this.#line = line;
+  }
+
+  push(chunk: Buffer): void {
+    let start = 0;
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
+      if (this.#rest.length > 0) {
+        // A large object may come in hundreds of chunks: they are joined once, at its end.
+        this.#rest.push(chunk.subarray(start, end));
+        const line = Buffer.concat(this.#rest).toString('utf8');
+        this.#rest = [];
+        this.#line(line);
+      } else if (end > start) {
+        this.#line(chunk.toString('utf8', start, end));
+      }
+      start = end + 1;
+    }
+    if (start < chunk.length) this.#rest.push(chunk.subarray(start));
+  }
+
+  /** Whether the bytes so far end inside a line. */
+  get midLine(): boolean {
+    return this.#rest.length > 0;
+  }
+}
+
+export interface WatchSink<T extends KubeObject> {
+  onEvent(event: WatchEvent<T>): void;
+  onActivity?: (() => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Reads `response` to its end; see Client.watch for how it settles. `request` names it in errors. */
+export function readWatch<T extends KubeObject>(
+  response: IncomingMessage,
+  request: string,
+  { onEvent, onActivity, signal }: WatchSink<T>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let ended = false;
+    const end = (error?: unknown) => {
+      if (ended) return;
+      ended = true;
+      signal?.removeEventListener('abort', abort);
+      // Not drained: what the server still sends is of no use, and a watch has no natural end.
+      response.destroy();
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const broken = (kind: ConnectionError['kind'], text: string, cause?: unknown) =>
+      end(new ConnectionError(kind, `${request}: ${text}`, { ambiguous: false, cause }));
+    const abort = () => broken('aborted', 'aborted', signal?.reason);
+
+    const lines = new LineSplitter((line) => {
+      if (ended || line.trim() === '') return;
+      const event = JSON.parse(line) as WatchEvent<T> | { type: 'ERROR'; object: Status };
+      if (event.type === 'ERROR') throw new ApiError(event.object.code ?? 500, event.object);
+      onEvent(event);
+    });
+    response.on('data', (chunk: Buffer) => {
+      if (ended) return;
+      onActivity?.();
+      try {
+        lines.push(chunk);
+      } catch (error) {
+        if (error instanceof SyntaxError) broken('network', `not JSON: ${error.message}`, error);
+        else end(error);
+      }
+    });
+    response.on('error', (error: NodeJS.ErrnoException) => broken('network', error.message, error));
+    response.on('end', () => (lines.midLine ? broken('network', 'the stream ended inside an event') : end()));
+    response.on('close', () => broken('network', 'the connection closed'));
+    if (signal?.aborted) abort();
+    else signal?.addEventListener('abort', abort, { once: true });
+  });
+}

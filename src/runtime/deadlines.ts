@@ -1,0 +1,119 @@
+// Many deadlines, one timer: a heap of (deadline, key) in which a key stands at most once. Fifty thousand
+// orders that wait for their expiry must not be fifty thousand timers. Knows nothing of what is due.
+
+import type { Cancel, Clock } from './clock.ts';
+
+interface Entry<V> {
+  at: number;
+  key: string;
+  value: V;
+  /** Its place in the heap, so that a deadline can be brought forward in O(log n). */
+  place: number;
+}
+
+export class Deadlines<V> {
+  readonly #clock: Clock;
+  readonly #due: (key: string, value: V) => void;
+  readonly #byKey = new Map<string, Entry<V>>();
+  readonly #heap: Entry<V>[] = [];
+  #timer: { at: number; cancel: Cancel } | undefined;
+
+  constructor(clock: Clock, due: (key: string, value: V) => void) {
+    this.#clock = clock;
+    this.#due = due;
+  }
+
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** `merge` makes one value of the waiting one and the new one. The earlier of the two deadlines stays. */
+  set(key: string, ms: number, value: V, merge: (waiting: V, added: V) => V): void {
+    const at = this.#clock.monotonic() + ms;
+    const entry = this.#byKey.get(key);
+    if (entry) {
+      entry.value = merge(entry.value, value);
+      if (at >= entry.at) return;
+      entry.at = at;
+      this.#up(entry);
+    } else {
+      const added: Entry<V> = { at, key, value, place: this.#heap.length };
+      this.#heap.push(added);
+      this.#byKey.set(key, added);
+      this.#up(added);
+    }
+    this.#arm();
+  }
+
+  clear(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#heap.length = 0;
+    this.#byKey.clear();
+  }
+
+  #arm(): void {
+    const first = this.#heap[0];
+    if (this.#timer && this.#timer.at === first?.at) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (!first) return;
+    const wait = first.at - this.#clock.monotonic();
+    this.#timer = { at: first.at, cancel: this.#clock.after(wait, () => this.#fire()) };
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    const now = this.#clock.monotonic();
+    for (let first = this.#heap[0]; first; first = this.#heap[0]) {
+      // setTimeout counts whole milliseconds and may be early by a fraction of one: what is due within the
+      // millisecond is due, or the timer would be set for 0.3 ms again and again.
+      if (first.at > now + 1) break;
+      this.#remove(first);
+      this.#due(first.key, first.value);
+    }
+    this.#arm();
+  }
+
+  #remove(entry: Entry<V>): void {
+    this.#byKey.delete(entry.key);
+    const last = this.#heap.pop()!;
+    if (last === entry) return;
+    this.#put(last, entry.place);
+    this.#up(last);
+    this.#down(last);
+  }
+
+  #put(entry: Entry<V>, place: number): void {
+    this.#heap[place] = entry;
+    entry.place = place;
+  }
+
+  #up(entry: Entry<V>): void {
+    let place = entry.place;
+    while (place > 0) {
+      const parent = this.#heap[(place - 1) >> 1]!;
+      if (parent.at <= entry.at) break;
+      const above = parent.place;
+      this.#put(parent, place);
+      place = above;
+    }
+    this.#put(entry, place);
+  }
+
+  #down(entry: Entry<V>): void {
+    const heap = this.#heap;
+    let place = entry.place;
+    for (;;) {
+      let child = heap[2 * place + 1];
+      if (!child) break;
+      const right = heap[2 * place + 2];
+      if (right && right.at < child.at) child = right;
+      if (child.at >= entry.at) break;
+      const below = child.place;
+      this.#put(child, place);
+      place = below;
+    }
+    this.#put(entry, place);
+  }
+}
