@@ -116,8 +116,14 @@ export class EventRecorder {
       return;
     }
     if (this.#abort.signal.aborted) return;
-    if (this.#queue.size >= this.#queueSize) return this.#onDrop?.('queue full');
-    if (!this.#buckets.take(about.metadata.uid)) return this.#onDrop?.('rate');
+    if (this.#queue.size >= this.#queueSize) {
+      this.#onDrop?.('queue full');
+      return;
+    }
+    if (!this.#buckets.take(about.metadata.uid)) {
+      this.#onDrop?.('rate');
+      return;
+    }
     this.#queue.set(key, { about, type, reason, message: text, times: 1, first: now, last: now });
     this.#pump ??= this.#run();
   }
