@@ -33,18 +33,27 @@ The programs are looked for in KUBEBUILDER_ASSETS, then in the cache folder.`;
 const log = (line: string) => console.log(line);
 const shown = (path: string) => (relative('', path).startsWith('..') ? path : relative('', path));
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    dir: { type: 'string' },
-    build: { type: 'boolean', default: false },
-    port: { type: 'string' },
-    'apiserver-arg': { type: 'string', multiple: true, default: [] },
-    wipe: { type: 'boolean', default: false },
-    force: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
+function parse() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        dir: { type: 'string' },
+        build: { type: 'boolean', default: false },
+        port: { type: 'string' },
+        'apiserver-arg': { type: 'string', multiple: true, default: [] },
+        wipe: { type: 'boolean', default: false },
+        force: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${usage}`);
+    process.exit(2);
+  }
+}
+
+const { values, positionals } = parse();
 const dir = resolve(values.dir ?? fileURLToPath(new URL('../../.spikegate/control-plane', import.meta.url)));
 
 const commands: Record<string, () => Promise<number>> = { up, down, status, build };
