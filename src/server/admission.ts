@@ -1,10 +1,10 @@
 // From a checked review to an answer: runs the defaults or the rules of one kind. The hot path.
 
-import { same } from '../kube/same.ts';
 import type { Call, Surroundings, Webhooks } from '../../webhooks/webhook.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import type { AdmissionRequest, AdmissionResponse } from '../kube/admission.ts';
 import type { KubeObject } from '../kube/objects.ts';
+import { same } from '../kube/same.ts';
 import { diff } from './json-patch.ts';
 import { allow, deny } from './review.ts';
 

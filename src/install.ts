@@ -1,0 +1,111 @@
+// Writes the generated manifests, and applies them to a cluster in an order that works.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { registry } from '../webhooks/registry.ts';
+import { kinds } from './api/kinds.ts';
+import type { Client } from './kube/client.ts';
+import { isAlreadyExists } from './kube/errors.ts';
+import type { KubeObject, Resource } from './kube/objects.ts';
+import { crdOf, type Manifest } from './manifests/crd.ts';
+import { generatedFiles } from './manifests/generated.ts';
+import { type RbacOptions, rbac } from './manifests/rbac.ts';
+import { type WebhookTarget, webhookConfigurations } from './manifests/webhook-configurations.ts';
+import { type Clock, sleep } from './runtime/clock.ts';
+
+/** Writes what differs; returns the names of the files that did. */
+export async function writeManifests(directory: string): Promise<string[]> {
+  const written: string[] = [];
+  for (const [name, content] of generatedFiles()) {
+    const file = join(directory, name);
+    const before = await readFile(file, 'utf8').catch(() => undefined);
+    if (before === content) continue;
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, content);
+    written.push(name);
+  }
+  return written;
+}
+
+/** The plurals the API server gives these kinds; they are all we install. */
+const plurals: Record<string, { plural: string; namespaced: boolean }> = {
+  CustomResourceDefinition: { plural: 'customresourcedefinitions', namespaced: false },
+  MutatingWebhookConfiguration: { plural: 'mutatingwebhookconfigurations', namespaced: false },
+  ValidatingWebhookConfiguration: { plural: 'validatingwebhookconfigurations', namespaced: false },
+  ClusterRole: { plural: 'clusterroles', namespaced: false },
+  ClusterRoleBinding: { plural: 'clusterrolebindings', namespaced: false },
+  Role: { plural: 'roles', namespaced: true },
+  RoleBinding: { plural: 'rolebindings', namespaced: true },
+  ServiceAccount: { plural: 'serviceaccounts', namespaced: true },
+};
+
+export function resourceOf(manifest: Manifest): Resource {
+  const known = plurals[manifest.kind];
+  if (!known) throw new Error(`no plural known for ${manifest.kind}`);
+  const [group, version] = manifest.apiVersion.includes('/')
+    ? manifest.apiVersion.split('/')
+    : ['', manifest.apiVersion];
+  return { group: group!, version: version!, kind: manifest.kind, ...known };
+}
+
+export interface InstallOptions {
+  target: WebhookTarget;
+  rbac: RbacOptions;
+  clock: Clock;
+  log(line: string): void;
+}
+
+/** An upgrade may take fields over from an older installer, never the caBundle: that is another manager's. */
+const installManager = 'spikegate-install';
+const establishedWithinMs = 30_000;
+
+/** CRDs, permissions, webhook configurations, in this order, by server-side apply. Throws ApiError. */
+export async function install(client: Client, options: InstallOptions): Promise<void> {
+  const apply = async (manifest: Manifest) => {
+    await client.apply(resourceOf(manifest), manifest, { fieldManager: installManager, force: true });
+    options.log(`${manifest.kind.toLowerCase()}/${manifest.metadata.name} applied`);
+  };
+  for (const kind of kinds) await apply(crdOf(kind));
+  for (const kind of kinds) await established(client, `${kind.plural}.${kind.group}`, options.clock);
+  await ensureNamespace(client, options.rbac.namespace);
+  for (const manifest of rbac(kinds, options.rbac)) await apply(manifest);
+  for (const manifest of webhookConfigurations(registry, { target: options.target })) await apply(manifest);
+}
+
+interface Crd extends KubeObject {
+  status?: { conditions?: { type: string; status: string; message?: string }[] };
+}
+
+async function established(client: Client, name: string, clock: Clock): Promise<void> {
+  const crds: Resource<Crd> = {
+    group: 'apiextensions.k8s.io',
+    version: 'v1',
+    kind: 'CustomResourceDefinition',
+    ...plurals.CustomResourceDefinition!,
+  };
+  const end = clock.monotonic() + establishedWithinMs;
+  for (;;) {
+    const { status } = await client.get(crds, { name });
+    const condition = (type: string) => status?.conditions?.find((it) => it.type === type);
+    if (condition('Established')?.status === 'True') return;
+    const problem = condition('NonStructuralSchema') ?? condition('NamesAccepted');
+    if (clock.monotonic() > end) {
+      throw new Error(`CRD ${name} is not established: ${problem?.message ?? 'no reason given'}`);
+    }
+    await sleep(clock, 100);
+  }
+}
+
+async function ensureNamespace(client: Client, name: string): Promise<void> {
+  const namespaces: Resource = {
+    group: '',
+    version: 'v1',
+    kind: 'Namespace',
+    plural: 'namespaces',
+    namespaced: false,
+  };
+  try {
+    await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+}

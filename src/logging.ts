@@ -1,0 +1,20 @@
+// The process' logger: JSON lines for machines, readable ones on a terminal. The rooms know only runtime/log.ts.
+import pino, { type Logger } from 'pino';
+import pretty from 'pino-pretty';
+
+export function createLogger(options: { level: string; format: 'auto' | 'json' | 'pretty' }): Logger {
+  const { level, format } = options;
+  const isPretty = format === 'pretty' || (format === 'auto' && process.stdout.isTTY);
+  const settings = { level, base: { pid: process.pid } };
+  if (isPretty)
+    return pino(
+      settings,
+      pretty({ colorize: process.stdout.isTTY, ignore: 'pid,hostname', singleLine: true }),
+    );
+  // Buffered: a line per admission would cost a system call each. Flushed every second and at the end.
+  const destination = pino.destination({ fd: 1, sync: false, minLength: 16 * 1024 });
+  const timer = setInterval(() => destination.flush(), 1000);
+  timer.unref();
+  process.once('exit', () => destination.flushSync());
+  return pino(settings, destination);
+}

@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+// The command line of Spikegate. Knows which command does what, and nothing of how.
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { install, writeManifests } from './install.ts';
+import { createClient } from './kube/client.ts';
+import { loadConfig } from './kube/config.ts';
+import { createLogger } from './logging.ts';
+import { deployment } from './manifests/generated.ts';
+import { systemClock } from './runtime/clock.ts';
+import { serve } from './serve.ts';
+import { type ServeSettings, withServeOptions } from './settings.ts';
+
+const program = new Command('spikegate')
+  .description(
+    'Flash sales on Kubernetes: an order that Kubernetes accepts has its stock, and no unit is sold twice.',
+  )
+  .showHelpAfterError('(spikegate --help tells more)');
+
+withServeOptions(
+  program.command('serve').description('run the admission server, and the reconcilers where it leads'),
+).action(async (settings: ServeSettings) => {
+  const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  const exit = (code: number) => {
+    log.flush();
+    process.exit(code);
+  };
+  process.on('unhandledRejection', (error) => {
+    log.error({ err: error }, 'unhandled rejection');
+  });
+  const running = serve(settings, log, (why) => {
+    log.error({ why }, 'this process must not go on');
+    exit(1);
+  });
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) return exit(1);
+      stopping = true;
+      log.info({ signal }, 'stopping');
+      running
+        .then((it) => it.stop())
+        .then(
+          () => exit(0),
+          () => exit(1),
+        );
+    });
+  }
+  try {
+    await running;
+  } catch (error) {
+    log.error({ err: error }, (error as Error).message);
+    exit(1);
+  }
+});
+
+program
+  .command('manifests')
+  .description('write CRDs, webhook configurations and RBAC, or apply them to the current cluster')
+  .option('--out <directory>', 'where to write', join(import.meta.dirname, '..', 'manifests'))
+  .option('--install', 'apply to the current cluster instead of writing')
+  .option('--kubeconfig <file>', 'kubeconfig of the cluster')
+  .option('--context <name>', 'context of the kubeconfig')
+  .option('--namespace <name>', 'where Spikegate runs', deployment.namespace)
+  .option(
+    '--webhook-url <url>',
+    'point the webhooks at a URL instead of the Service, for a server outside the cluster',
+  )
+  .action(async (options: ManifestOptions) => {
+    if (!options.install) {
+      const written = await writeManifests(options.out);
+      console.log(
+        written.length > 0 ? written.map((file) => `wrote ${file}`).join('\n') : 'nothing has changed',
+      );
+      return;
+    }
+    const client = createClient(
+      loadConfig({
+        ...(options.kubeconfig ? { file: options.kubeconfig } : {}),
+        ...(options.context ? { context: options.context } : {}),
+      }),
+    );
+    const { namespace } = options;
+    await install(client, {
+      target: options.webhookUrl
+        ? { url: options.webhookUrl }
+        : { service: { namespace, name: deployment.service } },
+      rbac: { ...deployment, namespace },
+      clock: systemClock,
+      log: console.log,
+    });
+    client.close();
+  });
+
+interface ManifestOptions {
+  out: string;
+  install?: boolean;
+  kubeconfig?: string;
+  context?: string;
+  namespace: string;
+  webhookUrl?: string;
+}
+
+program.parseAsync().catch((error: Error) => {
+  console.error(`spikegate: ${error.message}`);
+  process.exit(1);
+});

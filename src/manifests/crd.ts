@@ -1,0 +1,56 @@
+// CustomResourceDefinitions from the definitions of the kinds (apiextensions.k8s.io/v1, Kubernetes 1.16 and on).
+import type { Kind } from '../api/define-kind.ts';
+
+export interface Manifest {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
+  [field: string]: unknown;
+}
+
+export function crdOf(kind: Kind): Manifest {
+  const { group, version, plural, singular, shortNames, printerColumns } = kind;
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}`, labels: { 'app.kubernetes.io/part-of': 'spikegate' } },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: {
+        kind: kind.kind,
+        listKind: `${kind.kind}List`,
+        plural,
+        singular,
+        categories: ['spikegate'],
+        ...(shortNames.length > 0 ? { shortNames } : {}),
+      },
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          additionalPrinterColumns: printerColumns,
+          schema: { openAPIV3Schema: openApi(kind) },
+        },
+      ],
+    },
+  };
+}
+
+function openApi(kind: Kind): unknown {
+  return {
+    type: 'object',
+    description: kind.description,
+    required: ['spec'],
+    properties: {
+      apiVersion: { type: 'string' },
+      kind: { type: 'string' },
+      metadata: { type: 'object' },
+      // Plain JSON: a schema carries hidden marks of the library that made it.
+      spec: JSON.parse(JSON.stringify(kind.specSchema)),
+      status: JSON.parse(JSON.stringify(kind.statusSchema)),
+    },
+  };
+}

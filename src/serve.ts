@@ -1,0 +1,289 @@
+// Puts one Spikegate process together: the admission server on every replica, the reconcilers on the leader.
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { servingNames } from '../certs/authority.ts';
+import { FileSource } from '../certs/file-source.ts';
+import { kubeBundlePublisher, kubeSecretStore } from '../certs/kube-secret.ts';
+import { SecretSource } from '../certs/secret-source.ts';
+import type { CertSource } from '../certs/source.ts';
+import { registry as webhooks } from '../webhooks/registry.ts';
+import { Buyer } from './api/buyer.ts';
+import { Seller } from './api/seller.ts';
+import { SpikeGoods } from './api/spike-goods.ts';
+import { SpikeOrder } from './api/spike-order.ts';
+import { SaleLeader } from './controllers/sale-leader.ts';
+import { ObjectCache } from './kube/cache.ts';
+import { type Client, createClient } from './kube/client.ts';
+import { loadConfig } from './kube/config.ts';
+import { EventRecorder } from './kube/events.ts';
+import { LeaderElector } from './kube/lease.ts';
+import { joinKey, type KubeObject, type Resource } from './kube/objects.ts';
+import { Reflector } from './kube/reflector.ts';
+import { Catalogue } from './ledger/catalogue.ts';
+import { Gate } from './ledger/gate.ts';
+import { GoodsWriter } from './ledger/goods-writer.ts';
+import { goodsStore, orderStore } from './ledger/kube-stores.ts';
+import { configurationName } from './manifests/webhook-configurations.ts';
+import { systemClock } from './runtime/clock.ts';
+import { type Component, Manager } from './runtime/manager.ts';
+import { createApp } from './server/app.ts';
+import { MetricsServer } from './server/metrics-server.ts';
+import { controllerMetrics, gauge, queueMetrics } from './server/runtime-metrics.ts';
+import { AdmissionServer } from './server/server.ts';
+import { admissionMetrics, createRegistry, ledgerMetrics } from './server/telemetry.ts';
+import type { ServeSettings } from './settings.ts';
+
+export interface Running {
+  readonly port: number;
+  readonly metricsPort: number;
+  readonly isLeader: boolean;
+  ready(): { ok: boolean; why?: string };
+  stop(): Promise<void>;
+}
+
+const clock = systemClock;
+const namespaces: Resource = {
+  group: '',
+  version: 'v1',
+  kind: 'Namespace',
+  plural: 'namespaces',
+  namespaced: false,
+};
+
+/** Starts everything; resolves when this replica is ready. `onLost` is called when it must exit at once. */
+export async function serve(
+  settings: ServeSettings,
+  log: Logger,
+  onLost: (why: string) => void,
+): Promise<Running> {
+  const config = loadConfig({
+    ...(settings.kubeconfig ? { file: settings.kubeconfig } : {}),
+    ...(settings.context ? { context: settings.context } : {}),
+  });
+  const client = createClient(config, {
+    userAgent: 'spikegate',
+    onWarning: (text) => log.debug({ warning: text }, 'API server warns'),
+  });
+  const metrics = createRegistry();
+  const caches = createCaches(client, log);
+  const { goods, orders, buyers, sellers } = caches.of;
+  const catalogue = new Catalogue(caches.of);
+  const ledger = ledgerMetrics(metrics);
+  const stores = { goods: goodsStore(client, goods), orders: orderStore(client, orders) };
+  const writer = new GoodsWriter({ store: stores.goods, clock, random: Math.random, metrics: ledger });
+  const gate = new Gate({ writer, clock });
+  const certs = createCerts(settings, client, log);
+  gauge(
+    metrics,
+    'spikegate_certificate_expiry_seconds',
+    'When the serving certificate expires, epoch seconds.',
+    'mode',
+    () => [[settings.certs, certs.expiry()]],
+  );
+
+  const server = new AdmissionServer({
+    host: settings.host,
+    port: settings.port,
+    certs,
+    clock,
+    log,
+    drainMs: settings.drain,
+  });
+  const metricsServer = new MetricsServer({
+    host: settings.metricsHost,
+    port: settings.metricsPort,
+    registry: metrics,
+  });
+  const recorder = new EventRecorder({ client, component: 'spikegate', clock });
+  const elector = createElector(settings, client, log, onLost, (epoch, signal) => {
+    const leader = new SaleLeader({
+      ...{ client, catalogue, writer, gate, recorder, clock, log },
+      caches: { goods, orders, buyers, sellers },
+      ...stores,
+      resyncOrders: () => caches.reflectors.orders.resync(),
+      settings: {
+        paymentWindowMs: settings.paymentWindow,
+        holdLimitMs: settings.holdLimit,
+        orderWorkers: settings.workers,
+      },
+      ledgerMetrics: ledger,
+      controllerMetrics: controllerMetrics(metrics),
+      queueMetrics: queueMetrics(metrics),
+      onFenced: (error) => onLost(error.message),
+    });
+    return lead(leader, epoch, signal, log, onLost);
+  });
+  leaderGauge(metrics, elector);
+
+  const manager = new Manager({
+    log,
+    stopTimeout: settings.drain + 5000,
+    gracePeriod: settings.drain + 18_000,
+  });
+  server.use(
+    createApp({
+      registry: webhooks,
+      surroundings: {
+        ...{ catalogue, gate, clock },
+        newId: randomUUID,
+        orderIsStored: async (namespace, name) =>
+          (await stores.orders.read(joinKey(namespace, name))) !== undefined,
+        paymentWindowMs: settings.paymentWindow,
+      },
+      log,
+      metrics: admissionMetrics(metrics),
+      isRefusing: server.isRefusing,
+      async readiness() {
+        const { ok, why } = manager.ready();
+        return [...(ok ? [] : [why ?? 'starting']), ...(await server.whyNotReady())];
+      },
+    }),
+  );
+  manager
+    .add(asComponent('certificates', certs))
+    .add(server, metricsServer)
+    .add(...Object.values(caches.reflectors))
+    .add(elector);
+  await manager.start();
+  log.info({ port: server.port, metricsPort: metricsServer.port }, 'ready');
+  return {
+    get port() {
+      return server.port;
+    },
+    get metricsPort() {
+      return metricsServer.port;
+    },
+    get isLeader() {
+      return elector.isLeader;
+    },
+    ready: () => manager.ready(),
+    async stop() {
+      await manager.stop();
+      client.close();
+    },
+  };
+}
+
+function createCaches(client: Client, log: Logger) {
+  const make = <T extends KubeObject>(resource: Resource<T>) => {
+    const cache = new ObjectCache<T>({
+      onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
+    });
+    const reflector = new Reflector<T>({
+      client,
+      resource,
+      cache,
+      clock,
+      onError: (error, info) =>
+        log.warn(
+          { err: (error as Error).message, kind: resource.plural, ...info },
+          'following failed; trying again',
+        ),
+    });
+    return { cache, reflector };
+  };
+  const made = {
+    goods: make(SpikeGoods),
+    orders: make(SpikeOrder),
+    buyers: make(Buyer),
+    sellers: make(Seller),
+    namespaces: make(namespaces),
+  };
+  return {
+    of: {
+      goods: made.goods.cache,
+      orders: made.orders.cache,
+      buyers: made.buyers.cache,
+      sellers: made.sellers.cache,
+      namespaces: made.namespaces.cache,
+    },
+    reflectors: {
+      goods: made.goods.reflector,
+      orders: made.orders.reflector,
+      buyers: made.buyers.reflector,
+      sellers: made.sellers.reflector,
+      namespaces: made.namespaces.reflector,
+    },
+  };
+}
+
+function createCerts(settings: ServeSettings, client: Client, log: Logger): CertSource {
+  if (settings.certs === 'files') {
+    if (!settings.certDir) throw new Error('--certs files needs --cert-dir');
+    return new FileSource({ directory: settings.certDir, clock, logger: log });
+  }
+  return new SecretSource({
+    store: kubeSecretStore(client, settings.namespace, settings.certSecret),
+    publisher: kubeBundlePublisher(client, configurationName),
+    names: servingNames(settings.service, settings.namespace, settings.certNames),
+    clock,
+    logger: log,
+    leafLifetime: settings.certLifetime,
+    authorityLifetime: settings.caLifetime,
+    overlap: settings.caOverlap,
+  });
+}
+
+type Elector = Component & { readonly isLeader: boolean };
+
+function createElector(
+  settings: ServeSettings,
+  client: Client,
+  log: Logger,
+  onLost: (why: string) => void,
+  onStartedLeading: (epoch: number, signal: AbortSignal) => Promise<void>,
+): Elector {
+  return new LeaderElector({
+    client,
+    namespace: settings.namespace,
+    name: settings.lease,
+    clock,
+    log,
+    leaseDuration: settings.leaseDuration,
+    renewDeadline: settings.renewDeadline,
+    retryPeriod: settings.retryPeriod,
+    onStartedLeading,
+    onStoppedLeading: (why) => {
+      if (why === 'lost') onLost('the lease is lost');
+    },
+  });
+}
+
+/** Leads until the signal aborts, then stops the controllers: the lease is given back only after that. */
+async function lead(
+  leader: SaleLeader,
+  epoch: number,
+  signal: AbortSignal,
+  log: Logger,
+  onLost: (why: string) => void,
+): Promise<void> {
+  log.info({ epoch }, 'leading');
+  try {
+    await leader.start(epoch, signal);
+    if (!signal.aborted) {
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    }
+  } catch (error) {
+    if (!signal.aborted) {
+      log.error({ err: error }, 'could not take over');
+      onLost(`could not take over: ${(error as Error).message}`);
+    }
+  } finally {
+    await leader.stop();
+  }
+}
+
+function asComponent(name: string, certs: CertSource): Component {
+  return {
+    name,
+    start: (signal) => certs.start(signal),
+    ready: () => (certs.current() ? { ok: true } : { ok: false, why: 'no serving certificate' }),
+  };
+}
+
+function leaderGauge(metrics: Registry, elector: Elector): void {
+  gauge(metrics, 'leader_election_master_status', 'Whether this replica leads.', 'name', () => [
+    ['spikegate', elector.isLeader ? 1 : 0],
+  ]);
+}

@@ -1,0 +1,47 @@
+// /metrics on a port of its own, over plain HTTP: what watches us is not what we admit.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import type { Component } from '../runtime/manager.ts';
+
+export class MetricsServer implements Component {
+  readonly name = 'metrics server';
+  readonly #server: Server;
+  readonly #host: string;
+  readonly #port: number;
+
+  constructor(options: { host: string; port: number; registry: Registry }) {
+    this.#host = options.host;
+    this.#port = options.port;
+    this.#server = createServer(async (request, response) => {
+      if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
+        response.writeHead(404).end();
+        return;
+      }
+      try {
+        const body = await options.registry.metrics();
+        response.writeHead(200, { 'Content-Type': options.registry.contentType }).end(body);
+      } catch (error) {
+        response.writeHead(500).end(String(error));
+      }
+    });
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  start(_signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#port, this.#host, resolve);
+    });
+  }
+
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+}

@@ -1,0 +1,150 @@
+// The HTTPS server around the application: TLS without restarts, limits, readiness by its own port, draining.
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect } from 'node:tls';
+import type { Express } from 'express';
+import type { CertSource } from '../../certs/source.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { sleep } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Component } from '../runtime/manager.ts';
+
+export interface AdmissionServerOptions {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  certs: CertSource;
+  clock: Clock;
+  log: Log;
+  /** How long a stopping server goes on answering while it says that it is not ready, in ms. */
+  drainMs: number;
+}
+
+// The API server keeps idle connections for 90 s; who closes first loses requests, so it must not be us.
+const keepAliveMs = 120_000;
+// A header that takes longer than any webhook's time limit (30 s) is of no use to anybody.
+const headersMs = 32_000;
+const requestMs = 40_000;
+const mostConnections = 2000;
+/** How long 503 is answered after the drain, so that clients hear where not to go. */
+const refuseMs = 500;
+
+export class AdmissionServer implements Component {
+  readonly name = 'admission server';
+  readonly #options: AdmissionServerOptions;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  #state: 'new' | 'serving' | 'draining' | 'refusing' | 'closed' = 'new';
+  #app: Express | undefined;
+
+  constructor(options: AdmissionServerOptions) {
+    this.#options = options;
+  }
+
+  /** The application needs the server's state, the server the application; so it comes second. */
+  use(app: Express): void {
+    this.#app = app;
+  }
+
+  get port(): number {
+    return (this.#server?.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  isRefusing = (): boolean => this.#state === 'refusing' || this.#state === 'closed';
+
+  async start(_signal: AbortSignal): Promise<void> {
+    const { certs, host, port, log } = this.#options;
+    const server = createServer(
+      {
+        ...pair(certs),
+        minVersion: 'TLSv1.2',
+        keepAliveTimeout: keepAliveMs,
+        headersTimeout: headersMs,
+        requestTimeout: requestMs,
+        noDelay: true,
+      },
+      this.#app,
+    );
+    server.maxConnections = mostConnections;
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('tlsClientError', (error) => log.debug({ err: error.message }, 'TLS handshake failed'));
+    server.on('clientError', (_error, socket) => {
+      if (socket.writable)
+        socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      else socket.destroy();
+    });
+    certs.onChange(() => this.#reload(server));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, resolve);
+    });
+    this.#server = server;
+    this.#state = 'serving';
+    log.info({ host, port: this.port }, 'admission server listens');
+  }
+
+  /** Connections that are open keep what they were opened with; new ones get the new pair. */
+  #reload(server: Server): void {
+    try {
+      server.setSecureContext({ ...pair(this.#options.certs), minVersion: 'TLSv1.2' });
+      this.#options.log.info(
+        { notAfter: this.#options.certs.current()?.notAfter },
+        'serving certificate loaded',
+      );
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'serving certificate not loaded; the old one stays');
+    }
+  }
+
+  /** Why a new connection would not be served; it is tried, because only that proves it. */
+  async whyNotReady(): Promise<string[]> {
+    if (this.#state !== 'serving') return [`admission server is ${this.#state}`];
+    const failure = await this.#dial();
+    return failure ? [`admission server: ${failure}`] : [];
+  }
+
+  #dial(): Promise<string | undefined> {
+    const { host } = this.#options;
+    const target = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+    return new Promise((resolve) => {
+      // Whether the certificate is right is for clients to judge; here only that the port speaks TLS.
+      const socket = connect({ host: target, port: this.port, rejectUnauthorized: false, timeout: 2000 });
+      const done = (failure?: string) => {
+        socket.destroy();
+        resolve(failure);
+      };
+      socket.once('secureConnect', () => done());
+      socket.once('timeout', () => done('its own port does not answer'));
+      socket.once('error', (error) => done(error.message));
+    });
+  }
+
+  /**
+   * Endpoints learn late that a pod is going: so first it only says that it is not ready and answers as
+   * ever, then it answers 503, then it closes.
+   */
+  async stop(): Promise<void> {
+    const { clock, drainMs, log } = this.#options;
+    const server = this.#server;
+    if (!server || this.#state === 'closed') return;
+    this.#state = 'draining';
+    log.info({ ms: drainMs }, 'draining');
+    await sleep(clock, drainMs);
+    this.#state = 'refusing';
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeIdleConnections();
+    await Promise.race([closed, sleep(clock, refuseMs)]);
+    this.#state = 'closed';
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+}
+
+function pair(certs: CertSource): { cert: string; key: string } {
+  const current = certs.current();
+  if (!current) throw new Error('there is no serving certificate');
+  return { cert: current.cert, key: current.key };
+}

@@ -1,0 +1,144 @@
+// Flags and environment of `spikegate serve`, checked, in one table. Knows nothing of what they are used for.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { deployment } from './manifests/generated.ts';
+
+export interface ServeSettings {
+  kubeconfig?: string;
+  context?: string;
+  namespace: string;
+  host: string;
+  port: number;
+  metricsHost: string;
+  metricsPort: number;
+  certs: 'self-signed' | 'files';
+  certDir?: string;
+  certSecret: string;
+  certNames: string[];
+  certLifetime: number;
+  caLifetime: number;
+  caOverlap: number;
+  service: string;
+  leaderElect: boolean;
+  lease: string;
+  leaseDuration: number;
+  renewDeadline: number;
+  retryPeriod: number;
+  paymentWindow: number;
+  holdLimit: number;
+  workers: number;
+  drain: number;
+  logLevel: string;
+  logFormat: 'auto' | 'json' | 'pretty';
+}
+
+const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `500ms`, `30s`, `5m`, `1h`, `7d` to milliseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
+  const ms = match ? Number(match[1]) * units[match[2]!]! : Number.NaN;
+  if (!(ms >= 0))
+    throw new InvalidArgumentError(
+      `a duration is a number with a unit (500ms, 30s, 5m, 1h, 7d), got "${text}"`,
+    );
+  return ms;
+}
+
+function positiveDuration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms <= 0) throw new InvalidArgumentError(`must be longer than 0, got "${text}"`);
+  return ms;
+}
+
+function wholeNumber(minimum: number, maximum: number) {
+  return (text: string): number => {
+    const number = Number(text);
+    if (Number.isInteger(number) && number >= minimum && number <= maximum) return number;
+    throw new InvalidArgumentError(`must be a whole number from ${minimum} to ${maximum}, got "${text}"`);
+  };
+}
+
+const port = wholeNumber(0, 65_535);
+const list = (text: string): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+/** Adds the options of `serve` to a command; each may also come from the environment. */
+export function withServeOptions(command: Command): Command {
+  const option = (flags: string, description: string) => {
+    const made = new Option(flags, description);
+    made.env(`SPIKEGATE_${made.attributeName().replace(/[A-Z]/g, '_$&').toUpperCase()}`);
+    command.addOption(made);
+    return made;
+  };
+  option(
+    '--kubeconfig <file>',
+    'kubeconfig; default: KUBECONFIG, then the service account of the pod, then ~/.kube/config',
+  );
+  option('--context <name>', 'context of the kubeconfig');
+  option('--namespace <name>', 'namespace of the lease and of the certificate Secret').default(
+    process.env.POD_NAMESPACE ?? deployment.namespace,
+  );
+  option('--host <address>', 'address the admission server listens on').default('0.0.0.0');
+  option('--port <number>', 'port of the admission server, 0 for a free one').argParser(port).default(9443);
+  option('--metrics-host <address>', 'address of /metrics').default('0.0.0.0');
+  option('--metrics-port <number>', 'port of /metrics, 0 for a free one').argParser(port).default(8080);
+  option(
+    '--certs <mode>',
+    'self-signed: made and rotated here, shared through a Secret; files: read from --cert-dir',
+  )
+    .choices(['self-signed', 'files'])
+    .default('self-signed');
+  option('--cert-dir <directory>', 'where tls.crt and tls.key are (files)');
+  option('--cert-secret <name>', 'Secret of the certificates (self-signed)').default(deployment.certSecret);
+  option('--cert-names <names>', 'further DNS names and addresses of the server, separated by commas')
+    .argParser(list)
+    .default([], 'none');
+  option('--cert-lifetime <duration>', 'lifetime of the serving certificate')
+    .argParser(positiveDuration)
+    .default(30 * units.d!, '30d');
+  option('--ca-lifetime <duration>', 'lifetime of the CA')
+    .argParser(positiveDuration)
+    .default(365 * units.d!, '365d');
+  option('--ca-overlap <duration>', 'how long a new CA is trusted before it signs')
+    .argParser(positiveDuration)
+    .default(units.d!, '1d');
+  option('--service <name>', 'Service of the webhooks; its names are in the certificate').default(
+    deployment.service,
+  );
+  option('--no-leader-elect', 'lead at once: only where a single replica ever runs');
+  option('--lease <name>', 'name of the lease').default(deployment.lease);
+  option('--lease-duration <duration>', 'how long a silent leader is waited for')
+    .argParser(positiveDuration)
+    .default(15_000, '15s');
+  option('--renew-deadline <duration>', 'when a leader that cannot renew gives up')
+    .argParser(positiveDuration)
+    .default(10_000, '10s');
+  option('--retry-period <duration>', 'between attempts at the lease')
+    .argParser(positiveDuration)
+    .default(2000, '2s');
+  option('--payment-window <duration>', 'time an order has to be paid')
+    .argParser(positiveDuration)
+    .default(5 * units.m!, '5m');
+  option(
+    '--hold-limit <duration>',
+    'when a hold whose order was never stored is given back; longer than any request to the API server',
+  )
+    .argParser(positiveDuration)
+    .default(120_000, '120s');
+  option('--workers <number>', 'orders worked on at once by the leader')
+    .argParser(wholeNumber(1, 256))
+    .default(16);
+  option('--drain <duration>', 'how long a stopping server goes on answering')
+    .argParser(parseDuration)
+    .default(10_000, '10s');
+  option('--log-level <level>', 'least level that is logged')
+    .choices(['trace', 'debug', 'info', 'warn', 'error'])
+    .default('info');
+  option('--log-format <format>', 'auto: pretty on a terminal, else JSON')
+    .choices(['auto', 'json', 'pretty'])
+    .default('auto');
+  return command;
+}
