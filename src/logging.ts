@@ -12,7 +12,7 @@ export function createLogger(options: { level: string; format: 'auto' | 'json' |
       pretty({ colorize: process.stdout.isTTY, ignore: 'pid,hostname', singleLine: true }),
     );
   // Buffered: a line per admission would cost a system call each. Flushed every second and at the end.
-  const destination = pino.destination({ fd: 1, sync: false, minLength: 16 * 1024 });
+  const destination = pino.destination({ fd: 1, sync: false, minLength: 8192 });
   const timer = setInterval(() => destination.flush(), 1000);
   timer.unref();
   process.once('exit', () => destination.flushSync());

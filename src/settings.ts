@@ -67,10 +67,12 @@ const list = (text: string): string[] =>
 
 /** Adds the options of `serve` to a command; each may also come from the environment. */
 export function withServeOptions(command: Command): Command {
+  // A command reads an option's default when it is added, so they are added last.
+  const options: Option[] = [];
   const option = (flags: string, description: string) => {
     const made = new Option(flags, description);
     made.env(`SPIKEGATE_${made.attributeName().replace(/[A-Z]/g, '_$&').toUpperCase()}`);
-    command.addOption(made);
+    options.push(made);
     return made;
   };
   option(
@@ -140,5 +142,6 @@ export function withServeOptions(command: Command): Command {
   option('--log-format <format>', 'auto: pretty on a terminal, else JSON')
     .choices(['auto', 'json', 'pretty'])
     .default('auto');
+  for (const made of options) command.addOption(made);
   return command;
 }

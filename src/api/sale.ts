@@ -105,12 +105,12 @@ export function nextPhase(order: SpikeOrder, now: number, paymentWindowMs: numbe
   return order.spec.isPay ? 'Paid' : 'Unpaid';
 }
 
-/** The status fields that follow from the state; expiredTime is emptied by payment, as S0 row 13 has it. */
+/** The status fields that follow from the state; an order that is paid has no expiredTime (S0 row 13). */
 export function phaseFields(order: SpikeOrder, phase: OrderPhase, now: number): Partial<SpikeOrderStatus> {
   return {
     phase,
     payStatus: payStatus[phase],
-    expiredTime: phase === 'Paid' ? '' : (order.spec.expiredTime ?? ''),
+    ...(phase === 'Paid' || !order.spec.expiredTime ? {} : { expiredTime: order.spec.expiredTime }),
     ...(phase === 'Paid' ? { payTime: order.spec.payTime ?? timestamp(now) } : {}),
   };
 }
@@ -126,8 +126,10 @@ export function acceptedStatus(
     orderId: spec.orderId ?? order.metadata.uid,
     createTime: spec.createTime ?? order.metadata.creationTimestamp,
     ...priceOf(lines),
-    address: buyer?.spec.address ?? '',
-    phone: buyer?.spec.phone ?? '',
-    receiver: buyer?.spec.buyerName ?? '',
+    // Absent rather than empty: an API server built with a newer Go than its validators expect takes an
+    // empty string for null, and nobody misses the difference.
+    ...(buyer?.spec.address ? { address: buyer.spec.address } : {}),
+    ...(buyer?.spec.phone ? { phone: buyer.spec.phone } : {}),
+    ...(buyer?.spec.buyerName ? { receiver: buyer.spec.buyerName } : {}),
   };
 }

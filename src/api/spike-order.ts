@@ -45,7 +45,7 @@ const spec = object({
 const status = object({
   orderId: optional(text(36, { description: 'spec.orderId.' })),
   createTime: optional(time({ description: 'spec.createTime.' })),
-  expiredTime: optional(text(40, { description: 'Deadline of the payment; empty once the order is paid.' })),
+  expiredTime: optional(time({ description: 'Deadline of the payment; absent once the order is paid.' })),
   phase: optional(choice(orderPhases, { description: 'State of the order; all but Unpaid are final.' })),
   payStatus: optional(
     choice(['0', '1', '2', '3'], { description: '0 unpaid, 1 paid, 2 expired, 3 rejected.' }),

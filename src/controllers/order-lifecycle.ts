@@ -139,10 +139,11 @@ export class OrderLifecycle {
     const now = this.#options.clock.now();
     const { generation } = order.metadata;
     const good = phase === 'Unpaid' || phase === 'Paid';
+    const { expiredTime: _, ...kept } = order.status ?? {};
     const stored = await this.#options.orders.writeStatus({
       ...order,
       status: {
-        ...order.status,
+        ...kept,
         ...fields,
         ...phaseFields(order, phase, now),
         ...(generation === undefined ? {} : { observedGeneration: generation }),

@@ -1,0 +1,208 @@
+// Admission by webhooks: which are called for an operation, in which order, and what their answers lead to.
+// Webhooks are called over HTTPS like on any cluster; nothing here knows whose they are.
+
+import type { Call } from '../call.ts';
+import { apiVersionOf, type Registry, type ResourceType } from '../resources.ts';
+import { jsonPatch } from '../patch/json.ts';
+import { type ApiError, badRequest, internal } from '../status.ts';
+import { parse } from '../store/entry.ts';
+import type { Store } from '../store/store.ts';
+import { asList, asNumber, asObj, asString, type Item, type Obj } from '../types.ts';
+import { WebhookClient } from './client.ts';
+import { matchedVersion, namespaceSelected, objectSelected, type Target } from './match.ts';
+import { denial, readVerdict, reviewBody, type Verdict } from './review.ts';
+
+export interface Attributes {
+  type: ResourceType;
+  operation: Target['operation'];
+  subresource: string;
+  namespace: string;
+  /** Empty under generateName before the name is made, and on a collection delete. */
+  name: string;
+  call: Call;
+  object: Item | undefined;
+  old: Item | undefined;
+}
+
+/** What one webhook answered; the newest are kept. */
+export interface AuditRecord {
+  at: number;
+  webhook: string;
+  operation: string;
+  resource: string;
+  namespace: string;
+  name: string;
+  allowed: boolean;
+  annotations: Record<string, string>;
+}
+
+const auditKept = 1000;
+const tables = {
+  mutating: 'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  validating: 'admissionregistration.k8s.io/validatingwebhookconfigurations',
+} as const;
+type Phase = keyof typeof tables;
+
+/** Reviews are questions, and configurations must stay mendable when a webhook is broken: neither is admitted by webhooks. */
+const exempt = (type: ResourceType) =>
+  type.group === 'admissionregistration.k8s.io' || type.group === 'authorization.k8s.io' || type.group === 'authentication.k8s.io';
+
+export class Admission {
+  readonly audit: AuditRecord[] = [];
+  private readonly client = new WebhookClient();
+  private readonly store: Store;
+  private readonly registry: Registry;
+  private readonly now: () => number;
+  private configured: Partial<Record<Phase, Obj[]>> = {};
+
+  constructor(store: Store, registry: Registry, now: () => number) {
+    this.store = store;
+    this.registry = registry;
+    this.now = now;
+    store.onCommit((changes) => {
+      const touched = (phase: Phase) => changes.some(({ entry }) => entry.table === tables[phase]);
+      if (touched('mutating')) delete this.configured.mutating;
+      if (touched('validating')) delete this.configured.validating;
+    });
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  /** Whether any webhook at all may be called; lets the fast path skip building reviews. */
+  any(phase: Phase, attributes: Attributes): boolean {
+    return this.matching(phase, attributes).length > 0;
+  }
+
+  /** One after the other, each seeing what the one before made of the object; then those that asked to be called again. */
+  async mutate(attributes: Attributes, refine: (item: Item) => Item): Promise<Item | undefined> {
+    const hooks = this.matching('mutating', attributes);
+    let lastChange = -1;
+    const invoke = async (hook: Obj, index: number) => {
+      const { verdict } = await this.consult(hook, attributes, true);
+      if (!verdict?.patch || !attributes.object) return;
+      const before = JSON.stringify(attributes.object);
+      let patched: Item;
+      try {
+        patched = refine(jsonPatch(attributes.object, verdict.patch) as Item);
+      } catch (error) {
+        throw internal((error as Error).message);
+      }
+      if (JSON.stringify(patched) !== before) lastChange = index;
+      attributes.object = patched;
+    };
+    for (const [index, hook] of hooks.entries()) await invoke(hook, index);
+    const changedUpTo = lastChange;
+    for (const [index, hook] of hooks.entries())
+      if (hook.reinvocationPolicy === 'IfNeeded' && index < changedUpTo) await invoke(hook, index);
+    return attributes.object;
+  }
+
+  /** All side by side; the first denial in order is the answer. */
+  async validate(attributes: Attributes): Promise<void> {
+    const hooks = this.matching('validating', attributes);
+    if (hooks.length === 0) return;
+    const results = await Promise.allSettled(hooks.map((hook) => this.consult(hook, attributes, false)));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  private hooks(phase: Phase): Obj[] {
+    let hooks = this.configured[phase];
+    if (!hooks) {
+      const entries = [...this.store.table(tables[phase]).entries({ namespace: '', after: '' })];
+      hooks = entries.flatMap((entry) => asList(parse(entry).webhooks));
+      this.configured[phase] = hooks;
+    }
+    return hooks;
+  }
+
+  private matching(phase: Phase, attributes: Attributes): Obj[] {
+    const hooks = this.hooks(phase);
+    if (hooks.length === 0 || exempt(attributes.type)) return [];
+    const target = this.target(attributes);
+    const labels = this.namespaceLabels(attributes);
+    return hooks.filter(
+      (hook) =>
+        matchedVersion(hook, target) !== undefined &&
+        namespaceSelected(hook, labels) &&
+        objectSelected(hook, attributes.object, attributes.old),
+    );
+  }
+
+  private target({ type, operation, subresource }: Attributes): Target {
+    const equivalents = () =>
+      this.registry
+        .versions(type.group)
+        .filter((v) => v !== type.version && this.registry.get(type.group, v, type.plural) !== undefined);
+    return { operation, group: type.group, version: type.version, plural: type.plural, subresource, namespaced: type.namespaced, equivalents };
+  }
+
+  private namespaceLabels({ type, namespace, object, old }: Attributes): Record<string, string> | undefined {
+    if (type.table === '/namespaces') return (object ?? old)?.metadata.labels ?? {};
+    if (!type.namespaced) return undefined;
+    return this.store.table('/namespaces').get(namespace)?.labels ?? {};
+  }
+
+  /** Calls one webhook; throws its denial, or what a failing webhook means by its failure policy. */
+  private async consult(hook: Obj, attributes: Attributes, mutating: boolean): Promise<{ verdict: Verdict | undefined }> {
+    const name = asString(hook.name);
+    const { call } = attributes;
+    if (call.dryRun && hook.sideEffects !== 'None' && hook.sideEffects !== 'NoneOnDryRun')
+      throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
+    let verdict: Verdict;
+    try {
+      const { uid, body } = this.review(hook, attributes);
+      const answer = await this.client.post(asObj(hook.clientConfig), body, asNumber(hook.timeoutSeconds, 10));
+      verdict = readVerdict(answer, uid, mutating);
+    } catch (error) {
+      if (hook.failurePolicy === 'Ignore') return { verdict: undefined };
+      throw internal(`failed calling webhook ${JSON.stringify(name)}: failed to call webhook: ${(error as Error).message}`);
+    }
+    call.warnings.push(...verdict.warnings);
+    this.record(name, attributes, verdict);
+    if (!verdict.allowed) throw denial(name, verdict.status) as ApiError;
+    return { verdict };
+  }
+
+  private review(hook: Obj, attributes: Attributes): { uid: string; body: string } {
+    const { type, call, object, old } = attributes;
+    const version = matchedVersion(hook, this.target(attributes)) ?? type.version;
+    const seen = { group: type.group, version };
+    const text = (item: Item | undefined) => {
+      if (!item) return 'null';
+      return version === type.version ? JSON.stringify(item) : JSON.stringify({ ...item, apiVersion: apiVersionOf(seen) });
+    };
+    return reviewBody({
+      kind: { ...seen, kind: type.kind },
+      resource: { ...seen, resource: type.plural },
+      requestKind: { group: type.group, version: type.version, kind: type.kind },
+      requestResource: { group: type.group, version: type.version, resource: type.plural },
+      subresource: attributes.subresource,
+      name: attributes.name,
+      namespace: attributes.namespace,
+      operation: attributes.operation,
+      user: call.user,
+      dryRun: call.dryRun,
+      options: call.options,
+      object: text(object),
+      oldObject: text(old),
+    });
+  }
+
+  private record(webhook: string, attributes: Attributes, verdict: Verdict): void {
+    const { operation, type, namespace, object, old } = attributes;
+    this.audit.push({
+      at: this.now(),
+      webhook,
+      operation,
+      resource: type.plural + (attributes.subresource ? `/${attributes.subresource}` : ''),
+      namespace,
+      name: (object ?? old)?.metadata.name ?? attributes.name,
+      allowed: verdict.allowed,
+      annotations: verdict.auditAnnotations,
+    });
+    if (this.audit.length > auditKept * 2) this.audit.splice(0, auditKept);
+  }
+}

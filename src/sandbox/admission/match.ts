@@ -1,0 +1,64 @@
+// Which webhooks an operation calls: rules, scope, match policy, selectors. Pure.
+
+import { matchesLabels, parseLabelSelector } from '../selectors.ts';
+import { asList, asObj, asString, asStrings, type Item, type Obj } from '../types.ts';
+
+export interface Target {
+  operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+  group: string;
+  version: string;
+  plural: string;
+  subresource: string;
+  namespaced: boolean;
+  /** Other versions the same kind is served in, for matchPolicy Equivalent; asked for only when needed. */
+  equivalents: () => readonly string[];
+}
+
+const has = (list: unknown, value: string) => {
+  const values = asStrings(list);
+  return values.includes('*') || values.includes(value);
+};
+
+function resourceMatches(patterns: unknown, plural: string, subresource: string): boolean {
+  return asStrings(patterns).some((pattern) => {
+    const [resource, sub = ''] = pattern.split('/');
+    if (pattern === '*/*') return true;
+    return (resource === '*' || resource === plural) && (sub === '*' || sub === subresource);
+  });
+}
+
+function scopeMatches(scope: unknown, namespaced: boolean): boolean {
+  const wanted = asString(scope) || '*';
+  return wanted === '*' || (wanted === 'Namespaced') === namespaced;
+}
+
+/** The version a webhook is to see the object in, or undefined when it is not called at all. */
+export function matchedVersion(webhook: Obj, target: Target): string | undefined {
+  const rules = asList(webhook.rules).filter(
+    (rule) =>
+      has(rule.operations, target.operation) &&
+      has(rule.apiGroups, target.group) &&
+      resourceMatches(rule.resources, target.plural, target.subresource) &&
+      scopeMatches(rule.scope, target.namespaced),
+  );
+  if (rules.some((rule) => has(rule.apiVersions, target.version))) return target.version;
+  if (webhook.matchPolicy === 'Exact') return undefined;
+  return target.equivalents().find((version) => rules.some((rule) => has(rule.apiVersions, version)));
+}
+
+/**
+ * The namespace selector is about the object's namespace, or its own labels when it is a namespace; other
+ * cluster-scoped objects always pass.
+ */
+export function namespaceSelected(webhook: Obj, namespaceLabels: Record<string, string> | undefined): boolean {
+  const selector = asObj(webhook.namespaceSelector);
+  if (Object.keys(selector).length === 0 || namespaceLabels === undefined) return true;
+  return matchesLabels(parseLabelSelector(selector), namespaceLabels);
+}
+
+export function objectSelected(webhook: Obj, object: Item | undefined, old: Item | undefined): boolean {
+  const selector = asObj(webhook.objectSelector);
+  if (Object.keys(selector).length === 0) return true;
+  const parsed = parseLabelSelector(selector);
+  return [object, old].some((item) => item !== undefined && matchesLabels(parsed, item.metadata.labels));
+}

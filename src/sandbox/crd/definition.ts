@@ -1,0 +1,119 @@
+// From a CustomResourceDefinition to what is served: one resource type per served version.
+// Knows the shape of CRDs, nothing of storage.
+
+import { since } from '../printers.ts';
+import { allVerbs, apiVersionOf, type Column, jsonPrefix, type ResourceType, type ScalePaths } from '../resources.ts';
+import { jsonPath } from '../jsonpath.ts';
+import { definitions } from '../schema/builtin.ts';
+import { refTo, type Schema } from '../schema/schema.ts';
+import { asList, asNumber, asObj, asString, asStrings, isObj, type Item, type Obj } from '../types.ts';
+import { compile } from './validator.ts';
+
+function cell(path: string, type: string): Column['value'] {
+  const find = jsonPath(path);
+  return (item, now) => {
+    const values = find(item);
+    if (values.length === 0) return null;
+    const value = values.length === 1 ? values[0] : values;
+    if (type === 'date') return since(value, now);
+    if (type === 'integer' || type === 'number' || type === 'boolean') return value;
+    return typeof value === 'string' ? value : JSON.stringify(value);
+  };
+}
+
+const nameColumn: Column = {
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  priority: 0,
+  value: (item) => item.metadata.name,
+};
+const ageColumn: Column = {
+  name: 'Age',
+  type: 'date',
+  priority: 0,
+  value: (item, now) => since(item.metadata.creationTimestamp, now),
+};
+
+function columnsOf(version: Obj): Column[] {
+  const given = asList(version.additionalPrinterColumns);
+  if (given.length === 0) return [nameColumn, ageColumn];
+  const columns = given.map((column): Column => ({
+    name: asString(column.name),
+    type: asString(column.type),
+    priority: asNumber(column.priority),
+    value: cell(asString(column.jsonPath), asString(column.type)),
+    ...(column.format ? { format: asString(column.format) } : {}),
+    ...(column.description ? { description: asString(column.description) } : {}),
+  }));
+  return [nameColumn, ...columns];
+}
+
+/** Gives every embedded object the server's own schema of metadata. */
+function withMetadata(schema: Schema, isRoot: boolean): Schema {
+  const out: Schema = { ...schema };
+  if (schema.properties) {
+    out.properties = Object.fromEntries(
+      Object.entries(schema.properties).map(([name, child]) => [name, withMetadata(child, false)]),
+    );
+  }
+  if (schema.items) out.items = withMetadata(schema.items, false);
+  if (isObj(schema.additionalProperties)) out.additionalProperties = withMetadata(schema.additionalProperties as Schema, false);
+  if (isRoot || schema['x-kubernetes-embedded-resource']) {
+    const named = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
+    out.properties = { ...named, ...out.properties, metadata: { ...refTo('ObjectMeta'), 'x-value-struct': true } };
+  }
+  return out;
+}
+
+function withoutMetadata(schema: Schema): Schema {
+  if (!schema.properties?.metadata) return schema;
+  const { metadata: _, ...properties } = schema.properties;
+  return { ...schema, properties };
+}
+
+function scalePaths(version: Obj): ScalePaths | undefined {
+  const scale = asObj(asObj(version.subresources).scale);
+  if (!scale.specReplicasPath) return undefined;
+  const path = (name: string) => asString(scale[name]).replace(/^\./, '');
+  const selector = path('labelSelectorPath');
+  return { spec: path('specReplicasPath'), status: path('statusReplicasPath'), ...(selector ? { selector } : {}) };
+}
+
+/** The types a CRD serves. Custom resources come after all built-in kinds. */
+export function typesOf(crd: Item): ResourceType[] {
+  const spec = asObj(crd.spec);
+  const names = asObj(spec.names);
+  const group = asString(spec.group);
+  return asList(spec.versions)
+    .filter((version) => version.served === true)
+    .map((version): ResourceType => {
+      const given = asObj(asObj(version.schema).openAPIV3Schema) as Schema;
+      const self = { group, version: asString(version.name) };
+      return {
+        ...self,
+        kind: asString(names.kind),
+        plural: asString(names.plural),
+        singular: asString(names.singular),
+        listKind: asString(names.listKind),
+        namespaced: spec.scope === 'Namespaced',
+        shortNames: asStrings(names.shortNames),
+        categories: asStrings(names.categories),
+        table: `${group}/${names.plural}`,
+        builtin: false,
+        schema: { schema: withMetadata(given, true), definitions },
+        status: isObj(asObj(version.subresources).status),
+        scale: scalePaths(version),
+        generation: true,
+        returnsDeleted: false,
+        strategy: {},
+        columns: columnsOf(version),
+        selectable: asList(version.selectableFields).map((field) => asString(field.jsonPath).replace(/^\./, '')),
+        verbs: allVerbs,
+        subresources: {},
+        prefix: jsonPrefix(apiVersionOf(self)),
+        check: compile(withoutMetadata(given)),
+        order: 1000,
+      };
+    });
+}

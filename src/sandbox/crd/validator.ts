@@ -1,0 +1,178 @@
+// Judges custom resources by their structural schema: ajv does the work, this translates what it finds into the
+// errors kube-apiserver prints, and adds the checks ajv has no word for (list-map keys, sets).
+// Knows schemas and values only.
+
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import addFormats from 'ajv-formats';
+import { preservesUnknown, type Schema } from '../schema/schema.ts';
+import { type FieldError, field } from '../status.ts';
+import { equal, isObj, type Obj } from '../types.ts';
+
+const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, logger: false, validateSchema: false });
+addFormats.default(ajv);
+
+/** Formats the apiextensions server checks; all others are notes for the reader. */
+const checkedFormats = new Set(['date', 'date-time', 'email', 'hostname', 'ipv4', 'ipv6', 'uri', 'uuid', 'byte', 'duration']);
+const copied = [
+  'minimum', 'maximum', 'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems', 'uniqueItems',
+  'multipleOf', 'minProperties', 'maxProperties', 'required', 'nullable',
+] as const;
+
+/** The JSON Schema ajv compiles for a structural schema. */
+function toJsonSchema(schema: Schema): Obj {
+  const out: Obj = {};
+  for (const name of copied) if (schema[name] !== undefined) out[name] = schema[name];
+  if (schema['x-kubernetes-int-or-string']) out.type = ['integer', 'string'];
+  else if (schema.type) out.type = schema.type;
+  if (schema.nullable && !out.type) delete out.nullable;
+  if (schema.enum) out.enum = schema.nullable ? [...schema.enum, null] : schema.enum;
+  if (schema.format && checkedFormats.has(schema.format)) out.format = schema.format;
+  for (const side of ['Minimum', 'Maximum']) {
+    const bound = side.toLowerCase();
+    if (schema[`exclusive${side}`] === true && out[bound] !== undefined) {
+      out[`exclusive${side}`] = out[bound];
+      delete out[bound];
+    }
+  }
+  if (schema.properties) {
+    out.properties = Object.fromEntries(Object.entries(schema.properties).map(([k, v]) => [k, toJsonSchema(v)]));
+  }
+  if (isObj(schema.additionalProperties)) out.additionalProperties = toJsonSchema(schema.additionalProperties as Schema);
+  if (schema.items) out.items = toJsonSchema(schema.items);
+  for (const name of ['allOf', 'anyOf', 'oneOf'] as const) if (schema[name]) out[name] = schema[name].map(toJsonSchema);
+  if (schema.not) out.not = toJsonSchema(schema.not);
+  return out;
+}
+
+function fieldPath(pointer: string, root: unknown): string {
+  let path = '';
+  let at: unknown = root;
+  for (const part of pointer.split('/').slice(1)) {
+    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (Array.isArray(at)) path += `[${name}]`;
+    else path += path ? `.${name}` : name;
+    at = isObj(at) || Array.isArray(at) ? (at as Obj)[name] : undefined;
+  }
+  return path || '<nil>';
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'number' ? (Number.isInteger(value) ? 'integer' : 'number') : typeof value;
+}
+
+/** Text after the path for bounds: `spec.x in body ${text}`. */
+const bounds: Record<string, (limit: unknown, exclusive: boolean) => string> = {
+  minimum: (n) => `should be greater than or equal to ${n}`,
+  exclusiveMinimum: (n) => `should be greater than ${n}`,
+  maximum: (n) => `should be less than or equal to ${n}`,
+  exclusiveMaximum: (n) => `should be less than ${n}`,
+  minLength: (n) => `should be at least ${n} chars long`,
+  pattern: (p) => `should match '${p}'`,
+  minItems: (n) => `should have at least ${n} items`,
+  multipleOf: (n) => `should be a multiple of ${n}`,
+  uniqueItems: () => "shouldn't contain duplicates",
+  minProperties: (n) => `should have at least ${n} properties`,
+};
+
+const combined: Record<string, string> = {
+  oneOf: 'must validate one and only one schema (oneOf). Found none valid',
+  anyOf: 'must validate at least one schema (anyOf)',
+  not: 'must not validate the schema (not)',
+  allOf: 'must validate all the schemas (allOf)',
+};
+
+function translate(error: ErrorObject, root: unknown): FieldError | undefined {
+  const path = fieldPath(error.instancePath, root);
+  const params = error.params as Obj;
+  const value = error.data;
+  switch (error.keyword) {
+    case 'required':
+      return field.required(path === '<nil>' ? String(params.missingProperty) : `${path}.${params.missingProperty}`);
+    case 'type': {
+      const wanted = Array.isArray(params.type) ? (params.type as string[]).filter((t) => t !== 'null') : [params.type];
+      const name = typeName(value);
+      return field.type(path, name, `${path} in body must be of type ${wanted.join(',')}: ${JSON.stringify(name)}`);
+    }
+    case 'enum':
+      return field.unsupported(path, value, (params.allowedValues as unknown[]).filter((v) => v !== null));
+    case 'format':
+      return field.type(path, value, `${path} in body must be of type ${params.format}: ${JSON.stringify(value)}`);
+    case 'maxLength':
+      return field.tooLong(path, Number(params.limit));
+    case 'maxItems':
+      return { reason: 'FieldValueTooMany', message: `Too many: ${(value as unknown[]).length}: must have at most ${params.limit} items`, field: path };
+    case 'maxProperties':
+      return { reason: 'FieldValueTooMany', message: `Too many: ${Object.keys(value as Obj).length}: must have at most ${params.limit} items`, field: path };
+    case 'minItems':
+    case 'minProperties': {
+      const have = Array.isArray(value) ? value.length : Object.keys(value as Obj).length;
+      return field.invalid(path, have, `${path} in body ${bounds[error.keyword]?.(params.limit, false)}`);
+    }
+  }
+  const combination = combined[error.keyword];
+  if (combination) return field.invalid(path, '', `${path === '<nil>' ? '' : path} in body ${combination}`);
+  const bound = bounds[error.keyword];
+  const limit = params.limit ?? params.pattern ?? params.multipleOf ?? params.comparison;
+  return bound
+    ? field.invalid(path, value, `${path} in body ${bound(limit, false)}`)
+    : field.invalid(path, value, error.message ?? 'is not valid');
+}
+
+/** Duplicates in lists that the schema calls sets or maps. */
+function checkLists(schema: Schema, value: unknown, path: string, out: FieldError[]): void {
+  if (Array.isArray(value)) {
+    const kind = schema['x-kubernetes-list-type'];
+    const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+    const seen: unknown[] = [];
+    value.forEach((item, i) => {
+      const identity = kind === 'map' && isObj(item) ? Object.fromEntries(keys.map((k) => [k, item[k]])) : item;
+      if ((kind === 'map' || kind === 'set') && seen.some((other) => equal(other, identity)))
+        out.push(field.duplicate(`${path}[${i}]`, identity));
+      seen.push(identity);
+      if (schema.items) checkLists(schema.items, item, `${path}[${i}]`, out);
+    });
+  } else if (isObj(value)) {
+    for (const [name, child] of Object.entries(value)) {
+      const known = schema.properties?.[name] ?? (isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined);
+      if (known) checkLists(known, child, path ? `${path}.${name}` : name, out);
+    }
+  }
+}
+
+function hasKeyedLists(schema: Schema | undefined): boolean {
+  if (!schema || typeof schema !== 'object') return false;
+  const kind = schema['x-kubernetes-list-type'];
+  return (
+    kind === 'map' ||
+    kind === 'set' ||
+    hasKeyedLists(schema.items) ||
+    Object.values(schema.properties ?? {}).some(hasKeyedLists) ||
+    (isObj(schema.additionalProperties) && hasKeyedLists(schema.additionalProperties as Schema))
+  );
+}
+
+/** Compiles a structural schema. The function it returns never throws. */
+export function compile(schema: Schema): (item: Obj) => FieldError[] {
+  let validate: ValidateFunction | undefined;
+  const lists = hasKeyedLists(schema);
+  return (item) => {
+    validate ??= ajv.compile(toJsonSchema(schema));
+    const errors: FieldError[] = [];
+    if (!validate(item)) {
+      const found = validate.errors ?? [];
+      // Errors inside anyOf and its like are told by the combination's own error.
+      const inner = /\/(anyOf|oneOf|not)\//;
+      for (const error of found) {
+        if (inner.test(error.schemaPath) || error.keyword === 'if') continue;
+        const told = translate(error, item);
+        if (told) errors.push(told);
+      }
+    }
+    if (lists) checkLists(schema, item, '', errors);
+    return errors;
+  };
+}
+
+export { preservesUnknown };

@@ -1,0 +1,107 @@
+// Sets of field paths, as server-side apply keeps them per manager (fieldsV1). Path elements are held in their
+// written form: `f:name`, `k:{"name":"x"}`, `v:"x"`. Knows no schema and no object.
+
+import { isObj, type Obj } from '../types.ts';
+
+export class FieldSet {
+  readonly members = new Set<string>();
+  readonly children = new Map<string, FieldSet>();
+
+  static fromJson(json: unknown): FieldSet {
+    const set = new FieldSet();
+    if (!isObj(json)) return set;
+    for (const [element, below] of Object.entries(json)) {
+      if (element === '.') continue;
+      const child = FieldSet.fromJson(below);
+      if (!isObj(below) || Object.keys(below).length === 0 || '.' in below) set.members.add(element);
+      if (!child.empty) set.children.set(element, child);
+    }
+    return set;
+  }
+
+  toJson(): Obj {
+    const out: Obj = {};
+    const elements = [...new Set([...this.members, ...this.children.keys()])].sort();
+    for (const element of elements) {
+      const below = this.children.get(element);
+      out[element] = !below ? {} : this.members.has(element) ? { '.': {}, ...below.toJson() } : below.toJson();
+    }
+    return out;
+  }
+
+  get empty(): boolean {
+    if (this.members.size > 0) return false;
+    for (const child of this.children.values()) if (!child.empty) return false;
+    return true;
+  }
+
+  child(element: string): FieldSet {
+    let child = this.children.get(element);
+    if (!child) {
+      child = new FieldSet();
+      this.children.set(element, child);
+    }
+    return child;
+  }
+
+  union(other: FieldSet): FieldSet {
+    const out = new FieldSet();
+    for (const set of [this, other]) for (const member of set.members) out.members.add(member);
+    for (const element of new Set([...this.children.keys(), ...other.children.keys()])) {
+      const [a, b] = [this.children.get(element), other.children.get(element)];
+      out.children.set(element, a && b ? a.union(b) : ((a ?? b) as FieldSet));
+    }
+    return out;
+  }
+
+  minus(other: FieldSet): FieldSet {
+    return this.combine(other, (mine, theirs) => mine && !theirs);
+  }
+
+  and(other: FieldSet): FieldSet {
+    return this.combine(other, (mine, theirs) => mine && theirs);
+  }
+
+  private combine(other: FieldSet, keep: (mine: boolean, theirs: boolean) => boolean): FieldSet {
+    const out = new FieldSet();
+    for (const member of this.members) if (keep(true, other.members.has(member))) out.members.add(member);
+    for (const [element, child] of this.children) {
+      const rest = child.combine(other.children.get(element) ?? nothing, keep);
+      if (!rest.empty) out.children.set(element, rest);
+    }
+    return out;
+  }
+
+  /** Without the given top-level fields and what is below them. */
+  without(elements: readonly string[]): FieldSet {
+    const out = new FieldSet();
+    for (const member of this.members) if (!elements.includes(member)) out.members.add(member);
+    for (const [element, child] of this.children) if (!elements.includes(element)) out.children.set(element, child);
+    return out;
+  }
+
+  equals(other: FieldSet): boolean {
+    return this.minus(other).empty && other.minus(this).empty;
+  }
+
+  /** Every path as errors print it: `.spec.containers[name="a"].image`. */
+  paths(prefix = ''): string[] {
+    const elements = [...new Set([...this.members, ...this.children.keys()])].sort();
+    return elements.flatMap((element) => {
+      const path = prefix + printed(element);
+      const below = this.children.get(element)?.paths(path) ?? [];
+      return this.members.has(element) ? [path, ...below] : below;
+    });
+  }
+}
+
+const nothing = new FieldSet();
+
+function printed(element: string): string {
+  const text = element.slice(2);
+  if (element.startsWith('f:')) return `.${text}`;
+  if (element.startsWith('v:')) return `[=${text}]`;
+  if (element.startsWith('i:')) return `[${text}]`;
+  const keys = Object.entries(JSON.parse(text) as Obj).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+  return `[${keys.join(',')}]`;
+}

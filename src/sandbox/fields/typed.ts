@@ -1,0 +1,157 @@
+// Objects seen through their schema, field by field: which fields a value sets, what differs between two,
+// how one is laid over another, how fields are taken away. What structured-merge-diff is to Kubernetes.
+// Knows no managers.
+
+import { deref, fieldSchema, type Schema, type SchemaRoot } from '../schema/schema.ts';
+import { equal, isObj, type Obj } from '../types.ts';
+import { FieldSet } from './set.ts';
+
+/** How a value merges: as one piece, by field, by key, or by value. */
+type Shape = 'leaf' | 'map' | 'keyed' | 'set';
+
+function shapeOf(schema: Schema, value: unknown): Shape {
+  if (Array.isArray(value)) {
+    if (schema['x-kubernetes-list-type'] === 'map') return 'keyed';
+    return schema['x-kubernetes-list-type'] === 'set' ? 'set' : 'leaf';
+  }
+  return isObj(value) && schema['x-kubernetes-map-type'] !== 'atomic' ? 'map' : 'leaf';
+}
+
+/** The schema of a list's items or a map's field; a part without schema is merged by field, its lists whole. */
+const itemsOf = (root: SchemaRoot, schema: Schema): Schema => deref(root, schema.items ?? {});
+
+function fieldOf(root: SchemaRoot, schema: Schema, name: string): Schema {
+  const known = fieldSchema(schema, name);
+  if (!known) return {};
+  const target = deref(root, known);
+  return known.$ref && known['x-value-struct'] ? { ...target, 'x-value-struct': true } : target;
+}
+
+function keyOf(root: SchemaRoot, schema: Schema, item: unknown): string {
+  const keys = [...(schema['x-kubernetes-list-map-keys'] ?? [])].sort();
+  const properties = itemsOf(root, schema).properties;
+  const values: Obj = {};
+  for (const key of keys) {
+    const value = isObj(item) ? item[key] : undefined;
+    values[key] = value === undefined ? properties?.[key]?.default : value;
+  }
+  return `k:${JSON.stringify(values)}`;
+}
+
+const isEmpty = (value: unknown) =>
+  (Array.isArray(value) && value.length === 0) || (isObj(value) && Object.keys(value).length === 0);
+
+/** The parts of a value that merge on their own: element → (schema, value), in order. */
+function parts(root: SchemaRoot, schema: Schema, value: unknown): Map<string, [Schema, unknown]> {
+  const out = new Map<string, [Schema, unknown]>();
+  const shape = shapeOf(schema, value);
+  if (shape === 'map') {
+    for (const [name, child] of Object.entries(value as Obj)) out.set(`f:${name}`, [fieldOf(root, schema, name), child]);
+  } else if (shape === 'keyed') {
+    for (const item of value as unknown[]) out.set(keyOf(root, schema, item), [itemsOf(root, schema), item]);
+  } else if (shape === 'set') {
+    for (const item of value as unknown[]) out.set(`v:${JSON.stringify(item)}`, [{}, item]);
+  }
+  return out;
+}
+
+/** The fields a configuration sets, for its applier to own. */
+export function fieldsOf(root: SchemaRoot, value: unknown): FieldSet {
+  const out = new FieldSet();
+  collect(root, deref(root, root.schema), value, out);
+  return out;
+}
+
+function collect(root: SchemaRoot, schema: Schema, value: unknown, out: FieldSet): void {
+  for (const [element, [child, part]] of parts(root, schema, value)) {
+    const shape = shapeOf(child, part);
+    const named = element.startsWith('f:') && schema.properties && element.slice(2) in schema.properties;
+    if (shape === 'leaf' || isEmpty(part) || !named) out.members.add(element);
+    if (shape !== 'leaf' && !isEmpty(part)) collect(root, child, part, out.child(element));
+  }
+}
+
+export interface Difference {
+  /** Added or changed. */
+  changed: FieldSet;
+  removed: FieldSet;
+}
+
+export function difference(root: SchemaRoot, before: unknown, after: unknown): Difference {
+  const out = { changed: new FieldSet(), removed: new FieldSet() };
+  compare(root, deref(root, root.schema), before, after, out);
+  return out;
+}
+
+function compare(root: SchemaRoot, schema: Schema, before: unknown, after: unknown, out: Difference): void {
+  const old = parts(root, schema, before);
+  const now = parts(root, schema, after);
+  for (const [element, [child, value]] of now) {
+    const was = old.get(element);
+    const absent = was === undefined && !child['x-value-struct'];
+    const shape = shapeOf(child, value);
+    if (absent || shape === 'leaf' || (was && shape !== shapeOf(child, was[1]))) {
+      if (!was || !equal(was[1], value)) out.changed.members.add(element);
+      if (shape === 'leaf') continue;
+    }
+    if (isEmpty(value) && !was) continue;
+    const below = { changed: new FieldSet(), removed: new FieldSet() };
+    compare(root, child, was?.[1], value, below);
+    if (!below.changed.empty) out.changed.children.set(element, below.changed);
+    if (!below.removed.empty) out.removed.children.set(element, below.removed);
+  }
+  for (const [element, [child, value]] of old) {
+    if (now.has(element)) continue;
+    out.removed.members.add(element);
+    const below = { changed: new FieldSet(), removed: new FieldSet() };
+    compare(root, child, value, undefined, below);
+    if (!below.removed.empty) out.removed.children.set(element, below.removed);
+  }
+}
+
+/** `over` laid over `base`: what `over` says wins, what it does not mention stays. */
+export function merge(root: SchemaRoot, base: unknown, over: unknown): unknown {
+  return lay(root, deref(root, root.schema), base, over);
+}
+
+function lay(root: SchemaRoot, schema: Schema, base: unknown, over: unknown): unknown {
+  const shape = shapeOf(schema, over);
+  if (base === undefined || shape === 'leaf' || shapeOf(schema, base) !== shape) return over;
+  const old = parts(root, schema, base);
+  for (const [element, [child, value]] of parts(root, schema, over)) {
+    const was = old.get(element);
+    old.set(element, [child, was ? lay(root, child, was[1], value) : value]);
+  }
+  return rebuild(shape, old);
+}
+
+function rebuild(shape: Shape, all: Map<string, [Schema, unknown]>): unknown {
+  if (shape !== 'map') return [...all.values()].map(([, value]) => value);
+  return Object.fromEntries([...all].map(([element, [, value]]) => [element.slice(2), value]));
+}
+
+/** Takes `gone` out of `value`, but nothing that `kept` holds or contains. */
+export function remove(root: SchemaRoot, value: unknown, gone: FieldSet, kept: FieldSet): unknown {
+  return take(root, deref(root, root.schema), value, gone, kept);
+}
+
+function take(root: SchemaRoot, schema: Schema, value: unknown, gone: FieldSet, kept: FieldSet): unknown {
+  const shape = shapeOf(schema, value);
+  if (shape === 'leaf') return value;
+  const all = parts(root, schema, value);
+  for (const [element, [child, part]] of all) {
+    const member = gone.members.has(element);
+    const below = gone.children.get(element);
+    if (!member && !below) continue;
+    const held = kept.members.has(element) || kept.children.get(element)?.empty === false;
+    if (member && !held) {
+      all.delete(element);
+      continue;
+    }
+    if (!below) continue;
+    const rest = take(root, child, part, below, kept.children.get(element) ?? new FieldSet());
+    if (isEmpty(rest) && !isEmpty(part) && !held) all.delete(element);
+    else all.set(element, [child, rest]);
+  }
+  return rebuild(shape, all);
+}

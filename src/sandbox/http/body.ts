@@ -1,0 +1,68 @@
+// Request bodies: read with a limit, decoded from JSON or YAML.
+
+import type { IncomingMessage } from 'node:http';
+import { parse as parseYaml } from 'yaml';
+import { badRequest, tooLarge, unsupportedMedia } from '../status.ts';
+import { isObj, type Obj } from '../types.ts';
+
+/** kube-apiserver's limit on request bodies. */
+export const bodyLimit = 3 * 1024 * 1024;
+
+export function readBody(req: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    req.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      // The rest is read and dropped, so that the client gets to see the answer.
+      if (size > bodyLimit) reject(tooLarge(bodyLimit));
+      else chunks.push(chunk);
+    });
+    req.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    req.on('error', reject);
+    req.on('aborted', () => reject(badRequest('unexpected EOF')));
+  });
+}
+
+const decodable = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+
+export const mediaType = (req: IncomingMessage) => (req.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
+
+/** An object body as POST and PUT send it. `kind` is for the message only. */
+export function decodeObject(body: Buffer, media: string, kind: string): Obj {
+  if (media !== '' && media !== 'application/json' && media !== 'application/yaml' && media !== '*/*')
+    throw unsupportedMedia(decodable);
+  const value = media === 'application/yaml' ? decodeYaml(body) : decodeJson(body, kind);
+  if (!isObj(value)) throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`);
+  return value;
+}
+
+export function decodeJson(body: Buffer, kind: string): unknown {
+  const text = body.toString('utf8');
+  try {
+    return guard(JSON.parse(text));
+  } catch (error) {
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${(error as Error).message}`);
+  }
+}
+
+export function decodeYaml(body: Buffer): unknown {
+  const text = body.toString('utf8');
+  try {
+    return guard(text.trimStart().startsWith('{') ? JSON.parse(text) : parseYaml(text, { maxAliasCount: 100, schema: 'core' }));
+  } catch (error) {
+    throw badRequest(`error decoding YAML: ${(error as Error).message}`);
+  }
+}
+
+const deepest = 1000;
+
+/** Refuses what no client means and recursion would not survive: values nested beyond reason. */
+function guard(value: unknown): unknown {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > deepest) throw new Error('exceeded max depth');
+    level = level.flatMap((v) => (typeof v === 'object' && v !== null ? Object.values(v) : []));
+  }
+  return value;
+}

@@ -1,0 +1,190 @@
+// WATCH: every commit told to those who follow it, in order, each event written out once however many listen.
+// A watcher that does not keep up is let go; it will list again, as on any cluster.
+
+import type { ServerResponse } from 'node:http';
+import type { Cancel, Clock } from '../../runtime/clock.ts';
+import { apiVersionOf } from '../resources.ts';
+import { type ApiError, tooOld } from '../status.ts';
+import { type Change, type Entry, parse } from '../store/entry.ts';
+import type { Store } from '../store/store.ts';
+import type { Selection } from './query.ts';
+import { selects } from './list.ts';
+import { single, type View } from './shape.ts';
+
+/** Bytes a slow watcher may have waiting. */
+const backlogLimit = 32 * 1024 * 1024;
+const bookmarkEveryMs = 60_000;
+
+export interface WatchRequest {
+  view: View;
+  namespace: string;
+  selection: Selection;
+  rv: number | undefined;
+  bookmarks: boolean;
+  /** Begin with what exists and mark its end with a bookmark (watch-list). */
+  initialEvents: boolean | undefined;
+  timeoutMs: number;
+}
+
+interface Watcher extends WatchRequest {
+  res: ServerResponse;
+  /** Watchers with the same key get the same bytes. */
+  shared: string;
+  /** Events up to here have been told. */
+  told: number;
+  end: Cancel;
+}
+
+export class WatchHub {
+  private readonly watchers = new Map<string, Set<Watcher>>();
+  private readonly store: Store;
+  private readonly clock: Clock;
+  private stopBookmarks: Cancel = () => {};
+  private closed = false;
+
+  constructor(store: Store, clock: Clock) {
+    this.store = store;
+    this.clock = clock;
+    store.onCommit((changes) => this.tell(changes));
+    this.scheduleBookmarks();
+  }
+
+  get size(): number {
+    let n = 0;
+    for (const set of this.watchers.values()) n += set.size;
+    return n;
+  }
+
+  close(): void {
+    this.closed = true;
+    this.stopBookmarks();
+    for (const set of this.watchers.values()) for (const watcher of [...set]) this.finish(watcher);
+  }
+
+  start(res: ServerResponse, request: WatchRequest): void {
+    this.store.settle();
+    res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private', 'transfer-encoding': 'chunked' });
+    const { rv } = request;
+    if (rv !== undefined && rv > 0 && rv < this.store.oldest) {
+      res.end(errorLine(tooOld(rv, this.store.oldest)));
+      return;
+    }
+    const { view, namespace, selection } = request;
+    const { accept, include } = view;
+    const shared = JSON.stringify([view.type.version, view.type.group, accept.shape, accept.metaVersion, include, namespace, selection]);
+    const watcher: Watcher = { ...request, res, shared, told: rv ?? 0, end: () => {} };
+    this.begin(watcher);
+    this.follow(watcher);
+    watcher.end = this.clock.after(request.timeoutMs, () => this.finish(watcher));
+    res.on('close', () => this.forget(watcher));
+  }
+
+  private follow(watcher: Watcher): void {
+    const { table } = watcher.view.type;
+    let set = this.watchers.get(table);
+    if (!set) {
+      set = new Set();
+      this.watchers.set(table, set);
+    }
+    set.add(watcher);
+  }
+
+  /** What the watcher missed: history from its version, or everything there is. */
+  private begin(watcher: Watcher): void {
+    const table = this.store.table(watcher.view.type.table);
+    const { rv } = watcher;
+    const lines: string[] = [];
+    const fromNow = rv === undefined || rv === 0 || watcher.initialEvents;
+    if (fromNow && watcher.initialEvents !== false) {
+      for (const entry of table.entries({ namespace: watcher.namespace, after: '' }))
+        if (selects(watcher.view, watcher.selection, entry)) lines.push(line('ADDED', single(watcher.view, entry)));
+    } else if (!fromNow) {
+      for (const change of table.since(rv)) {
+        const text = this.lineFor(watcher, change);
+        if (text) lines.push(text);
+      }
+    }
+    watcher.told = Math.max(this.store.version, rv ?? 0);
+    if (watcher.initialEvents && watcher.bookmarks) lines.push(this.bookmark(watcher, true));
+    if (lines.length > 0) watcher.res.write(lines.join(''));
+    else watcher.res.flushHeaders();
+  }
+
+  private tell(changes: readonly Change[]): void {
+    const byTable = new Map<string, Change[]>();
+    for (const change of changes) {
+      const list = byTable.get(change.entry.table);
+      if (list) list.push(change);
+      else byTable.set(change.entry.table, [change]);
+    }
+    for (const [table, list] of byTable) {
+      const watchers = this.watchers.get(table);
+      if (!watchers || watchers.size === 0) continue;
+      const written = new Map<string, Buffer | undefined>();
+      for (const watcher of watchers) this.tellOne(watcher, list, written);
+    }
+  }
+
+  private tellOne(watcher: Watcher, changes: readonly Change[], written: Map<string, Buffer | undefined>): void {
+    const fresh = (changes[0] as Change).entry.rv > watcher.told;
+    let bytes: Buffer | undefined;
+    if (fresh && written.has(watcher.shared)) bytes = written.get(watcher.shared);
+    else {
+      const lines = changes.filter((change) => change.entry.rv > watcher.told).map((change) => this.lineFor(watcher, change));
+      const text = lines.join('');
+      bytes = text === '' ? undefined : Buffer.from(text);
+      if (fresh) written.set(watcher.shared, bytes);
+    }
+    watcher.told = Math.max(watcher.told, (changes.at(-1) as Change).entry.rv);
+    if (!bytes) return;
+    watcher.res.write(bytes);
+    if (watcher.res.writableLength > backlogLimit) watcher.res.destroy();
+  }
+
+  /** The event line of a change as this watcher sees it, or '' when it does not concern it. */
+  private lineFor({ view, namespace, selection }: WatchRequest, { type, entry, prev }: Change): string {
+    if (namespace && entry.namespace !== namespace) return '';
+    const now = type !== 'DELETED' && selects(view, selection, entry);
+    const before = prev !== undefined && selects(view, selection, prev);
+    if (now) return line(before ? 'MODIFIED' : 'ADDED', single(view, entry));
+    if (!before) return '';
+    if (type === 'DELETED') return line('DELETED', single(view, entry));
+    // It left the selection: its last selected state, at the version of the change.
+    return line('DELETED', single(view, restamped(prev, entry.rv)));
+  }
+
+  private bookmark(watcher: Watcher, initial: boolean): string {
+    const { type } = watcher.view;
+    const annotations = initial ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
+    const metadata = { resourceVersion: String(this.store.version), creationTimestamp: null, ...annotations };
+    return line('BOOKMARK', JSON.stringify({ kind: type.kind, apiVersion: apiVersionOf(type), metadata }));
+  }
+
+  private scheduleBookmarks(): void {
+    this.stopBookmarks = this.clock.after(bookmarkEveryMs, () => {
+      this.store.settle();
+      for (const set of this.watchers.values())
+        for (const watcher of set) if (watcher.bookmarks) watcher.res.write(this.bookmark(watcher, false));
+      if (!this.closed) this.scheduleBookmarks();
+    });
+  }
+
+  private finish(watcher: Watcher): void {
+    this.forget(watcher);
+    watcher.res.end(watcher.bookmarks && !this.closed ? this.bookmark(watcher, false) : undefined);
+  }
+
+  private forget(watcher: Watcher): void {
+    watcher.end();
+    this.watchers.get(watcher.view.type.table)?.delete(watcher);
+  }
+}
+
+function restamped(entry: Entry, rv: number): Entry {
+  const item = parse(entry);
+  item.metadata.resourceVersion = String(rv);
+  return { ...entry, rv, json: JSON.stringify(item) };
+}
+
+const line = (type: string, object: string) => `{"type":"${type}","object":${object}}\n`;
+const errorLine = (error: ApiError) => line('ERROR', JSON.stringify(error.status));

@@ -1,0 +1,115 @@
+// CREATE, in the order of kube-apiserver: decode, mutating admission, names and defaults, validation,
+// validating admission, storage. A mutating webhook sees neither uid nor generated name, a validating one both.
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Attributes } from '../admission/admission.ts';
+import type { Call } from '../call.ts';
+import { trackUpdate } from '../fields/managed.ts';
+import { load, ordered, type ResourceType } from '../resources.ts';
+import { alreadyExists, ApiError, badRequest, type FieldError, invalid } from '../status.ts';
+import { joinKey } from '../../kube/objects.ts';
+import { type Item, timestamp } from '../types.ts';
+import { checkIdentity, type Core, guardNamespace, refine, reportUnknown, validateItem, type Written } from './core.ts';
+
+/** apimachinery's alphabet for generated names: no vowels, so that no words arise. */
+const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
+const generatedLength = 58;
+
+function generated(prefix: string): string {
+  const suffix = [...randomBytes(5)].map((byte) => alphabet[byte % alphabet.length]).join('');
+  return prefix.slice(0, generatedLength) + suffix;
+}
+
+export interface CreateOptions {
+  namespace: string;
+  /** The object is the outcome of server-side apply and carries its managed fields already. */
+  applied?: boolean;
+}
+
+export async function create(core: Core, type: ResourceType, item: Item, call: Call, options: CreateOptions): Promise<Written> {
+  checkIdentity(type, item);
+  const unknown = refine(type, item);
+  reportUnknown(type, unknown, call);
+  settleNamespace(type, item, options.namespace);
+  if (item.metadata.resourceVersion) throw new ApiError(500, '', 'resourceVersion should not be set on objects to be created');
+  guardNamespace(core, type, options.namespace, item.metadata.name ?? '');
+  const attributes: Attributes = {
+    type,
+    operation: 'CREATE',
+    subresource: '',
+    namespace: type.table === '/namespaces' ? (item.metadata.name ?? '') : options.namespace,
+    name: item.metadata.name ?? '',
+    call,
+    object: dropServerFields(item),
+    old: undefined,
+  };
+  const mutated = (await core.admission.mutate(attributes, (changed) => {
+    refine(type, changed);
+    return changed;
+  })) as Item;
+  begin(core, type, mutated);
+  const stored = type.convert ? type.convert.toStored(mutated) : mutated;
+  validateItem(type, mutated, undefined, '');
+  throwIf(type, stored, allocate(core, type, stored));
+  await core.admission.validate({ ...attributes, object: mutated, name: mutated.metadata.name });
+  guardNamespace(core, type, options.namespace, mutated.metadata.name);
+  const table = core.store.table(type.table);
+  if (table.get(joinKey(options.namespace, mutated.metadata.name))) throw alreadyExists(type, mutated.metadata.name);
+  if (!options.applied) {
+    delete mutated.metadata.managedFields;
+    trackUpdate(type, undefined, mutated, { name: call.manager, operation: 'Update', subresource: '' }, core.clock.now());
+  }
+  if (type.convert && mutated.metadata.managedFields) stored.metadata.managedFields = mutated.metadata.managedFields;
+  if (call.dryRun) return { item: mutated, entry: undefined };
+  const entry = core.store.add(type.table, ordered(stored));
+  await core.store.durable();
+  return { item: type.convert ? load(type, entry) : mutated, entry };
+}
+
+function settleNamespace(type: ResourceType, item: Item, namespace: string): void {
+  if (!type.namespaced) {
+    delete item.metadata.namespace;
+    return;
+  }
+  if (item.metadata.namespace && item.metadata.namespace !== namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  item.metadata.namespace = namespace;
+}
+
+/** What only the server may say about an object that begins its life. */
+function dropServerFields(item: Item): Item {
+  const metadata = item.metadata as Partial<Item['metadata']> & { selfLink?: string };
+  for (const name of ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation', 'selfLink'] as const)
+    delete metadata[name];
+  return item;
+}
+
+function begin(core: Core, type: ResourceType, item: Item): void {
+  dropServerFields(item);
+  const metadata = item.metadata;
+  if (!metadata.name && metadata.generateName) {
+    const table = core.store.table(type.table);
+    do metadata.name = generated(metadata.generateName);
+    while (table.get(joinKey(metadata.namespace ?? '', metadata.name)));
+  }
+  metadata.uid = randomUUID();
+  metadata.creationTimestamp = timestamp(core.clock.now());
+  if (type.generation) metadata.generation = 1;
+  if (type.status) {
+    if (type.builtin) item.status = {};
+    else delete item.status;
+  }
+  type.strategy.prepareCreate?.(item);
+}
+
+export function allocate(core: Core, type: ResourceType, item: Item): FieldError[] {
+  if (!type.strategy.allocate) return [];
+  const others = function* () {
+    for (const entry of core.store.table(type.table).entries({ namespace: '', after: '' })) yield load(type, entry);
+  };
+  return type.strategy.allocate(item, others());
+}
+
+export function throwIf(type: ResourceType, item: Item, errors: FieldError[]): void {
+  if (errors.length > 0) throw invalid(type, item.metadata.name, errors);
+}

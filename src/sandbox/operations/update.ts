@@ -1,0 +1,167 @@
+// UPDATE and PATCH: read, change, admit, compare and swap. What changed meanwhile is tried anew with everything
+// before it, admission included, unless the caller named the version it meant.
+
+import type { Attributes } from '../admission/admission.ts';
+import type { Call } from '../call.ts';
+import { trackUpdate } from '../fields/managed.ts';
+import { load, ordered, type ResourceType } from '../resources.ts';
+import { badRequest, conflict, field, invalid, notFound } from '../status.ts';
+import type { Entry } from '../store/entry.ts';
+import { joinKey } from '../../kube/objects.ts';
+import { asStrings, equal, type Item } from '../types.ts';
+import { allocate, throwIf } from './create.ts';
+import { checkIdentity, type Core, refine, reportUnknown, validateItem, type Written } from './core.ts';
+
+export interface UpdateOptions {
+  namespace: string;
+  name: string;
+  /** '' for the object itself, 'status', or another part that is written on its own. */
+  subresource: string;
+  /** Managed fields come with the object (server-side apply). */
+  applied?: boolean;
+  /** The caller's patch names fields the server does not know: reported, not an error, unless Strict. */
+  reportUnknown?: boolean;
+}
+
+/** As often as kube-apiserver's patch handler. */
+const attempts = 5;
+
+/** `change` gets the object as this version shows it, its own to modify, and returns what it should become. */
+export async function update(
+  core: Core,
+  type: ResourceType,
+  call: Call,
+  options: UpdateOptions,
+  change: (live: Item) => Item,
+): Promise<Written> {
+  const table = core.store.table(type.table);
+  const key = joinKey(options.namespace, options.name);
+  for (let attempt = 1; ; attempt++) {
+    const entry = table.get(key);
+    if (!entry) throw notFound(type, options.name);
+    const live = load(type, entry);
+    const next = change(load(type, entry));
+    const named = next.metadata?.resourceVersion;
+    if (named && named !== '0' && Number(named) !== entry.rv) throw conflict(type, options.name);
+    const prepared = await prepareNext(core, type, live, next, call, options);
+    if (table.get(key) === entry) return store(core, type, entry, live, prepared, call);
+    // Someone wrote in between. Whoever named a version meant that one.
+    const explicit = named && named !== '0' && options.subresource !== 'patch';
+    if (explicit || attempt >= attempts) throw conflict(type, options.name);
+  }
+}
+
+async function prepareNext(
+  core: Core,
+  type: ResourceType,
+  live: Item,
+  given: Item,
+  call: Call,
+  options: UpdateOptions,
+): Promise<Item> {
+  checkIdentity(type, given);
+  const unknown = refine(type, given);
+  if (options.reportUnknown !== false) reportUnknown(type, unknown, call);
+  const next = keepFixed(type, live, given, options);
+  const attributes: Attributes = {
+    type,
+    operation: 'UPDATE',
+    subresource: options.subresource,
+    namespace: type.table === '/namespaces' ? options.name : options.namespace,
+    name: options.name,
+    call,
+    object: next,
+    old: live,
+  };
+  const mutated = (await core.admission.mutate(attributes, (changed) => {
+    refine(type, changed);
+    return keepFixed(type, live, changed, options);
+  })) as Item;
+  if (options.subresource === '') type.strategy.prepareUpdate?.(mutated, live);
+  countGeneration(type, live, mutated);
+  validateItem(type, mutated, live, options.subresource);
+  checkDeletion(type, live, mutated);
+  if (options.subresource === '') throwIf(type, mutated, allocate(core, type, mutated));
+  await core.admission.validate({ ...attributes, object: mutated });
+  if (!options.applied) {
+    const manager = { name: call.manager, operation: 'Update' as const, subresource: options.subresource };
+    trackUpdate(type, live, mutated, manager, core.clock.now());
+  }
+  return mutated;
+}
+
+/** Restores what this endpoint does not write: identity always, status or everything else depending on the subresource. */
+function keepFixed(type: ResourceType, live: Item, next: Item, options: UpdateOptions): Item {
+  const meta = next.metadata;
+  const old = live.metadata;
+  if (meta.name && meta.name !== options.name)
+    throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${options.name})`);
+  if (meta.namespace && type.namespaced && meta.namespace !== options.namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  if (meta.uid && meta.uid !== old.uid)
+    throw conflict(type, options.name, `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.uid}`);
+  let out = next;
+  if (options.subresource === 'status') {
+    const keepsMetadata = type.builtin;
+    out = { ...live, metadata: keepsMetadata ? meta : { ...old }, status: next.status };
+    if (!keepsMetadata && meta.managedFields) out.metadata.managedFields = meta.managedFields;
+    if (next.status === undefined) delete out.status;
+  } else if (type.status) {
+    out.status = live.status;
+    if (live.status === undefined) delete out.status;
+  }
+  out.metadata = {
+    ...out.metadata,
+    name: old.name,
+    uid: old.uid,
+    creationTimestamp: old.creationTimestamp,
+    resourceVersion: old.resourceVersion,
+  };
+  const fixed = ['namespace', 'generation', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generateName'] as const;
+  for (const name of fixed) {
+    if (old[name] === undefined) delete out.metadata[name];
+    else Object.assign(out.metadata, { [name]: old[name] });
+  }
+  out.apiVersion = live.apiVersion;
+  out.kind = live.kind;
+  return out;
+}
+
+/** Counts a change of anything but metadata and, where status has its own endpoint, status. */
+function countGeneration(type: ResourceType, live: Item, next: Item): void {
+  if (!type.generation) return;
+  const ignored = new Set(['metadata', 'apiVersion', 'kind', ...(type.status ? ['status'] : [])]);
+  const fields = Object.keys({ ...live, ...next }).filter((name) => !ignored.has(name));
+  if (fields.some((name) => !equal(live[name], next[name]))) next.metadata.generation = (live.metadata.generation ?? 0) + 1;
+}
+
+function checkDeletion(type: ResourceType, live: Item, next: Item): void {
+  if (!live.metadata.deletionTimestamp) return;
+  const before = asStrings(live.metadata.finalizers);
+  const added = asStrings(next.metadata.finalizers).filter((name) => !before.includes(name));
+  if (added.length > 0) {
+    throw invalid(type, live.metadata.name, [
+      field.forbidden('metadata.finalizers', `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((f) => JSON.stringify(f)).join(', ')}}`),
+    ]);
+  }
+}
+
+/** An object on its way out goes when its last finalizer does. */
+function finished(type: ResourceType, item: Item): boolean {
+  if (!item.metadata.deletionTimestamp || asStrings(item.metadata.finalizers).length > 0) return false;
+  if ((item.metadata.deletionGracePeriodSeconds ?? 0) > 0) return false;
+  return type.table !== '/namespaces' || asStrings((item.spec as { finalizers?: string[] } | undefined)?.finalizers).length === 0;
+}
+
+async function store(core: Core, type: ResourceType, entry: Entry, live: Item, next: Item, call: Call): Promise<Written> {
+  if (equal(live, next)) {
+    await core.store.durable();
+    return { item: live, entry };
+  }
+  if (call.dryRun) return { item: next, entry: undefined };
+  const stored = ordered(type.convert ? type.convert.toStored(next) : next);
+  const written = finished(type, stored) ? core.store.remove(entry, stored) : core.store.replace(entry, stored);
+  await core.store.durable();
+  next.metadata.resourceVersion = stored.metadata.resourceVersion;
+  return { item: next, entry: written };
+}

@@ -1,0 +1,124 @@
+// RFC 6902 JSON Patch and RFC 7386 merge patch on plain JSON. Pure; the texts are those of the Go library
+// kube-apiserver uses.
+
+import { ApiError } from '../status.ts';
+import { asString, clone, equal, isObj, type Obj } from '../types.ts';
+
+/** A patch that cannot be applied to this object: 422, as kube-apiserver answers. */
+export const unprocessable = (message: string) => new ApiError(422, 'Invalid', message, {});
+const failed = unprocessable;
+
+const pointer = (path: string): string[] => {
+  if (path === '') return [];
+  if (!path.startsWith('/')) throw failed(`the server rejected our request due to an error in our request`);
+  return path.slice(1).split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+};
+
+type Container = Obj | unknown[];
+
+function descend(doc: unknown, parts: string[], operation: string, path: string): Container {
+  let at: unknown = doc;
+  for (const part of parts) {
+    at = Array.isArray(at) ? at[Number(part)] : isObj(at) ? at[part] : undefined;
+    if (at === undefined) throw failed(`${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`);
+  }
+  if (!isObj(at) && !Array.isArray(at)) throw failed(`${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`);
+  return at;
+}
+
+function indexIn(list: unknown[], part: string, operation: string, path: string, limit: number): number {
+  const n = part === '-' ? list.length : /^-?\d+$/.test(part) ? Number(part) : Number.NaN;
+  const at = n < 0 ? n + list.length : n;
+  if (Number.isNaN(at) || at < 0 || at > limit) throw failed(`${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: invalid index referenced`);
+  return at;
+}
+
+function read(doc: unknown, path: string, operation: string): unknown {
+  const parts = pointer(path);
+  const last = parts.pop();
+  if (last === undefined) return doc;
+  const parent = descend(doc, parts, operation, path);
+  const value = Array.isArray(parent) ? parent[indexIn(parent, last, operation, path, parent.length - 1)] : parent[last];
+  if (value === undefined) throw failed(`${operation} operation does not apply: doc is missing key: ${path}: missing value`);
+  return value;
+}
+
+function add(doc: unknown, path: string, value: unknown): unknown {
+  const parts = pointer(path);
+  const last = parts.pop();
+  if (last === undefined) return value;
+  const parent = descend(doc, parts, 'add', path);
+  if (Array.isArray(parent)) parent.splice(indexIn(parent, last, 'add', path, parent.length), 0, value);
+  else parent[last] = value;
+  return doc;
+}
+
+function take(doc: unknown, path: string, operation: string): unknown {
+  const value = read(doc, path, operation);
+  const parts = pointer(path);
+  const last = parts.pop() as string;
+  const parent = descend(doc, parts, operation, path);
+  if (Array.isArray(parent)) parent.splice(indexIn(parent, last, operation, path, parent.length - 1), 1);
+  else delete parent[last];
+  return value;
+}
+
+type Operation = (doc: unknown, op: Obj) => unknown;
+
+const operations: Record<string, Operation> = {
+  add: (doc, op) => add(doc, asString(op.path), clone(op.value)),
+  remove: (doc, op) => {
+    take(doc, asString(op.path), 'remove');
+    return doc;
+  },
+  replace: (doc, op) => {
+    const path = asString(op.path);
+    if (path === '') return clone(op.value);
+    read(doc, path, 'replace');
+    const parts = pointer(path);
+    const last = parts.pop() as string;
+    const parent = descend(doc, parts, 'replace', path);
+    if (Array.isArray(parent)) parent[indexIn(parent, last, 'replace', path, parent.length - 1)] = clone(op.value);
+    else parent[last] = clone(op.value);
+    return doc;
+  },
+  move: (doc, op) => add(doc, asString(op.path), take(doc, asString(op.from), 'move')),
+  copy: (doc, op) => add(doc, asString(op.path), clone(read(doc, asString(op.from), 'copy'))),
+  test: (doc, op) => {
+    const path = asString(op.path);
+    let found: unknown;
+    try {
+      found = read(doc, path, 'test');
+    } catch {
+      if (op.value === null || op.value === undefined) return doc;
+      throw failed(`testing path ${path} failed: test failed`);
+    }
+    if (!equal(found, op.value)) throw failed(`testing value ${path} failed: test failed`);
+    return doc;
+  },
+};
+
+/** Applies `patch` to a copy of `doc`. */
+export function jsonPatch(doc: unknown, patch: unknown): unknown {
+  if (!Array.isArray(patch)) throw new ApiError(400, 'BadRequest', 'json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+  let out = clone(doc);
+  for (const op of patch) {
+    if (!isObj(op)) throw new ApiError(400, 'BadRequest', 'json: cannot unmarshal value into Go value of type jsonpatch.Operation');
+    const operation = operations[asString(op.op)];
+    if (!operation) throw failed(`unexpected kind: ${asString(op.op) || 'unknown'}`);
+    if (typeof op.path !== 'string') throw failed(`${op.op} operation does not apply: missing path`);
+    out = operation(out, op);
+  }
+  return out;
+}
+
+/** RFC 7386: objects merge, null removes, everything else replaces. Does not change its arguments. */
+export function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isObj(patch)) return patch;
+  const out: Obj = isObj(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete out[name];
+    else out[name] = mergePatch(out[name], value);
+  }
+  return out;
+}

@@ -1,0 +1,95 @@
+// Strategic merge patch for built-in types: lists merge by the keys their schema names, and $patch, $retainKeys,
+// $deleteFromPrimitiveList and $setElementOrder direct it. Pure.
+
+import { deref, fieldSchema, type Schema, type SchemaRoot } from '../schema/schema.ts';
+import { badRequest } from '../status.ts';
+import { asString, equal, isObj, type Obj } from '../types.ts';
+
+const deletePrefix = '$deleteFromPrimitiveList/';
+const orderPrefix = '$setElementOrder/';
+
+export function strategicPatch(root: SchemaRoot, target: Obj, patch: Obj): Obj {
+  return mergeObject(root, deref(root, root.schema), target, patch);
+}
+
+function mergeObject(root: SchemaRoot, schema: Schema, target: Obj, patch: Obj): Obj {
+  const directive = patch.$patch;
+  if (directive === 'replace') return without(patch, ['$patch']);
+  if (directive === 'delete') return {};
+  if (directive !== undefined && directive !== 'merge') throw badRequest(`unrecognized patch directive: ${asString(directive)}`);
+  const out = { ...target };
+  retain(out, patch);
+  for (const [name, value] of Object.entries(patch)) {
+    if (name.startsWith('$')) continue;
+    if (value === null) {
+      delete out[name];
+      continue;
+    }
+    const known = fieldSchema(schema, name);
+    const order = patch[orderPrefix + name];
+    out[name] = mergeValue(root, known ?? {}, out[name], value, order);
+  }
+  for (const [name, value] of Object.entries(patch)) {
+    if (name.startsWith(deletePrefix)) deleteValues(out, name.slice(deletePrefix.length), value);
+    else if (name.startsWith(orderPrefix) && !(name.slice(orderPrefix.length) in patch))
+      reorder(schema, out, name.slice(orderPrefix.length), value);
+  }
+  return out;
+}
+
+const without = (value: Obj, names: string[]): Obj =>
+  Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
+
+function retain(out: Obj, patch: Obj): void {
+  const keys = patch.$retainKeys;
+  if (!Array.isArray(keys)) return;
+  for (const name of Object.keys(out)) if (!keys.includes(name)) delete out[name];
+}
+
+function deleteValues(out: Obj, name: string, gone: unknown): void {
+  const list = out[name];
+  if (Array.isArray(list) && Array.isArray(gone)) out[name] = list.filter((value) => !gone.some((g) => equal(g, value)));
+}
+
+function mergeValue(root: SchemaRoot, known: Schema, target: unknown, value: unknown, order: unknown): unknown {
+  const schema = deref(root, known);
+  if (isObj(value)) return mergeObject(root, schema, isObj(target) ? target : {}, value);
+  if (!Array.isArray(value)) return value;
+  const merges = asString(known['x-kubernetes-patch-strategy']).split(',').includes('merge');
+  if (!merges) return value;
+  const key = known['x-kubernetes-patch-merge-key'];
+  const base = Array.isArray(target) ? target : [];
+  if (!key) return sorted([...base, ...value.filter((v) => !base.some((b) => equal(b, v)))], undefined, order);
+  return mergeList(root, deref(root, schema.items ?? {}), base, value, key, order);
+}
+
+function mergeList(root: SchemaRoot, items: Schema, base: unknown[], patch: unknown[], key: string, order: unknown): unknown[] {
+  if (patch.some((item) => isObj(item) && item.$patch === 'replace'))
+    return patch.filter((item) => isObj(item) && item.$patch !== 'replace');
+  let out = [...base];
+  for (const item of patch) {
+    if (!isObj(item)) continue;
+    const identity = item[key];
+    if (identity === undefined) throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+    const at = out.findIndex((other) => isObj(other) && equal(other[key], identity));
+    if (item.$patch === 'delete') out = out.filter((other) => !(isObj(other) && equal(other[key], identity)));
+    else if (at < 0) out.push(mergeObject(root, items, {}, item));
+    else out[at] = mergeObject(root, items, out[at] as Obj, item);
+  }
+  return sorted(out, key, order);
+}
+
+/** Puts a list into the order a patch asks for; what the order does not name keeps its place before the next named one. */
+function sorted(list: unknown[], key: string | undefined, order: unknown): unknown[] {
+  if (!Array.isArray(order)) return list;
+  const identity = (value: unknown) => (key && isObj(value) ? value[key] : value);
+  const rank = (value: unknown) => order.findIndex((wanted) => equal(identity(wanted), identity(value)));
+  const named = list.filter((value) => rank(value) >= 0).sort((a, b) => rank(a) - rank(b));
+  return [...named, ...list.filter((value) => rank(value) < 0)];
+}
+
+function reorder(schema: Schema, out: Obj, name: string, order: unknown): void {
+  const list = out[name];
+  const key = fieldSchema(schema, name)?.['x-kubernetes-patch-merge-key'];
+  if (Array.isArray(list)) out[name] = sorted(list, key, order);
+}

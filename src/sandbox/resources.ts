@@ -1,0 +1,179 @@
+// What is served: every resource in every version, built-in or from a CRD, and who to ask about it.
+// Knows no storage and no HTTP; the kinds themselves are data in kinds.ts and in CRDs.
+
+import type { Schema, SchemaRoot } from './schema/schema.ts';
+import type { FieldError } from './status.ts';
+import type { Entry } from './store/entry.ts';
+import type { Item, Obj } from './types.ts';
+
+/** A column of `kubectl get`: `value` gets the object and says what the cell shows. */
+export interface Column {
+  name: string;
+  type: string;
+  format?: string;
+  description?: string;
+  /** 0 always, above only with -o wide. */
+  priority: number;
+  value: (item: Item, now: number) => unknown;
+}
+
+export interface ScalePaths {
+  spec: string;
+  status: string;
+  selector?: string;
+}
+
+/** What is particular to one kind beyond its schema. Every hook works on the object in place. */
+export interface Strategy {
+  /** Defaults that depend on other fields. */
+  fillIn?(item: Item): void;
+  /** Allocations and fixed fields, before validation of a create. */
+  prepareCreate?(item: Item): void;
+  prepareUpdate?(item: Item, old: Item): void;
+  /** Hands out what must be unique in the cluster; `others` are all stored objects of the kind. */
+  allocate?(item: Item, others: Iterable<Item>): FieldError[];
+  validate?(item: Item): FieldError[];
+  validateUpdate?(item: Item, old: Item): FieldError[];
+}
+
+export interface ResourceType {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly listKind: string;
+  readonly namespaced: boolean;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  /** Where it is stored; two versions of a kind share a table. */
+  readonly table: string;
+  readonly builtin: boolean;
+  /** The schema of built-in kinds' types, or of the CRD's version. */
+  readonly schema: SchemaRoot;
+  readonly status: boolean;
+  readonly scale: ScalePaths | undefined;
+  /** Whether metadata.generation counts changes of what is neither metadata nor (with a status subresource) status. */
+  readonly generation: boolean;
+  /** DELETE answers with the object instead of a Status. */
+  readonly returnsDeleted: boolean;
+  readonly strategy: Strategy;
+  readonly columns: readonly Column[];
+  /** Extra field selectors: path → value of it in an object. */
+  readonly selectable: readonly string[];
+  /** Verbs discovery lists and the server allows. */
+  readonly verbs: readonly string[];
+  /** Further subresources by name, for discovery. */
+  readonly subresources: Readonly<Record<string, { kind: string; group?: string; version?: string; verbs: string[] }>>;
+  /** Values of the fields that a version adds or renames; absent where the stored form is the served form. */
+  readonly convert?: { toStored(item: Item): Item; fromStored(item: Item): Item };
+  /** How this version's JSON begins; set where one table holds several versions that differ in nothing else. */
+  readonly prefix?: string;
+  /** Judges a custom resource's content; built-in types have their own rules in `strategy`. */
+  readonly check?: (item: Item, old: Item | undefined) => FieldError[];
+  readonly order: number;
+}
+
+export const apiVersionOf = (type: { group: string; version: string }) =>
+  type.group ? `${type.group}/${type.version}` : type.version;
+
+export const allVerbs = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+] as const;
+
+/** The JSON of a stored revision as `type`'s version shows it. */
+export function render(type: ResourceType, entry: Entry): string {
+  const { json } = entry;
+  if (type.prefix && !json.startsWith(type.prefix)) return type.prefix + json.slice(json.indexOf(',') + 1);
+  if (type.convert) return JSON.stringify(type.convert.fromStored(JSON.parse(entry.json) as Item));
+  return json;
+}
+
+export function load(type: ResourceType, entry: Entry): Item {
+  return JSON.parse(render(type, entry)) as Item;
+}
+
+/** `item` with its fields in the order every stored object has; what prefixes rely on. */
+export function ordered(item: Item): Item {
+  const { apiVersion, kind, metadata, ...rest } = item;
+  return { apiVersion, kind, metadata, ...rest };
+}
+
+/** The opening of a stored object's JSON. */
+export const jsonPrefix = (apiVersion: string) => `{"apiVersion":${JSON.stringify(apiVersion)},`;
+
+export class Registry {
+  private readonly types = new Map<string, ResourceType>();
+  /** Grows whenever something is served anew or no more; for ETags and caches. */
+  generation = 0;
+
+  add(type: ResourceType): void {
+    this.types.set(`${type.group}/${type.version}/${type.plural}`, type);
+    this.generation++;
+  }
+
+  remove(group: string, version: string, plural: string): void {
+    if (this.types.delete(`${group}/${version}/${plural}`)) this.generation++;
+  }
+
+  get(group: string, version: string, plural: string): ResourceType | undefined {
+    return this.types.get(`${group}/${version}/${plural}`);
+  }
+
+  /** By table: any version will do for what is the same in all. */
+  ofTable(table: string): ResourceType | undefined {
+    for (const type of this.types.values()) if (type.table === table && !type.convert) return type;
+    return undefined;
+  }
+
+  ofKind(apiVersion: string, kind: string): ResourceType | undefined {
+    for (const type of this.types.values())
+      if (type.kind === kind && apiVersionOf(type) === apiVersion) return type;
+    return undefined;
+  }
+
+  all(): ResourceType[] {
+    return [...this.types.values()];
+  }
+
+  /** One type per table, in the stored version. */
+  stored(): ResourceType[] {
+    const seen = new Map<string, ResourceType>();
+    for (const type of this.types.values()) {
+      if (!type.convert && !seen.has(type.table)) seen.set(type.table, type);
+    }
+    return [...seen.values()];
+  }
+
+  groups(): string[] {
+    return [...new Set(this.all().map((type) => type.group))];
+  }
+
+  /** Versions of a group, preferred first. */
+  versions(group: string): string[] {
+    const versions = new Set(this.all().flatMap((type) => (type.group === group ? [type.version] : [])));
+    return [...versions].sort(byVersionPriority);
+  }
+}
+
+/** GA before beta before alpha, then higher numbers first: the order of apimachinery's `version.CompareKubeAwareVersionStrings`. */
+export function byVersionPriority(a: string, b: string): number {
+  const rank = (version: string): [number, number, number] => {
+    const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
+    if (!match) return [3, 0, 0];
+    const stage = match[2] === undefined ? 0 : match[2] === 'beta' ? 1 : 2;
+    return [stage, -Number(match[1]), -Number(match[3] ?? 0)];
+  };
+  const [x, y] = [rank(a), rank(b)];
+  for (let i = 0; i < 3; i++) if (x[i] !== y[i]) return (x[i] as number) - (y[i] as number);
+  return a < b ? -1 : 1;
+}
+
+export type { Schema, Obj };

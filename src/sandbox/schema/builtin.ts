@@ -1,0 +1,76 @@
+// The schemas of the built-in types, made from the generated field tables and their overlays.
+// Knows no kind by name beyond those tables.
+
+import { atomicFields, atomicTypes, defaults, listRules, patchStrategies, quantities, valueStructs } from './overlays.ts';
+import { refTo, type Schema, type SchemaRoot } from './schema.ts';
+import { builtinTypes } from './types.generated.ts';
+
+const scalars: Record<string, () => Schema> = {
+  s: () => ({ type: 'string' }),
+  i: () => ({ type: 'integer', format: 'int32' }),
+  l: () => ({ type: 'integer', format: 'int64' }),
+  d: () => ({ type: 'number', format: 'double' }),
+  b: () => ({ type: 'boolean' }),
+  y: () => ({ type: 'string', format: 'byte', 'x-scalar': 'bytes' }),
+  t: () => ({ type: 'string', format: 'date-time', 'x-scalar': 'time' }),
+  q: () => ({ type: 'string', 'x-scalar': 'quantity' }),
+  x: () => ({ type: 'string', format: 'int-or-string', 'x-kubernetes-int-or-string': true, 'x-scalar': 'int-or-string' }),
+  o: () => ({ 'x-kubernetes-preserve-unknown-fields': true }),
+};
+
+function typed(code: string, quantity: boolean): Schema {
+  if (code.startsWith('[')) return { type: 'array', items: typed(code.slice(1, -1), quantity) };
+  if (code.startsWith('{')) return { type: 'object', additionalProperties: typed(code.slice(1, -1), quantity) };
+  const scalar = scalars[quantity && code === 's' ? 'q' : code];
+  return scalar ? scalar() : refTo(code);
+}
+
+function fieldOf(type: string, name: string, code: string): Schema {
+  const path = `${type}.${name}`;
+  const schema = typed(code, quantities.has(path));
+  const rule = listRules[path];
+  if (rule) {
+    schema['x-kubernetes-list-type'] = rule.type;
+    if (rule.keys && rule.type === 'map') schema['x-kubernetes-list-map-keys'] = [...rule.keys];
+    if (rule.merge) schema['x-kubernetes-patch-merge-key'] = rule.merge;
+    if (rule.strategy) schema['x-kubernetes-patch-strategy'] = rule.strategy;
+  } else if (schema.type === 'array') schema['x-kubernetes-list-type'] = 'atomic';
+  const strategy = patchStrategies[path];
+  if (strategy) schema['x-kubernetes-patch-strategy'] = strategy;
+  if (atomicFields.has(path)) schema['x-kubernetes-map-type'] = 'atomic';
+  if (valueStructs.has(path) || name === 'metadata') schema['x-value-struct'] = true;
+  const value = defaults[type]?.[name];
+  if (value !== undefined) schema.default = value;
+  return schema;
+}
+
+function parse(line: string): [string, Schema] {
+  const [type = '', fields = ''] = line.split('|');
+  const schema: Schema = { type: 'object', properties: {} };
+  const required: string[] = [];
+  for (const field of fields.split(' ').filter(Boolean)) {
+    const colon = field.lastIndexOf(':');
+    const marked = field.slice(0, colon);
+    const name = marked.replace('!', '');
+    if (marked.endsWith('!')) required.push(name);
+    (schema.properties as Record<string, Schema>)[name] = fieldOf(type, name, field.slice(colon + 1));
+  }
+  if (required.length > 0) schema.required = required;
+  if (atomicTypes.has(type)) schema['x-kubernetes-map-type'] = 'atomic';
+  return [type, schema];
+}
+
+export const definitions: Record<string, Schema> = Object.fromEntries(
+  builtinTypes.trim().split('\n').map(parse),
+);
+
+// FieldsV1 and the JSON inside a CRD's schema are any JSON at all.
+definitions.ManagedFieldsEntry!.properties!.fieldsV1 = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+definitions.ControllerRevision!.properties!.data = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+
+export function builtinSchema(type: string): SchemaRoot {
+  return { schema: refTo(type), definitions };
+}
+
+/** The schema of metadata, for the parts of a custom resource that are not its own. */
+export const metadataSchema: SchemaRoot = builtinSchema('ObjectMeta');

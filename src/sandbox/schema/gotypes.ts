@@ -1,0 +1,132 @@
+// Whether JSON fits a built-in type, as Go's decoder would say; brings quantities given as numbers into text.
+// Only built-in schemas come here: custom resources are judged by validation instead.
+
+import { isObj, type Obj } from '../types.ts';
+import { deref, fieldSchema, type Schema, type SchemaRoot } from './schema.ts';
+
+const goNames: Record<string, string> = { int32: 'int32', int64: 'int64', double: 'float64' };
+
+function jsonName(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value === 'number' ? (Number.isInteger(value) ? 'number' : `number ${value}`) : typeof value;
+}
+
+const quantity = /^[+-]?(\d+(\.\d*)?|\.\d+)(m|n|u|k|Ki|Mi|Gi|Ti|Pi|Ei|M|G|T|P|E|[eE][+-]?\d+)?$/;
+
+/** Text of the decode error, or undefined. Walks in place. */
+export function decodeError(root: SchemaRoot, value: Obj, typeName: string): string | undefined {
+  return visit(root, deref(root, root.schema), value, '', typeName);
+}
+
+function wrong(value: unknown, path: string, typeName: string, go: string): string {
+  return `json: cannot unmarshal ${jsonName(value)} into Go struct field ${typeName}${path ? `.${path}` : ''} of type ${go}`;
+}
+
+function visit(root: SchemaRoot, schema: Schema, value: unknown, path: string, owner: string): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (schema['x-kubernetes-preserve-unknown-fields'] && !schema.type) return undefined;
+  if (schema.type === 'array') {
+    if (!Array.isArray(value)) return wrong(value, path, owner, `[]${goType(schema.items ?? {})}`);
+    const items = deref(root, schema.items ?? {});
+    for (let i = 0; i < value.length; i++) {
+      const error = scalarOr(root, items, value, i, path, owner);
+      if (error) return error;
+    }
+    return undefined;
+  }
+  if (schema.type === 'object') return visitObject(root, schema, value, path, owner);
+  return undefined;
+}
+
+function visitObject(root: SchemaRoot, schema: Schema, value: unknown, path: string, owner: string) {
+  if (!isObj(value)) return wrong(value, path, owner, goType(schema));
+  for (const name of Object.keys(value)) {
+    const known = fieldSchema(schema, name);
+    if (!known) continue;
+    const error = scalarOr(root, deref(root, known), value, name, path ? `${path}.${name}` : name, owner);
+    if (error) return error;
+  }
+  return undefined;
+}
+
+function goType(schema: Schema): string {
+  if (schema.$ref) return `v1.${schema.$ref.slice(schema.$ref.lastIndexOf('/') + 1)}`;
+  if (schema.type === 'string') return 'string';
+  if (schema.type === 'boolean') return 'bool';
+  if (schema.type === 'object') return 'map[string]string';
+  return goNames[schema.format ?? ''] ?? schema.type ?? 'interface {}';
+}
+
+/** Checks one field (or list element) of `holder`, which may be rewritten in place. */
+function scalarOr(
+  root: SchemaRoot,
+  schema: Schema,
+  holder: Obj | unknown[],
+  key: string | number,
+  path: string,
+  owner: string,
+): string | undefined {
+  const at = holder as Record<string | number, unknown>;
+  const value = at[key];
+  if (value === null || value === undefined) return undefined;
+  const kind = schema['x-scalar'];
+  if (kind === 'quantity') {
+    if (typeof value === 'number') at[key] = String(value);
+    else if (typeof value !== 'string') return wrong(value, path, owner, 'resource.Quantity');
+    return quantity.test(String(value))
+      ? undefined
+      : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+  }
+  if (kind === 'int-or-string') {
+    return typeof value === 'string' || Number.isInteger(value) ? undefined : wrong(value, path, owner, 'intstr.IntOrString');
+  }
+  if (kind === 'time') {
+    if (typeof value !== 'string') return wrong(value, path, owner, 'Time');
+    return Number.isNaN(Date.parse(value))
+      ? `parsing time "${value}" as "2006-01-02T15:04:05Z07:00": cannot parse "${value}" as "2006"`
+      : undefined;
+  }
+  if (kind === 'bytes') {
+    if (typeof value !== 'string') return wrong(value, path, owner, '[]uint8');
+    const bad = /[^A-Za-z0-9+/=\r\n]/.exec(value);
+    if (bad) return `illegal base64 data at input byte ${bad.index}`;
+    return value.replace(/[\r\n]/g, '').length % 4 === 0 ? undefined : `illegal base64 data at input byte ${value.length - (value.length % 4)}`;
+  }
+  switch (schema.type) {
+    case 'string':
+      return typeof value === 'string' ? undefined : wrong(value, path, owner, 'string');
+    case 'boolean':
+      return typeof value === 'boolean' ? undefined : wrong(value, path, owner, 'bool');
+    case 'integer':
+      return Number.isInteger(value) ? undefined : wrong(value, path, owner, goType(schema));
+    case 'number':
+      return typeof value === 'number' ? undefined : wrong(value, path, owner, 'float64');
+    default:
+      return visit(root, schema, value, path, owner);
+  }
+}
+
+/** Paths of required fields that are missing, as validation names them. Status is never judged. */
+export function missingRequired(root: SchemaRoot, value: Obj): string[] {
+  const out: string[] = [];
+  const visitRequired = (schema: Schema, at: unknown, path: string): void => {
+    if (Array.isArray(at)) {
+      const items = deref(root, schema.items ?? {});
+      for (let i = 0; i < at.length; i++) visitRequired(items, at[i], `${path}[${i}]`);
+      return;
+    }
+    if (!isObj(at)) return;
+    for (const name of schema.required ?? []) {
+      const given = at[name];
+      if (given === undefined || given === '') out.push(path ? `${path}.${name}` : name);
+    }
+    for (const name of Object.keys(at)) {
+      if (path === '' && (name === 'status' || name === 'metadata')) continue;
+      const known = fieldSchema(schema, name);
+      if (known) visitRequired(deref(root, known), at[name], path ? `${path}.${name}` : name);
+    }
+  };
+  visitRequired(deref(root, root.schema), value, '');
+  return out;
+}

@@ -1,0 +1,163 @@
+// The one form in which all schemas are held (structural OpenAPI v3, built-in or from a CRD), and the
+// walk that prepares an incoming object: unknown fields found or pruned, nulls dropped, defaults filled in.
+// Knows nothing of storage or HTTP.
+
+import { isObj, type Obj } from '../types.ts';
+
+export interface Schema {
+  $ref?: string;
+  type?: string;
+  format?: string;
+  description?: string;
+  properties?: Record<string, Schema>;
+  additionalProperties?: Schema | boolean;
+  items?: Schema;
+  required?: string[];
+  default?: unknown;
+  enum?: unknown[];
+  nullable?: boolean;
+  allOf?: Schema[];
+  anyOf?: Schema[];
+  oneOf?: Schema[];
+  not?: Schema;
+  pattern?: string;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  maxItems?: number;
+  minItems?: number;
+  'x-kubernetes-preserve-unknown-fields'?: boolean;
+  'x-kubernetes-embedded-resource'?: boolean;
+  'x-kubernetes-int-or-string'?: boolean;
+  'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map';
+  'x-kubernetes-list-map-keys'?: string[];
+  'x-kubernetes-map-type'?: 'atomic' | 'granular';
+  'x-kubernetes-patch-merge-key'?: string;
+  'x-kubernetes-patch-strategy'?: string;
+  'x-kubernetes-group-version-kind'?: Obj[];
+  /** Ours: a struct that Go always writes out, so that an update never counts as adding it (see managed fields). */
+  'x-value-struct'?: boolean;
+  /** Ours: int-or-string, quantity and time are told apart here though OpenAPI calls them all string. */
+  'x-scalar'?: 'quantity' | 'int-or-string' | 'bytes' | 'time';
+  [extension: string]: unknown;
+}
+
+/** A schema with the definitions its `$ref`s point into; a CRD's schema has none. */
+export interface SchemaRoot {
+  schema: Schema;
+  definitions: Record<string, Schema>;
+}
+
+const refPrefix = '#/components/schemas/';
+
+export function deref(root: SchemaRoot, schema: Schema): Schema {
+  if (schema.$ref) return root.definitions[schema.$ref.slice(refPrefix.length)] ?? {};
+  return schema;
+}
+
+export const refTo = (name: string): Schema => ({ $ref: refPrefix + name });
+
+export function preservesUnknown(schema: Schema): boolean {
+  return schema['x-kubernetes-preserve-unknown-fields'] === true;
+}
+
+/** The schema of a field of an object, or undefined when the schema does not name it. */
+export function fieldSchema(schema: Schema, name: string): Schema | undefined {
+  const known = schema.properties && Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
+  if (known) return known;
+  return isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined;
+}
+
+/** Fields every object has at its root (and every embedded resource), whatever its schema says. */
+const envelope = new Set(['apiVersion', 'kind', 'metadata']);
+
+export interface PrepareOptions {
+  /** Remove unknown fields; otherwise they are only reported. */
+  prune: boolean;
+  /** Whether `value` is a whole object, with apiVersion, kind and metadata. */
+  isRoot: boolean;
+  /** Go's decoder reads null as "not given"; custom resources keep it and validation judges it. */
+  dropNulls?: boolean;
+}
+
+export interface Prepared {
+  /** Paths of fields the schema does not know, as Strict validation prints them. */
+  unknown: string[];
+}
+
+/**
+ * Prepares `value` in place. With `prune`, unknown fields are removed; their paths are collected either way.
+ * Defaults are filled in where a field is absent (or null and not nullable).
+ */
+export function prepare(root: SchemaRoot, value: Obj, options: PrepareOptions): Prepared {
+  const walk = new Walk(root, options);
+  walk.visit(deref(root, root.schema), value, '', options.isRoot);
+  return { unknown: walk.unknown };
+}
+
+class Walk {
+  readonly unknown: string[] = [];
+  readonly root: SchemaRoot;
+  readonly options: PrepareOptions;
+
+  constructor(root: SchemaRoot, options: PrepareOptions) {
+    this.root = root;
+    this.options = options;
+  }
+
+  visit(schema: Schema, value: unknown, path: string, isRoot: boolean): void {
+    if (Array.isArray(value)) {
+      if (!schema.items) return;
+      const items = deref(this.root, schema.items);
+      for (let i = 0; i < value.length; i++) this.visit(items, value[i], `${path}[${i}]`, false);
+    } else if (isObj(value)) {
+      this.fields(schema, value, path, isRoot || schema['x-kubernetes-embedded-resource'] === true);
+      this.fillDefaults(schema, value, path);
+    }
+  }
+
+  private fields(schema: Schema, value: Obj, path: string, embedded: boolean): void {
+    const open =
+      preservesUnknown(schema) ||
+      schema.additionalProperties === true ||
+      (!schema.properties && schema.additionalProperties === undefined && schema.type === undefined);
+    for (const name of Object.keys(value)) {
+      const known = fieldSchema(schema, name);
+      const at = path ? `${path}.${name}` : name;
+      if (known) {
+        const child = deref(this.root, known);
+        const absent =
+          value[name] === null &&
+          (this.options.dropNulls || (child.nullable !== true && known.default !== undefined));
+        if (absent) delete value[name];
+        else this.visit(child, value[name], at, false);
+      } else if (!open && !(embedded && envelope.has(name))) {
+        this.unknown.push(at);
+        if (this.options.prune) delete value[name];
+      }
+    }
+  }
+
+  private fillDefaults(schema: Schema, value: Obj, path: string): void {
+    for (const name of defaultsOf(schema)) {
+      if (value[name] !== undefined) continue;
+      const child = schema.properties?.[name] as Schema;
+      value[name] = structuredClone(child.default);
+      this.visit(deref(this.root, child), value[name], path ? `${path}.${name}` : name, false);
+    }
+  }
+}
+
+const defaultsCache = new WeakMap<Schema, string[]>();
+
+function defaultsOf(schema: Schema): string[] {
+  let names = defaultsCache.get(schema);
+  if (!names) {
+    names = Object.entries(schema.properties ?? {})
+      .filter(([, child]) => child.default !== undefined)
+      .map(([name]) => name);
+    defaultsCache.set(schema, names);
+  }
+  return names;
+}

@@ -1,0 +1,60 @@
+// One stored revision of one object: its JSON, once, and the few fields that reads filter by.
+// Parsing on demand gives every caller an object of its own, so nobody can change what is stored.
+
+import { joinKey } from '../../kube/objects.ts';
+import { asList, asString, type Item } from '../types.ts';
+
+export interface Entry {
+  /** The table it lives in: `group/plural`. */
+  readonly table: string;
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** The resourceVersion this revision was written at. */
+  readonly rv: number;
+  readonly json: string;
+  readonly labels: Record<string, string> | undefined;
+  readonly deleting: boolean;
+  /** uids of metadata.ownerReferences. */
+  readonly owners: readonly string[] | undefined;
+}
+
+export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+/** One step of history. A DELETED change carries the object's last state at the deletion's own version. */
+export interface Change {
+  readonly type: ChangeType;
+  readonly entry: Entry;
+  readonly prev: Entry | undefined;
+  /** Monotonic milliseconds, for compaction by age. */
+  readonly at: number;
+}
+
+export function parse(entry: Entry): Item {
+  return JSON.parse(entry.json) as Item;
+}
+
+/** Makes the entry of `item` as written at `rv`; stamps the version into the object. */
+export function entryOf(table: string, item: Item, rv: number): Entry {
+  item.metadata.resourceVersion = String(rv);
+  return describe(table, item, rv, JSON.stringify(item));
+}
+
+export function describe(table: string, item: Item, rv: number, json: string): Entry {
+  const meta = item.metadata;
+  const namespace = meta.namespace ?? '';
+  const owners = asList(meta.ownerReferences).map((owner) => asString(owner.uid));
+  return {
+    table,
+    key: joinKey(namespace, meta.name),
+    namespace,
+    name: meta.name,
+    uid: meta.uid,
+    rv,
+    json,
+    labels: meta.labels,
+    deleting: meta.deletionTimestamp !== undefined,
+    owners: owners.length > 0 ? owners : undefined,
+  };
+}

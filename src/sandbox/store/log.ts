@@ -1,0 +1,89 @@
+// The SQLite file: a log of revisions by version, as kine keeps etcd's. The current state is each key's last
+// row. Knows rows, no objects.
+
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+
+export interface Row {
+  rv: number;
+  /** 0 added, 1 modified, 2 deleted. */
+  op: number;
+  tbl: string;
+  json: string;
+}
+
+const schema = `
+CREATE TABLE IF NOT EXISTS log (rv INTEGER PRIMARY KEY, op INTEGER NOT NULL, tbl TEXT NOT NULL, json TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+`;
+
+export interface LogOptions {
+  file: string | undefined;
+  /**
+   * NORMAL survives a SIGKILL of the process: a committed WAL frame is in the kernel. Only a power cut or
+   * a kernel crash can take the last commits with it (the file stays sound). FULL waits for the disk too.
+   */
+  synchronous: 'NORMAL' | 'FULL';
+}
+
+export class Log {
+  private readonly db: DatabaseSync;
+  private readonly insert: StatementSync;
+  private readonly erase: StatementSync;
+  private readonly setMeta: StatementSync;
+
+  constructor(options: LogOptions) {
+    if (options.file) mkdirSync(path.dirname(options.file), { recursive: true });
+    this.db = new DatabaseSync(options.file ?? ':memory:');
+    this.db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    this.db.exec('PRAGMA journal_mode = WAL');
+    this.db.exec(`PRAGMA synchronous = ${options.synchronous}`);
+    this.db.exec('PRAGMA cache_size = -4096');
+    this.db.exec(schema);
+    this.insert = this.db.prepare('INSERT INTO log (rv, op, tbl, json) VALUES (?, ?, ?, ?)');
+    this.erase = this.db.prepare('DELETE FROM log WHERE rv = ?');
+    this.setMeta = this.db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)');
+  }
+
+  /** Everything in the file, oldest first. */
+  rows(): Iterable<Row> {
+    return this.db.prepare('SELECT rv, op, tbl, json FROM log ORDER BY rv').iterate() as Iterable<unknown> as Iterable<Row>;
+  }
+
+  meta(name: string): number {
+    const row = this.db.prepare('SELECT value FROM meta WHERE name = ?').get(name);
+    return Number(row?.value ?? 0);
+  }
+
+  /** Writes all rows or none; when this returns, they outlive the process. */
+  append(rows: readonly Row[]): void {
+    this.transaction(() => {
+      for (const row of rows) this.insert.run(row.rv, row.op, row.tbl, row.json);
+    });
+  }
+
+  /** Erases superseded rows and notes how far back history now reaches. */
+  compact(rv: number, superseded: readonly number[]): void {
+    this.transaction(() => {
+      for (const old of superseded) this.erase.run(old);
+      this.setMeta.run('compacted', rv);
+    });
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  private transaction(work: () => void): void {
+    this.db.exec('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.db.exec('COMMIT');
+    } catch (error) {
+      // A failed COMMIT may have ended the transaction already.
+      if (this.db.isTransaction) this.db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}

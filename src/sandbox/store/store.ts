@@ -1,0 +1,215 @@
+// The store: current objects and recent history in memory, every write in the log before anyone hears of it.
+// Writes of one turn of the event loop share a transaction (group commit). One global, growing version.
+// Knows no kind, no schema and no HTTP.
+
+import type { Cancel, Clock } from '../../runtime/clock.ts';
+import type { Item } from '../types.ts';
+import { type Change, type ChangeType, describe, type Entry, entryOf } from './entry.ts';
+import { Log } from './log.ts';
+import { Table } from './table.ts';
+
+export interface Compaction {
+  /** Changes older than this are forgotten; etcd behind kube-apiserver keeps 5 minutes. */
+  maxAgeMs: number;
+  /** At most this many changes are kept, whatever their age. */
+  maxChanges: number;
+  everyMs: number;
+}
+
+export const defaultCompaction: Compaction = { maxAgeMs: 300_000, maxChanges: 10_000, everyMs: 5_000 };
+
+export interface Recovered {
+  objects: number;
+  changes: number;
+  resourceVersion: number;
+  compacted: number;
+}
+
+export interface StoreOptions {
+  file: string | undefined;
+  clock: Clock;
+  compaction: Compaction;
+  synchronous?: 'NORMAL' | 'FULL';
+}
+
+const opOf: Record<ChangeType, number> = { ADDED: 0, MODIFIED: 1, DELETED: 2 };
+const typeOf: readonly ChangeType[] = ['ADDED', 'MODIFIED', 'DELETED'];
+
+interface Batch {
+  changes: Change[];
+  done: Promise<void>;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+function newBatch(): Batch {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // A batch nobody waits for must not end the process when it fails; those who wait still see the error.
+  promise.catch(() => {});
+  return { changes: [], done: promise, resolve, reject };
+}
+
+export class Store {
+  readonly recovered: Recovered;
+  private readonly log: Log;
+  private readonly options: StoreOptions;
+  private readonly tables = new Map<string, Table>();
+  private readonly listeners = new Set<(changes: readonly Change[]) => void>();
+  private order: Change[] = [];
+  private batch: Batch | undefined;
+  private rv = 0;
+  private compactedTo = 0;
+  private stopCompaction: Cancel = () => {};
+  private closed = false;
+
+  constructor(options: StoreOptions) {
+    this.options = options;
+    this.log = new Log({ file: options.file, synchronous: options.synchronous ?? 'NORMAL' });
+    this.recovered = this.recover();
+    this.scheduleCompaction();
+  }
+
+  /** The version of the latest write; lists are consistent at it. */
+  get version(): number {
+    return this.rv;
+  }
+
+  /** History reaches back to this version: a watch may start here, not before. */
+  get oldest(): number {
+    return this.compactedTo;
+  }
+
+  table(name: string): Table {
+    let table = this.tables.get(name);
+    if (!table) {
+      table = new Table();
+      this.tables.set(name, table);
+    }
+    return table;
+  }
+
+  /** Reads must not show what a crash could still take back: a waiting batch is written first. */
+  settle(): void {
+    if (this.batch) this.flush();
+  }
+
+  /** Adds `item`; the caller has checked that its key is free. */
+  add(table: string, item: Item): Entry {
+    return this.write('ADDED', table, item, undefined);
+  }
+
+  /** Replaces `prev`, which the caller has checked to be current. */
+  replace(prev: Entry, item: Item): Entry {
+    return this.write('MODIFIED', prev.table, item, prev);
+  }
+
+  /** Removes `prev`; `item` is the last state watchers see. */
+  remove(prev: Entry, item: Item): Entry {
+    return this.write('DELETED', prev.table, item, prev);
+  }
+
+  /** Resolves when everything written so far outlives the process; rejects when it could not be written. */
+  durable(): Promise<void> {
+    return this.batch?.done ?? Promise.resolve();
+  }
+
+  /** Calls `listener` with the changes of each commit, after it. */
+  onCommit(listener: (changes: readonly Change[]) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.settle();
+    this.closed = true;
+    this.stopCompaction();
+    this.log.close();
+  }
+
+  private write(type: ChangeType, table: string, item: Item, prev: Entry | undefined): Entry {
+    if (this.closed) throw new Error('the store is closed');
+    const entry = entryOf(table, item, ++this.rv);
+    const change: Change = { type, entry, prev, at: this.options.clock.monotonic() };
+    this.table(table).apply(change);
+    if (!this.batch) {
+      this.batch = newBatch();
+      const mine = this.batch;
+      setImmediate(() => {
+        if (this.batch === mine) this.flush();
+      });
+    }
+    this.batch.changes.push(change);
+    return entry;
+  }
+
+  private flush(): void {
+    const batch = this.batch;
+    if (!batch || this.closed) return;
+    this.batch = undefined;
+    try {
+      this.log.append(
+        batch.changes.map(({ type, entry }) => ({ rv: entry.rv, op: opOf[type], tbl: entry.table, json: entry.json })),
+      );
+    } catch (error) {
+      for (const change of batch.changes.toReversed()) this.table(change.entry.table).revert(change);
+      batch.reject(error);
+      return;
+    }
+    for (const change of batch.changes) this.order.push(change);
+    batch.resolve();
+    for (const listener of this.listeners) listener(batch.changes);
+  }
+
+  private recover(): Recovered {
+    this.compactedTo = this.log.meta('compacted');
+    this.rv = this.compactedTo;
+    const at = this.options.clock.monotonic();
+    for (const row of this.log.rows()) {
+      const entry = describe(row.tbl, JSON.parse(row.json) as Item, row.rv, row.json);
+      const table = this.table(row.tbl);
+      const prev = table.get(entry.key);
+      const type = typeOf[row.op] ?? 'MODIFIED';
+      this.rv = Math.max(this.rv, row.rv);
+      if (row.rv <= this.compactedTo) {
+        if (type !== 'DELETED') table.load(entry);
+        continue;
+      }
+      const change: Change = { type, entry, prev, at };
+      table.apply(change);
+      this.order.push(change);
+    }
+    let objects = 0;
+    for (const table of this.tables.values()) objects += table.size;
+    return { objects, changes: this.order.length, resourceVersion: this.rv, compacted: this.compactedTo };
+  }
+
+  private scheduleCompaction(): void {
+    this.stopCompaction = this.options.clock.after(this.options.compaction.everyMs, () => {
+      this.compact();
+      if (!this.closed) this.scheduleCompaction();
+    });
+  }
+
+  /** Forgets what is older or more than kept; with `upTo`, everything up to that version. */
+  compact(upTo?: number): void {
+    if (this.closed) return;
+    this.settle();
+    const { maxAgeMs, maxChanges } = this.options.compaction;
+    const tooOld = this.options.clock.monotonic() - maxAgeMs;
+    let cut = Math.max(0, this.order.length - maxChanges);
+    while (cut < this.order.length && (this.order[cut] as Change).at < tooOld) cut++;
+    if (upTo !== undefined) while (cut < this.order.length && (this.order[cut] as Change).entry.rv <= upTo) cut++;
+    if (cut === 0) return;
+    const to = (this.order[cut - 1] as Change).entry.rv;
+    const superseded: number[] = [];
+    for (const { type, entry, prev } of this.order.slice(0, cut)) {
+      if (prev) superseded.push(prev.rv);
+      if (type === 'DELETED') superseded.push(entry.rv);
+    }
+    this.log.compact(to, superseded);
+    this.order = this.order.slice(cut);
+    this.compactedTo = to;
+    for (const table of this.tables.values()) table.compact(to);
+  }
+}

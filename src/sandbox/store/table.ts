@@ -1,0 +1,116 @@
+// All objects of one resource: the current revision of each, in key order, and the changes that led there
+// as far back as history is kept. Memory only; the log is what makes it durable.
+
+import type { Change, Entry } from './entry.ts';
+
+/** The first index whose value is not less than `wanted`. */
+function lowerBound<T>(sorted: readonly T[], wanted: number | string, of: (value: T) => number | string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (of(sorted[middle] as T) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+const same = (key: string) => key;
+const version = (change: Change) => change.entry.rv;
+
+export interface Range {
+  /** '' for every namespace. */
+  namespace: string;
+  /** Only keys after this one; '' from the start. */
+  after: string;
+}
+
+export class Table {
+  private readonly current = new Map<string, Entry>();
+  private keys: string[] = [];
+  private history: Change[] = [];
+
+  get(key: string): Entry | undefined {
+    return this.current.get(key);
+  }
+
+  get size(): number {
+    return this.current.size;
+  }
+
+  apply(change: Change): void {
+    this.set(change.entry.key, change.type === 'DELETED' ? undefined : change.entry);
+    this.history.push(change);
+  }
+
+  /** Takes back the latest change: what could not be made durable did not happen. */
+  revert(change: Change): void {
+    this.set(change.entry.key, change.prev);
+    if (this.history.at(-1) === change) this.history.pop();
+  }
+
+  load(entry: Entry): void {
+    this.set(entry.key, entry);
+  }
+
+  private set(key: string, entry: Entry | undefined): void {
+    const known = this.current.has(key);
+    if (entry) this.current.set(key, entry);
+    else this.current.delete(key);
+    if (known === (entry !== undefined)) return;
+    const last = this.keys.at(-1);
+    if (entry && (last === undefined || last < key)) {
+      this.keys.push(key);
+      return;
+    }
+    const at = lowerBound(this.keys, key, same);
+    if (entry) this.keys.splice(at, 0, key);
+    else this.keys.splice(at, 1);
+  }
+
+  /** Current entries in key order. */
+  *entries(range: Range): Generator<Entry> {
+    // Keys are copied out by reference: a write while a list is being sent must not shift it.
+    const prefix = range.namespace ? `${range.namespace}/` : '';
+    const start = range.after > prefix ? range.after : prefix;
+    for (let i = lowerBound(this.keys, start, same); i < this.keys.length; i++) {
+      const key = this.keys[i] as string;
+      if (prefix && !key.startsWith(prefix)) return;
+      if (key === range.after) continue;
+      const entry = this.current.get(key);
+      if (entry) yield entry;
+    }
+  }
+
+  /** Entries as they were at version `rv`, which history must still reach back to. */
+  at(rv: number, range: Range): Entry[] {
+    const before = new Map<string, Entry | undefined>();
+    for (let i = lowerBound(this.history, rv + 1, version); i < this.history.length; i++) {
+      const { entry, prev } = this.history[i] as Change;
+      if (!before.has(entry.key)) before.set(entry.key, prev);
+    }
+    const prefix = range.namespace ? `${range.namespace}/` : '';
+    const out: Entry[] = [];
+    for (const entry of this.entries(range)) if (!before.has(entry.key)) out.push(entry);
+    for (const [key, entry] of before) if (entry && key > range.after && key.startsWith(prefix)) out.push(entry);
+    return before.size > 0 ? out.sort((a, b) => (a.key < b.key ? -1 : 1)) : out;
+  }
+
+  /** The changes after version `rv`. */
+  since(rv: number): Change[] {
+    return this.history.slice(lowerBound(this.history, rv + 1, version));
+  }
+
+  /** Forgets the changes up to `rv` and returns them. */
+  compact(rv: number): Change[] {
+    const cut = lowerBound(this.history, rv + 1, version);
+    if (cut === 0) return [];
+    const dropped = this.history.slice(0, cut);
+    this.history = this.history.slice(cut);
+    return dropped;
+  }
+
+  isCurrent(entry: Entry): boolean {
+    return this.current.get(entry.key) === entry;
+  }
+}

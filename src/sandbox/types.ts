@@ -1,0 +1,105 @@
+// The sandbox's vocabulary: objects as JSON, and small safe ways to look into them.
+// Knows no kind and no protocol.
+
+import type { KubeObject } from '../kube/objects.ts';
+
+/** A JSON object of unknown shape. */
+export type Obj = Record<string, unknown>;
+
+/** A Kubernetes object of any kind. */
+export interface Item extends KubeObject {
+  [field: string]: unknown;
+}
+
+export interface Logger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export const silent: Logger = { info() {}, warn() {}, error() {} };
+
+export function isObj(value: unknown): value is Obj {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `value` as an object; an empty one when it is none. */
+export function asObj(value: unknown): Obj {
+  return isObj(value) ? value : {};
+}
+
+/** `value` as a list of objects; whatever is no object is left out. */
+export function asList(value: unknown): Obj[] {
+  return Array.isArray(value) ? value.filter(isObj) : [];
+}
+
+export function asStrings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((v): v is string => typeof v === 'string') : [];
+}
+
+export function asString(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+export function asNumber(value: unknown, otherwise = 0): number {
+  return typeof value === 'number' ? value : otherwise;
+}
+
+/** The value at a dotted path of plain field names, or undefined. */
+export function dig(value: unknown, path: string): unknown {
+  let at: unknown = value;
+  for (const field of path.split('.')) {
+    if (!isObj(at)) return undefined;
+    at = at[field];
+  }
+  return at;
+}
+
+/** Sets the value at a dotted path, making objects on the way. */
+export function put(target: Obj, path: string, value: unknown): void {
+  const fields = path.split('.');
+  const last = fields.pop() as string;
+  let at = target;
+  for (const field of fields) {
+    if (!isObj(at[field])) at[field] = {};
+    at = at[field] as Obj;
+  }
+  at[last] = value;
+}
+
+/** Removes the value at a dotted path, if it is there. */
+export function unset(target: Obj, path: string): void {
+  const cut = path.lastIndexOf('.');
+  const parent = cut < 0 ? target : dig(target, path.slice(0, cut));
+  if (isObj(parent)) delete parent[path.slice(cut + 1)];
+}
+
+/** Deep equality of JSON values; the order of object keys does not matter. */
+export function equal(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((value, i) => equal(value, b[i]));
+  }
+  if (!isObj(a) || !isObj(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => key in b && equal(a[key], b[key]));
+}
+
+export function clone<T>(value: T): T {
+  return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
+}
+
+/** RFC 3339 in whole seconds, as Kubernetes writes `metav1.Time`. */
+export function timestamp(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}
+
+/** Removes and re-sets `metadata.*` maps that hold nothing, as the server's own JSON leaves them out. */
+export function dropEmpty(target: Obj, fields: readonly string[]): void {
+  for (const field of fields) {
+    const value = target[field];
+    if (value === null || (Array.isArray(value) && value.length === 0)) delete target[field];
+    else if (isObj(value) && Object.keys(value).length === 0) delete target[field];
+    else if (value === '') delete target[field];
+  }
+}
