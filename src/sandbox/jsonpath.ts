@@ -4,11 +4,16 @@ import { isObj } from './types.ts';
 
 type Step = (value: unknown) => unknown[];
 
-const field = (name: string): Step => (value) => (isObj(value) && value[name] !== undefined ? [value[name]] : []);
-const index = (n: number): Step => (value) => {
-  const found = Array.isArray(value) ? value.at(n) : undefined;
-  return found === undefined ? [] : [found];
-};
+const field =
+  (name: string): Step =>
+  (value) =>
+    isObj(value) && value[name] !== undefined ? [value[name]] : [];
+const index =
+  (n: number): Step =>
+  (value) => {
+    const found = Array.isArray(value) ? value.at(n) : undefined;
+    return found === undefined ? [] : [found];
+  };
 const every: Step = (value) => (Array.isArray(value) ? value : isObj(value) ? Object.values(value) : []);
 
 const compare: Record<string, (a: unknown, b: unknown) => boolean> = {
@@ -28,7 +33,10 @@ function filter(path: string, operator: string, literal: string): Step {
 }
 
 const shapes: readonly [RegExp, (match: RegExpExecArray) => Step][] = [
-  [/^\[\?\(\s*@([^\s=!<>]*)\s*(==|!=|<=|>=|<|>)\s*('[^']*'|"[^"]*"|[\w.-]+)\s*\)\]/, (m) => filter(m[1] as string, m[2] as string, m[3] as string)],
+  [
+    /^\[\?\(\s*@([^\s=!<>]*)\s*(==|!=|<=|>=|<|>)\s*('[^']*'|"[^"]*"|[\w.-]+)\s*\)\]/,
+    (m) => filter(m[1] as string, m[2] as string, m[3] as string),
+  ],
   [/^\[\*\]|^\.\*/, () => every],
   [/^\[(-?\d+)\]/, (m) => index(Number(m[1]))],
   [/^\[(?:'([^']*)'|"([^"]*)")\]/, (m) => field((m[1] ?? m[2] ?? '').replace(/\\(.)/g, '$1'))],

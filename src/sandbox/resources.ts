@@ -64,7 +64,9 @@ export interface ResourceType {
   /** Verbs discovery lists and the server allows. */
   readonly verbs: readonly string[];
   /** Further subresources by name, for discovery. */
-  readonly subresources: Readonly<Record<string, { kind: string; group?: string; version?: string; verbs: string[] }>>;
+  readonly subresources: Readonly<
+    Record<string, { kind: string; group?: string; version?: string; verbs: string[] }>
+  >;
   /** Values of the fields that a version adds or renames; absent where the stored form is the served form. */
   readonly convert?: { toStored(item: Item): Item; fromStored(item: Item): Item };
   /** How this version's JSON begins; set where one table holds several versions that differ in nothing else. */
@@ -176,4 +178,4 @@ export function byVersionPriority(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-export type { Schema, Obj };
+export type { Obj, Schema };

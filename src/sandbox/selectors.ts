@@ -1,7 +1,7 @@
 // Label and field selectors: parsed from query strings and objects, matched against objects. Pure.
 
 import { badRequest } from './status.ts';
-import { qualifiedNameError, formatError, formats } from './strategies/names.ts';
+import { formatError, formats, qualifiedNameError } from './strategies/names.ts';
 import { asList, asObj, asString, asStrings, dig, type Item } from './types.ts';
 
 type Operator = 'in' | 'notin' | 'exists' | '!' | 'gt' | 'lt';
@@ -12,7 +12,10 @@ export interface Requirement {
   values: readonly string[];
 }
 
-export function matchesLabels(selector: readonly Requirement[], labels: Record<string, string> | undefined): boolean {
+export function matchesLabels(
+  selector: readonly Requirement[],
+  labels: Record<string, string> | undefined,
+): boolean {
   return selector.every((requirement) => matches(requirement, labels?.[requirement.key]));
 }
 
@@ -81,7 +84,8 @@ const shapes: readonly [RegExp, Operator][] = [
   [/^([^\s!=<>(),]+)$/, 'exists'],
 ];
 
-const cannotParse = (text: string, why: string) => badRequest(`unable to parse requirement: ${why || `found '${text}', expected: identifier`}`);
+const cannotParse = (text: string, why: string) =>
+  badRequest(`unable to parse requirement: ${why || `found '${text}', expected: identifier`}`);
 
 function requirement(part: string): Requirement {
   for (const [shape, operator] of shapes) {
@@ -91,7 +95,8 @@ function requirement(part: string): Requirement {
     const wrong = qualifiedNameError(key);
     if (wrong) throw cannotParse(part, `<nil>: Invalid value: ${JSON.stringify(key)}: ${wrong}`);
     const listed = operator === 'in' || operator === 'notin';
-    const values = match[2] === undefined ? [] : listed ? match[2].split(',').map((v) => v.trim()) : [match[2]];
+    const values =
+      match[2] === undefined ? [] : listed ? match[2].split(',').map((v) => v.trim()) : [match[2]];
     for (const value of values) {
       const bad = operator === 'gt' || operator === 'lt' ? undefined : formatError(formats.labelValue, value);
       if (bad) throw cannotParse(part, `values[0][${key}]: Invalid value: ${JSON.stringify(value)}: ${bad}`);
@@ -115,14 +120,17 @@ export interface FieldTerm {
 /** A `fieldSelector=` query on the fields a kind can be selected by. Throws 400. */
 export function parseFieldQuery(text: string, selectable: readonly string[]): FieldTerm[] {
   if (text.trim() === '') return [];
-  return text.split(/(?<!\\),/).filter(Boolean).map((part) => {
-    const match = /^([^=!]+)(==|=|!=)(.*)$/.exec(part);
-    if (!match) throw badRequest(`invalid selector: '${text}'; can't understand '${part}'`);
-    const [, path = '', operator, value = ''] = match;
-    if (path !== 'metadata.name' && path !== 'metadata.namespace' && !selectable.includes(path))
-      throw badRequest(`field label not supported: ${path}`);
-    return { path, equals: operator !== '!=', value: value.replace(/\\(.)/g, '$1') };
-  });
+  return text
+    .split(/(?<!\\),/)
+    .filter(Boolean)
+    .map((part) => {
+      const match = /^([^=!]+)(==|=|!=)(.*)$/.exec(part);
+      if (!match) throw badRequest(`invalid selector: '${text}'; can't understand '${part}'`);
+      const [, path = '', operator, value = ''] = match;
+      if (path !== 'metadata.name' && path !== 'metadata.namespace' && !selectable.includes(path))
+        throw badRequest(`field label not supported: ${path}`);
+      return { path, equals: operator !== '!=', value: value.replace(/\\(.)/g, '$1') };
+    });
 }
 
 /** Fields whose selector name is not their path. */

@@ -92,14 +92,15 @@ export const tooLarge = (limit: number) =>
   new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`);
 
 export const methodNotAllowed = () =>
-  new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+  new ApiError(
+    405,
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+    {},
+  );
 
 export const notAcceptable = (types: readonly string[]) =>
-  new ApiError(
-    406,
-    'NotAcceptable',
-    `only the following media types are accepted: ${types.join(', ')}`,
-  );
+  new ApiError(406, 'NotAcceptable', `only the following media types are accepted: ${types.join(', ')}`);
 
 export const unsupportedMedia = (types: readonly string[]) =>
   new ApiError(
@@ -116,7 +117,10 @@ export const tooLargeVersion = (asked: number, current: number) =>
     504,
     'Timeout',
     `Too large resource version: ${asked}, current: ${current}`,
-    { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }], retryAfterSeconds: 1 },
+    {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
     { 'Retry-After': '1' },
   );
 

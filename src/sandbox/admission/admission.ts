@@ -2,8 +2,8 @@
 // Webhooks are called over HTTPS like on any cluster; nothing here knows whose they are.
 
 import type { Call } from '../call.ts';
-import { apiVersionOf, type Registry, type ResourceType } from '../resources.ts';
 import { jsonPatch } from '../patch/json.ts';
+import { apiVersionOf, type Registry, type ResourceType } from '../resources.ts';
 import { type ApiError, badRequest, internal } from '../status.ts';
 import { parse } from '../store/entry.ts';
 import type { Store } from '../store/store.ts';
@@ -45,7 +45,9 @@ type Phase = keyof typeof tables;
 
 /** Reviews are questions, and configurations must stay mendable when a webhook is broken: neither is admitted by webhooks. */
 const exempt = (type: ResourceType) =>
-  type.group === 'admissionregistration.k8s.io' || type.group === 'authorization.k8s.io' || type.group === 'authentication.k8s.io';
+  type.group === 'admissionregistration.k8s.io' ||
+  type.group === 'authorization.k8s.io' ||
+  type.group === 'authentication.k8s.io';
 
 export class Admission {
   readonly audit: AuditRecord[] = [];
@@ -136,7 +138,15 @@ export class Admission {
       this.registry
         .versions(type.group)
         .filter((v) => v !== type.version && this.registry.get(type.group, v, type.plural) !== undefined);
-    return { operation, group: type.group, version: type.version, plural: type.plural, subresource, namespaced: type.namespaced, equivalents };
+    return {
+      operation,
+      group: type.group,
+      version: type.version,
+      plural: type.plural,
+      subresource,
+      namespaced: type.namespaced,
+      equivalents,
+    };
   }
 
   private namespaceLabels({ type, namespace, object, old }: Attributes): Record<string, string> | undefined {
@@ -146,7 +156,11 @@ export class Admission {
   }
 
   /** Calls one webhook; throws its denial, or what a failing webhook means by its failure policy. */
-  private async consult(hook: Obj, attributes: Attributes, mutating: boolean): Promise<{ verdict: Verdict | undefined }> {
+  private async consult(
+    hook: Obj,
+    attributes: Attributes,
+    mutating: boolean,
+  ): Promise<{ verdict: Verdict | undefined }> {
     const name = asString(hook.name);
     const { call } = attributes;
     if (call.dryRun && hook.sideEffects !== 'None' && hook.sideEffects !== 'NoneOnDryRun')
@@ -154,11 +168,17 @@ export class Admission {
     let verdict: Verdict;
     try {
       const { uid, body } = this.review(hook, attributes);
-      const answer = await this.client.post(asObj(hook.clientConfig), body, asNumber(hook.timeoutSeconds, 10));
+      const answer = await this.client.post(
+        asObj(hook.clientConfig),
+        body,
+        asNumber(hook.timeoutSeconds, 10),
+      );
       verdict = readVerdict(answer, uid, mutating);
     } catch (error) {
       if (hook.failurePolicy === 'Ignore') return { verdict: undefined };
-      throw internal(`failed calling webhook ${JSON.stringify(name)}: failed to call webhook: ${(error as Error).message}`);
+      throw internal(
+        `failed calling webhook ${JSON.stringify(name)}: failed to call webhook: ${(error as Error).message}`,
+      );
     }
     call.warnings.push(...verdict.warnings);
     this.record(name, attributes, verdict);
@@ -172,7 +192,9 @@ export class Admission {
     const seen = { group: type.group, version };
     const text = (item: Item | undefined) => {
       if (!item) return 'null';
-      return version === type.version ? JSON.stringify(item) : JSON.stringify({ ...item, apiVersion: apiVersionOf(seen) });
+      return version === type.version
+        ? JSON.stringify(item)
+        : JSON.stringify({ ...item, apiVersion: apiVersionOf(seen) });
     };
     return reviewBody({
       kind: { ...seen, kind: type.kind },

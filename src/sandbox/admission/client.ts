@@ -23,11 +23,14 @@ export class WebhookClient {
     if (clientConfig.url === undefined) {
       throw new Error(`${shown}: service ${JSON.stringify(asObj(clientConfig.service).name)} not found`);
     }
-    const { code, text } = await this.send(url, asString(clientConfig.caBundle), body, timeoutSeconds * 1000).catch(
-      (error: Error) => {
-        throw new Error(`${shown}: ${goText(error)}`);
-      },
-    );
+    const { code, text } = await this.send(
+      url,
+      asString(clientConfig.caBundle),
+      body,
+      timeoutSeconds * 1000,
+    ).catch((error: Error) => {
+      throw new Error(`${shown}: ${goText(error)}`);
+    });
     if (code !== 200) throw new Error(serverSaid(code, text));
     try {
       return JSON.parse(text) as Obj;
@@ -51,7 +54,12 @@ export class WebhookClient {
     return agent;
   }
 
-  private send(url: URL, caBundle: string, body: string, timeoutMs: number): Promise<{ code: number; text: string }> {
+  private send(
+    url: URL,
+    caBundle: string,
+    body: string,
+    timeoutMs: number,
+  ): Promise<{ code: number; text: string }> {
     return new Promise((resolve, reject) => {
       const signal = AbortSignal.timeout(timeoutMs);
       const headers = {
@@ -60,12 +68,18 @@ export class WebhookClient {
         'content-length': Buffer.byteLength(body),
         'user-agent': 'kube-apiserver-admission',
       };
-      const call = request(url, { method: 'POST', agent: this.agent(caBundle), headers, signal }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () => resolve({ code: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
-      });
+      const call = request(
+        url,
+        { method: 'POST', agent: this.agent(caBundle), headers, signal },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', reject);
+          response.on('end', () =>
+            resolve({ code: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+          );
+        },
+      );
       call.on('error', (error: NodeJS.ErrnoException) => {
         // A kept connection the other side has closed meanwhile: nothing was answered, so ask once more.
         if (call.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted) {
@@ -79,7 +93,9 @@ export class WebhookClient {
 
 function target(clientConfig: Obj, timeoutSeconds: number): URL {
   const service = asObj(clientConfig.service);
-  const base = asString(clientConfig.url) || `https://${service.name}.${service.namespace}.svc:${service.port ?? 443}${service.path ?? ''}`;
+  const base =
+    asString(clientConfig.url) ||
+    `https://${service.name}.${service.namespace}.svc:${service.port ?? 443}${service.path ?? ''}`;
   const url = new URL(base);
   url.searchParams.set('timeout', `${timeoutSeconds}s`);
   return url;
@@ -89,7 +105,8 @@ function goText(error: NodeJS.ErrnoException & { address?: string; port?: number
   const where = `${error.address}:${error.port}`;
   if (error.name === 'AbortError' || error.name === 'TimeoutError') return 'context deadline exceeded';
   if (error.code === 'ECONNREFUSED') return `dial tcp ${where}: connect: connection refused`;
-  if (error.code === 'ENOTFOUND') return `dial tcp: lookup ${asString((error as unknown as Obj).hostname)}: no such host`;
+  if (error.code === 'ENOTFOUND')
+    return `dial tcp: lookup ${asString((error as unknown as Obj).hostname)}: no such host`;
   if (error.code === 'ECONNRESET') return 'EOF';
   if (/certificate|self.signed|issuer/i.test(error.message) || error.code?.startsWith('ERR_TLS'))
     return `x509: ${error.code === 'DEPTH_ZERO_SELF_SIGNED_CERT' || /issuer|self.signed|unable to verify/i.test(error.message) ? 'certificate signed by unknown authority' : error.message}`;
@@ -99,6 +116,7 @@ function goText(error: NodeJS.ErrnoException & { address?: string; port?: number
 function serverSaid(code: number, text: string): string {
   const body = text.trim();
   if (code === 404) return 'the server could not find the requested resource';
-  if (code >= 500 && body) return `an error on the server (${JSON.stringify(body)}) has prevented the request from succeeding`;
+  if (code >= 500 && body)
+    return `an error on the server (${JSON.stringify(body)}) has prevented the request from succeeding`;
   return `the server responded with the status code ${code} but did not return more information`;
 }

@@ -50,7 +50,10 @@ export function matchedVersion(webhook: Obj, target: Target): string | undefined
  * The namespace selector is about the object's namespace, or its own labels when it is a namespace; other
  * cluster-scoped objects always pass.
  */
-export function namespaceSelected(webhook: Obj, namespaceLabels: Record<string, string> | undefined): boolean {
+export function namespaceSelected(
+  webhook: Obj,
+  namespaceLabels: Record<string, string> | undefined,
+): boolean {
   const selector = asObj(webhook.namespaceSelector);
   if (Object.keys(selector).length === 0 || namespaceLabels === undefined) return true;
   return matchesLabels(parseLabelSelector(selector), namespaceLabels);

@@ -68,11 +68,17 @@ export function readVerdict(answer: Obj, uid: string, mutating: boolean): Verdic
   if (!isObj(answer.response)) throw new Error('webhook response was absent');
   const response = answer.response;
   if (response.uid !== uid)
-    throw new Error(`received invalid webhook response: expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(asString(response.uid))}`);
+    throw new Error(
+      `received invalid webhook response: expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(asString(response.uid))}`,
+    );
   let patch: unknown[] | undefined;
   if (typeof response.patch === 'string' && response.patch !== '') {
-    if (!mutating) throw new Error('received invalid webhook response: validating webhook may not return response.patch');
-    if (response.patchType !== 'JSONPatch') throw new Error('received invalid webhook response: webhook returned response.patch but not response.patchType');
+    if (!mutating)
+      throw new Error('received invalid webhook response: validating webhook may not return response.patch');
+    if (response.patchType !== 'JSONPatch')
+      throw new Error(
+        'received invalid webhook response: webhook returned response.patch but not response.patchType',
+      );
     patch = JSON.parse(Buffer.from(response.patch, 'base64').toString()) as unknown[];
   }
   return {

@@ -1,12 +1,19 @@
 // From a CustomResourceDefinition to what is served: one resource type per served version.
 // Knows the shape of CRDs, nothing of storage.
 
-import { since } from '../printers.ts';
-import { allVerbs, apiVersionOf, type Column, jsonPrefix, type ResourceType, type ScalePaths } from '../resources.ts';
 import { jsonPath } from '../jsonpath.ts';
+import { since } from '../printers.ts';
+import {
+  allVerbs,
+  apiVersionOf,
+  type Column,
+  jsonPrefix,
+  type ResourceType,
+  type ScalePaths,
+} from '../resources.ts';
 import { definitions } from '../schema/builtin.ts';
 import { refTo, type Schema } from '../schema/schema.ts';
-import { asList, asNumber, asObj, asString, asStrings, isObj, type Item, type Obj } from '../types.ts';
+import { asList, asNumber, asObj, asString, asStrings, type Item, isObj, type Obj } from '../types.ts';
 import { compile } from './validator.ts';
 
 function cell(path: string, type: string): Column['value'] {
@@ -38,14 +45,16 @@ const ageColumn: Column = {
 function columnsOf(version: Obj): Column[] {
   const given = asList(version.additionalPrinterColumns);
   if (given.length === 0) return [nameColumn, ageColumn];
-  const columns = given.map((column): Column => ({
-    name: asString(column.name),
-    type: asString(column.type),
-    priority: asNumber(column.priority),
-    value: cell(asString(column.jsonPath), asString(column.type)),
-    ...(column.format ? { format: asString(column.format) } : {}),
-    ...(column.description ? { description: asString(column.description) } : {}),
-  }));
+  const columns = given.map(
+    (column): Column => ({
+      name: asString(column.name),
+      type: asString(column.type),
+      priority: asNumber(column.priority),
+      value: cell(asString(column.jsonPath), asString(column.type)),
+      ...(column.format ? { format: asString(column.format) } : {}),
+      ...(column.description ? { description: asString(column.description) } : {}),
+    }),
+  );
   return [nameColumn, ...columns];
 }
 
@@ -58,10 +67,15 @@ function withMetadata(schema: Schema, isRoot: boolean): Schema {
     );
   }
   if (schema.items) out.items = withMetadata(schema.items, false);
-  if (isObj(schema.additionalProperties)) out.additionalProperties = withMetadata(schema.additionalProperties as Schema, false);
+  if (isObj(schema.additionalProperties))
+    out.additionalProperties = withMetadata(schema.additionalProperties as Schema, false);
   if (isRoot || schema['x-kubernetes-embedded-resource']) {
     const named = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
-    out.properties = { ...named, ...out.properties, metadata: { ...refTo('ObjectMeta'), 'x-value-struct': true } };
+    out.properties = {
+      ...named,
+      ...out.properties,
+      metadata: { ...refTo('ObjectMeta'), 'x-value-struct': true },
+    };
   }
   return out;
 }
@@ -77,7 +91,11 @@ function scalePaths(version: Obj): ScalePaths | undefined {
   if (!scale.specReplicasPath) return undefined;
   const path = (name: string) => asString(scale[name]).replace(/^\./, '');
   const selector = path('labelSelectorPath');
-  return { spec: path('specReplicasPath'), status: path('statusReplicasPath'), ...(selector ? { selector } : {}) };
+  return {
+    spec: path('specReplicasPath'),
+    status: path('statusReplicasPath'),
+    ...(selector ? { selector } : {}),
+  };
 }
 
 /** The types a CRD serves. Custom resources come after all built-in kinds. */
@@ -108,7 +126,9 @@ export function typesOf(crd: Item): ResourceType[] {
         returnsDeleted: false,
         strategy: {},
         columns: columnsOf(version),
-        selectable: asList(version.selectableFields).map((field) => asString(field.jsonPath).replace(/^\./, '')),
+        selectable: asList(version.selectableFields).map((field) =>
+          asString(field.jsonPath).replace(/^\./, ''),
+        ),
         verbs: allVerbs,
         subresources: {},
         prefix: jsonPrefix(apiVersionOf(self)),

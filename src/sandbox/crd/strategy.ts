@@ -5,7 +5,7 @@ import type { Strategy } from '../resources.ts';
 import type { Schema } from '../schema/schema.ts';
 import { type FieldError, field } from '../status.ts';
 import { checkFormat, formats } from '../strategies/names.ts';
-import { asList, asObj, asString, equal, isObj, type Item } from '../types.ts';
+import { asList, asObj, asString, equal, type Item, isObj } from '../types.ts';
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 
@@ -14,20 +14,34 @@ function checkSchema(schema: Schema, path: string, isRoot: boolean): FieldError[
   const preserve = schema['x-kubernetes-preserve-unknown-fields'] === true;
   const intOrString = schema['x-kubernetes-int-or-string'] === true;
   if (!schema.type && !intOrString && !(preserve && !isRoot)) {
-    errors.push(field.required(`${path}.type`, isRoot ? 'must not be empty at the root' : 'must not be empty for specified object fields'));
+    errors.push(
+      field.required(
+        `${path}.type`,
+        isRoot ? 'must not be empty at the root' : 'must not be empty for specified object fields',
+      ),
+    );
   }
-  if (schema.type && !types.includes(schema.type)) errors.push(field.unsupported(`${path}.type`, schema.type, types));
+  if (schema.type && !types.includes(schema.type))
+    errors.push(field.unsupported(`${path}.type`, schema.type, types));
   if (isRoot && schema.type && schema.type !== 'object')
     errors.push(field.invalid(`${path}.type`, schema.type, 'must be object at the root'));
-  if (schema.type === 'array' && !schema.items) errors.push(field.required(`${path}.items`, 'must be specified'));
+  if (schema.type === 'array' && !schema.items)
+    errors.push(field.required(`${path}.items`, 'must be specified'));
   if (schema.properties && schema.additionalProperties)
-    errors.push(field.forbidden(`${path}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
+    errors.push(
+      field.forbidden(
+        `${path}.additionalProperties`,
+        'additionalProperties and properties are mutual exclusive',
+      ),
+    );
   if (schema.$ref) errors.push(field.forbidden(`${path}.$ref`, '$ref is not supported'));
   if (schema.pattern) {
     try {
       new RegExp(schema.pattern);
     } catch {
-      errors.push(field.invalid(`${path}.pattern`, schema.pattern, `must be a valid regular expression, but isn't`));
+      errors.push(
+        field.invalid(`${path}.pattern`, schema.pattern, `must be a valid regular expression, but isn't`),
+      );
     }
   }
   errors.push(...checkListType(schema, path));
@@ -42,12 +56,32 @@ function checkSchema(schema: Schema, path: string, isRoot: boolean): FieldError[
 function checkListType(schema: Schema, path: string): FieldError[] {
   if (schema['x-kubernetes-list-type'] !== 'map') return [];
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  if (keys.length === 0) return [field.required(`${path}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map')];
+  if (keys.length === 0)
+    return [
+      field.required(
+        `${path}.x-kubernetes-list-map-keys`,
+        'must not be empty if x-kubernetes-list-type is map',
+      ),
+    ];
   return keys.flatMap((key) => {
     const known = schema.items?.properties?.[key];
-    if (!known) return [field.invalid(`${path}.x-kubernetes-list-map-keys`, key, 'entries must all be names of item properties')];
+    if (!known)
+      return [
+        field.invalid(
+          `${path}.x-kubernetes-list-map-keys`,
+          key,
+          'entries must all be names of item properties',
+        ),
+      ];
     const given = schema.items?.required?.includes(key) || known.default !== undefined;
-    return given ? [] : [field.required(`${path}.items.properties[${key}].default`, 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property')];
+    return given
+      ? []
+      : [
+          field.required(
+            `${path}.items.properties[${key}].default`,
+            'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property',
+          ),
+        ];
   });
 }
 
@@ -57,18 +91,27 @@ function checkNames(item: Item): FieldError[] {
   const wanted = `${names.plural}.${spec.group}`;
   const errors: FieldError[] = [];
   if (item.metadata.name !== wanted)
-    errors.push(field.invalid('metadata.name', item.metadata.name, 'must be spec.names.plural+"."+spec.group'));
+    errors.push(
+      field.invalid('metadata.name', item.metadata.name, 'must be spec.names.plural+"."+spec.group'),
+    );
   if (!spec.group) errors.push(field.required('spec.group'));
-  else if (!asString(spec.group).includes('.')) errors.push(field.invalid('spec.group', spec.group, 'should be a domain with at least one dot'));
+  else if (!asString(spec.group).includes('.'))
+    errors.push(field.invalid('spec.group', spec.group, 'should be a domain with at least one dot'));
   for (const name of ['plural', 'singular', 'kind', 'listKind']) {
     const value = asString(names[name]);
     if (!value) errors.push(field.required(`spec.names.${name}`));
     else errors.push(...checkFormat(formats.label1035, `spec.names.${name}`, value.toLowerCase()));
   }
   if (names.kind && names.kind === names.listKind)
-    errors.push(field.invalid('spec.names.listKind', names.listKind, 'kind and listKind may not be the same'));
+    errors.push(
+      field.invalid('spec.names.listKind', names.listKind, 'kind and listKind may not be the same'),
+    );
   if (spec.scope !== 'Namespaced' && spec.scope !== 'Cluster')
-    errors.push(spec.scope ? field.unsupported('spec.scope', spec.scope, ['Cluster', 'Namespaced']) : field.required('spec.scope'));
+    errors.push(
+      spec.scope
+        ? field.unsupported('spec.scope', spec.scope, ['Cluster', 'Namespaced'])
+        : field.required('spec.scope'),
+    );
   return errors;
 }
 
@@ -77,7 +120,10 @@ function checkVersions(item: Item): FieldError[] {
   const versions = asList(spec.versions);
   const errors: FieldError[] = [];
   const stored = versions.filter((version) => version.storage === true).length;
-  if (stored !== 1) errors.push(field.invalid('spec.versions', versions, 'must have exactly one version marked as storage version'));
+  if (stored !== 1)
+    errors.push(
+      field.invalid('spec.versions', versions, 'must have exactly one version marked as storage version'),
+    );
   const conversion = asObj(spec.conversion);
   if (conversion.strategy === 'Webhook')
     errors.push(field.forbidden('spec.conversion.strategy', 'the sandbox converts with strategy None only'));
@@ -95,7 +141,13 @@ function checkVersions(item: Item): FieldError[] {
       try {
         jsonPath(asString(column.jsonPath));
       } catch (error) {
-        errors.push(field.invalid(`${path}.additionalPrinterColumns[${n}].jsonPath`, column.jsonPath, (error as Error).message));
+        errors.push(
+          field.invalid(
+            `${path}.additionalPrinterColumns[${n}].jsonPath`,
+            column.jsonPath,
+            (error as Error).message,
+          ),
+        );
       }
     });
   });
@@ -132,10 +184,14 @@ export const crdStrategy: Strategy = {
   validateUpdate(item, old) {
     const [now, before] = [asObj(item.spec), asObj(old.spec)];
     const fixed = ['group', 'scope'].filter((name) => !equal(now[name], before[name]));
-    const names = ['kind', 'plural'].filter((name) => !equal(asObj(now.names)[name], asObj(before.names)[name]));
+    const names = ['kind', 'plural'].filter(
+      (name) => !equal(asObj(now.names)[name], asObj(before.names)[name]),
+    );
     return [
       ...fixed.map((name) => field.invalid(`spec.${name}`, now[name], 'field is immutable')),
-      ...names.map((name) => field.invalid(`spec.names.${name}`, asObj(now.names)[name], 'field is immutable')),
+      ...names.map((name) =>
+        field.invalid(`spec.names.${name}`, asObj(now.names)[name], 'field is immutable'),
+      ),
     ];
   },
 };

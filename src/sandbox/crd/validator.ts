@@ -12,10 +12,32 @@ const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, logger: fal
 addFormats.default(ajv);
 
 /** Formats the apiextensions server checks; all others are notes for the reader. */
-const checkedFormats = new Set(['date', 'date-time', 'email', 'hostname', 'ipv4', 'ipv6', 'uri', 'uuid', 'byte', 'duration']);
+const checkedFormats = new Set([
+  'date',
+  'date-time',
+  'email',
+  'hostname',
+  'ipv4',
+  'ipv6',
+  'uri',
+  'uuid',
+  'byte',
+  'duration',
+]);
 const copied = [
-  'minimum', 'maximum', 'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems', 'uniqueItems',
-  'multipleOf', 'minProperties', 'maxProperties', 'required', 'nullable',
+  'minimum',
+  'maximum',
+  'minLength',
+  'maxLength',
+  'pattern',
+  'minItems',
+  'maxItems',
+  'uniqueItems',
+  'multipleOf',
+  'minProperties',
+  'maxProperties',
+  'required',
+  'nullable',
 ] as const;
 
 /** The JSON Schema ajv compiles for a structural schema. */
@@ -35,11 +57,15 @@ function toJsonSchema(schema: Schema): Obj {
     }
   }
   if (schema.properties) {
-    out.properties = Object.fromEntries(Object.entries(schema.properties).map(([k, v]) => [k, toJsonSchema(v)]));
+    out.properties = Object.fromEntries(
+      Object.entries(schema.properties).map(([k, v]) => [k, toJsonSchema(v)]),
+    );
   }
-  if (isObj(schema.additionalProperties)) out.additionalProperties = toJsonSchema(schema.additionalProperties as Schema);
+  if (isObj(schema.additionalProperties))
+    out.additionalProperties = toJsonSchema(schema.additionalProperties as Schema);
   if (schema.items) out.items = toJsonSchema(schema.items);
-  for (const name of ['allOf', 'anyOf', 'oneOf'] as const) if (schema[name]) out[name] = schema[name].map(toJsonSchema);
+  for (const name of ['allOf', 'anyOf', 'oneOf'] as const)
+    if (schema[name]) out[name] = schema[name].map(toJsonSchema);
   if (schema.not) out.not = toJsonSchema(schema.not);
   return out;
 }
@@ -89,22 +115,46 @@ function translate(error: ErrorObject, root: unknown): FieldError | undefined {
   const value = error.data;
   switch (error.keyword) {
     case 'required':
-      return field.required(path === '<nil>' ? String(params.missingProperty) : `${path}.${params.missingProperty}`);
+      return field.required(
+        path === '<nil>' ? String(params.missingProperty) : `${path}.${params.missingProperty}`,
+      );
     case 'type': {
-      const wanted = Array.isArray(params.type) ? (params.type as string[]).filter((t) => t !== 'null') : [params.type];
+      const wanted = Array.isArray(params.type)
+        ? (params.type as string[]).filter((t) => t !== 'null')
+        : [params.type];
       const name = typeName(value);
-      return field.type(path, name, `${path} in body must be of type ${wanted.join(',')}: ${JSON.stringify(name)}`);
+      return field.type(
+        path,
+        name,
+        `${path} in body must be of type ${wanted.join(',')}: ${JSON.stringify(name)}`,
+      );
     }
     case 'enum':
-      return field.unsupported(path, value, (params.allowedValues as unknown[]).filter((v) => v !== null));
+      return field.unsupported(
+        path,
+        value,
+        (params.allowedValues as unknown[]).filter((v) => v !== null),
+      );
     case 'format':
-      return field.type(path, value, `${path} in body must be of type ${params.format}: ${JSON.stringify(value)}`);
+      return field.type(
+        path,
+        value,
+        `${path} in body must be of type ${params.format}: ${JSON.stringify(value)}`,
+      );
     case 'maxLength':
       return field.tooLong(path, Number(params.limit));
     case 'maxItems':
-      return { reason: 'FieldValueTooMany', message: `Too many: ${(value as unknown[]).length}: must have at most ${params.limit} items`, field: path };
+      return {
+        reason: 'FieldValueTooMany',
+        message: `Too many: ${(value as unknown[]).length}: must have at most ${params.limit} items`,
+        field: path,
+      };
     case 'maxProperties':
-      return { reason: 'FieldValueTooMany', message: `Too many: ${Object.keys(value as Obj).length}: must have at most ${params.limit} items`, field: path };
+      return {
+        reason: 'FieldValueTooMany',
+        message: `Too many: ${Object.keys(value as Obj).length}: must have at most ${params.limit} items`,
+        field: path,
+      };
     case 'minItems':
     case 'minProperties': {
       const have = Array.isArray(value) ? value.length : Object.keys(value as Obj).length;
@@ -127,7 +177,8 @@ function checkLists(schema: Schema, value: unknown, path: string, out: FieldErro
     const keys = schema['x-kubernetes-list-map-keys'] ?? [];
     const seen: unknown[] = [];
     value.forEach((item, i) => {
-      const identity = kind === 'map' && isObj(item) ? Object.fromEntries(keys.map((k) => [k, item[k]])) : item;
+      const identity =
+        kind === 'map' && isObj(item) ? Object.fromEntries(keys.map((k) => [k, item[k]])) : item;
       if ((kind === 'map' || kind === 'set') && seen.some((other) => equal(other, identity)))
         out.push(field.duplicate(`${path}[${i}]`, identity));
       seen.push(identity);
@@ -135,7 +186,9 @@ function checkLists(schema: Schema, value: unknown, path: string, out: FieldErro
     });
   } else if (isObj(value)) {
     for (const [name, child] of Object.entries(value)) {
-      const known = schema.properties?.[name] ?? (isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined);
+      const known =
+        schema.properties?.[name] ??
+        (isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined);
       if (known) checkLists(known, child, path ? `${path}.${name}` : name, out);
     }
   }

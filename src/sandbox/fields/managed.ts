@@ -47,8 +47,16 @@ function written(entries: Entry[]): Obj[] {
 
 const unowned = ['f:apiVersion', 'f:kind'];
 const unownedMetadata = [
-  'f:name', 'f:namespace', 'f:creationTimestamp', 'f:selfLink', 'f:uid', 'f:generation', 'f:managedFields',
-  'f:resourceVersion', 'f:deletionTimestamp', 'f:deletionGracePeriodSeconds',
+  'f:name',
+  'f:namespace',
+  'f:creationTimestamp',
+  'f:selfLink',
+  'f:uid',
+  'f:generation',
+  'f:managedFields',
+  'f:resourceVersion',
+  'f:deletionTimestamp',
+  'f:deletionGracePeriodSeconds',
 ];
 
 /** Without what no manager owns, and without the part that another endpoint writes. */
@@ -61,7 +69,8 @@ function ownable(set: FieldSet, type: ResourceType, subresource: string): FieldS
   return out;
 }
 
-const same = (a: Manager, b: Manager) => a.name === b.name && a.operation === b.operation && a.subresource === b.subresource;
+const same = (a: Manager, b: Manager) =>
+  a.name === b.name && a.operation === b.operation && a.subresource === b.subresource;
 
 /** The metadata of an object before it existed: fields every object is given are nobody's. */
 function blank(): Obj {
@@ -75,11 +84,21 @@ function withoutManaged(item: Item): Item {
 }
 
 /** Notes in `item` what the writer changed against `old`. Clearing managedFields on purpose is allowed. */
-export function trackUpdate(type: ResourceType, old: Item | undefined, item: Item, manager: Manager, now: number): void {
+export function trackUpdate(
+  type: ResourceType,
+  old: Item | undefined,
+  item: Item,
+  manager: Manager,
+  now: number,
+): void {
   const given = item.metadata.managedFields;
   const cleared = Array.isArray(given) && given.length === 0 && old !== undefined;
   const before = owners(Array.isArray(given) && given.length > 0 ? item : cleared ? undefined : old);
-  const { changed, removed } = difference(type.schema, old ? withoutManaged(old) : blank(), withoutManaged(item));
+  const { changed, removed } = difference(
+    type.schema,
+    old ? withoutManaged(old) : blank(),
+    withoutManaged(item),
+  );
   const mine: Entry = {
     ...manager,
     apiVersion: apiVersionOf(type),
@@ -116,7 +135,10 @@ function conflictError(conflicts: [Entry, FieldSet][]): ApiError {
     paths.map((path) => ({ reason: 'FieldManagerConflict', message: `conflict with ${who}`, field: path })),
   );
   const one = causes.length === 1;
-  const lines = named.map(({ who, paths }) => `conflict${paths.length === 1 ? '' : 's'} with ${who}:${paths.length === 1 ? ` ${paths[0]}` : paths.map((p) => `\n- ${p}`).join('')}`);
+  const lines = named.map(
+    ({ who, paths }) =>
+      `conflict${paths.length === 1 ? '' : 's'} with ${who}:${paths.length === 1 ? ` ${paths[0]}` : paths.map((p) => `\n- ${p}`).join('')}`,
+  );
   const message = `Apply failed with ${causes.length} conflict${one ? '' : 's'}: ${lines.join('\n')}`;
   return new ApiError(409, 'Conflict', message, { causes });
 }

@@ -24,7 +24,11 @@ export class FieldSet {
     const elements = [...new Set([...this.members, ...this.children.keys()])].sort();
     for (const element of elements) {
       const below = this.children.get(element);
-      out[element] = !below ? {} : this.members.has(element) ? { '.': {}, ...below.toJson() } : below.toJson();
+      out[element] = !below
+        ? {}
+        : this.members.has(element)
+          ? { '.': {}, ...below.toJson() }
+          : below.toJson();
     }
     return out;
   }
@@ -76,7 +80,8 @@ export class FieldSet {
   without(elements: readonly string[]): FieldSet {
     const out = new FieldSet();
     for (const member of this.members) if (!elements.includes(member)) out.members.add(member);
-    for (const [element, child] of this.children) if (!elements.includes(element)) out.children.set(element, child);
+    for (const [element, child] of this.children)
+      if (!elements.includes(element)) out.children.set(element, child);
     return out;
   }
 
@@ -102,6 +107,8 @@ function printed(element: string): string {
   if (element.startsWith('f:')) return `.${text}`;
   if (element.startsWith('v:')) return `[=${text}]`;
   if (element.startsWith('i:')) return `[${text}]`;
-  const keys = Object.entries(JSON.parse(text) as Obj).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+  const keys = Object.entries(JSON.parse(text) as Obj).map(
+    ([key, value]) => `${key}=${JSON.stringify(value)}`,
+  );
   return `[${keys.join(',')}]`;
 }

@@ -46,7 +46,8 @@ function parts(root: SchemaRoot, schema: Schema, value: unknown): Map<string, [S
   const out = new Map<string, [Schema, unknown]>();
   const shape = shapeOf(schema, value);
   if (shape === 'map') {
-    for (const [name, child] of Object.entries(value as Obj)) out.set(`f:${name}`, [fieldOf(root, schema, name), child]);
+    for (const [name, child] of Object.entries(value as Obj))
+      out.set(`f:${name}`, [fieldOf(root, schema, name), child]);
   } else if (shape === 'keyed') {
     for (const item of value as unknown[]) out.set(keyOf(root, schema, item), [itemsOf(root, schema), item]);
   } else if (shape === 'set') {

@@ -26,14 +26,18 @@ export function readBody(req: IncomingMessage): Promise<Buffer> {
 
 const decodable = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
-export const mediaType = (req: IncomingMessage) => (req.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
+export const mediaType = (req: IncomingMessage) =>
+  (req.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
 
 /** An object body as POST and PUT send it. `kind` is for the message only. */
 export function decodeObject(body: Buffer, media: string, kind: string): Obj {
   if (media !== '' && media !== 'application/json' && media !== 'application/yaml' && media !== '*/*')
     throw unsupportedMedia(decodable);
   const value = media === 'application/yaml' ? decodeYaml(body) : decodeJson(body, kind);
-  if (!isObj(value)) throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`);
+  if (!isObj(value))
+    throw badRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+    );
   return value;
 }
 
@@ -42,14 +46,20 @@ export function decodeJson(body: Buffer, kind: string): unknown {
   try {
     return guard(JSON.parse(text));
   } catch (error) {
-    throw badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${(error as Error).message}`);
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${(error as Error).message}`,
+    );
   }
 }
 
 export function decodeYaml(body: Buffer): unknown {
   const text = body.toString('utf8');
   try {
-    return guard(text.trimStart().startsWith('{') ? JSON.parse(text) : parseYaml(text, { maxAliasCount: 100, schema: 'core' }));
+    return guard(
+      text.trimStart().startsWith('{')
+        ? JSON.parse(text)
+        : parseYaml(text, { maxAliasCount: 100, schema: 'core' }),
+    );
   } catch (error) {
     throw badRequest(`error decoding YAML: ${(error as Error).message}`);
   }

@@ -6,8 +6,8 @@ import { load } from '../resources.ts';
 import { matchesFields, matchesLabels } from '../selectors.ts';
 import { ApiError, expired, tooLargeVersion } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
-import type { Store } from '../store/store.ts';
 import { parse } from '../store/entry.ts';
+import type { Store } from '../store/store.ts';
 import type { Obj } from '../types.ts';
 import { type ListOptions, type Selection, writeToken } from './query.ts';
 import { listHead, listItem, type View } from './shape.ts';
@@ -25,11 +25,21 @@ export function selects(view: View, { labels, fields }: Selection, entry: Entry)
   if (labels.length > 0 && !matchesLabels(labels, entry.labels)) return false;
   if (fields.length === 0) return true;
   const quick = fields.every(({ path }) => path === 'metadata.name' || path === 'metadata.namespace');
-  if (quick) return fields.every(({ path, equals, value }) => ((path === 'metadata.name' ? entry.name : entry.namespace) === value) === equals);
+  if (quick)
+    return fields.every(
+      ({ path, equals, value }) =>
+        ((path === 'metadata.name' ? entry.name : entry.namespace) === value) === equals,
+    );
   return matchesFields(fields, view.type.convert ? load(view.type, entry) : parse(entry));
 }
 
-export function page(store: Store, view: View, namespace: string, chosen: Selection, options: ListOptions): Page {
+export function page(
+  store: Store,
+  view: View,
+  namespace: string,
+  chosen: Selection,
+  options: ListOptions,
+): Page {
   store.settle();
   const { rv, exact, limit, token } = options;
   if (rv !== undefined && rv > store.version) throw tooLargeVersion(rv, store.version);

@@ -1,8 +1,8 @@
 // Query parameters of the API, read and judged. Pure.
 
-import { ApiError, badRequest } from '../status.ts';
-import { type FieldTerm, parseFieldQuery, parseLabelQuery, type Requirement } from '../selectors.ts';
 import type { ResourceType } from '../resources.ts';
+import { type FieldTerm, parseFieldQuery, parseLabelQuery, type Requirement } from '../selectors.ts';
+import { ApiError, badRequest } from '../status.ts';
 
 export interface Selection {
   labels: Requirement[];
@@ -24,7 +24,8 @@ export function flag(query: URLSearchParams, name: string): boolean {
 export function number(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name);
   if (value === null || value === '') return undefined;
-  if (!/^-?\d+$/.test(value)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+  if (!/^-?\d+$/.test(value))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
   return Number(value);
 }
 
@@ -32,7 +33,9 @@ export function resourceVersion(query: URLSearchParams): number | undefined {
   const value = query.get('resourceVersion');
   if (value === null || value === '') return undefined;
   if (!/^\d{1,15}$/.test(value))
-    throw badRequest(`resourceVersion: Invalid value: ${JSON.stringify(value)}: strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`);
+    throw badRequest(
+      `resourceVersion: Invalid value: ${JSON.stringify(value)}: strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`,
+    );
   return Number(value);
 }
 
@@ -40,7 +43,13 @@ const listInvalid = (message: string, field: string) =>
   new ApiError(422, 'Invalid', `ListOptions.meta.k8s.io "" is invalid: ${field}: ${message}`, {
     group: 'meta.k8s.io',
     kind: 'ListOptions',
-    causes: [{ reason: message.startsWith('Forbidden') ? 'FieldValueForbidden' : 'FieldValueNotSupported', message, field }],
+    causes: [
+      {
+        reason: message.startsWith('Forbidden') ? 'FieldValueForbidden' : 'FieldValueNotSupported',
+        message,
+        field,
+      },
+    ],
   });
 
 export interface ListOptions {
@@ -54,16 +63,35 @@ export function listOptions(query: URLSearchParams): ListOptions {
   const match = query.get('resourceVersionMatch') ?? '';
   const rv = resourceVersion(query);
   const given = query.get('continue') ?? '';
-  if (match && given) throw listInvalid('Forbidden: resourceVersionMatch is forbidden when continue is provided', 'resourceVersionMatch');
+  if (match && given)
+    throw listInvalid(
+      'Forbidden: resourceVersionMatch is forbidden when continue is provided',
+      'resourceVersionMatch',
+    );
   if (match && rv === undefined && !flag(query, 'watch'))
-    throw listInvalid('Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided', 'resourceVersionMatch');
+    throw listInvalid(
+      'Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+      'resourceVersionMatch',
+    );
   if (match && match !== 'Exact' && match !== 'NotOlderThan')
-    throw listInvalid(`Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`, 'resourceVersionMatch');
+    throw listInvalid(
+      `Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`,
+      'resourceVersionMatch',
+    );
   if (match === 'Exact' && rv === 0)
-    throw listInvalid('Forbidden: resourceVersionMatch "Exact" is forbidden for resourceVersion "0"', 'resourceVersionMatch');
+    throw listInvalid(
+      'Forbidden: resourceVersionMatch "Exact" is forbidden for resourceVersion "0"',
+      'resourceVersionMatch',
+    );
   const limit = number(query, 'limit');
-  if (given && rv !== undefined && rv > 0) throw badRequest('specifying resource version is not allowed when using continue');
-  return { rv, exact: match === 'Exact', limit: limit && limit > 0 ? limit : undefined, token: given ? readToken(given) : undefined };
+  if (given && rv !== undefined && rv > 0)
+    throw badRequest('specifying resource version is not allowed when using continue');
+  return {
+    rv,
+    exact: match === 'Exact',
+    limit: limit && limit > 0 ? limit : undefined,
+    token: given ? readToken(given) : undefined,
+  };
 }
 
 /** Where a paged list goes on: after `start`, at version `rv` (-1: at whatever is current). */
@@ -73,13 +101,20 @@ export interface Token {
 }
 
 export const writeToken = (token: Token): string =>
-  Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: token.rv, start: token.start })).toString('base64url');
+  Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: token.rv, start: token.start })).toString(
+    'base64url',
+  );
 
 function readToken(text: string): Token {
   try {
-    const { v, rv, start } = JSON.parse(Buffer.from(text, 'base64url').toString()) as { v: string; rv: number; start: string };
+    const { v, rv, start } = JSON.parse(Buffer.from(text, 'base64url').toString()) as {
+      v: string;
+      rv: number;
+      start: string;
+    };
     if (v !== 'meta.k8s.io/v1') throw new Error(`version ${JSON.stringify(v)} not recognized`);
-    if (!Number.isInteger(rv) || typeof start !== 'string' || start === '') throw new Error('incorrect encoded start resourceVersion');
+    if (!Number.isInteger(rv) || typeof start !== 'string' || start === '')
+      throw new Error('incorrect encoded start resourceVersion');
     return { rv, start };
   } catch (error) {
     throw badRequest(`continue key is not valid: ${(error as Error).message}`);

@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { stringify } from 'yaml';
-import { ApiError } from '../status.ts';
+import type { ApiError } from '../status.ts';
 import type { Accepted } from './accept.ts';
 
 export interface Answer {
@@ -17,7 +17,12 @@ const warningHeader = (text: string) => `299 - "${text.replace(/[\\"]/g, '\\$&')
 // A header can carry Latin-1 only; other characters would make the response fail.
 const headerSafe = (text: string) => text.replace(/[^\x20-\x7e]/g, '?');
 
-export function send(res: ServerResponse, answer: Answer, accept: Accepted | undefined, warnings: readonly string[]): void {
+export function send(
+  res: ServerResponse,
+  answer: Answer,
+  accept: Accepted | undefined,
+  warnings: readonly string[],
+): void {
   if (res.headersSent || res.destroyed) return;
   const body = Buffer.from(accept?.yaml ? stringify(JSON.parse(answer.json)) : answer.json);
   const headers: Record<string, string | number | string[]> = {
@@ -26,14 +31,24 @@ export function send(res: ServerResponse, answer: Answer, accept: Accepted | und
     'cache-control': 'no-cache, private',
     ...answer.headers,
   };
-  if (warnings.length > 0) headers.warning = [...new Set(warnings)].map((text) => headerSafe(warningHeader(text)));
+  if (warnings.length > 0)
+    headers.warning = [...new Set(warnings)].map((text) => headerSafe(warningHeader(text)));
   res.writeHead(answer.code, headers);
   res.end(body);
 }
 
-export function sendText(res: ServerResponse, code: number, text: string, headers: Record<string, string> = {}): void {
+export function sendText(
+  res: ServerResponse,
+  code: number,
+  text: string,
+  headers: Record<string, string> = {},
+): void {
   if (res.headersSent || res.destroyed) return;
-  res.writeHead(code, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text), ...headers });
+  res.writeHead(code, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    ...headers,
+  });
   res.end(text);
 }
 

@@ -1,6 +1,6 @@
 // Stored revisions in the form a client asked for: the object itself, a table row, or metadata only.
 
-import { type Column, load, render, type ResourceType } from '../resources.ts';
+import { type Column, load, type ResourceType, render } from '../resources.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Item, Obj } from '../types.ts';
 import type { Accepted } from './accept.ts';
@@ -40,14 +40,20 @@ function partial(view: View, item: Item): string {
 
 function tableHead(view: View, metadata: Obj): string {
   const columns = view.type.columns.map(describe);
-  const head = { kind: 'Table', apiVersion: `meta.k8s.io/${view.accept.metaVersion}`, metadata, columnDefinitions: columns };
+  const head = {
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${view.accept.metaVersion}`,
+    metadata,
+    columnDefinitions: columns,
+  };
   return `${JSON.stringify(head).slice(0, -1)},"rows":[`;
 }
 
 /** One object as a whole answer (GET) or as what a watch event carries. */
 export function single(view: View, entry: Entry): string {
   if (view.accept.shape === 'object') return render(view.type, entry);
-  if (view.accept.shape === 'table') return `${tableHead(view, { resourceVersion: String(entry.rv) })}${row(view, entry)}]}`;
+  if (view.accept.shape === 'table')
+    return `${tableHead(view, { resourceVersion: String(entry.rv) })}${row(view, entry)}]}`;
   return partial(view, load(view.type, entry));
 }
 
@@ -56,7 +62,10 @@ export function listHead(view: View, metadata: Obj): string {
   if (view.accept.shape === 'table') return tableHead(view, metadata);
   const self =
     view.accept.shape === 'object'
-      ? { kind: view.type.listKind, apiVersion: view.type.group ? `${view.type.group}/${view.type.version}` : view.type.version }
+      ? {
+          kind: view.type.listKind,
+          apiVersion: view.type.group ? `${view.type.group}/${view.type.version}` : view.type.version,
+        }
       : { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${view.accept.metaVersion}` };
   return `${JSON.stringify({ ...self, metadata }).slice(0, -1)},"items":[`;
 }
@@ -66,5 +75,7 @@ export function listItem(view: View, entry: Entry): string {
   if (view.accept.shape !== 'object') return partial(view, load(view.type, entry));
   const json = render(view.type, entry);
   // Items of built-in lists go without apiVersion and kind: the list's own kind says it.
-  return view.type.builtin && json.startsWith('{"apiVersion":') ? `{${json.slice(json.indexOf('"metadata":'))}` : json;
+  return view.type.builtin && json.startsWith('{"apiVersion":')
+    ? `{${json.slice(json.indexOf('"metadata":'))}`
+    : json;
 }

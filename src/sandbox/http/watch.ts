@@ -7,8 +7,8 @@ import { apiVersionOf } from '../resources.ts';
 import { type ApiError, tooOld } from '../status.ts';
 import { type Change, type Entry, parse } from '../store/entry.ts';
 import type { Store } from '../store/store.ts';
-import type { Selection } from './query.ts';
 import { selects } from './list.ts';
+import type { Selection } from './query.ts';
 import { single, type View } from './shape.ts';
 
 /** Bytes a slow watcher may have waiting. */
@@ -63,7 +63,11 @@ export class WatchHub {
 
   start(res: ServerResponse, request: WatchRequest): void {
     this.store.settle();
-    res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private', 'transfer-encoding': 'chunked' });
+    res.writeHead(200, {
+      'content-type': 'application/json',
+      'cache-control': 'no-cache, private',
+      'transfer-encoding': 'chunked',
+    });
     const { rv } = request;
     if (rv !== undefined && rv > 0 && rv < this.store.oldest) {
       res.end(errorLine(tooOld(rv, this.store.oldest)));
@@ -71,7 +75,15 @@ export class WatchHub {
     }
     const { view, namespace, selection } = request;
     const { accept, include } = view;
-    const shared = JSON.stringify([view.type.version, view.type.group, accept.shape, accept.metaVersion, include, namespace, selection]);
+    const shared = JSON.stringify([
+      view.type.version,
+      view.type.group,
+      accept.shape,
+      accept.metaVersion,
+      include,
+      namespace,
+      selection,
+    ]);
     const watcher: Watcher = { ...request, res, shared, told: rv ?? 0, end: () => {} };
     this.begin(watcher);
     this.follow(watcher);
@@ -97,7 +109,8 @@ export class WatchHub {
     const fromNow = rv === undefined || rv === 0 || watcher.initialEvents;
     if (fromNow && watcher.initialEvents !== false) {
       for (const entry of table.entries({ namespace: watcher.namespace, after: '' }))
-        if (selects(watcher.view, watcher.selection, entry)) lines.push(line('ADDED', single(watcher.view, entry)));
+        if (selects(watcher.view, watcher.selection, entry))
+          lines.push(line('ADDED', single(watcher.view, entry)));
     } else if (!fromNow) {
       for (const change of table.since(rv)) {
         const text = this.lineFor(watcher, change);
@@ -125,12 +138,18 @@ export class WatchHub {
     }
   }
 
-  private tellOne(watcher: Watcher, changes: readonly Change[], written: Map<string, Buffer | undefined>): void {
+  private tellOne(
+    watcher: Watcher,
+    changes: readonly Change[],
+    written: Map<string, Buffer | undefined>,
+  ): void {
     const fresh = (changes[0] as Change).entry.rv > watcher.told;
     let bytes: Buffer | undefined;
     if (fresh && written.has(watcher.shared)) bytes = written.get(watcher.shared);
     else {
-      const lines = changes.filter((change) => change.entry.rv > watcher.told).map((change) => this.lineFor(watcher, change));
+      const lines = changes
+        .filter((change) => change.entry.rv > watcher.told)
+        .map((change) => this.lineFor(watcher, change));
       const text = lines.join('');
       bytes = text === '' ? undefined : Buffer.from(text);
       if (fresh) written.set(watcher.shared, bytes);

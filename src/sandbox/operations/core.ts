@@ -4,16 +4,16 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { Admission } from '../admission/admission.ts';
 import type { Call } from '../call.ts';
-import { decodeError, missingRequired } from '../schema/gotypes.ts';
-import { metadataSchema } from '../schema/builtin.ts';
-import { prepare } from '../schema/schema.ts';
 import { apiVersionOf, type Registry, type ResourceType } from '../resources.ts';
+import { metadataSchema } from '../schema/builtin.ts';
+import { decodeError, missingRequired } from '../schema/gotypes.ts';
+import { prepare } from '../schema/schema.ts';
 import { badRequest, type FieldError, field, forbidden, invalid, notFound } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Store } from '../store/store.ts';
 import { checkMeta, formats } from '../strategies/names.ts';
 import { nameFormats } from '../strategies/strategies.ts';
-import { isObj, type Item, type Logger } from '../types.ts';
+import { type Item, isObj, type Logger } from '../types.ts';
 
 export interface Core {
   store: Store;
@@ -31,7 +31,9 @@ export interface Written {
 
 /** `Kind in version "v" cannot be handled as a Kind: why`. */
 export const cannotHandle = (type: ResourceType, why: string) =>
-  badRequest(`${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: ${why}`);
+  badRequest(
+    `${type.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: ${why}`,
+  );
 
 /**
  * Brings an object as clients and webhooks write it into the form the server works with: typed, without
@@ -40,7 +42,10 @@ export const cannotHandle = (type: ResourceType, why: string) =>
 export function refine(type: ResourceType, item: Item): string[] {
   if (!isObj(item.metadata)) {
     if (item.metadata !== undefined && item.metadata !== null)
-      throw cannotHandle(type, `json: cannot unmarshal ${typeof item.metadata} into Go struct field ${type.kind}.metadata of type v1.ObjectMeta`);
+      throw cannotHandle(
+        type,
+        `json: cannot unmarshal ${typeof item.metadata} into Go struct field ${type.kind}.metadata of type v1.ObjectMeta`,
+      );
     item.metadata = {} as Item['metadata'];
   }
   const wrong = type.builtin
@@ -68,23 +73,33 @@ export function reportUnknown(type: ResourceType, unknown: readonly string[], ca
 
 export function checkIdentity(type: ResourceType, item: Item): void {
   if (!item.kind || !item.apiVersion) {
-    const missing = item.kind ? 'Object \'apiVersion\' is missing' : 'Object \'Kind\' is missing';
+    const missing = item.kind ? "Object 'apiVersion' is missing" : "Object 'Kind' is missing";
     throw badRequest(`${missing} in '${JSON.stringify(item).slice(0, 200)}'`);
   }
   if (item.apiVersion !== apiVersionOf(type))
-    throw badRequest(`the API version in the data (${item.apiVersion}) does not match the expected API version (${apiVersionOf(type)})`);
+    throw badRequest(
+      `the API version in the data (${item.apiVersion}) does not match the expected API version (${apiVersionOf(type)})`,
+    );
   if (item.kind !== type.kind)
-    throw badRequest(`${item.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: no kind ${JSON.stringify(item.kind)} is registered for version ${JSON.stringify(apiVersionOf(type))}`);
+    throw badRequest(
+      `${item.kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: no kind ${JSON.stringify(item.kind)} is registered for version ${JSON.stringify(apiVersionOf(type))}`,
+    );
 }
 
 /** All rules of the object's own content. */
-export function validateItem(type: ResourceType, item: Item, old: Item | undefined, subresource: string): void {
+export function validateItem(
+  type: ResourceType,
+  item: Item,
+  old: Item | undefined,
+  subresource: string,
+): void {
   const format = type.builtin && type.kind in nameFormats ? nameFormats[type.kind] : formats.subdomain;
   const errors: FieldError[] = old ? checkMeta(item, undefined) : checkMeta(item, format);
   if (type.builtin && subresource === '') {
     errors.push(...(type.strategy.validate?.(item) ?? []));
     const told = new Set(errors.map((error) => error.field));
-    for (const path of missingRequired(type.schema, item)) if (!told.has(path)) errors.push(field.required(path));
+    for (const path of missingRequired(type.schema, item))
+      if (!told.has(path)) errors.push(field.required(path));
     if (old) errors.push(...(type.strategy.validateUpdate?.(item, old) ?? []));
   }
   if (type.check) errors.push(...type.check(item, old));
@@ -97,8 +112,17 @@ export function guardNamespace(core: Core, type: ResourceType, namespace: string
   const entry = core.store.table('/namespaces').get(namespace);
   if (!entry) throw notFound({ group: '', plural: 'namespaces' }, namespace);
   if (entry.deleting) {
-    throw forbidden(type, name, `unable to create new content in namespace ${namespace} because it is being terminated`, [
-      { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' },
-    ]);
+    throw forbidden(
+      type,
+      name,
+      `unable to create new content in namespace ${namespace} because it is being terminated`,
+      [
+        {
+          reason: 'NamespaceTerminating',
+          message: `namespace ${namespace} is being terminated`,
+          field: 'metadata.namespace',
+        },
+      ],
+    );
   }
 }

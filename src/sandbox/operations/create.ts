@@ -2,14 +2,22 @@
 // validating admission, storage. A mutating webhook sees neither uid nor generated name, a validating one both.
 
 import { randomBytes, randomUUID } from 'node:crypto';
+import { joinKey } from '../../kube/objects.ts';
 import type { Attributes } from '../admission/admission.ts';
 import type { Call } from '../call.ts';
 import { trackUpdate } from '../fields/managed.ts';
 import { load, ordered, type ResourceType } from '../resources.ts';
-import { alreadyExists, ApiError, badRequest, type FieldError, invalid } from '../status.ts';
-import { joinKey } from '../../kube/objects.ts';
+import { ApiError, alreadyExists, badRequest, type FieldError, invalid } from '../status.ts';
 import { type Item, timestamp } from '../types.ts';
-import { checkIdentity, type Core, guardNamespace, refine, reportUnknown, validateItem, type Written } from './core.ts';
+import {
+  type Core,
+  checkIdentity,
+  guardNamespace,
+  refine,
+  reportUnknown,
+  validateItem,
+  type Written,
+} from './core.ts';
 
 /** apimachinery's alphabet for generated names: no vowels, so that no words arise. */
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
@@ -26,12 +34,19 @@ export interface CreateOptions {
   applied?: boolean;
 }
 
-export async function create(core: Core, type: ResourceType, item: Item, call: Call, options: CreateOptions): Promise<Written> {
+export async function create(
+  core: Core,
+  type: ResourceType,
+  item: Item,
+  call: Call,
+  options: CreateOptions,
+): Promise<Written> {
   checkIdentity(type, item);
   const unknown = refine(type, item);
   reportUnknown(type, unknown, call);
   settleNamespace(type, item, options.namespace);
-  if (item.metadata.resourceVersion) throw new ApiError(500, '', 'resourceVersion should not be set on objects to be created');
+  if (item.metadata.resourceVersion)
+    throw new ApiError(500, '', 'resourceVersion should not be set on objects to be created');
   guardNamespace(core, type, options.namespace, item.metadata.name ?? '');
   const attributes: Attributes = {
     type,
@@ -54,12 +69,20 @@ export async function create(core: Core, type: ResourceType, item: Item, call: C
   await core.admission.validate({ ...attributes, object: mutated, name: mutated.metadata.name });
   guardNamespace(core, type, options.namespace, mutated.metadata.name);
   const table = core.store.table(type.table);
-  if (table.get(joinKey(options.namespace, mutated.metadata.name))) throw alreadyExists(type, mutated.metadata.name);
+  if (table.get(joinKey(options.namespace, mutated.metadata.name)))
+    throw alreadyExists(type, mutated.metadata.name);
   if (!options.applied) {
     delete mutated.metadata.managedFields;
-    trackUpdate(type, undefined, mutated, { name: call.manager, operation: 'Update', subresource: '' }, core.clock.now());
+    trackUpdate(
+      type,
+      undefined,
+      mutated,
+      { name: call.manager, operation: 'Update', subresource: '' },
+      core.clock.now(),
+    );
   }
-  if (type.convert && mutated.metadata.managedFields) stored.metadata.managedFields = mutated.metadata.managedFields;
+  if (type.convert && mutated.metadata.managedFields)
+    stored.metadata.managedFields = mutated.metadata.managedFields;
   if (call.dryRun) return { item: mutated, entry: undefined };
   const entry = core.store.add(type.table, ordered(stored));
   await core.store.durable();
@@ -79,7 +102,14 @@ function settleNamespace(type: ResourceType, item: Item, namespace: string): voi
 /** What only the server may say about an object that begins its life. */
 function dropServerFields(item: Item): Item {
   const metadata = item.metadata as Partial<Item['metadata']> & { selfLink?: string };
-  for (const name of ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation', 'selfLink'] as const)
+  for (const name of [
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'generation',
+    'selfLink',
+  ] as const)
     delete metadata[name];
   return item;
 }
@@ -105,7 +135,8 @@ function begin(core: Core, type: ResourceType, item: Item): void {
 export function allocate(core: Core, type: ResourceType, item: Item): FieldError[] {
   if (!type.strategy.allocate) return [];
   const others = function* () {
-    for (const entry of core.store.table(type.table).entries({ namespace: '', after: '' })) yield load(type, entry);
+    for (const entry of core.store.table(type.table).entries({ namespace: '', after: '' }))
+      yield load(type, entry);
   };
   return type.strategy.allocate(item, others());
 }

@@ -1,11 +1,11 @@
 // DELETE of one object: preconditions, admission, finalizers and grace. What waits for a finalizer is only marked.
 
+import { joinKey } from '../../kube/objects.ts';
 import type { Attributes } from '../admission/admission.ts';
 import type { Call } from '../call.ts';
 import { load, ordered, type ResourceType } from '../resources.ts';
 import { ApiError, conflict, forbidden, notFound } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
-import { joinKey } from '../../kube/objects.ts';
 import { asNumber, asObj, asString, asStrings, equal, type Item, type Obj, timestamp } from '../types.ts';
 import type { Core } from './core.ts';
 
@@ -26,7 +26,13 @@ export interface DeleteTarget {
   collection?: boolean;
 }
 
-export async function remove(core: Core, type: ResourceType, target: DeleteTarget, options: Obj, call: Call): Promise<Deletion> {
+export async function remove(
+  core: Core,
+  type: ResourceType,
+  target: DeleteTarget,
+  options: Obj,
+  call: Call,
+): Promise<Deletion> {
   const table = core.store.table(type.table);
   const key = joinKey(target.namespace, target.name);
   for (;;) {
@@ -43,12 +49,26 @@ export async function remove(core: Core, type: ResourceType, target: DeleteTarge
 
 function checkPreconditions(type: ResourceType, entry: Entry, wanted: Obj): void {
   if (wanted.uid !== undefined && wanted.uid !== entry.uid)
-    throw conflict(type, entry.name, `Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${entry.uid}`);
+    throw conflict(
+      type,
+      entry.name,
+      `Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${entry.uid}`,
+    );
   if (wanted.resourceVersion !== undefined && Number(wanted.resourceVersion) !== entry.rv)
-    throw conflict(type, entry.name, `Precondition failed: ResourceVersion in precondition: ${wanted.resourceVersion}, ResourceVersion in object meta: ${entry.rv}`);
+    throw conflict(
+      type,
+      entry.name,
+      `Precondition failed: ResourceVersion in precondition: ${wanted.resourceVersion}, ResourceVersion in object meta: ${entry.rv}`,
+    );
 }
 
-async function admit(core: Core, type: ResourceType, target: DeleteTarget, old: Item, call: Call): Promise<void> {
+async function admit(
+  core: Core,
+  type: ResourceType,
+  target: DeleteTarget,
+  old: Item,
+  call: Call,
+): Promise<void> {
   const attributes: Attributes = {
     type,
     operation: 'DELETE',
@@ -77,9 +97,15 @@ function finalizersFor(item: Item, options: Obj): string[] {
 export function checkDeleteOptions(options: Obj): void {
   const policy = options.propagationPolicy;
   if (policy !== undefined && options.orphanDependents !== undefined)
-    throw invalidOptions('propagationPolicy', `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`);
+    throw invalidOptions(
+      'propagationPolicy',
+      `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`,
+    );
   if (policy !== undefined && !['Foreground', 'Background', 'Orphan'].includes(asString(policy)))
-    throw invalidOptions('propagationPolicy', `Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`);
+    throw invalidOptions(
+      'propagationPolicy',
+      `Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
+    );
 }
 
 const invalidOptions = (path: string, message: string) =>
@@ -98,12 +124,20 @@ function graceOf(type: ResourceType, item: Item, options: Obj): number {
   return Math.max(0, asNumber(options.gracePeriodSeconds, asNumber(spec.terminationGracePeriodSeconds, 30)));
 }
 
-async function mark(core: Core, type: ResourceType, entry: Entry, old: Item, options: Obj, call: Call): Promise<Deletion> {
+async function mark(
+  core: Core,
+  type: ResourceType,
+  entry: Entry,
+  old: Item,
+  options: Obj,
+  call: Call,
+): Promise<Deletion> {
   const item = structuredClone(old);
   const finalizers = finalizersFor(item, options);
   const grace = graceOf(type, item, options);
   const isNamespace = type.table === '/namespaces';
-  const waits = finalizers.length > 0 || grace > 0 || (isNamespace && asStrings(asObj(item.spec).finalizers).length > 0);
+  const waits =
+    finalizers.length > 0 || grace > 0 || (isNamespace && asStrings(asObj(item.spec).finalizers).length > 0);
   if (finalizers.length > 0) item.metadata.finalizers = finalizers;
   else delete item.metadata.finalizers;
   if (!waits) {
@@ -114,7 +148,8 @@ async function mark(core: Core, type: ResourceType, entry: Entry, old: Item, opt
   const now = core.clock.now();
   const shorter = (item.metadata.deletionGracePeriodSeconds ?? 0) > grace;
   if (!item.metadata.deletionTimestamp || shorter) {
-    if (!item.metadata.deletionTimestamp && item.metadata.generation !== undefined) item.metadata.generation++;
+    if (!item.metadata.deletionTimestamp && item.metadata.generation !== undefined)
+      item.metadata.generation++;
     item.metadata.deletionTimestamp = timestamp(now + grace * 1000);
     item.metadata.deletionGracePeriodSeconds = grace;
   }

@@ -1,16 +1,16 @@
 // UPDATE and PATCH: read, change, admit, compare and swap. What changed meanwhile is tried anew with everything
 // before it, admission included, unless the caller named the version it meant.
 
+import { joinKey } from '../../kube/objects.ts';
 import type { Attributes } from '../admission/admission.ts';
 import type { Call } from '../call.ts';
 import { trackUpdate } from '../fields/managed.ts';
 import { load, ordered, type ResourceType } from '../resources.ts';
 import { badRequest, conflict, field, invalid, notFound } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
-import { joinKey } from '../../kube/objects.ts';
 import { asStrings, equal, type Item } from '../types.ts';
+import { type Core, checkIdentity, refine, reportUnknown, validateItem, type Written } from './core.ts';
 import { allocate, throwIf } from './create.ts';
-import { checkIdentity, type Core, refine, reportUnknown, validateItem, type Written } from './core.ts';
 
 export interface UpdateOptions {
   namespace: string;
@@ -95,11 +95,17 @@ function keepFixed(type: ResourceType, live: Item, next: Item, options: UpdateOp
   const meta = next.metadata;
   const old = live.metadata;
   if (meta.name && meta.name !== options.name)
-    throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${options.name})`);
+    throw badRequest(
+      `the name of the object (${meta.name}) does not match the name on the URL (${options.name})`,
+    );
   if (meta.namespace && type.namespaced && meta.namespace !== options.namespace)
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   if (meta.uid && meta.uid !== old.uid)
-    throw conflict(type, options.name, `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.uid}`);
+    throw conflict(
+      type,
+      options.name,
+      `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.uid}`,
+    );
   let out = next;
   if (options.subresource === 'status') {
     const keepsMetadata = type.builtin;
@@ -117,7 +123,13 @@ function keepFixed(type: ResourceType, live: Item, next: Item, options: UpdateOp
     creationTimestamp: old.creationTimestamp,
     resourceVersion: old.resourceVersion,
   };
-  const fixed = ['namespace', 'generation', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generateName'] as const;
+  const fixed = [
+    'namespace',
+    'generation',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'generateName',
+  ] as const;
   for (const name of fixed) {
     if (old[name] === undefined) delete out.metadata[name];
     else Object.assign(out.metadata, { [name]: old[name] });
@@ -132,7 +144,8 @@ function countGeneration(type: ResourceType, live: Item, next: Item): void {
   if (!type.generation) return;
   const ignored = new Set(['metadata', 'apiVersion', 'kind', ...(type.status ? ['status'] : [])]);
   const fields = Object.keys({ ...live, ...next }).filter((name) => !ignored.has(name));
-  if (fields.some((name) => !equal(live[name], next[name]))) next.metadata.generation = (live.metadata.generation ?? 0) + 1;
+  if (fields.some((name) => !equal(live[name], next[name])))
+    next.metadata.generation = (live.metadata.generation ?? 0) + 1;
 }
 
 function checkDeletion(type: ResourceType, live: Item, next: Item): void {
@@ -141,7 +154,10 @@ function checkDeletion(type: ResourceType, live: Item, next: Item): void {
   const added = asStrings(next.metadata.finalizers).filter((name) => !before.includes(name));
   if (added.length > 0) {
     throw invalid(type, live.metadata.name, [
-      field.forbidden('metadata.finalizers', `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((f) => JSON.stringify(f)).join(', ')}}`),
+      field.forbidden(
+        'metadata.finalizers',
+        `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((f) => JSON.stringify(f)).join(', ')}}`,
+      ),
     ]);
   }
 }
@@ -150,17 +166,29 @@ function checkDeletion(type: ResourceType, live: Item, next: Item): void {
 function finished(type: ResourceType, item: Item): boolean {
   if (!item.metadata.deletionTimestamp || asStrings(item.metadata.finalizers).length > 0) return false;
   if ((item.metadata.deletionGracePeriodSeconds ?? 0) > 0) return false;
-  return type.table !== '/namespaces' || asStrings((item.spec as { finalizers?: string[] } | undefined)?.finalizers).length === 0;
+  return (
+    type.table !== '/namespaces' ||
+    asStrings((item.spec as { finalizers?: string[] } | undefined)?.finalizers).length === 0
+  );
 }
 
-async function store(core: Core, type: ResourceType, entry: Entry, live: Item, next: Item, call: Call): Promise<Written> {
+async function store(
+  core: Core,
+  type: ResourceType,
+  entry: Entry,
+  live: Item,
+  next: Item,
+  call: Call,
+): Promise<Written> {
   if (equal(live, next)) {
     await core.store.durable();
     return { item: live, entry };
   }
   if (call.dryRun) return { item: next, entry: undefined };
   const stored = ordered(type.convert ? type.convert.toStored(next) : next);
-  const written = finished(type, stored) ? core.store.remove(entry, stored) : core.store.replace(entry, stored);
+  const written = finished(type, stored)
+    ? core.store.remove(entry, stored)
+    : core.store.replace(entry, stored);
   await core.store.durable();
   next.metadata.resourceVersion = stored.metadata.resourceVersion;
   return { item: next, entry: written };

@@ -11,7 +11,10 @@ const failed = unprocessable;
 const pointer = (path: string): string[] => {
   if (path === '') return [];
   if (!path.startsWith('/')) throw failed(`the server rejected our request due to an error in our request`);
-  return path.slice(1).split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return path
+    .slice(1)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 };
 
 type Container = Obj | unknown[];
@@ -20,16 +23,25 @@ function descend(doc: unknown, parts: string[], operation: string, path: string)
   let at: unknown = doc;
   for (const part of parts) {
     at = Array.isArray(at) ? at[Number(part)] : isObj(at) ? at[part] : undefined;
-    if (at === undefined) throw failed(`${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`);
+    if (at === undefined)
+      throw failed(
+        `${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`,
+      );
   }
-  if (!isObj(at) && !Array.isArray(at)) throw failed(`${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`);
+  if (!isObj(at) && !Array.isArray(at))
+    throw failed(
+      `${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`,
+    );
   return at;
 }
 
 function indexIn(list: unknown[], part: string, operation: string, path: string, limit: number): number {
   const n = part === '-' ? list.length : /^-?\d+$/.test(part) ? Number(part) : Number.NaN;
   const at = n < 0 ? n + list.length : n;
-  if (Number.isNaN(at) || at < 0 || at > limit) throw failed(`${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: invalid index referenced`);
+  if (Number.isNaN(at) || at < 0 || at > limit)
+    throw failed(
+      `${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: invalid index referenced`,
+    );
   return at;
 }
 
@@ -38,8 +50,11 @@ function read(doc: unknown, path: string, operation: string): unknown {
   const last = parts.pop();
   if (last === undefined) return doc;
   const parent = descend(doc, parts, operation, path);
-  const value = Array.isArray(parent) ? parent[indexIn(parent, last, operation, path, parent.length - 1)] : parent[last];
-  if (value === undefined) throw failed(`${operation} operation does not apply: doc is missing key: ${path}: missing value`);
+  const value = Array.isArray(parent)
+    ? parent[indexIn(parent, last, operation, path, parent.length - 1)]
+    : parent[last];
+  if (value === undefined)
+    throw failed(`${operation} operation does not apply: doc is missing key: ${path}: missing value`);
   return value;
 }
 
@@ -78,7 +93,8 @@ const operations: Record<string, Operation> = {
     const parts = pointer(path);
     const last = parts.pop() as string;
     const parent = descend(doc, parts, 'replace', path);
-    if (Array.isArray(parent)) parent[indexIn(parent, last, 'replace', path, parent.length - 1)] = clone(op.value);
+    if (Array.isArray(parent))
+      parent[indexIn(parent, last, 'replace', path, parent.length - 1)] = clone(op.value);
     else parent[last] = clone(op.value);
     return doc;
   },
@@ -100,10 +116,20 @@ const operations: Record<string, Operation> = {
 
 /** Applies `patch` to a copy of `doc`. */
 export function jsonPatch(doc: unknown, patch: unknown): unknown {
-  if (!Array.isArray(patch)) throw new ApiError(400, 'BadRequest', 'json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+  if (!Array.isArray(patch))
+    throw new ApiError(
+      400,
+      'BadRequest',
+      'json: cannot unmarshal object into Go value of type jsonpatch.Patch',
+    );
   let out = clone(doc);
   for (const op of patch) {
-    if (!isObj(op)) throw new ApiError(400, 'BadRequest', 'json: cannot unmarshal value into Go value of type jsonpatch.Operation');
+    if (!isObj(op))
+      throw new ApiError(
+        400,
+        'BadRequest',
+        'json: cannot unmarshal value into Go value of type jsonpatch.Operation',
+      );
     const operation = operations[asString(op.op)];
     if (!operation) throw failed(`unexpected kind: ${asString(op.op) || 'unknown'}`);
     if (typeof op.path !== 'string') throw failed(`${op.op} operation does not apply: missing path`);

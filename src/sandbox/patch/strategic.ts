@@ -16,7 +16,8 @@ function mergeObject(root: SchemaRoot, schema: Schema, target: Obj, patch: Obj):
   const directive = patch.$patch;
   if (directive === 'replace') return without(patch, ['$patch']);
   if (directive === 'delete') return {};
-  if (directive !== undefined && directive !== 'merge') throw badRequest(`unrecognized patch directive: ${asString(directive)}`);
+  if (directive !== undefined && directive !== 'merge')
+    throw badRequest(`unrecognized patch directive: ${asString(directive)}`);
   const out = { ...target };
   retain(out, patch);
   for (const [name, value] of Object.entries(patch)) {
@@ -48,10 +49,17 @@ function retain(out: Obj, patch: Obj): void {
 
 function deleteValues(out: Obj, name: string, gone: unknown): void {
   const list = out[name];
-  if (Array.isArray(list) && Array.isArray(gone)) out[name] = list.filter((value) => !gone.some((g) => equal(g, value)));
+  if (Array.isArray(list) && Array.isArray(gone))
+    out[name] = list.filter((value) => !gone.some((g) => equal(g, value)));
 }
 
-function mergeValue(root: SchemaRoot, known: Schema, target: unknown, value: unknown, order: unknown): unknown {
+function mergeValue(
+  root: SchemaRoot,
+  known: Schema,
+  target: unknown,
+  value: unknown,
+  order: unknown,
+): unknown {
   const schema = deref(root, known);
   if (isObj(value)) return mergeObject(root, schema, isObj(target) ? target : {}, value);
   if (!Array.isArray(value)) return value;
@@ -59,18 +67,27 @@ function mergeValue(root: SchemaRoot, known: Schema, target: unknown, value: unk
   if (!merges) return value;
   const key = known['x-kubernetes-patch-merge-key'];
   const base = Array.isArray(target) ? target : [];
-  if (!key) return sorted([...base, ...value.filter((v) => !base.some((b) => equal(b, v)))], undefined, order);
+  if (!key)
+    return sorted([...base, ...value.filter((v) => !base.some((b) => equal(b, v)))], undefined, order);
   return mergeList(root, deref(root, schema.items ?? {}), base, value, key, order);
 }
 
-function mergeList(root: SchemaRoot, items: Schema, base: unknown[], patch: unknown[], key: string, order: unknown): unknown[] {
+function mergeList(
+  root: SchemaRoot,
+  items: Schema,
+  base: unknown[],
+  patch: unknown[],
+  key: string,
+  order: unknown,
+): unknown[] {
   if (patch.some((item) => isObj(item) && item.$patch === 'replace'))
     return patch.filter((item) => isObj(item) && item.$patch !== 'replace');
   let out = [...base];
   for (const item of patch) {
     if (!isObj(item)) continue;
     const identity = item[key];
-    if (identity === undefined) throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+    if (identity === undefined)
+      throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
     const at = out.findIndex((other) => isObj(other) && equal(other[key], identity));
     if (item.$patch === 'delete') out = out.filter((other) => !(isObj(other) && equal(other[key], identity)));
     else if (at < 0) out.push(mergeObject(root, items, {}, item));

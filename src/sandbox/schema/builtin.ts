@@ -1,7 +1,15 @@
 // The schemas of the built-in types, made from the generated field tables and their overlays.
 // Knows no kind by name beyond those tables.
 
-import { atomicFields, atomicTypes, defaults, listRules, patchStrategies, quantities, valueStructs } from './overlays.ts';
+import {
+  atomicFields,
+  atomicTypes,
+  defaults,
+  listRules,
+  patchStrategies,
+  quantities,
+  valueStructs,
+} from './overlays.ts';
 import { refTo, type Schema, type SchemaRoot } from './schema.ts';
 import { builtinTypes } from './types.generated.ts';
 
@@ -14,13 +22,19 @@ const scalars: Record<string, () => Schema> = {
   y: () => ({ type: 'string', format: 'byte', 'x-scalar': 'bytes' }),
   t: () => ({ type: 'string', format: 'date-time', 'x-scalar': 'time' }),
   q: () => ({ type: 'string', 'x-scalar': 'quantity' }),
-  x: () => ({ type: 'string', format: 'int-or-string', 'x-kubernetes-int-or-string': true, 'x-scalar': 'int-or-string' }),
+  x: () => ({
+    type: 'string',
+    format: 'int-or-string',
+    'x-kubernetes-int-or-string': true,
+    'x-scalar': 'int-or-string',
+  }),
   o: () => ({ 'x-kubernetes-preserve-unknown-fields': true }),
 };
 
 function typed(code: string, quantity: boolean): Schema {
   if (code.startsWith('[')) return { type: 'array', items: typed(code.slice(1, -1), quantity) };
-  if (code.startsWith('{')) return { type: 'object', additionalProperties: typed(code.slice(1, -1), quantity) };
+  if (code.startsWith('{'))
+    return { type: 'object', additionalProperties: typed(code.slice(1, -1), quantity) };
   const scalar = scalars[quantity && code === 's' ? 'q' : code];
   return scalar ? scalar() : refTo(code);
 }
@@ -65,8 +79,14 @@ export const definitions: Record<string, Schema> = Object.fromEntries(
 );
 
 // FieldsV1 and the JSON inside a CRD's schema are any JSON at all.
-definitions.ManagedFieldsEntry!.properties!.fieldsV1 = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-definitions.ControllerRevision!.properties!.data = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+definitions.ManagedFieldsEntry!.properties!.fieldsV1 = {
+  type: 'object',
+  'x-kubernetes-preserve-unknown-fields': true,
+};
+definitions.ControllerRevision!.properties!.data = {
+  type: 'object',
+  'x-kubernetes-preserve-unknown-fields': true,
+};
 
 export function builtinSchema(type: string): SchemaRoot {
   return { schema: refTo(type), definitions };

@@ -7,7 +7,8 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const roots = `V1Namespace V1Pod V1Service V1ConfigMap V1Secret V1ServiceAccount CoreV1Event V1PersistentVolume
+const roots =
+  `V1Namespace V1Pod V1Service V1ConfigMap V1Secret V1ServiceAccount CoreV1Event V1PersistentVolume
 V1PersistentVolumeClaim V1Endpoints V1Node V1Binding V1Deployment V1ReplicaSet V1StatefulSet V1DaemonSet
 V1ControllerRevision V1HorizontalPodAutoscaler V2HorizontalPodAutoscaler V1PodDisruptionBudget V1Eviction V1Lease
 V1Role V1RoleBinding V1ClusterRole V1ClusterRoleBinding V1TokenReview AuthenticationV1TokenRequest

@@ -23,7 +23,13 @@ function wrong(value: unknown, path: string, typeName: string, go: string): stri
   return `json: cannot unmarshal ${jsonName(value)} into Go struct field ${typeName}${path ? `.${path}` : ''} of type ${go}`;
 }
 
-function visit(root: SchemaRoot, schema: Schema, value: unknown, path: string, owner: string): string | undefined {
+function visit(
+  root: SchemaRoot,
+  schema: Schema,
+  value: unknown,
+  path: string,
+  owner: string,
+): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (schema['x-kubernetes-preserve-unknown-fields'] && !schema.type) return undefined;
   if (schema.type === 'array') {
@@ -79,7 +85,9 @@ function scalarOr(
       : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
   }
   if (kind === 'int-or-string') {
-    return typeof value === 'string' || Number.isInteger(value) ? undefined : wrong(value, path, owner, 'intstr.IntOrString');
+    return typeof value === 'string' || Number.isInteger(value)
+      ? undefined
+      : wrong(value, path, owner, 'intstr.IntOrString');
   }
   if (kind === 'time') {
     if (typeof value !== 'string') return wrong(value, path, owner, 'Time');
@@ -91,7 +99,9 @@ function scalarOr(
     if (typeof value !== 'string') return wrong(value, path, owner, '[]uint8');
     const bad = /[^A-Za-z0-9+/=\r\n]/.exec(value);
     if (bad) return `illegal base64 data at input byte ${bad.index}`;
-    return value.replace(/[\r\n]/g, '').length % 4 === 0 ? undefined : `illegal base64 data at input byte ${value.length - (value.length % 4)}`;
+    return value.replace(/[\r\n]/g, '').length % 4 === 0
+      ? undefined
+      : `illegal base64 data at input byte ${value.length - (value.length % 4)}`;
   }
   switch (schema.type) {
     case 'string':

@@ -64,7 +64,8 @@ export function preservesUnknown(schema: Schema): boolean {
 
 /** The schema of a field of an object, or undefined when the schema does not name it. */
 export function fieldSchema(schema: Schema, name: string): Schema | undefined {
-  const known = schema.properties && Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
+  const known =
+    schema.properties && Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
   if (known) return known;
   return isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined;
 }

@@ -48,7 +48,9 @@ export class Log {
 
   /** Everything in the file, oldest first. */
   rows(): Iterable<Row> {
-    return this.db.prepare('SELECT rv, op, tbl, json FROM log ORDER BY rv').iterate() as Iterable<unknown> as Iterable<Row>;
+    return this.db
+      .prepare('SELECT rv, op, tbl, json FROM log ORDER BY rv')
+      .iterate() as Iterable<unknown> as Iterable<Row>;
   }
 
   meta(name: string): number {

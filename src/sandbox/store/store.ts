@@ -149,7 +149,12 @@ export class Store {
     this.batch = undefined;
     try {
       this.log.append(
-        batch.changes.map(({ type, entry }) => ({ rv: entry.rv, op: opOf[type], tbl: entry.table, json: entry.json })),
+        batch.changes.map(({ type, entry }) => ({
+          rv: entry.rv,
+          op: opOf[type],
+          tbl: entry.table,
+          json: entry.json,
+        })),
       );
     } catch (error) {
       for (const change of batch.changes.toReversed()) this.table(change.entry.table).revert(change);
@@ -199,7 +204,8 @@ export class Store {
     const tooOld = this.options.clock.monotonic() - maxAgeMs;
     let cut = Math.max(0, this.order.length - maxChanges);
     while (cut < this.order.length && (this.order[cut] as Change).at < tooOld) cut++;
-    if (upTo !== undefined) while (cut < this.order.length && (this.order[cut] as Change).entry.rv <= upTo) cut++;
+    if (upTo !== undefined)
+      while (cut < this.order.length && (this.order[cut] as Change).entry.rv <= upTo) cut++;
     if (cut === 0) return;
     const to = (this.order[cut - 1] as Change).entry.rv;
     const superseded: number[] = [];

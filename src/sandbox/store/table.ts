@@ -4,7 +4,11 @@
 import type { Change, Entry } from './entry.ts';
 
 /** The first index whose value is not less than `wanted`. */
-function lowerBound<T>(sorted: readonly T[], wanted: number | string, of: (value: T) => number | string): number {
+function lowerBound<T>(
+  sorted: readonly T[],
+  wanted: number | string,
+  of: (value: T) => number | string,
+): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
@@ -72,7 +76,8 @@ export class Table {
   *entries(range: Range): Generator<Entry> {
     // Keys are copied out by reference: a write while a list is being sent must not shift it.
     const prefix = range.namespace ? `${range.namespace}/` : '';
-    const start = range.after > prefix ? range.after : prefix;
+    let start = prefix;
+    if (range.after > prefix) start = range.after;
     for (let i = lowerBound(this.keys, start, same); i < this.keys.length; i++) {
       const key = this.keys[i] as string;
       if (prefix && !key.startsWith(prefix)) return;
@@ -92,7 +97,8 @@ export class Table {
     const prefix = range.namespace ? `${range.namespace}/` : '';
     const out: Entry[] = [];
     for (const entry of this.entries(range)) if (!before.has(entry.key)) out.push(entry);
-    for (const [key, entry] of before) if (entry && key > range.after && key.startsWith(prefix)) out.push(entry);
+    for (const [key, entry] of before)
+      if (entry && key > range.after && key.startsWith(prefix)) out.push(entry);
     return before.size > 0 ? out.sort((a, b) => (a.key < b.key ? -1 : 1)) : out;
   }
 

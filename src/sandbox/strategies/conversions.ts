@@ -19,7 +19,9 @@ function hpaToV2(item: Item): Item {
     });
   }
   const currentMetrics =
-    current === undefined ? undefined : [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }];
+    current === undefined
+      ? undefined
+      : [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }];
   return {
     ...item,
     apiVersion: 'autoscaling/v2',

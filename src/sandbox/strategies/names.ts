@@ -9,7 +9,8 @@ interface Format {
   text: string;
 }
 
-const regexUsed = (examples: string, pattern: string) => `(e.g. ${examples}, regex used for validation is '${pattern}')`;
+const regexUsed = (examples: string, pattern: string) =>
+  `(e.g. ${examples}, regex used for validation is '${pattern}')`;
 const label1123 = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const subdomain1123 = `${label1123}(\\.${label1123})*`;
 const label1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
@@ -52,7 +53,7 @@ export const formats = {
   portName: {
     pattern: /^(?!.*--)(?=.*[a-z])[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
     max: 15,
-    text: "must contain at least one letter (a-z), only lower-case letters, digits and single hyphens",
+    text: 'must contain at least one letter (a-z), only lower-case letters, digits and single hyphens',
   },
   envName: {
     pattern: /^[^=]+$/,
@@ -63,7 +64,8 @@ export const formats = {
 
 /** What is wrong with `text` as `format`; undefined when nothing is. */
 export function formatError(format: Format, text: string): string | undefined {
-  if (text.length > format.max) return `must be no more than ${format.max} ${format.max > 253 ? 'bytes' : 'characters'}`;
+  if (text.length > format.max)
+    return `must be no more than ${format.max} ${format.max > 253 ? 'bytes' : 'characters'}`;
   return format.pattern.test(text) ? undefined : format.text;
 }
 
@@ -77,7 +79,8 @@ export function qualifiedNameError(name: string): string | undefined {
   if (parts.length > 2) {
     return "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
   }
-  const [prefix, last] = parts.length === 2 ? [parts[0] as string, parts[1] as string] : [undefined, parts[0] as string];
+  const [prefix, last] =
+    parts.length === 2 ? [parts[0] as string, parts[1] as string] : [undefined, parts[0] as string];
   if (prefix === '') return 'prefix part must be non-empty';
   const prefixError = prefix === undefined ? undefined : formatError(formats.subdomain, prefix);
   if (prefixError) return `prefix part ${prefixError}`;
@@ -122,7 +125,13 @@ function checkFinalizers(finalizers: unknown): FieldError[] {
     const standard = ['orphan', 'foregroundDeletion', 'kubernetes'].includes(name);
     return name.includes('/') || standard
       ? []
-      : [field.invalid(`${path}[${i}]`, name, 'name is neither a standard finalizer name nor is it fully qualified')];
+      : [
+          field.invalid(
+            `${path}[${i}]`,
+            name,
+            'name is neither a standard finalizer name nor is it fully qualified',
+          ),
+        ];
   });
 }
 
@@ -131,14 +140,19 @@ function checkOwners(owners: unknown): FieldError[] {
   const controllers: string[] = [];
   asList(owners).forEach((owner, i) => {
     const path = `metadata.ownerReferences[${i}]`;
-    if (!owner.apiVersion) errors.push(field.invalid(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
+    if (!owner.apiVersion)
+      errors.push(field.invalid(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
     for (const name of ['kind', 'name', 'uid'])
       if (!owner[name]) errors.push(field.invalid(`${path}.${name}`, '', 'must not be empty'));
     if (owner.controller === true) controllers.push(asString(owner.name));
   });
   if (controllers.length > 1) {
     errors.push(
-      field.invalid('metadata.ownerReferences', owners, `Only one reference can have Controller set to true. Found "true" in references for ${controllers.join(' and ')}`),
+      field.invalid(
+        'metadata.ownerReferences',
+        owners,
+        `Only one reference can have Controller set to true. Found "true" in references for ${controllers.join(' and ')}`,
+      ),
     );
   }
   return errors;
@@ -151,10 +165,13 @@ export function checkMeta(item: Item, nameFormat: Format | undefined): FieldErro
   if (!name) errors.push(field.required('metadata.name', 'name or generateName is required'));
   else if (nameFormat) errors.push(...checkFormat(nameFormat, 'metadata.name', name));
   else if (/[/%]/.test(name) || name === '.' || name === '..') {
-    const what = name.startsWith('.') ? `may not be '${name}'` : `may not contain '${name.includes('/') ? '/' : '%'}'`;
+    const what = name.startsWith('.')
+      ? `may not be '${name}'`
+      : `may not contain '${name.includes('/') ? '/' : '%'}'`;
     errors.push(field.invalid('metadata.name', name, what));
   }
-  if (generateName && nameFormat && errors.length > 0) errors.unshift(...checkFormat(nameFormat, 'metadata.generateName', generateName.replace(/[-.]+$/, '')));
+  if (generateName && nameFormat && errors.length > 0)
+    errors.unshift(...checkFormat(nameFormat, 'metadata.generateName', generateName.replace(/[-.]+$/, '')));
   return [
     ...errors,
     ...checkLabels(item.metadata.labels, 'metadata.labels'),

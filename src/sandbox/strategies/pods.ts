@@ -1,14 +1,16 @@
 // Pod templates: defaults that depend on other fields, and the rules users meet. Pure; texts as kube-apiserver's.
 
 import { type FieldError, field } from '../status.ts';
-import { asList, asObj, asString, isObj, type Item, type Obj } from '../types.ts';
+import { asList, asObj, asString, type Item, isObj, type Obj } from '../types.ts';
 import { checkFormat, checkLabels, formats } from './names.ts';
 
 const containerLists = ['initContainers', 'containers', 'ephemeralContainers'] as const;
 
 export function fillInPodSpec(spec: Obj): void {
-  if (spec.serviceAccountName !== undefined && spec.serviceAccount === undefined) spec.serviceAccount = spec.serviceAccountName;
-  if (spec.serviceAccount !== undefined && spec.serviceAccountName === undefined) spec.serviceAccountName = spec.serviceAccount;
+  if (spec.serviceAccountName !== undefined && spec.serviceAccount === undefined)
+    spec.serviceAccount = spec.serviceAccountName;
+  if (spec.serviceAccount !== undefined && spec.serviceAccountName === undefined)
+    spec.serviceAccountName = spec.serviceAccount;
   for (const list of containerLists) for (const container of asList(spec[list])) fillInContainer(container);
   for (const volume of asList(spec.volumes)) {
     if (Object.keys(volume).length === 1 && volume.name !== undefined) volume.emptyDir = {};
@@ -30,15 +32,21 @@ function fillInContainer(container: Obj): void {
 }
 
 const one = (path: string, value: unknown, allowed: readonly string[]): FieldError[] =>
-  value === undefined || allowed.includes(asString(value)) ? [] : [field.unsupported(path, value, [...allowed].sort())];
+  value === undefined || allowed.includes(asString(value))
+    ? []
+    : [field.unsupported(path, value, [...allowed].sort())];
 
 export function checkPort(path: string, port: unknown): FieldError[] {
   if (typeof port !== 'number') return [];
-  return port >= 1 && port <= 65535 ? [] : [field.invalid(path, port, 'must be between 1 and 65535, inclusive')];
+  return port >= 1 && port <= 65535
+    ? []
+    : [field.invalid(path, port, 'must be between 1 and 65535, inclusive')];
 }
 
 export function nonNegative(path: string, value: unknown): FieldError[] {
-  return typeof value === 'number' && value < 0 ? [field.invalid(path, value, 'must be greater than or equal to 0')] : [];
+  return typeof value === 'number' && value < 0
+    ? [field.invalid(path, value, 'must be greater than or equal to 0')]
+    : [];
 }
 
 export function checkPodSpec(spec: unknown, path: string): FieldError[] {
@@ -47,7 +55,8 @@ export function checkPodSpec(spec: unknown, path: string): FieldError[] {
   const names = new Set(asList(spec.volumes).map((volume) => asString(volume.name)));
   const seen = new Set<string>();
   const errors = [...volumes];
-  if (!Array.isArray(spec.containers) || spec.containers.length === 0) errors.push(field.required(`${path}.containers`));
+  if (!Array.isArray(spec.containers) || spec.containers.length === 0)
+    errors.push(field.required(`${path}.containers`));
   for (const list of ['initContainers', 'containers'] as const) {
     asList(spec[list]).forEach((container, i) => {
       const at = `${path}.${list}[${i}]`;
@@ -58,9 +67,19 @@ export function checkPodSpec(spec: unknown, path: string): FieldError[] {
     });
   }
   errors.push(...one(`${path}.restartPolicy`, spec.restartPolicy, ['Always', 'OnFailure', 'Never']));
-  errors.push(...one(`${path}.dnsPolicy`, spec.dnsPolicy, ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None']));
+  errors.push(
+    ...one(`${path}.dnsPolicy`, spec.dnsPolicy, [
+      'ClusterFirst',
+      'ClusterFirstWithHostNet',
+      'Default',
+      'None',
+    ]),
+  );
   errors.push(...nonNegative(`${path}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds));
-  if (spec.serviceAccountName) errors.push(...checkFormat(formats.subdomain, `${path}.serviceAccountName`, asString(spec.serviceAccountName)));
+  if (spec.serviceAccountName)
+    errors.push(
+      ...checkFormat(formats.subdomain, `${path}.serviceAccountName`, asString(spec.serviceAccountName)),
+    );
   if (spec.nodeSelector) errors.push(...checkLabels(spec.nodeSelector, `${path}.nodeSelector`));
   return errors;
 }
@@ -74,7 +93,8 @@ function checkVolumes(spec: Obj, path: string): FieldError[] {
     if (name && seen.has(name)) errors.push(field.duplicate(`${at}.name`, name));
     seen.add(name);
     const sources = Object.keys(volume).filter((key) => key !== 'name');
-    if (sources.length > 1) errors.push(field.forbidden(`${at}.${sources[1]}`, 'may not specify more than 1 volume type'));
+    if (sources.length > 1)
+      errors.push(field.forbidden(`${at}.${sources[1]}`, 'may not specify more than 1 volume type'));
     return errors;
   });
 }
@@ -84,8 +104,11 @@ function checkContainer(container: Obj, path: string, volumes: ReadonlySet<strin
   if (container.name) errors.push(...checkFormat(formats.label, `${path}.name`, asString(container.name)));
   const image = asString(container.image);
   if (!image) errors.push(field.required(`${path}.image`));
-  else if (image.trim() !== image) errors.push(field.invalid(`${path}.image`, image, 'must not have leading or trailing whitespace'));
-  errors.push(...one(`${path}.imagePullPolicy`, container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never']));
+  else if (image.trim() !== image)
+    errors.push(field.invalid(`${path}.image`, image, 'must not have leading or trailing whitespace'));
+  errors.push(
+    ...one(`${path}.imagePullPolicy`, container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never']),
+  );
   errors.push(...checkPorts(container, path), ...checkEnv(container, path));
   asList(container.volumeMounts).forEach((mount, i) => {
     const at = `${path}.volumeMounts[${i}]`;
@@ -118,16 +141,37 @@ function checkEnv(container: Obj, path: string): FieldError[] {
   return asList(container.env).flatMap((env, i) => {
     const at = `${path}.env[${i}]`;
     const errors = env.name ? checkFormat(formats.envName, `${at}.name`, asString(env.name)) : [];
-    if (env.value && env.valueFrom) errors.push(field.invalid(`${at}.valueFrom`, '', 'may not be specified when `value` is not empty'));
+    if (env.value && env.valueFrom)
+      errors.push(field.invalid(`${at}.valueFrom`, '', 'may not be specified when `value` is not empty'));
     if (isObj(env.valueFrom) && Object.keys(env.valueFrom).length === 0)
-      errors.push(field.invalid(`${at}.valueFrom`, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`'));
+      errors.push(
+        field.invalid(
+          `${at}.valueFrom`,
+          '',
+          'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`',
+        ),
+      );
     return errors;
   });
 }
 
 const scale: Record<string, number> = {
-  '': 1, n: 1e-9, u: 1e-6, m: 1e-3, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18,
-  Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50, Ei: 2 ** 60,
+  '': 1,
+  n: 1e-9,
+  u: 1e-6,
+  m: 1e-3,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  P: 1e15,
+  E: 1e18,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+  Pi: 2 ** 50,
+  Ei: 2 ** 60,
 };
 
 /** A quantity as a number; close enough to compare two of them. */
@@ -151,7 +195,9 @@ function checkResources(resources: Obj, path: string): FieldError[] {
   for (const [name, value] of Object.entries(requests)) {
     const limit = limits[name];
     if (typeof limit === 'string' && quantityValue(asString(value)) > quantityValue(limit))
-      errors.push(field.invalid(`${path}.requests`, value, `must be less than or equal to ${name} limit of ${limit}`));
+      errors.push(
+        field.invalid(`${path}.requests`, value, `must be less than or equal to ${name} limit of ${limit}`),
+      );
   }
   return errors;
 }
@@ -162,10 +208,18 @@ function checkProbe(probe: Obj, path: string): FieldError[] {
   const given = handlers.filter((name) => probe[name] !== undefined);
   const errors: FieldError[] = [];
   if (given.length === 0) errors.push(field.required(path, 'must specify a handler type'));
-  for (const extra of given.slice(1)) errors.push(field.forbidden(`${path}.${extra}`, 'may not specify more than 1 handler type'));
-  for (const name of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'])
+  for (const extra of given.slice(1))
+    errors.push(field.forbidden(`${path}.${extra}`, 'may not specify more than 1 handler type'));
+  for (const name of [
+    'initialDelaySeconds',
+    'timeoutSeconds',
+    'periodSeconds',
+    'successThreshold',
+    'failureThreshold',
+  ])
     errors.push(...nonNegative(`${path}.${name}`, probe[name]));
-  for (const name of ['httpGet', 'tcpSocket']) errors.push(...checkPort(`${path}.${name}.port`, asObj(probe[name]).port));
+  for (const name of ['httpGet', 'tcpSocket'])
+    errors.push(...checkPort(`${path}.${name}.port`, asObj(probe[name]).port));
   if (path.endsWith('livenessProbe') && probe.successThreshold !== undefined && probe.successThreshold !== 1)
     errors.push(field.invalid(`${path}.successThreshold`, probe.successThreshold, 'must be 1'));
   return errors;
@@ -199,10 +253,14 @@ export function preparePod(item: Item): void {
 }
 
 function qosClass(spec: Obj): string {
-  const all = containerLists.flatMap((list) => asList(spec[list])).map((container) => asObj(container.resources));
+  const all = containerLists
+    .flatMap((list) => asList(spec[list]))
+    .map((container) => asObj(container.resources));
   if (all.every((r) => !isObj(r.limits) && !isObj(r.requests))) return 'BestEffort';
   const guaranteed = all.every((r) =>
-    ['cpu', 'memory'].every((name) => asObj(r.limits)[name] !== undefined && asObj(r.limits)[name] === asObj(r.requests)[name]),
+    ['cpu', 'memory'].every(
+      (name) => asObj(r.limits)[name] !== undefined && asObj(r.limits)[name] === asObj(r.requests)[name],
+    ),
   );
   return guaranteed ? 'Guaranteed' : 'Burstable';
 }

@@ -36,7 +36,13 @@ export class Allocator {
     const asked = asString(spec.clusterIP);
     if (asked && asked !== 'None') {
       if (taken.has(asked))
-        return [field.invalid('spec.clusterIPs', [asked], 'failed to allocate IP ' + asked + ': provided IP is already allocated')];
+        return [
+          field.invalid(
+            'spec.clusterIPs',
+            [asked],
+            `failed to allocate IP ${asked}: provided IP is already allocated`,
+          ),
+        ];
     } else if (!asked) {
       let address = '';
       do {
@@ -63,7 +69,13 @@ function allocatePorts(spec: Obj, taken: Set<number>): FieldError[] {
     }
     const wanted = asNumber(port.nodePort);
     if (wanted < nodePorts.first || wanted > nodePorts.last)
-      return [field.invalid(path, wanted, `provided port is not in the valid range. The range of valid ports is ${nodePorts.first}-${nodePorts.last}`)];
+      return [
+        field.invalid(
+          path,
+          wanted,
+          `provided port is not in the valid range. The range of valid ports is ${nodePorts.first}-${nodePorts.last}`,
+        ),
+      ];
     if (taken.has(wanted)) return [field.invalid(path, wanted, 'provided port is already allocated')];
     taken.add(wanted);
     return [];
@@ -74,12 +86,14 @@ function fillIn(item: Item): void {
   const spec = asObj(item.spec);
   item.spec = spec;
   for (const port of asList(spec.ports)) {
-    if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '') port.targetPort = port.port;
+    if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '')
+      port.targetPort = port.port;
   }
   if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') spec.externalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
-  if (spec.sessionAffinity === 'ClientIP') spec.sessionAffinityConfig ??= { clientIP: { timeoutSeconds: 10_800 } };
+  if (spec.sessionAffinity === 'ClientIP')
+    spec.sessionAffinityConfig ??= { clientIP: { timeoutSeconds: 10_800 } };
 }
 
 function validate(item: Item): FieldError[] {
@@ -87,7 +101,8 @@ function validate(item: Item): FieldError[] {
   const ports = asList(spec.ports);
   const errors: FieldError[] = [];
   if (!types.includes(asString(spec.type))) errors.push(field.unsupported('spec.type', spec.type, types));
-  if (ports.length === 0 && spec.type !== 'ExternalName' && spec.clusterIP !== 'None') errors.push(field.required('spec.ports'));
+  if (ports.length === 0 && spec.type !== 'ExternalName' && spec.clusterIP !== 'None')
+    errors.push(field.required('spec.ports'));
   if (spec.type === 'ExternalName' && !spec.externalName) errors.push(field.required('spec.externalName'));
   const names = new Set<string>();
   ports.forEach((port, i) => {
@@ -114,7 +129,9 @@ export const serviceStrategy: Strategy = {
     const [spec, before] = [asObj(item.spec), asObj(old.spec)];
     if (spec.type === 'ExternalName') return;
     // A client that sends the object without what was allocated means to keep it.
-    if (!spec.clusterIP && before.clusterIP) for (const name of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) spec[name] = before[name];
+    if (!spec.clusterIP && before.clusterIP)
+      for (const name of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'])
+        spec[name] = before[name];
     for (const port of asList(spec.ports)) {
       const same = asList(before.ports).find((p) => p.port === port.port && p.protocol === port.protocol);
       if (!port.nodePort && same?.nodePort && spec.type !== 'ClusterIP') port.nodePort = same.nodePort;
@@ -126,6 +143,8 @@ export const serviceStrategy: Strategy = {
     const fixed = now.type !== 'ExternalName' && before.type !== 'ExternalName' && before.clusterIP;
     if (!fixed || equal(now.clusterIP, before.clusterIP)) return [];
     const ips = asStrings(now.clusterIPs);
-    return [field.invalid('spec.clusterIPs[0]', ips.length > 0 ? ips : [now.clusterIP], 'may not change once set')];
+    return [
+      field.invalid('spec.clusterIPs[0]', ips.length > 0 ? ips : [now.clusterIP], 'may not change once set'),
+    ];
   },
 };

@@ -1,11 +1,11 @@
 // What is particular to each built-in type, by type name: a table. Kinds not in it have only their schema. Pure.
 
+import { crdStrategy } from '../crd/strategy.ts';
 import type { Strategy } from '../resources.ts';
 import { type FieldError, field } from '../status.ts';
-import { asList, asNumber, asObj, asString, equal, isObj, type Item, type Obj } from '../types.ts';
+import { asList, asNumber, asObj, asString, equal, type Item, isObj, type Obj } from '../types.ts';
 import { checkFormat, formats } from './names.ts';
 import { checkPodSpec, fillInPod, preparePod } from './pods.ts';
-import { crdStrategy } from '../crd/strategy.ts';
 import { serviceStrategy } from './services.ts';
 import { webhookStrategy } from './webhooks.ts';
 import { checkSelector, workloadStrategies } from './workloads.ts';
@@ -39,11 +39,18 @@ function encodeStringData(item: Item): void {
   delete item.stringData;
   if (!isObj(given)) return;
   const data = asObj(item.data);
-  for (const [key, value] of Object.entries(given)) data[key] = Buffer.from(asString(value)).toString('base64');
+  for (const [key, value] of Object.entries(given))
+    data[key] = Buffer.from(asString(value)).toString('base64');
   item.data = data;
 }
 
-const mutablePodFields = ['activeDeadlineSeconds', 'terminationGracePeriodSeconds', 'tolerations', 'schedulingGates', 'ephemeralContainers'];
+const mutablePodFields = [
+  'activeDeadlineSeconds',
+  'terminationGracePeriodSeconds',
+  'tolerations',
+  'schedulingGates',
+  'ephemeralContainers',
+];
 
 function podMould(item: Item): Obj {
   const spec = { ...asObj(item.spec) };
@@ -73,7 +80,8 @@ const hpa: Strategy = {
     const errors: FieldError[] = [];
     if (min < 1) errors.push(field.invalid('spec.minReplicas', min, 'must be greater than or equal to 1'));
     if (max < 1) errors.push(field.invalid('spec.maxReplicas', max, 'must be greater than 0'));
-    else if (max < min) errors.push(field.invalid('spec.maxReplicas', max, 'must be greater than or equal to `minReplicas`'));
+    else if (max < min)
+      errors.push(field.invalid('spec.maxReplicas', max, 'must be greater than or equal to `minReplicas`'));
     return errors;
   },
 };
@@ -82,7 +90,12 @@ const immutableSpec = (item: Item, old: Item): FieldError[] => {
   const open = ({ resources: _, volumeName: __, volumeAttributesClassName: ___, ...rest }: Obj) => rest;
   return equal(open(asObj(item.spec)), open(asObj(old.spec)))
     ? []
-    : [field.forbidden('spec', 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims')];
+    : [
+        field.forbidden(
+          'spec',
+          'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
+        ),
+      ];
 };
 
 export const strategies: Record<string, Strategy> = {
@@ -100,7 +113,8 @@ export const strategies: Record<string, Strategy> = {
       item.spec = old.spec;
     },
     fillIn(item) {
-      if (item.metadata.name) item.metadata.labels = { ...item.metadata.labels, 'kubernetes.io/metadata.name': item.metadata.name };
+      if (item.metadata.name)
+        item.metadata.labels = { ...item.metadata.labels, 'kubernetes.io/metadata.name': item.metadata.name };
     },
   },
   Pod: {
@@ -110,7 +124,12 @@ export const strategies: Record<string, Strategy> = {
     validateUpdate: (item, old) =>
       equal(podMould(item), podMould(old))
         ? []
-        : [field.forbidden('spec', 'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)')],
+        : [
+            field.forbidden(
+              'spec',
+              'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
+            ),
+          ],
   },
   ConfigMap: { validate: checkData, validateUpdate: immutableData },
   Secret: {
@@ -128,8 +147,10 @@ export const strategies: Record<string, Strategy> = {
     validate(item) {
       const spec = asObj(item.spec);
       const errors: FieldError[] = [];
-      if (!Array.isArray(spec.accessModes) || spec.accessModes.length === 0) errors.push(field.required('spec.accessModes', 'at least 1 access mode is required'));
-      if (asObj(asObj(spec.resources).requests).storage === undefined) errors.push(field.required('spec.resources[storage]'));
+      if (!Array.isArray(spec.accessModes) || spec.accessModes.length === 0)
+        errors.push(field.required('spec.accessModes', 'at least 1 access mode is required'));
+      if (asObj(asObj(spec.resources).requests).storage === undefined)
+        errors.push(field.required('spec.resources[storage]'));
       return errors;
     },
     validateUpdate: immutableSpec,
@@ -141,7 +162,8 @@ export const strategies: Record<string, Strategy> = {
     validate(item) {
       const spec = asObj(item.spec);
       const errors: FieldError[] = [];
-      if (!Array.isArray(spec.accessModes) || spec.accessModes.length === 0) errors.push(field.required('spec.accessModes'));
+      if (!Array.isArray(spec.accessModes) || spec.accessModes.length === 0)
+        errors.push(field.required('spec.accessModes'));
       if (!isObj(spec.capacity)) errors.push(field.required('spec.capacity'));
       return errors;
     },
@@ -152,7 +174,12 @@ export const strategies: Record<string, Strategy> = {
     fillIn(item) {
       const spec = asObj(item.spec);
       if (!Array.isArray(spec.metrics) || spec.metrics.length === 0)
-        spec.metrics = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }];
+        spec.metrics = [
+          {
+            type: 'Resource',
+            resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } },
+          },
+        ];
     },
   },
   PodDisruptionBudget: {
@@ -173,11 +200,14 @@ export const strategies: Record<string, Strategy> = {
       const errors: FieldError[] = [];
       for (const name of ['leaseDurationSeconds']) {
         const value = spec[name];
-        if (typeof value === 'number' && value <= 0) errors.push(field.invalid(`spec.${name}`, value, 'must be greater than 0'));
+        if (typeof value === 'number' && value <= 0)
+          errors.push(field.invalid(`spec.${name}`, value, 'must be greater than 0'));
       }
       const transitions = spec.leaseTransitions;
       if (typeof transitions === 'number' && transitions < 0)
-        errors.push(field.invalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0'));
+        errors.push(
+          field.invalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0'),
+        );
       return errors;
     },
   },
@@ -186,7 +216,9 @@ export const strategies: Record<string, Strategy> = {
       const involved = asString(asObj(item.involvedObject).namespace);
       const namespace = item.metadata.namespace ?? '';
       const fits = involved === namespace || (involved === '' && namespace === 'default');
-      return fits ? [] : [field.invalid('involvedObject.namespace', involved, 'does not match event.namespace')];
+      return fits
+        ? []
+        : [field.invalid('involvedObject.namespace', involved, 'does not match event.namespace')];
     },
   },
 };

@@ -20,18 +20,28 @@ function checkClientConfig(config: Obj, path: string): FieldError[] {
     return [field.required(path, 'exactly one of url or service is required')];
   if (isObj(service)) {
     if (service.port === undefined) service.port = 443;
-    return ['namespace', 'name'].flatMap((name) => (service[name] ? [] : [field.required(`${path}.service.${name}`)]));
+    return ['namespace', 'name'].flatMap((name) =>
+      service[name] ? [] : [field.required(`${path}.service.${name}`)],
+    );
   }
   let parsed: URL;
   try {
     parsed = new URL(url);
   } catch {
-    return [field.invalid(`${path}.url`, url, 'url must be a valid URL: the format is https://host[:port]/path')];
+    return [
+      field.invalid(`${path}.url`, url, 'url must be a valid URL: the format is https://host[:port]/path'),
+    ];
   }
   const errors: FieldError[] = [];
   const add = (text: string) => errors.push(field.invalid(`${path}.url`, text, ''));
   if (parsed.protocol !== 'https:')
-    errors.push(field.invalid(`${path}.url`, parsed.protocol.slice(0, -1), "'https' is the only allowed URL scheme; desired format: https://host[/path]"));
+    errors.push(
+      field.invalid(
+        `${path}.url`,
+        parsed.protocol.slice(0, -1),
+        "'https' is the only allowed URL scheme; desired format: https://host[/path]",
+      ),
+    );
   if (parsed.search) add(parsed.search.slice(1));
   if (parsed.username) add(parsed.username);
   return errors;
@@ -44,7 +54,8 @@ function checkRules(webhook: Obj, path: string): FieldError[] {
     for (const name of ['operations', 'apiGroups', 'apiVersions', 'resources'])
       if (asStrings(rule[name]).length === 0) errors.push(field.required(`${at}.${name}`));
     asStrings(rule.operations).forEach((operation, n) => {
-      if (!operations.includes(operation)) errors.push(field.unsupported(`${at}.operations[${n}]`, operation, operations));
+      if (!operations.includes(operation))
+        errors.push(field.unsupported(`${at}.operations[${n}]`, operation, operations));
     });
     return errors;
   });
@@ -58,20 +69,44 @@ function validate(item: Item): FieldError[] {
     const errors: FieldError[] = [];
     const wrong = formatError(formats.subdomain, name);
     if (wrong) errors.push(field.invalid(`${path}.name`, name, wrong));
-    else if (name.split('.').length < 3) errors.push(field.invalid(`${path}.name`, name, 'should be a domain with at least three segments separated by dots'));
+    else if (name.split('.').length < 3)
+      errors.push(
+        field.invalid(
+          `${path}.name`,
+          name,
+          'should be a domain with at least three segments separated by dots',
+        ),
+      );
     if (names.has(name)) errors.push(field.duplicate(`${path}.name`, name));
     names.add(name);
     for (const [option, allowed] of Object.entries(choices)) {
       const value = webhook[option];
-      if (value !== undefined && !allowed.includes(asString(value))) errors.push(field.unsupported(`${path}.${option}`, value, allowed));
+      if (value !== undefined && !allowed.includes(asString(value)))
+        errors.push(field.unsupported(`${path}.${option}`, value, allowed));
     }
     const versions = asStrings(webhook.admissionReviewVersions);
     if (versions.length > 0 && !versions.includes('v1'))
-      errors.push(field.invalid(`${path}.admissionReviewVersions`, versions, 'must include at least one of v1, v1beta1'));
+      errors.push(
+        field.invalid(
+          `${path}.admissionReviewVersions`,
+          versions,
+          'must include at least one of v1, v1beta1',
+        ),
+      );
     const timeout = asNumber(webhook.timeoutSeconds, 10);
     if (timeout < 1 || timeout > 30)
-      errors.push(field.invalid(`${path}.timeoutSeconds`, timeout, 'the timeout value must be between 1 and 30 seconds'));
-    return [...errors, ...checkRules(webhook, path), ...checkClientConfig(asObj(webhook.clientConfig), `${path}.clientConfig`)];
+      errors.push(
+        field.invalid(
+          `${path}.timeoutSeconds`,
+          timeout,
+          'the timeout value must be between 1 and 30 seconds',
+        ),
+      );
+    return [
+      ...errors,
+      ...checkRules(webhook, path),
+      ...checkClientConfig(asObj(webhook.clientConfig), `${path}.clientConfig`),
+    ];
   });
 }
 

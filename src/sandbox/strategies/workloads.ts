@@ -17,9 +17,16 @@ export function checkSelector(selector: unknown, path: string): FieldError[] {
     const operator = asString(expression.operator);
     const values = Array.isArray(expression.values) ? expression.values.length : 0;
     if (operator === 'In' || operator === 'NotIn') {
-      if (values === 0) errors.push(field.required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+      if (values === 0)
+        errors.push(field.required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
     } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-      if (values > 0) errors.push(field.forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+      if (values > 0)
+        errors.push(
+          field.forbidden(
+            `${at}.values`,
+            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+          ),
+        );
     } else errors.push(field.invalid(`${at}.operator`, operator, 'not a valid selector operator'));
   });
   return errors;
@@ -32,10 +39,16 @@ function checkTemplate(spec: Obj): FieldError[] {
   const errors = checkSelector(selector, 'spec.selector');
   const given = asObj(selector);
   const empty = Object.keys(asObj(given.matchLabels)).length + asList(given.matchExpressions).length === 0;
-  if (isObj(selector) && empty) errors.push(field.invalid('spec.selector', selector, 'empty selector is invalid for deployment'));
+  if (isObj(selector) && empty)
+    errors.push(field.invalid('spec.selector', selector, 'empty selector is invalid for deployment'));
   else if (isObj(selector) && errors.length === 0 && !matchesLabels(parseLabelSelector(selector), labels))
-    errors.push(field.invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'));
-  errors.push(...checkLabels(labels, 'spec.template.labels'), ...checkPodSpec(template.spec, 'spec.template.spec'));
+    errors.push(
+      field.invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
+    );
+  errors.push(
+    ...checkLabels(labels, 'spec.template.labels'),
+    ...checkPodSpec(template.spec, 'spec.template.spec'),
+  );
   const policy = asObj(template.spec).restartPolicy;
   if (policy !== undefined && policy !== 'Always')
     errors.push(field.unsupported('spec.template.spec.restartPolicy', policy, ['Always']));
@@ -60,8 +73,13 @@ const selectorFixed = (item: Item, old: Item): FieldError[] => {
 };
 
 const mutableOfStatefulSet = new Set([
-  'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit',
-  'persistentVolumeClaimRetentionPolicy', 'minReadySeconds',
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'revisionHistoryLimit',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
 ]);
 
 export const workloadStrategies: Record<string, Strategy> = {
@@ -78,7 +96,12 @@ export const workloadStrategies: Record<string, Strategy> = {
       if (strategy.type !== 'RollingUpdate' && strategy.type !== 'Recreate')
         errors.push(field.unsupported('spec.strategy', strategy.type, ['Recreate', 'RollingUpdate']));
       if (strategy.type === 'Recreate' && strategy.rollingUpdate)
-        errors.push(field.forbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'"));
+        errors.push(
+          field.forbidden(
+            'spec.strategy.rollingUpdate',
+            "may not be specified when strategy `type` is 'Recreate'",
+          ),
+        );
       return errors;
     },
     validateUpdate: selectorFixed,
@@ -102,7 +125,12 @@ export const workloadStrategies: Record<string, Strategy> = {
         (name) => !mutableOfStatefulSet.has(name) && !equal(now[name], before[name]),
       );
       return changed
-        ? [field.forbidden('spec', "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden")]
+        ? [
+            field.forbidden(
+              'spec',
+              "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+            ),
+          ]
         : [];
     },
   },
@@ -110,7 +138,8 @@ export const workloadStrategies: Record<string, Strategy> = {
     fillIn(item) {
       fillInTemplate(item);
       const update = asObj(asObj(item.spec).updateStrategy);
-      if (update.type === 'RollingUpdate' && !update.rollingUpdate) update.rollingUpdate = { maxUnavailable: 1, maxSurge: 0 };
+      if (update.type === 'RollingUpdate' && !update.rollingUpdate)
+        update.rollingUpdate = { maxUnavailable: 1, maxSurge: 0 };
     },
     validate,
     validateUpdate: selectorFixed,

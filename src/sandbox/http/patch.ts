@@ -1,0 +1,146 @@
+// PATCH: the four patch types as media types, each a function from the live object to the wanted one.
+
+import { joinKey } from '../../kube/objects.ts';
+import { apply } from '../fields/managed.ts';
+import { cannotHandle, type Written } from '../operations/core.ts';
+import { create } from '../operations/create.ts';
+import { update } from '../operations/update.ts';
+import { jsonPatch, mergePatch } from '../patch/json.ts';
+import { strategicPatch } from '../patch/strategic.ts';
+import { apiVersionOf } from '../resources.ts';
+import { decodeError } from '../schema/gotypes.ts';
+import { ApiError, badRequest, unsupportedMedia } from '../status.ts';
+import { asObj, clone, type Item, isObj, type Obj } from '../types.ts';
+import { decodeYaml, mediaType, readBody } from './body.ts';
+import type { Context } from './context.ts';
+import { flag } from './query.ts';
+import type { Answer } from './respond.ts';
+import { writtenAnswer } from './verbs.ts';
+
+type Patcher = (context: Context, live: Item, patch: unknown) => Item;
+
+const object = (patch: unknown): Obj => {
+  if (!isObj(patch))
+    throw badRequest(
+      'error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}',
+    );
+  return patch;
+};
+
+const patchers: Record<string, Patcher> = {
+  'application/json-patch+json': (_, live, patch) => jsonPatch(live, patch) as Item,
+  'application/merge-patch+json': (_, live, patch) => mergePatch(live, object(patch)) as Item,
+  'application/strategic-merge-patch+json': ({ type }, live, patch) =>
+    strategicPatch(type.schema, live, object(patch)) as Item,
+};
+const applyType = 'application/apply-patch+yaml';
+
+/** The patch types a kind takes: strategic merge needs Go types, which custom resources do not have. */
+const typesFor = (builtin: boolean) =>
+  [...Object.keys(patchers), applyType].filter((type) => builtin || !type.includes('strategic'));
+
+export function decodePatch(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw badRequest(`error decoding patch: ${(error as Error).message}`);
+  }
+}
+
+export async function patch(context: Context): Promise<Answer> {
+  const { req, type } = context;
+  const media = mediaType(req);
+  const body = await readBody(req);
+  if (!typesFor(type.builtin).includes(media)) throw unsupportedMedia(typesFor(type.builtin));
+  if (media === applyType) return serverSideApply(context, body);
+  const patcher = patchers[media] as Patcher;
+  const wanted = decodePatch(body);
+  return writtenAnswer(context, 200, await patchWith(context, (live) => patcher(context, live, wanted)));
+}
+
+/** Patches of a scale or another view of an object go through here too, with their own `change`. */
+export function patchWith(context: Context, change: (live: Item) => Item): Promise<Written> {
+  const { core, type, call, route } = context;
+  const target = { namespace: route.namespace, name: route.name, subresource: route.subresource };
+  return update(core, type, call, target, change);
+}
+
+const optionsInvalid = (path: string, message: string) =>
+  new ApiError(422, 'Invalid', `PatchOptions.meta.k8s.io "" is invalid: ${path}: ${message}`, {
+    group: 'meta.k8s.io',
+    kind: 'PatchOptions',
+    causes: [
+      {
+        reason: message.startsWith('Required') ? 'FieldValueRequired' : 'FieldValueForbidden',
+        message,
+        field: path,
+      },
+    ],
+  });
+
+async function serverSideApply(context: Context, body: Buffer): Promise<Answer> {
+  const { core, type, call, route, query } = context;
+  const manager = query.get('fieldManager');
+  if (!manager) throw optionsInvalid('fieldManager', 'Required value: is required for apply patch');
+  const config = configOf(context, decodeYaml(body));
+  const options = {
+    manager,
+    force: flag(query, 'force'),
+    subresource: route.subresource,
+    now: core.clock.now(),
+  };
+  const exists = core.store.table(type.table).get(joinKey(route.namespace, route.name));
+  if (!exists && route.subresource === '') {
+    const item = apply(type, undefined, config, options);
+    const written = await create(core, type, item, call, { namespace: route.namespace, applied: true });
+    return writtenAnswer(context, 201, written);
+  }
+  const target = {
+    namespace: route.namespace,
+    name: route.name,
+    subresource: route.subresource,
+    applied: true,
+  };
+  const written = await update(core, type, call, target, (live) => {
+    const wanted = clone(config);
+    if (type.status && route.subresource === '') delete wanted.status;
+    return apply(type, live, wanted, options);
+  });
+  return writtenAnswer(context, 200, written);
+}
+
+/** The configuration as written: typed and without nulls, but without defaults, which nobody applied. */
+function configOf({ type, route }: Context, value: unknown): Item {
+  if (!isObj(value)) throw badRequest('error decoding YAML: expected an object');
+  const config = value as Item;
+  if (config.apiVersion !== apiVersionOf(type) || config.kind !== type.kind)
+    throw badRequest(
+      `Incorrect version specified in apply patch. Specified patch version: ${config.apiVersion}, expected: ${apiVersionOf(type)}`,
+    );
+  const metadata = asObj(config.metadata) as Obj;
+  if (metadata.managedFields !== undefined && metadata.managedFields !== null)
+    throw badRequest('metadata.managedFields must be nil');
+  if (metadata.name !== undefined && metadata.name !== route.name)
+    throw badRequest(
+      `the name of the object (${metadata.name}) does not match the name on the URL (${route.name})`,
+    );
+  metadata.name = route.name;
+  if (type.namespaced) metadata.namespace ??= route.namespace;
+  for (const name of ['uid', 'creationTimestamp', 'resourceVersion', 'generation']) {
+    if (name !== 'resourceVersion' || metadata[name] === null) delete metadata[name];
+  }
+  config.metadata = metadata as unknown as Item['metadata'];
+  const wrong = type.builtin ? decodeError(type.schema, config, type.kind) : undefined;
+  if (wrong) throw cannotHandle(type, wrong);
+  return stripNulls(config) as Item;
+}
+
+function stripNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(stripNulls);
+  if (!isObj(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, v]) => v !== null)
+      .map(([k, v]) => [k, stripNulls(v)]),
+  );
+}

@@ -1,0 +1,105 @@
+// Reviews: questions that are posted and answered at once, never stored. Who am I, may I, is this token good.
+
+import type { Authenticator, Tokens } from '../auth.ts';
+import type { User } from '../call.ts';
+import type { Authorizer } from '../rbac.ts';
+import { apiVersionOf } from '../resources.ts';
+import { notFound } from '../status.ts';
+import { asNumber, asObj, asString, asStrings, isObj, type Obj, timestamp } from '../types.ts';
+import { decodeObject, mediaType, readBody } from './body.ts';
+import type { Context } from './context.ts';
+import type { Answer } from './respond.ts';
+
+export interface Access {
+  authenticator: Authenticator;
+  authorizer: Authorizer;
+  tokens: Tokens;
+}
+
+const userInfo = (user: User): Obj => ({
+  username: user.name,
+  ...(user.uid ? { uid: user.uid } : {}),
+  groups: user.groups,
+  ...(user.extra ? { extra: user.extra } : {}),
+});
+
+function mayI(access: Access, user: User, spec: Obj): Obj {
+  const path = spec.nonResourceAttributes;
+  if (isObj(path)) return access.authorizer.path(user, asString(path.verb), asString(path.path));
+  const wanted = asObj(spec.resourceAttributes);
+  return access.authorizer.resource(user, {
+    verb: asString(wanted.verb),
+    group: asString(wanted.group),
+    resource: asString(wanted.resource),
+    subresource: asString(wanted.subresource),
+    namespace: asString(wanted.namespace),
+    name: asString(wanted.name),
+  });
+}
+
+type Review = (access: Access, context: Context, spec: Obj) => Obj;
+
+const reviews: Record<string, Review> = {
+  SelfSubjectAccessReview: (access, { call }, spec) => mayI(access, call.user, spec),
+  SubjectAccessReview: (access, _, spec) =>
+    mayI(access, { name: asString(spec.user), groups: asStrings(spec.groups) }, spec),
+  LocalSubjectAccessReview: (access, _, spec) =>
+    mayI(access, { name: asString(spec.user), groups: asStrings(spec.groups) }, spec),
+  SelfSubjectReview: (_, { call }) => ({ userInfo: userInfo(call.user) }),
+  SelfSubjectRulesReview: (access, { call }, spec) =>
+    access.authorizer.rules(call.user, asString(spec.namespace)),
+  TokenReview: (access, _, spec) => {
+    const user = access.authenticator.tokenUser(asString(spec.token));
+    return user
+      ? { authenticated: true, user: userInfo(user) }
+      : { authenticated: false, user: {}, error: 'invalid bearer token' };
+  },
+};
+
+export const isReview = (kind: string) => kind in reviews;
+
+export async function review(access: Access, context: Context): Promise<Answer> {
+  const { type, req } = context;
+  const given = decodeObject(await readBody(req), mediaType(req), type.kind);
+  const spec = asObj(given.spec);
+  const status = (reviews[type.kind] as Review)(access, context, spec);
+  const answer = {
+    kind: type.kind,
+    apiVersion: apiVersionOf(type),
+    metadata: { creationTimestamp: null },
+    spec,
+    status,
+  };
+  return { code: 201, json: JSON.stringify(answer) };
+}
+
+const hour = 3600;
+
+/** `serviceaccounts/token`: a token for as long as asked, an hour if not. */
+export async function requestToken(access: Access, context: Context): Promise<Answer> {
+  const { req, route, core, type } = context;
+  const given = decodeObject(await readBody(req), mediaType(req), 'TokenRequest');
+  const account = core.store.table('/serviceaccounts').get(`${route.namespace}/${route.name}`);
+  if (!account) throw notFound(type, route.name);
+  const spec = asObj(given.spec);
+  const seconds = Math.max(600, asNumber(spec.expirationSeconds, hour));
+  const audiences = asStrings(spec.audiences);
+  const issued = core.clock.now();
+  const expires = issued + seconds * 1000;
+  const token = access.tokens.sign({
+    namespace: route.namespace,
+    name: route.name,
+    uid: account.uid,
+    audiences: audiences.length > 0 ? audiences : ['https://kubernetes.default.svc.cluster.local'],
+    issued,
+    expires,
+  });
+  const answer = {
+    kind: 'TokenRequest',
+    apiVersion: 'authentication.k8s.io/v1',
+    metadata: { name: route.name, namespace: route.namespace, creationTimestamp: timestamp(issued) },
+    spec: { ...spec, expirationSeconds: seconds },
+    status: { token, expirationTimestamp: timestamp(expires) },
+  };
+  return { code: 201, json: JSON.stringify(answer) };
+}

@@ -1,0 +1,271 @@
+// The HTTPS server: who is asking, what for, may they; then the verb. Whatever goes wrong becomes a Status.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { Authenticator } from '../auth.ts';
+import type { User } from '../call.ts';
+import type { Core } from '../operations/core.ts';
+import type { Pki } from '../pki.ts';
+import type { ResourceType } from '../resources.ts';
+import { ApiError, badRequest, forbidden, methodNotAllowed, noSuchPath, unauthorized } from '../status.ts';
+import { type Accepted, accepted } from './accept.ts';
+import { type Context, callFor } from './context.ts';
+import { discover } from './discovery.ts';
+import type { OpenApi } from './openapi.ts';
+import { patch } from './patch.ts';
+import { flag } from './query.ts';
+import { type Answer, errorAnswer, send, sendText } from './respond.ts';
+import { type Access, isReview, requestToken, review } from './reviews.ts';
+import { type ResourceRoute, resourceRoute } from './route.ts';
+import { subresource } from './subresources.ts';
+import { del, deleteCollection, get, list, post, replace, watch } from './verbs.ts';
+import type { WatchHub } from './watch.ts';
+
+/** What /version says; features beyond what the sandbox serves are not advertised by discovery. */
+export const version = {
+  major: '1',
+  minor: '32',
+  gitVersion: 'v1.32.0-spikegate-sandbox',
+  gitCommit: '',
+  gitTreeState: 'clean',
+  buildDate: '1970-01-01T00:00:00Z',
+  goVersion: 'go1.23.0',
+  compiler: 'node',
+  platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+};
+
+type Handler = (context: Context) => Promise<Answer | undefined>;
+type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+
+const handlers: Record<Verb, Handler> = {
+  get,
+  list,
+  watch,
+  create: post,
+  update: replace,
+  patch,
+  delete: del,
+  deletecollection: deleteCollection,
+};
+
+const namedVerbs: Record<string, Verb> = {
+  GET: 'get',
+  HEAD: 'get',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+  POST: 'create',
+};
+const collectionVerbs: Record<string, Verb> = {
+  GET: 'list',
+  HEAD: 'list',
+  POST: 'create',
+  DELETE: 'deletecollection',
+};
+const openPaths = new Set(['/healthz', '/readyz', '/livez', '/version']);
+
+function verbOf(method: string, route: ResourceRoute, query: URLSearchParams): Verb {
+  const verb = (route.name ? namedVerbs : collectionVerbs)[method];
+  if (!verb) throw methodNotAllowed();
+  return (verb === 'list' || verb === 'get') && flag(query, 'watch') && !route.subresource ? 'watch' : verb;
+}
+
+export interface ServerParts {
+  core: Core;
+  hub: WatchHub;
+  pki: Pki;
+  authenticator: Authenticator;
+  access: Access;
+  openapi: OpenApi;
+  ready: () => boolean;
+}
+
+export class ApiServer {
+  readonly server: Server;
+  private readonly parts: ServerParts;
+
+  constructor(parts: ServerParts) {
+    this.parts = parts;
+    const { pki } = parts;
+    this.server = createServer(
+      {
+        key: pki.key,
+        cert: pki.cert,
+        ca: pki.ca,
+        requestCert: true,
+        rejectUnauthorized: false,
+        ALPNProtocols: ['http/1.1'],
+      },
+      (req, res) => void this.handle(req, res),
+    );
+    // Clients keep connections for long; closing them first loses requests that are on their way.
+    this.server.keepAliveTimeout = 180_000;
+    this.server.headersTimeout = 185_000;
+    this.server.requestTimeout = 60_000;
+    this.server.maxHeadersCount = 200;
+  }
+
+  private async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const warnings: string[] = [];
+    let accept: Accepted | undefined;
+    res.on('error', () => res.destroy());
+    try {
+      const raw = req.url ?? '/';
+      const cut = raw.indexOf('?');
+      const path = cut < 0 ? raw : raw.slice(0, cut);
+      const user = this.parts.authenticator.user(req);
+      if (!user && !openPaths.has(path.replace(/^(\/(?:healthz|readyz|livez)).*/, '$1')))
+        throw unauthorized();
+      const query = new URLSearchParams(cut < 0 ? '' : raw.slice(cut + 1));
+      const route = user ? resourceRoute(path) : undefined;
+      accept = path.startsWith('/openapi') ? undefined : accepted(req.headers.accept);
+      if (route && user)
+        await this.resource(req, res, route, query, user, accept ?? accepted(undefined), warnings);
+      else this.own(req, res, path, query, user, accept ?? accepted(undefined));
+    } catch (error) {
+      this.fail(req, res, error, accept, warnings);
+    }
+  }
+
+  private async resource(
+    req: IncomingMessage,
+    res: ServerResponse,
+    route: ResourceRoute,
+    query: URLSearchParams,
+    user: User,
+    accept: Accepted,
+    warnings: string[],
+  ): Promise<void> {
+    const { core, hub } = this.parts;
+    const legacyWatch = route.plural === 'watch' && !core.registry.get(route.group, route.version, 'watch');
+    if (legacyWatch) throw noSuchPath();
+    const type = core.registry.get(route.group, route.version, route.plural);
+    if (!type || route.extra) throw new NoRoute();
+    const scoped = type.namespaced || route.namespace === '';
+    if (!scoped || (type.namespaced && route.name && !route.namespace)) throw new NoRoute();
+    const verb = verbOf(req.method ?? '', route, query);
+    this.authorize(user, verb, route);
+    const call = callFor(req, query, user);
+    call.warnings = warnings;
+    const context: Context = { core, hub, req, res, query, route, type, accept, call };
+    const answer = await this.run(context, verb, type);
+    if (answer) send(res, answer, accept, warnings);
+  }
+
+  private run(context: Context, verb: Verb, type: ResourceType): Promise<Answer | undefined> {
+    const { route } = context;
+    if (isReview(type.kind) && type.builtin) {
+      if (verb !== 'create' || route.name) throw methodNotAllowed();
+      return review(this.parts.access, context);
+    }
+    if (route.subresource && !(route.subresource === 'status' && type.status)) {
+      const token = (c: Context) => requestToken(this.parts.access, c);
+      return subresource(context, { '/serviceaccounts/token': token })(context);
+    }
+    const creates = verb === 'create' && (route.name !== '' || (type.namespaced && route.namespace === ''));
+    const deletesPart = verb === 'delete' && route.subresource !== '';
+    const everywhere = verb === 'deletecollection' && type.namespaced && route.namespace === '';
+    if (creates || deletesPart || everywhere) throw methodNotAllowed();
+    return handlers[verb](context);
+  }
+
+  private authorize(
+    user: User,
+    verb: Verb,
+    { group, plural, subresource: part, namespace, name }: ResourceRoute,
+  ): void {
+    const wanted = { verb, group, resource: plural, subresource: part, namespace, name };
+    if (this.parts.access.authorizer.resource(user, wanted).allowed) return;
+    const full = part ? `${plural}/${part}` : plural;
+    const where = namespace ? `in the namespace ${JSON.stringify(namespace)}` : 'at the cluster scope';
+    throw forbidden(
+      { group, plural },
+      name,
+      `User ${JSON.stringify(user.name)} cannot ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${where}`,
+    );
+  }
+
+  /** Everything that is no resource: discovery, OpenAPI, health. */
+  private own(
+    req: IncomingMessage,
+    res: ServerResponse,
+    path: string,
+    query: URLSearchParams,
+    user: User | undefined,
+    accept: Accepted,
+  ): void {
+    const { core, openapi, ready } = this.parts;
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      if (path.startsWith('/api')) throw methodNotAllowed();
+      throw new NoRoute();
+    }
+    if (/^\/(healthz|readyz|livez)(\/|$)/.test(path)) {
+      const ok = path.startsWith('/livez') || ready();
+      sendText(res, ok ? 200 : 500, ok ? 'ok' : 'not ready');
+    } else if (path === '/version' || path === '/version/') {
+      send(res, { code: 200, json: JSON.stringify(version, null, 2) }, undefined, []);
+    } else if (user && path.startsWith('/openapi/')) {
+      if (!openapi.serve(req, res, path, query)) throw new NoRoute();
+    } else if (user && path === '/') {
+      send(res, { code: 200, json: JSON.stringify({ paths: openapi.paths() }) }, accept, []);
+    } else {
+      this.discovery(req, res, path, accept, core);
+    }
+  }
+
+  private discovery(
+    req: IncomingMessage,
+    res: ServerResponse,
+    path: string,
+    accept: Accepted,
+    core: Core,
+  ): void {
+    const root = path === '/api' || path === '/apis';
+    const form = root ? accept.discovery : '';
+    const found = discover(core.registry, path, form, req.headers.host ?? '');
+    if (!found) throw new NoRoute();
+    const etag = `"${core.registry.generation}"`;
+    const type = form
+      ? `application/json;g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`
+      : 'application/json';
+    const headers = { etag, vary: 'Accept', ...(accept.yaml ? {} : { 'content-type': type }) };
+    if (form && req.headers['if-none-match'] === etag) {
+      res.writeHead(304, { etag });
+      res.end();
+    } else send(res, { code: 200, json: JSON.stringify(found), headers }, accept, []);
+  }
+
+  private fail(
+    req: IncomingMessage,
+    res: ServerResponse,
+    error: unknown,
+    accept: Accepted | undefined,
+    warnings: string[],
+  ): void {
+    if (error instanceof NoRoute) {
+      sendText(res, 404, '404 page not found\n');
+      return;
+    }
+    let told: ApiError;
+    if (error instanceof ApiError) told = error;
+    else {
+      this.parts.core.log.error({ err: error, method: req.method, url: req.url }, 'request failed');
+      told = new ApiError(
+        500,
+        'InternalError',
+        `Internal error occurred: ${(error as Error)?.message ?? 'unknown'}`,
+        {
+          causes: [{ message: String((error as Error)?.message ?? error) }],
+        },
+      );
+    }
+    if (res.headersSent) res.destroy();
+    else send(res, errorAnswer(told), accept, warnings);
+    req.resume();
+  }
+}
+
+/** A path nothing is served at: the real server's mux answers in plain text. */
+class NoRoute extends Error {}
+
+export { badRequest };

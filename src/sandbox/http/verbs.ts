@@ -1,0 +1,188 @@
+// The verbs on resources, from request to answer. What they mean is in operations/ and patch/.
+
+import { joinKey } from '../../kube/objects.ts';
+import type { Written } from '../operations/core.ts';
+import { create } from '../operations/create.ts';
+import { checkDeleteOptions, remove } from '../operations/delete.ts';
+import { update } from '../operations/update.ts';
+import { load } from '../resources.ts';
+import { badRequest, notFound, success } from '../status.ts';
+import type { Entry } from '../store/entry.ts';
+import { asObj, asString, type Item, isObj, type Obj } from '../types.ts';
+import { decodeJson, decodeObject, decodeYaml, mediaType, readBody } from './body.ts';
+import { type Context, viewOf } from './context.ts';
+import { page, sendPage } from './list.ts';
+import { flag, listOptions, number, resourceVersion, selection } from './query.ts';
+import type { Answer } from './respond.ts';
+import { listHead, listItem, single } from './shape.ts';
+
+export function entryAt(context: Context): Entry {
+  const { core, route, type } = context;
+  core.store.settle();
+  const entry = core.store.table(type.table).get(joinKey(route.namespace, route.name));
+  if (!entry) throw notFound(type, route.name);
+  return entry;
+}
+
+/** The answer to a write, in the form asked for. */
+export function writtenAnswer(context: Context, code: number, { item, entry }: Written): Answer {
+  const plain = context.accept.shape === 'object';
+  if (entry) return { code, json: single(viewOf(context), entry) };
+  if (plain) return { code, json: JSON.stringify(item) };
+  const json = JSON.stringify(item);
+  const meta = item.metadata;
+  const shown: Entry = {
+    table: context.type.table,
+    key: joinKey(meta.namespace ?? '', meta.name),
+    namespace: meta.namespace ?? '',
+    name: meta.name,
+    uid: meta.uid,
+    rv: Number(meta.resourceVersion ?? 0),
+    json,
+    labels: meta.labels,
+    deleting: false,
+    owners: undefined,
+  };
+  return { code, json: single(viewOf(context), shown) };
+}
+
+export async function get(context: Context): Promise<Answer> {
+  return { code: 200, json: single(viewOf(context), entryAt(context)) };
+}
+
+export async function list(context: Context): Promise<undefined> {
+  const view = viewOf(context);
+  const chosen = selection(context.query, context.type);
+  const found = page(context.core.store, view, context.route.namespace, chosen, listOptions(context.query));
+  await sendPage(context.res, view, found);
+  return undefined;
+}
+
+/** How long a watch lasts when the client does not say: between 30 and 60 minutes, so that not all end at once. */
+const watchMinutes = () => 30 + Math.random() * 30;
+
+export async function watch(context: Context): Promise<undefined> {
+  const { query, route, type } = context;
+  const chosen = selection(query, type);
+  if (route.name) chosen.fields.push({ path: 'metadata.name', equals: true, value: route.name });
+  const seconds = number(query, 'timeoutSeconds');
+  context.hub.start(context.res, {
+    view: viewOf(context),
+    namespace: route.namespace,
+    selection: chosen,
+    rv: resourceVersion(query),
+    bookmarks: flag(query, 'allowWatchBookmarks'),
+    initialEvents: query.has('sendInitialEvents') ? flag(query, 'sendInitialEvents') : undefined,
+    timeoutMs: seconds ? seconds * 1000 : watchMinutes() * 60_000,
+  });
+  return undefined;
+}
+
+export async function post(context: Context): Promise<Answer> {
+  const { core, type, call, route, req } = context;
+  const item = decodeObject(await readBody(req), mediaType(req), type.kind) as Item;
+  const written = await create(core, type, withSelf(context, item), call, { namespace: route.namespace });
+  return writtenAnswer(context, 201, written);
+}
+
+/** Custom resources must say what they are; for built-in kinds the URL does. */
+function withSelf({ type }: Context, item: Item): Item {
+  if (!type.builtin) return item;
+  item.apiVersion ||= type.group ? `${type.group}/${type.version}` : type.version;
+  item.kind ||= type.kind;
+  return item;
+}
+
+export async function replace(context: Context): Promise<Answer> {
+  const { core, type, call, route, req } = context;
+  const item = withSelf(context, decodeObject(await readBody(req), mediaType(req), type.kind) as Item);
+  const name = asObj(item.metadata).name;
+  if (name !== route.name)
+    throw badRequest(
+      name
+        ? `the name of the object (${name}) does not match the name on the URL (${route.name})`
+        : 'name must be provided',
+    );
+  const text = JSON.stringify(item);
+  const target = { namespace: route.namespace, name: route.name, subresource: route.subresource };
+  const written = await update(core, type, call, target, () => JSON.parse(text) as Item);
+  return writtenAnswer(context, 200, written);
+}
+
+/** DELETE options come in the body, or, from simple clients, in the query. */
+export async function deleteOptions({ req, query, call }: Context): Promise<Obj> {
+  const body = await readBody(req);
+  const media = mediaType(req);
+  let options: Obj = {};
+  if (body.length > 0) {
+    const value = media === 'application/yaml' ? decodeYaml(body) : decodeJson(body, 'DeleteOptions');
+    if (!isObj(value)) throw badRequest('expected DeleteOptions');
+    options = value;
+  } else {
+    const grace = number(query, 'gracePeriodSeconds');
+    if (grace !== undefined) options.gracePeriodSeconds = grace;
+    if (query.has('propagationPolicy')) options.propagationPolicy = query.get('propagationPolicy');
+    if (query.has('orphanDependents')) options.orphanDependents = flag(query, 'orphanDependents');
+  }
+  if (Array.isArray(options.dryRun) && options.dryRun.length > 0) call.dryRun = true;
+  checkDeleteOptions(options);
+  call.options = { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...options };
+  return options;
+}
+
+export async function del(context: Context): Promise<Answer> {
+  const { core, type, call, route } = context;
+  const options = await deleteOptions(context);
+  const { item, gone } = await remove(
+    core,
+    type,
+    { namespace: route.namespace, name: route.name },
+    options,
+    call,
+  );
+  if (!gone || type.returnsDeleted) return { code: 200, json: JSON.stringify(item) };
+  const details = {
+    name: item.metadata.name,
+    ...(type.group ? { group: type.group } : {}),
+    kind: type.plural,
+    uid: item.metadata.uid,
+  };
+  return { code: 200, json: JSON.stringify(success(details)) };
+}
+
+export async function deleteCollection(context: Context): Promise<Answer> {
+  const { core, type, call, route, query } = context;
+  const options = await deleteOptions(context);
+  const view = viewOf(context);
+  const { entries, metadata } = page(
+    core.store,
+    view,
+    route.namespace,
+    selection(query, type),
+    listOptions(query),
+  );
+  const shown: Entry[] = [];
+  for (const entry of entries) {
+    try {
+      await remove(
+        core,
+        type,
+        { namespace: entry.namespace, name: entry.name, collection: true },
+        options,
+        call,
+      );
+      shown.push(entry);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+  return {
+    code: 200,
+    json: `${listHead(view, metadata)}${shown.map((entry) => listItem(view, entry)).join(',')}]}`,
+  };
+}
+
+const isNotFound = (error: unknown) =>
+  asString(asObj((error as { status?: unknown }).status).reason) === 'NotFound';
+
+export { load };

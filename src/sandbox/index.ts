@@ -1,0 +1,144 @@
+// The sandbox: a Kubernetes API server of one process, for laptops, demos and tests. Starts its parts in the
+// order they need each other and stops them the other way round. Knows nothing of Spikegate.
+
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { Admission, type AuditRecord } from './admission/admission.ts';
+import { Authenticator, Tokens } from './auth.ts';
+import { bootstrap } from './controllers/bootstrap.ts';
+import { CrdController } from './controllers/crds.ts';
+import { OpenApi } from './http/openapi.ts';
+import { ApiServer } from './http/server.ts';
+import { WatchHub } from './http/watch.ts';
+import { builtinResources } from './kinds.ts';
+import type { Core } from './operations/core.ts';
+import { kubeconfig, loadPki } from './pki.ts';
+import { Authorizer } from './rbac.ts';
+import { Registry } from './resources.ts';
+import { type Compaction, defaultCompaction, type Recovered, Store } from './store/store.ts';
+import { type Logger, silent } from './types.ts';
+
+export interface SandboxOptions {
+  /** Where state, certificates and the kubeconfig live. */
+  dir: string;
+  /** 0 or absent: any free port. */
+  port?: number;
+  /** 127.0.0.1 unless told otherwise. */
+  host?: string;
+  clock?: Clock;
+  log?: Logger;
+  /** The stand-in for nodes: pods become ready after so long. `false` leaves workloads alone. */
+  workloads?: { readyAfterMs?: number } | false;
+  compaction?: Partial<Compaction>;
+  /** Garbage collection and namespace deletion; on unless `false`. */
+  controllers?: boolean;
+  /** Keep no state on disk; for tests. */
+  inMemory?: boolean;
+  /** FULL waits for the disk on each commit and survives a power cut as well as a SIGKILL. */
+  synchronous?: 'NORMAL' | 'FULL';
+}
+
+export interface Sandbox {
+  server: string;
+  /** Path of the admin's kubeconfig. */
+  kubeconfig: string;
+  port: number;
+  /** PEM of the CA that signed the serving certificate. */
+  ca: string;
+  recovered: Recovered;
+  /** What admission webhooks answered, oldest first; only the newest are kept. */
+  audit(): readonly AuditRecord[];
+  /** Forgets history, as etcd's compaction does; watches and pages from before get 410. */
+  compact(): void;
+  watchers(): number;
+  stop(): Promise<void>;
+}
+
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const clock = options.clock ?? systemClock;
+  const log = options.log ?? silent;
+  const host = options.host ?? '127.0.0.1';
+  const dir = path.resolve(options.dir);
+  mkdirSync(dir, { recursive: true });
+  const pki = await loadPki(dir, host, clock.now());
+  const compaction = { ...defaultCompaction, ...options.compaction };
+  const store = new Store({
+    file: options.inMemory ? undefined : path.join(dir, 'state.db'),
+    clock,
+    compaction,
+    synchronous: options.synchronous ?? 'NORMAL',
+  });
+  const registry = new Registry();
+  for (const type of builtinResources()) registry.add(type);
+  const admission = new Admission(store, registry, () => clock.now());
+  const core: Core = { store, registry, admission, clock, log };
+  const tokens = new Tokens(pki.tokenSecret);
+  const authenticator = new Authenticator(tokens, store, () => clock.now());
+  const authorizer = new Authorizer(store);
+  const hub = new WatchHub(store, clock);
+  const crds = new CrdController(core);
+  let ready = false;
+  const api = new ApiServer({
+    core,
+    hub,
+    pki,
+    authenticator,
+    access: { authenticator, authorizer, tokens },
+    openapi: new OpenApi(registry),
+    ready: () => ready,
+  });
+  crds.start();
+  const stopControllers = await bootstrap(core, {
+    workloads: options.workloads ?? {},
+    controllers: options.controllers !== false,
+  });
+  const port = await listen(api, options.port ?? 0, host);
+  const server = `https://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
+  const file = path.join(dir, 'kubeconfig');
+  writeFileSync(file, kubeconfig(pki, server), { mode: 0o600 });
+  ready = true;
+  log.info({ server, ...store.recovered }, 'sandbox is up');
+  return {
+    server,
+    kubeconfig: file,
+    port,
+    ca: pki.ca,
+    recovered: store.recovered,
+    audit: () => admission.audit,
+    compact: () => store.compact(store.version),
+    watchers: () => hub.size,
+    async stop() {
+      ready = false;
+      stopControllers();
+      crds.close();
+      hub.close();
+      const closed = new Promise<void>((resolve) => api.server.close(() => resolve()));
+      api.server.closeAllConnections();
+      await closed;
+      admission.close();
+      store.close();
+    },
+  };
+}
+
+function listen(api: ApiServer, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    api.server.once('error', reject);
+    api.server.listen(port, host, () => {
+      api.server.off('error', reject);
+      resolve((api.server.address() as AddressInfo).port);
+    });
+  });
+}
+
+/** Throws away the state in `dir`, for a fresh start. Certificates stay, so kubeconfigs keep working. */
+export function forget(dir: string): void {
+  for (const suffix of ['', '-wal', '-shm']) {
+    const file = path.join(dir, `state.db${suffix}`);
+    if (existsSync(file)) rmSync(file);
+  }
+}
+
+export type { AuditRecord, Recovered };

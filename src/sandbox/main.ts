@@ -1,0 +1,40 @@
+// The sandbox in a process of its own: node src/sandbox/main.ts --dir DIR [--port N].
+
+import { parseArgs } from 'node:util';
+import { startSandbox } from './index.ts';
+
+const { values } = parseArgs({
+  options: {
+    dir: { type: 'string', default: '.spikegate' },
+    port: { type: 'string', default: '0' },
+    host: { type: 'string', default: '127.0.0.1' },
+    'ready-after': { type: 'string', default: '1000' },
+    'no-workloads': { type: 'boolean', default: false },
+    'no-controllers': { type: 'boolean', default: false },
+    synchronous: { type: 'string', default: 'NORMAL' },
+  },
+});
+
+const line = (level: string) => (fields: object, message: string) => {
+  const { err, ...rest } = fields as { err?: Error };
+  process.stderr.write(
+    `${JSON.stringify({ level, message, ...rest, ...(err ? { error: err.stack ?? String(err) } : {}) })}\n`,
+  );
+};
+
+const sandbox = await startSandbox({
+  dir: values.dir,
+  port: Number(values.port),
+  host: values.host,
+  workloads: values['no-workloads'] ? false : { readyAfterMs: Number(values['ready-after']) },
+  controllers: !values['no-controllers'],
+  synchronous: values.synchronous === 'FULL' ? 'FULL' : 'NORMAL',
+  log: { info: line('info'), warn: line('warn'), error: line('error') },
+});
+process.stdout.write(
+  `${JSON.stringify({ server: sandbox.server, kubeconfig: sandbox.kubeconfig, recovered: sandbox.recovered })}\n`,
+);
+
+const stop = () => void sandbox.stop().then(() => process.exit(0));
+process.once('SIGINT', stop);
+process.once('SIGTERM', stop);

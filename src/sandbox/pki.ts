@@ -1,0 +1,147 @@
+// The sandbox's own certificates: a CA, the serving certificate, and the admin's client certificate in a
+// kubeconfig. Made once and kept in the sandbox's folder. Knows nothing of the API.
+
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import forge from 'node-forge';
+import { stringify } from 'yaml';
+
+export interface Pki {
+  ca: string;
+  cert: string;
+  key: string;
+  adminCert: string;
+  adminKey: string;
+  /** Signs service account tokens. */
+  tokenSecret: string;
+}
+
+const days = 365 * 5;
+
+interface Leaf {
+  cn: string;
+  organization?: string;
+  /** Names and addresses; without any it is a client certificate. */
+  hosts?: string[];
+}
+
+type Keys = forge.pki.rsa.KeyPair;
+
+function keys(): Promise<Keys> {
+  return new Promise((resolve, reject) =>
+    forge.pki.rsa.generateKeyPair({ bits: 2048 }, (error, pair) => (error ? reject(error) : resolve(pair))),
+  );
+}
+
+function blank(
+  now: number,
+  subject: forge.pki.CertificateField[],
+  publicKey: forge.pki.PublicKey,
+): forge.pki.Certificate {
+  const cert = forge.pki.createCertificate();
+  cert.publicKey = publicKey;
+  // A leading zero byte keeps the serial number positive.
+  cert.serialNumber = `00${randomBytes(15).toString('hex')}`;
+  cert.validity.notBefore = new Date(now - 3_600_000);
+  cert.validity.notAfter = new Date(now + days * 86_400_000);
+  cert.setSubject(subject);
+  return cert;
+}
+
+async function authority(now: number) {
+  const pair = await keys();
+  const subject = [{ name: 'commonName', value: 'spikegate-sandbox-ca' }];
+  const cert = blank(now, subject, pair.publicKey);
+  cert.setIssuer(subject);
+  cert.setExtensions([
+    { name: 'basicConstraints', cA: true, critical: true },
+    { name: 'keyUsage', keyCertSign: true, cRLSign: true, digitalSignature: true, critical: true },
+    { name: 'subjectKeyIdentifier' },
+  ]);
+  cert.sign(pair.privateKey, forge.md.sha256.create());
+  return { cert, key: pair.privateKey };
+}
+
+async function leaf(
+  ca: Awaited<ReturnType<typeof authority>>,
+  now: number,
+  { cn, organization, hosts }: Leaf,
+) {
+  const pair = await keys();
+  const subject = [
+    { name: 'commonName', value: cn },
+    ...(organization ? [{ name: 'organizationName', value: organization }] : []),
+  ];
+  const cert = blank(now, subject, pair.publicKey);
+  cert.setIssuer(ca.cert.subject.attributes);
+  const altNames = (hosts ?? []).map((host) =>
+    /^[\d.]+$|:/.test(host) ? { type: 7, ip: host } : { type: 2, value: host },
+  );
+  cert.setExtensions([
+    { name: 'basicConstraints', cA: false },
+    { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, critical: true },
+    { name: 'extKeyUsage', ...(hosts ? { serverAuth: true } : { clientAuth: true }) },
+    ...(hosts ? [{ name: 'subjectAltName', altNames }] : []),
+  ]);
+  cert.sign(ca.key, forge.md.sha256.create());
+  return { cert: forge.pki.certificateToPem(cert), key: forge.pki.privateKeyToPem(pair.privateKey) };
+}
+
+async function issue(now: number, host: string): Promise<Pki> {
+  const ca = await authority(now);
+  const hosts = [
+    ...new Set([
+      host,
+      '127.0.0.1',
+      '::1',
+      'localhost',
+      'kubernetes',
+      'kubernetes.default',
+      'kubernetes.default.svc',
+    ]),
+  ];
+  const serving = await leaf(ca, now, { cn: 'kube-apiserver', hosts: hosts.filter((h) => h !== '0.0.0.0') });
+  const admin = await leaf(ca, now, { cn: 'kubernetes-admin', organization: 'system:masters' });
+  return {
+    ca: forge.pki.certificateToPem(ca.cert),
+    cert: serving.cert,
+    key: serving.key,
+    adminCert: admin.cert,
+    adminKey: admin.key,
+    tokenSecret: randomBytes(32).toString('base64'),
+  };
+}
+
+/** Reads the certificates in `dir`, or makes them. `dir` undefined keeps them in memory. */
+export async function loadPki(dir: string | undefined, host: string, now: number): Promise<Pki> {
+  const file = dir === undefined ? undefined : path.join(dir, 'pki.json');
+  if (file && existsSync(file)) {
+    const kept = JSON.parse(readFileSync(file, 'utf8')) as Pki & { host: string; made: number };
+    if (kept.host === host && now - kept.made < (days - 30) * 86_400_000) return kept;
+  }
+  const fresh = await issue(now, host);
+  if (file && dir) {
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(file, JSON.stringify({ ...fresh, host, made: now }), { mode: 0o600 });
+  }
+  return fresh;
+}
+
+const base64 = (pem: string) => Buffer.from(pem).toString('base64');
+
+export function kubeconfig(pki: Pki, server: string): string {
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'spikegate', cluster: { server, 'certificate-authority-data': base64(pki.ca) } }],
+    users: [
+      {
+        name: 'admin',
+        user: { 'client-certificate-data': base64(pki.adminCert), 'client-key-data': base64(pki.adminKey) },
+      },
+    ],
+    contexts: [{ name: 'spikegate', context: { cluster: 'spikegate', user: 'admin', namespace: 'default' } }],
+    'current-context': 'spikegate',
+  });
+}

@@ -1,0 +1,155 @@
+// Who may do what: the roles and bindings stored in the sandbox, read as Kubernetes reads them.
+// Members of system:masters may do everything.
+
+import type { User } from './call.ts';
+import { parse } from './store/entry.ts';
+import type { Store } from './store/store.ts';
+import { asList, asObj, asString, asStrings, type Item, type Obj } from './types.ts';
+
+export interface ResourceAccess {
+  verb: string;
+  group: string;
+  resource: string;
+  subresource: string;
+  namespace: string;
+  name: string;
+}
+
+const prefix = 'rbac.authorization.k8s.io';
+const everywhere = { namespace: '', after: '' };
+const has = (list: unknown, value: string) =>
+  asStrings(list).some((entry) => entry === '*' || entry === value);
+
+/** What everyone with credentials may do: find out what there is and what they may do. */
+const basics: Obj[] = [
+  {
+    verbs: ['get'],
+    nonResourceURLs: [
+      '/api',
+      '/api/*',
+      '/apis',
+      '/apis/*',
+      '/healthz',
+      '/livez',
+      '/openapi',
+      '/openapi/*',
+      '/readyz',
+      '/version',
+      '/version/',
+    ],
+  },
+  {
+    verbs: ['create'],
+    apiGroups: ['authorization.k8s.io'],
+    resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
+  },
+  { verbs: ['create'], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] },
+];
+
+function resourceCovered(rule: Obj, wanted: ResourceAccess): boolean {
+  const full = wanted.subresource ? `${wanted.resource}/${wanted.subresource}` : wanted.resource;
+  const named = asStrings(rule.resourceNames);
+  return (
+    has(rule.verbs, wanted.verb) &&
+    has(rule.apiGroups, wanted.group) &&
+    (has(rule.resources, full) ||
+      (wanted.subresource !== '' && asStrings(rule.resources).includes(`*/${wanted.subresource}`))) &&
+    (named.length === 0 || named.includes(wanted.name))
+  );
+}
+
+const pathCovered = (rule: Obj, verb: string, path: string) =>
+  has(rule.verbs, verb) &&
+  asStrings(rule.nonResourceURLs).some(
+    (url) => url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1))),
+  );
+
+function isSubject(subject: Obj, user: User, bindingNamespace: string): boolean {
+  const name = asString(subject.name);
+  if (subject.kind === 'User') return name === user.name;
+  if (subject.kind === 'Group') return user.groups.includes(name);
+  return user.name === `system:serviceaccount:${asString(subject.namespace) || bindingNamespace}:${name}`;
+}
+
+export class Authorizer {
+  private readonly store: Store;
+  private bindings: Item[] | undefined;
+  private readonly roles = new Map<string, Obj[]>();
+
+  constructor(store: Store) {
+    this.store = store;
+    store.onCommit((changes) => {
+      if (!changes.some(({ entry }) => entry.table.startsWith(prefix))) return;
+      this.bindings = undefined;
+      this.roles.clear();
+    });
+  }
+
+  resource(user: User, wanted: ResourceAccess): Obj {
+    if (user.groups.includes('system:masters')) return { allowed: true };
+    return this.decide(user, wanted.namespace, (rule) => resourceCovered(rule, wanted));
+  }
+
+  path(user: User, verb: string, path: string): Obj {
+    if (user.groups.includes('system:masters')) return { allowed: true };
+    return this.decide(user, undefined, (rule) => pathCovered(rule, verb, path));
+  }
+
+  /** What a user may do in a namespace, for `kubectl auth can-i --list`. */
+  rules(user: User, namespace: string): Obj {
+    const masters: Obj[] = [
+      { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+      { verbs: ['*'], nonResourceURLs: ['*'] },
+    ];
+    const own = user.groups.includes('system:masters') ? masters : [];
+    const all = [...own, ...basics, ...this.grants(user, namespace).flatMap(({ rules }) => rules)];
+    return {
+      resourceRules: all.filter((rule) => rule.resources),
+      nonResourceRules: all.filter((rule) => rule.nonResourceURLs),
+      incomplete: false,
+    };
+  }
+
+  private decide(user: User, namespace: string | undefined, covers: (rule: Obj) => boolean): Obj {
+    if (user.groups.includes('system:authenticated') && basics.some(covers)) return { allowed: true };
+    const grant = this.grants(user, namespace).find(({ rules }) => rules.some(covers));
+    return grant ? { allowed: true, reason: `RBAC: allowed by ${grant.by}` } : { allowed: false };
+  }
+
+  private grants(user: User, namespace: string | undefined): { rules: Obj[]; by: string }[] {
+    return this.allBindings()
+      .filter((binding) => binding.kind === 'ClusterRoleBinding' || binding.metadata.namespace === namespace)
+      .filter((binding) =>
+        asList(binding.subjects).some((subject) =>
+          isSubject(subject, user, binding.metadata.namespace ?? ''),
+        ),
+      )
+      .map((binding) => {
+        const ref = asObj(binding.roleRef);
+        return {
+          rules: this.role(ref, binding.metadata.namespace ?? ''),
+          by: `${binding.kind} "${binding.metadata.name}" of ${ref.kind} "${ref.name}"`,
+        };
+      });
+  }
+
+  private allBindings(): Item[] {
+    this.bindings ??= ['rolebindings', 'clusterrolebindings'].flatMap((plural) =>
+      [...this.store.table(`${prefix}/${plural}`).entries(everywhere)].map(parse),
+    );
+    return this.bindings;
+  }
+
+  private role(ref: Obj, namespace: string): Obj[] {
+    const cluster = ref.kind === 'ClusterRole';
+    const key = cluster ? asString(ref.name) : `${namespace}/${ref.name}`;
+    const table = `${prefix}/${cluster ? 'clusterroles' : 'roles'}`;
+    let rules = this.roles.get(`${table}/${key}`);
+    if (!rules) {
+      const entry = this.store.table(table).get(key);
+      rules = entry ? asList(parse(entry).rules) : [];
+      this.roles.set(`${table}/${key}`, rules);
+    }
+    return rules;
+  }
+}
