@@ -1,5 +1,5 @@
-// The ledger's ports on Kubernetes: live reads and compare-and-swap writes through the client, with every
-// answer taken into the cache, so that this process sees its own writes at once.
+// The ledger's ports on Kubernetes: live reads and compare-and-swap writes through the client. What was written
+// is taken into the cache, so that this process sees its own writes at once.
 import { SpikeGoods } from '../api/spike-goods.ts';
 import { SpikeOrder } from '../api/spike-order.ts';
 import type { ObjectCache } from '../kube/cache.ts';
@@ -27,11 +27,13 @@ export class KubeStore<T extends KubeObject> {
     return this.#cache.get(key);
   }
 
+  /**
+   * Leaves the cache alone: what a read told first is no news when the watch tells it, and whoever waits for
+   * the watch to wake it (the life of an order) would never hear of it.
+   */
   async read(key: string): Promise<T | undefined> {
     try {
-      const object = await this.#client.get(this.#resource, splitKey(key), { timeoutMs: liveCallMs });
-      this.#cache.observe(object);
-      return object;
+      return await this.#client.get(this.#resource, splitKey(key), { timeoutMs: liveCallMs });
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -56,7 +58,11 @@ export function goodsStore(client: Client, cache: ObjectCache<SpikeGoods>): Good
   const store = new KubeStore(client, SpikeGoods, cache);
   return {
     known: (key) => store.known(key),
-    read: (key) => store.read(key),
+    async read(key) {
+      const goods = await store.read(key);
+      if (goods) cache.observe(goods);
+      return goods;
+    },
     async writeStatus(goods) {
       try {
         return await store.writeStatus(goods);
