@@ -83,6 +83,7 @@ export class Exchange {
           resolve(result);
         }, fail);
       });
+      // Before it is sent, a request that is given up leaves nothing behind but an idle connection.
       if (signal?.aborted) return stop();
       signal?.addEventListener('abort', stop, { once: true });
       request.end(body);

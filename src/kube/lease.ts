@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
-import { type Log, silentLog } from '../runtime/log.ts';
+import { type Log, reasonOf, silentLog } from '../runtime/log.ts';
 import type { Client } from './client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
 import {
@@ -162,7 +162,7 @@ export class LeaderElector {
         const begun = await this.#acquire();
         if (begun) return begun;
       } catch (error) {
-        this.#log.warn({ err: error, reason: (error as Error).name }, 'lease cannot be read or taken');
+        this.#warn('lease cannot be read or taken', error);
       }
       // Stretched at random, so that many who wait do not come at the same moment.
       const wait = this.#retryPeriod * (1 + jitterFactor * (this.#opts.random ?? Math.random)());
@@ -213,19 +213,18 @@ export class LeaderElector {
     this.#log.info({ identity: this.identity, epoch }, 'leading');
     term.work = Promise.resolve()
       .then(() => this.#opts.onStartedLeading(epoch, abort.signal))
-      .catch((error) => this.#log.error({ err: error, epoch }, 'the work of the leader failed'))
+      .catch((error) => {
+        // To renew on would keep everybody else from doing what this process cannot.
+        this.#warn('the work of the leader failed', error);
+        this.#lose(term, 'its work failed');
+      })
       .finally(() => {
         working = false;
       });
     while (!this.#stop.signal.aborted && this.#term === term) {
       await sleep(this.#clock, this.#retryPeriod, this.#stop.signal);
       if (this.#stop.signal.aborted || this.#term !== term) break;
-      await this.#renew(term).catch((error) => {
-        this.#log.warn(
-          { err: error, epoch, reason: (error as Error).name },
-          'lease not renewed, trying again',
-        );
-      });
+      await this.#renew(term).catch((error) => this.#warn('lease not renewed, trying again', error));
     }
     if (this.#term !== term) return false;
     this.#end(term, 'stopped');
@@ -242,11 +241,16 @@ export class LeaderElector {
         this.#record.observe(await client.replace(leaseResource, { ...lease, spec }, call));
         return this.#renewed(term, sentAt);
       } catch (error) {
-        if (isNotFound(error)) return this.#lose(term, 'the lease was deleted');
-        if (!isConflict(error)) throw error;
+        // To replace a lease that was deleted is a conflict too: the uid it expects is not there.
+        if (!isConflict(error) && !isNotFound(error)) throw error;
       }
       // A renewal of ours whose answer was lost, somebody who put a label on it, or the next leader.
-      lease = await client.get(leaseResource, { namespace, name }, call);
+      try {
+        lease = await client.get(leaseResource, { namespace, name }, call);
+      } catch (error) {
+        if (isNotFound(error)) return this.#lose(term, 'the lease was deleted');
+        throw error;
+      }
       this.#record.observe(lease);
       const { holderIdentity, leaseTransitions } = lease.spec;
       if (holderIdentity !== this.identity || leaseTransitions !== term.epoch) {
@@ -285,8 +289,12 @@ export class LeaderElector {
       const call = { timeoutMs: this.#retryPeriod, retry: false };
       await this.#opts.client.replace(leaseResource, { ...lease, spec }, call);
     } catch (error) {
-      this.#log.warn({ err: error, reason: (error as Error).name }, 'lease not given back, it will run out');
+      this.#warn('lease not given back, it will run out', error);
     }
+  }
+
+  #warn(message: string, error: unknown): void {
+    this.#log.warn({ identity: this.identity, reason: reasonOf(error), err: error }, message);
   }
 
   #spec(epoch: number): LeaseSpec {

@@ -4,7 +4,8 @@
 import type { Cancel, Clock } from '../runtime/clock.ts';
 
 // A server that sends bookmarks sends one about every minute (apiserver pkg/storage/cacher, bookmarkFrequency).
-// It need not: 1.20 sends none for a kind that has had no event since the server started.
+// It need not: 1.20 sends none to a watch of a kind to which nothing has happened since the watch began, since
+// a bookmark there carries the kind's last resourceVersion and is dropped when that is not beyond the watch's.
 const bookmarkSilence = 150_000;
 
 // The server ends each watch at its timeoutSeconds, silent or not.
@@ -14,7 +15,7 @@ const slack = 30_000;
  * A connection can die without a word (a node that loses its power, a NAT that forgets), and a cache that
  * nobody feeds looks like a cache where nothing happens. Three things notice, from fast to slow: TCP
  * keep-alive when the peer's kernel is gone (transport.ts, 40 s); bookmarks that stop coming (150 s), once
- * this server has shown that it sends them; and the end that the server should have made itself.
+ * this watch has had one; and the end that the server should have made itself.
  */
 export class SilenceTimer {
   readonly #clock: Clock;

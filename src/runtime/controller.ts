@@ -2,7 +2,7 @@
 // metrics. Knows nothing of Kubernetes or of any kind.
 
 import { type Clock, systemClock } from './clock.ts';
-import { type Log, silentLog } from './log.ts';
+import { type Log, reasonOf, silentLog } from './log.ts';
 import { type QueueMetrics, WorkQueue } from './queue.ts';
 
 export interface Result {
@@ -194,10 +194,4 @@ class ReconcileTimeout extends Error {
   constructor(ms: number) {
     super(`reconcile took longer than ${ms} ms`);
   }
-}
-
-/** A word that stays the same for the same fault, to group log lines by: the error's reason or its class. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.name;
 }

@@ -8,3 +8,9 @@ export interface Log {
 }
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** A word that stays the same for the same fault, to group log lines by: the error's reason or its class. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.name;
+}
