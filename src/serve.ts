@@ -222,6 +222,7 @@ function createCerts(settings: ServeSettings, client: Client, log: Logger): Cert
     leafLifetime: settings.certLifetime,
     authorityLifetime: settings.caLifetime,
     overlap: settings.caOverlap,
+    checkEvery: settings.certCheck,
   });
 }
 

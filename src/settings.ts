@@ -17,6 +17,7 @@ export interface ServeSettings {
   certLifetime: number;
   caLifetime: number;
   caOverlap: number;
+  certCheck: number;
   service: string;
   leaderElect: boolean;
   lease: string;
@@ -107,6 +108,9 @@ export function withServeOptions(command: Command): Command {
   option('--ca-overlap <duration>', 'how long a new CA is trusted before it signs')
     .argParser(positiveDuration)
     .default(units.d!, '1d');
+  option('--cert-check <duration>', 'how often certificates are looked at')
+    .argParser(positiveDuration)
+    .default(60_000, '60s');
   option('--service <name>', 'Service of the webhooks; its names are in the certificate').default(
     deployment.service,
   );

@@ -10,7 +10,8 @@ import type { Gate } from '../ledger/gate.ts';
 import type { GoodsWriter } from '../ledger/goods-writer.ts';
 import type { GoodsStore, LedgerMetrics } from '../ledger/ports.ts';
 import { FencedError, Settler } from '../ledger/settler.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { exponential } from '../runtime/backoff.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
 import { Controller, type ControllerMetrics, type Reconcile } from '../runtime/controller.ts';
 import type { Log } from '../runtime/log.ts';
 import { lowPriority, normalPriority, type QueueMetrics } from '../runtime/queue.ts';
@@ -62,10 +63,10 @@ export class SaleLeader {
 
   /** Resolves when the ledger is taken over and the controllers run. `epoch` is the term's number. */
   async start(epoch: number, signal: AbortSignal): Promise<void> {
-    const { caches } = this.#options;
     const books = this.#openBooks();
     const settler = this.#settler(epoch, books);
-    await settler.claimAll(caches.goods.list());
+    await this.#takeOver(settler, signal);
+    if (signal.aborted) return;
     const leading = this.#leading(settler);
     const lifecycle = this.#lifecycle();
     const orders = this.#controller(
@@ -83,6 +84,27 @@ export class SaleLeader {
   async stop(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     await Promise.all(this.#controllers.splice(0).map((controller) => controller.stop()));
+  }
+
+  /**
+   * The first writes of a term go through our own webhook on spikegoods/status. Where this is the only
+   * replica, the cluster may need some seconds to learn that it answers; so it tries until it succeeds.
+   */
+  async #takeOver(settler: Settler, signal: AbortSignal): Promise<void> {
+    const { caches, clock, log } = this.#options;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        return await settler.claimAll(caches.goods.list());
+      } catch (error) {
+        if (error instanceof FencedError) throw error;
+        const wait = exponential(attempt, 100, 5000);
+        log.warn(
+          { err: (error as Error).message, retryInMs: wait },
+          'taking the ledger over failed; trying again',
+        );
+        await sleep(clock, wait, signal);
+      }
+    }
   }
 
   /** Listing and subscribing in one go: nothing can come between. */

@@ -1,0 +1,79 @@
+// One `spikegate serve` in a process of its own, as it runs on a cluster.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const readyWithinMs = 30_000;
+
+export class Replica {
+  readonly process: ChildProcess;
+  readonly exited: Promise<number | null>;
+  port = 0;
+  metricsPort = 0;
+  /** The last lines it logged, for a failing test. */
+  readonly log: string[] = [];
+
+  private constructor(child: ChildProcess) {
+    this.process = child;
+    this.exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+  }
+
+  /** Starts one on free ports; resolves when it says that it is ready. */
+  static async start(kubeconfig: string, flags: readonly string[]): Promise<Replica> {
+    const child = spawn(
+      process.execPath,
+      [
+        ...[main, 'serve', '--kubeconfig', kubeconfig, '--host', '127.0.0.1', '--port', '0'],
+        ...['--metrics-host', '127.0.0.1', '--metrics-port', '0', '--log-format', 'json', ...flags],
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const replica = new Replica(child);
+    const ready = new Promise<void>((resolve, reject) => {
+      createInterface({ input: child.stdout! }).on('line', (line) => {
+        if (replica.log.push(line) > 2000) replica.log.shift();
+        if (replica.port === 0 && line.includes('"msg":"ready"')) {
+          const { port, metricsPort } = JSON.parse(line);
+          Object.assign(replica, { port, metricsPort });
+          resolve();
+        }
+      });
+      child.once('exit', (code) => reject(new Error(`serve ended with ${code}:\n${replica.tail()}`)));
+      const timer = setTimeout(
+        () => reject(new Error(`serve is not ready:\n${replica.tail()}`)),
+        readyWithinMs,
+      );
+      timer.unref();
+    });
+    await ready;
+    return replica;
+  }
+
+  tail(): string {
+    return this.log.slice(-20).join('\n');
+  }
+
+  get pid(): number {
+    return this.process.pid!;
+  }
+
+  async kill(): Promise<void> {
+    this.process.kill('SIGKILL');
+    await this.exited;
+  }
+
+  async stop(): Promise<number | null> {
+    this.process.kill('SIGTERM');
+    return this.exited;
+  }
+
+  /** The metrics as text, e.g. to find the leader. */
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.metricsPort}/metrics`)).text();
+  }
+
+  async isLeader(): Promise<boolean> {
+    return /leader_election_master_status\{[^}]*\} 1/.test(await this.metrics());
+  }
+}

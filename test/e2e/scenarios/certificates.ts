@@ -1,0 +1,49 @@
+// Certificates renewed and the CA replaced while requests come in: not one admission fails.
+import assert from 'node:assert/strict';
+import { SpikeOrder } from '../../../src/api/spike-order.ts';
+import { saleManifest } from '../sale.ts';
+import { eventually, type World } from '../world.ts';
+import type { Scenario } from './index.ts';
+
+export const certificates: Scenario[] = [
+  { name: 'certificates and CA rotate under 20 requests a second without a failed admission', run: rotation },
+];
+
+const perSecond = 20;
+const seconds = 20;
+
+async function rotation(world: World): Promise<void> {
+  // A life of weeks in seconds: the leaf is renewed every 4 s, the CA every 8 s.
+  await world.serve(2, {
+    'payment-window': '10m',
+    'cert-lifetime': '6s',
+    'ca-lifetime': '12s',
+    'ca-overlap': '2s',
+    'cert-check': '250ms',
+    'cert-secret': 'spikegate-rotation-test',
+  });
+  const namespace = await world.namespace();
+  await world.create(namespace, saleManifest({ stock: 10_000, price: 10, spikePrice: 8 }));
+  const failures: string[] = [];
+  const order = (index: number) =>
+    world.client.create(SpikeOrder, {
+      apiVersion: SpikeOrder.apiVersion,
+      kind: 'SpikeOrder',
+      metadata: { name: `o${index}`, namespace },
+      spec: { buyerId: 'buyer1', goodsMap: { goods1: 1 } },
+    });
+  await eventually(() => order(0));
+  const pending: Promise<unknown>[] = [];
+  for (let index = 1; index <= perSecond * seconds; index++) {
+    pending.push(order(index).catch((error: Error) => failures.push(error.message)));
+    await new Promise((resolve) => setTimeout(resolve, 1000 / perSecond));
+  }
+  await Promise.all(pending);
+  const lines = world.replicas.flatMap((replica) => replica.log);
+  const leaves = lines.filter((line) => line.includes('"step":"issue-leaf"')).length;
+  const authorities = lines.filter((line) => line.includes('"step":"add-authority"')).length;
+  await world.serve(2, { 'payment-window': '10m' });
+  assert.deepEqual(failures, []);
+  assert.ok(leaves >= 3, `${leaves} leaves were issued`);
+  assert.ok(authorities >= 2, `${authorities} CAs were made`);
+}

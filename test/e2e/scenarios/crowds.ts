@@ -1,0 +1,173 @@
+// The crowd: 100 units, 2,000 orders, 32 clients, two replicas. Not one unit too many, and none lost.
+import assert from 'node:assert/strict';
+import { isLive } from '../../../src/api/sale.ts';
+import { SpikeOrder } from '../../../src/api/spike-order.ts';
+import { crowd, Observer } from '../crowd.ts';
+import { saleManifest } from '../sale.ts';
+import { eventually, type World } from '../world.ts';
+import type { Scenario } from './index.ts';
+
+const stock = 100;
+const clients = 32;
+const flags = { 'payment-window': '10m', 'hold-limit': '15s' };
+
+export const crowds: Scenario[] = [
+  { name: 'a crowd of 2,000 for 100 units, two replicas', run: plain },
+  { name: 'a crowd whose orders have several goods', run: severalGoods },
+  { name: 'a crowd that cancels while others buy', run: cancelling },
+  { name: 'a crowd while the leader is killed three times and a replica is replaced', run: killing },
+];
+
+async function sale(world: World, goods = ['goods1']): Promise<{ namespace: string; observer: Observer }> {
+  await world.serve(2, flags);
+  const namespace = await world.namespace();
+  await world.create(namespace, saleManifest({ stock, price: 1000, spikePrice: 800, goods }));
+  await seenEverywhere(world, namespace);
+  return { namespace, observer: await Observer.start(world.client, namespace) };
+}
+
+/** Each replica's caches know the buyer and the goods once it admits a dry run. */
+async function seenEverywhere(world: World, namespace: string): Promise<void> {
+  for (let index = 0; index < 20; index++) {
+    await eventually(() =>
+      world.client.create(
+        SpikeOrder,
+        {
+          apiVersion: SpikeOrder.apiVersion,
+          kind: 'SpikeOrder',
+          metadata: { name: 'dry', namespace },
+          spec: { buyerId: 'buyer1', goodsMap: { goods1: 1 } },
+        },
+        { dryRun: true },
+      ),
+    );
+  }
+}
+
+async function plain(world: World): Promise<void> {
+  const { namespace, observer } = await sale(world);
+  const result = await crowd({
+    client: world.client,
+    namespace,
+    clients,
+    orders: 2000,
+    goods: () => ({ goods1: 1 }),
+  });
+  assert.equal(result.accepted.length, stock);
+  assert.deepEqual(result.refused, { SoldOut: 1900 });
+  assert.equal(result.lost, 0);
+  await quiet(world, namespace, ['goods1']);
+  const goods = await world.goods(namespace, 'goods1');
+  assert.equal(goods.status?.lastStockCount, 0);
+  assert.equal((goods.status?.reserved ?? 0) + (goods.status?.num ?? 0), stock);
+  assert.ok((await observer.stop()).get('goods1')! <= stock);
+}
+
+async function severalGoods(world: World): Promise<void> {
+  const names = ['goods1', 'goods2', 'goods3'];
+  const { namespace, observer } = await sale(world, names);
+  const result = await crowd({
+    client: world.client,
+    namespace,
+    clients,
+    orders: 1000,
+    // Each order wants two of the three, in changing order, and one or two of each.
+    goods: (index) => ({ [names[index % 3]!]: 1 + (index % 2), [names[(index + 1) % 3]!]: 1 }),
+  });
+  assert.equal(result.lost, 0);
+  assert.equal(result.accepted.length + (result.refused.SoldOut ?? 0), 1000);
+  await quiet(world, namespace, names);
+  const most = await observer.stop();
+  for (const name of names) assert.ok(most.get(name)! <= stock, `${name}: ${most.get(name)}`);
+}
+
+async function cancelling(world: World): Promise<void> {
+  const { namespace, observer } = await sale(world);
+  const result = await crowd({
+    client: world.client,
+    namespace,
+    clients,
+    orders: 2000,
+    goods: () => ({ goods1: 1 }),
+    async afterwards(name, index) {
+      if (index % 2 === 0) await world.client.delete(SpikeOrder, { namespace, name });
+    },
+  });
+  assert.equal(result.lost, 0);
+  assert.equal(result.accepted.length + (result.refused.SoldOut ?? 0), 2000);
+  await quiet(world, namespace, ['goods1']);
+  assert.ok((await observer.stop()).get('goods1')! <= stock);
+  assert.ok(result.accepted.length > stock, 'cancelled stock was sold again');
+}
+
+async function killing(world: World): Promise<void> {
+  const { namespace, observer } = await sale(world);
+  let isOver = false;
+  const disturbances = (async () => {
+    for (let round = 0; round < 3 && !isOver; round++) {
+      await pause(800);
+      await world.kill(await world.leader());
+      await world.addReplica();
+    }
+    const other = world.replicas[0]!;
+    await other.stop();
+    world.replicas = world.replicas.filter((it) => it !== other);
+    await world.addReplica();
+  })();
+  const result = await crowd({
+    client: world.client,
+    namespace,
+    clients: 8,
+    orders: 1200,
+    patient: true,
+    goods: () => ({ goods1: 1 }),
+    async afterwards(name, index) {
+      // Half of them cancel, so that there is something to buy the whole time.
+      if (index % 2 === 0) await deletePatiently(world, namespace, name);
+      await pause(20);
+    },
+  });
+  isOver = true;
+  await disturbances;
+  assert.equal(result.lost, 0);
+  // Holds of tries that were never stored go after their limit of 15 s.
+  await quiet(world, namespace, ['goods1'], 40_000);
+  assert.ok((await observer.stop()).get('goods1')! <= stock);
+  const stored = new Set((await world.orders(namespace)).map((order) => order.metadata.name));
+  const kept = result.accepted.filter((name) => Number(name.slice(1)) % 2 === 1);
+  assert.deepEqual(
+    kept.filter((name) => !stored.has(name)),
+    [],
+    'every order that was answered with success is there',
+  );
+}
+
+async function deletePatiently(world: World, namespace: string, name: string): Promise<void> {
+  await eventually(async () => {
+    if (!(await world.isGone(SpikeOrder, namespace, name))) {
+      await world.client.delete(SpikeOrder, { namespace, name });
+    }
+  }, 30_000);
+}
+
+/** When all is quiet, the counters are what the orders add up to, and no hold is left. */
+async function quiet(world: World, namespace: string, names: string[], withinMs = 10_000): Promise<void> {
+  await eventually(async () => {
+    const orders = await world.orders(namespace);
+    for (const name of names) {
+      const { spec, status } = await world.goods(namespace, name);
+      const units = orders
+        .filter((order) => isLive(order))
+        .reduce((sum, order) => sum + (order.spec.goodsMap[name] ?? 0), 0);
+      assert.deepEqual(status?.holds, [], `${name} has holds`);
+      assert.equal(
+        (status?.reserved ?? 0) + (status?.num ?? 0),
+        units,
+        `${name} counts what its orders have`,
+      );
+      assert.equal(status?.lastStockCount, spec.stockCount - units);
+    }
+  }, withinMs);
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

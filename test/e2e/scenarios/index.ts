@@ -1,0 +1,22 @@
+// All scenarios, in the order in which they run.
+import type { World } from '../world.ts';
+import { certificates } from './certificates.ts';
+import { crowds } from './crowds.ts';
+import { deletion } from './deletion.ts';
+import { recovery } from './recovery.ts';
+import { walkthrough } from './walkthrough.ts';
+
+export interface Scenario {
+  name: string;
+  /** Minutes of load: left out of `npm test`, run by .ci/run. */
+  isLong?: boolean;
+  run(world: World): Promise<void>;
+}
+
+export const scenarios: readonly Scenario[] = [
+  ...walkthrough,
+  ...deletion,
+  ...recovery,
+  ...crowds,
+  ...certificates,
+];

@@ -1,0 +1,105 @@
+// What is stored is enough: after the death of everything, after admission was off, after a lost lease.
+import assert from 'node:assert/strict';
+import { SpikeOrder } from '../../../src/api/spike-order.ts';
+import type { KubeObject, Resource } from '../../../src/kube/objects.ts';
+import { orderManifest, saleManifest } from '../sale.ts';
+import { eventually, type World } from '../world.ts';
+import type { Scenario } from './index.ts';
+
+export const recovery: Scenario[] = [
+  { name: '50 unpaid orders outlive the death of every process and expire after it', run: deathOfAll },
+  { name: 'orders that got past admission take stock, or are rejected', run: bypass },
+];
+
+async function deathOfAll(world: World): Promise<void> {
+  await world.serve(2, { 'payment-window': '4s' });
+  const namespace = await world.namespace();
+  await world.create(namespace, saleManifest({ stock: 60, price: 10, spikePrice: 8 }));
+  for (let index = 0; index < 50; index++) {
+    await world.create(
+      namespace,
+      orderManifest({ name: `o${index}`, buyer: 'buyer1', goods: { goods1: 1 } }),
+    );
+  }
+  for (const replica of [...world.replicas]) await world.kill(replica);
+  assert.equal((await world.goods(namespace, 'goods1')).status?.lastStockCount, 10);
+  await new Promise((resolve) => setTimeout(resolve, 4500));
+  await world.serve(2, { 'payment-window': '4s' });
+  await eventually(async () => {
+    const orders = await world.orders(namespace);
+    assert.equal(orders.length, 50);
+    assert.ok(orders.every((order) => order.status?.phase === 'Expired'));
+    const { status } = await world.goods(namespace, 'goods1');
+    assert.equal(status?.lastStockCount, 60);
+    assert.deepEqual(status?.holds, []);
+  }, 20_000);
+}
+
+interface Configuration extends KubeObject {
+  webhooks: { rules: unknown[] }[];
+}
+
+const validating: Resource<Configuration> = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  kind: 'ValidatingWebhookConfiguration',
+  plural: 'validatingwebhookconfigurations',
+  namespaced: false,
+};
+
+async function bypass(world: World): Promise<void> {
+  await world.serve(1, { 'payment-window': '10m' });
+  const namespace = await world.namespace();
+  await world.create(namespace, saleManifest({ stock: 3, price: 10, spikePrice: 8 }));
+  const key = { name: 'spikegate' };
+  const before = await world.client.get(validating, key);
+  await world.client.delete(validating, key);
+  try {
+    // Deletion of a configuration takes a moment to reach the API server's own cache of them.
+    await eventually(() =>
+      world.create(namespace, orderManifest({ name: 'nobody', buyer: 'nobody', goods: { goods1: 3 } })),
+    );
+    await eventually(async () => {
+      assert.equal((await world.order(namespace, 'nobody')).status?.phase, 'Rejected');
+    });
+    await world.create(namespace, orderManifest({ name: 'fits', buyer: 'buyer1', goods: { goods1: 2 } }));
+    await eventually(async () => {
+      assert.equal((await world.order(namespace, 'fits')).status?.phase, 'Unpaid');
+    });
+    await world.create(namespace, orderManifest({ name: 'too-many', buyer: 'buyer1', goods: { goods1: 2 } }));
+    await eventually(async () => {
+      const { status } = await world.order(namespace, 'too-many');
+      assert.equal(status?.phase, 'Rejected');
+      assert.match(status?.conditions?.[0]?.message ?? '', /requested 2, available 1/);
+    });
+  } finally {
+    const { webhooks } = before;
+    await world.client.create(validating, {
+      apiVersion: before.apiVersion,
+      kind: before.kind,
+      metadata: { ...key, labels: before.metadata.labels ?? {} },
+      webhooks,
+    });
+  }
+  await eventually(async () => {
+    const { status } = await world.goods(namespace, 'goods1');
+    assert.equal(status?.lastStockCount, 1);
+    assert.deepEqual(status?.holds, []);
+  });
+  // The rules are on again.
+  await eventually(() =>
+    assert.rejects(
+      world.client.create(
+        SpikeOrder,
+        {
+          apiVersion: SpikeOrder.apiVersion,
+          kind: 'SpikeOrder',
+          metadata: { name: 'guarded', namespace },
+          spec: { buyerId: 'nobody', goodsMap: { goods1: 1 } },
+        },
+        { dryRun: true },
+      ),
+      /no buyer nobody/,
+    ),
+  );
+}

@@ -1,0 +1,31 @@
+// Where the scenarios run: the same ones on the sandbox, on a real control plane, or on the user's cluster.
+import { ensureBinaries, explainNotFound, findBinaries, startControlPlane } from '../control-plane/index.ts';
+
+export const targetNames = ['sandbox', 'control-plane', 'current'] as const;
+export type TargetName = (typeof targetNames)[number];
+
+export interface Target {
+  name: TargetName;
+  /** undefined: the current context of the user's own kubeconfig. */
+  kubeconfig: string | undefined;
+  /** A kubectl that is known to work with it; else the one on the PATH is looked for. */
+  kubectl?: string;
+  stop(): Promise<void>;
+}
+
+/** Opens a target, or says why it cannot be had here. */
+export async function openTarget(name: TargetName): Promise<Target | { skip: string }> {
+  if (name === 'current') return { name, kubeconfig: process.env.KUBECONFIG, stop: async () => {} };
+  if (name === 'sandbox') return { skip: 'there is no sandbox yet' };
+  const found = await findBinaries();
+  if ('missing' in found) return { skip: explainNotFound(found) };
+  const plane = await startControlPlane();
+  return {
+    name,
+    kubeconfig: plane.kubeconfig,
+    ...(plane.binaries.kubectl ? { kubectl: plane.binaries.kubectl } : {}),
+    stop: () => plane.stop(),
+  };
+}
+
+export { ensureBinaries };
