@@ -2,14 +2,16 @@
 // The command line of Spikegate. Knows which command does what, and nothing of how.
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { playDemo } from './demo/demo.ts';
 import { install, writeManifests } from './install.ts';
 import { createClient } from './kube/client.ts';
 import { loadConfig } from './kube/config.ts';
+import { type LocalOptions, runLocally } from './local.ts';
 import { createLogger } from './logging.ts';
 import { deployment } from './manifests/generated.ts';
 import { systemClock } from './runtime/clock.ts';
 import { serve } from './serve.ts';
-import { type ServeSettings, withServeOptions } from './settings.ts';
+import { parseDuration, type ServeSettings, withServeOptions } from './settings.ts';
 
 const program = new Command('spikegate')
   .description(
@@ -53,6 +55,28 @@ withServeOptions(
     exit(1);
   }
 });
+
+program
+  .command('start')
+  .description(
+    'a whole sale on this machine: an embedded control plane with Spikegate in it, for your own kubectl',
+  )
+  .option('--dir <directory>', 'where state and kubeconfig are kept', '.spikegate')
+  .option('--port <number>', 'port of the Kubernetes API; a free one when it is taken', '7443')
+  .option('--fresh', 'forget the state of earlier runs')
+  .option('--payment-window <duration>', 'time an order has to be paid', parseDuration, 5 * 60_000)
+  .action(async (options: LocalOptions) => {
+    await runLocally(options);
+  });
+
+program
+  .command('demo')
+  .description('play a whole sale on a control plane of its own, check it, and say how it went')
+  .option('--crowd <number>', 'orders of the crowd', '2000')
+  .option('--stock <number>', 'units there are for it', '100')
+  .action(async ({ crowd, stock }: { crowd: string; stock: string }) => {
+    process.exitCode = (await playDemo({ crowd: Number(crowd), stock: Number(stock) })) ? 0 : 1;
+  });
 
 program
   .command('manifests')

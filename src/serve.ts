@@ -1,6 +1,5 @@
 // Puts one Spikegate process together: the admission server on every replica, the reconcilers on the leader.
 import { randomUUID } from 'node:crypto';
-import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { servingNames } from '../certs/authority.ts';
 import { FileSource } from '../certs/file-source.ts';
@@ -12,12 +11,14 @@ import { Buyer } from './api/buyer.ts';
 import { Seller } from './api/seller.ts';
 import { SpikeGoods } from './api/spike-goods.ts';
 import { SpikeOrder } from './api/spike-order.ts';
+import type { LeaderCaches } from './controllers/leading.ts';
 import { SaleLeader } from './controllers/sale-leader.ts';
 import { ObjectCache } from './kube/cache.ts';
 import { type Client, createClient } from './kube/client.ts';
 import { loadConfig } from './kube/config.ts';
 import { EventRecorder } from './kube/events.ts';
 import { LeaderElector } from './kube/lease.ts';
+import { nextEpoch } from './kube/lease-record.ts';
 import { joinKey, type KubeObject, type Resource } from './kube/objects.ts';
 import { Reflector } from './kube/reflector.ts';
 import { Catalogue } from './ledger/catalogue.ts';
@@ -26,6 +27,7 @@ import { GoodsWriter } from './ledger/goods-writer.ts';
 import { goodsStore, orderStore } from './ledger/kube-stores.ts';
 import { configurationName } from './manifests/webhook-configurations.ts';
 import { systemClock } from './runtime/clock.ts';
+import type { Log } from './runtime/log.ts';
 import { type Component, Manager } from './runtime/manager.ts';
 import { createApp } from './server/app.ts';
 import { MetricsServer } from './server/metrics-server.ts';
@@ -38,6 +40,8 @@ export interface Running {
   readonly port: number;
   readonly metricsPort: number;
   readonly isLeader: boolean;
+  /** What this process knows of the sale, to look at. */
+  readonly caches: LeaderCaches;
   ready(): { ok: boolean; why?: string };
   stop(): Promise<void>;
 }
@@ -54,7 +58,7 @@ const namespaces: Resource = {
 /** Starts everything; resolves when this replica is ready. `onLost` is called when it must exit at once. */
 export async function serve(
   settings: ServeSettings,
-  log: Logger,
+  log: Log,
   onLost: (why: string) => void,
 ): Promise<Running> {
   const config = loadConfig({
@@ -157,6 +161,7 @@ export async function serve(
     get isLeader() {
       return elector.isLeader;
     },
+    caches: { goods, orders, buyers, sellers },
     ready: () => manager.ready(),
     async stop() {
       await manager.stop();
@@ -165,7 +170,7 @@ export async function serve(
   };
 }
 
-function createCaches(client: Client, log: Logger) {
+function createCaches(client: Client, log: Log) {
   const make = <T extends KubeObject>(resource: Resource<T>) => {
     const cache = new ObjectCache<T>({
       onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
@@ -208,7 +213,7 @@ function createCaches(client: Client, log: Logger) {
   };
 }
 
-function createCerts(settings: ServeSettings, client: Client, log: Logger): CertSource {
+function createCerts(settings: ServeSettings, client: Client, log: Log): CertSource {
   if (settings.certs === 'files') {
     if (!settings.certDir) throw new Error('--certs files needs --cert-dir');
     return new FileSource({ directory: settings.certDir, clock, logger: log });
@@ -231,10 +236,11 @@ type Elector = Component & { readonly isLeader: boolean };
 function createElector(
   settings: ServeSettings,
   client: Client,
-  log: Logger,
+  log: Log,
   onLost: (why: string) => void,
   onStartedLeading: (epoch: number, signal: AbortSignal) => Promise<void>,
 ): Elector {
+  if (!settings.leaderElect) return new SoleLeader(onStartedLeading);
   return new LeaderElector({
     client,
     namespace: settings.namespace,
@@ -251,12 +257,37 @@ function createElector(
   });
 }
 
+/** The only replica there is leads from the start; its term still has a number above every earlier one. */
+class SoleLeader implements Elector {
+  readonly name = 'sole leader';
+  readonly #lead: (epoch: number, signal: AbortSignal) => Promise<void>;
+  readonly #abort = new AbortController();
+  #term: Promise<void> | undefined;
+
+  constructor(lead: (epoch: number, signal: AbortSignal) => Promise<void>) {
+    this.#lead = lead;
+  }
+
+  get isLeader(): boolean {
+    return this.#term !== undefined && !this.#abort.signal.aborted;
+  }
+
+  async start(): Promise<void> {
+    this.#term = this.#lead(nextEpoch(clock.now(), 0), this.#abort.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#term;
+  }
+}
+
 /** Leads until the signal aborts, then stops the controllers: the lease is given back only after that. */
 async function lead(
   leader: SaleLeader,
   epoch: number,
   signal: AbortSignal,
-  log: Logger,
+  log: Log,
   onLost: (why: string) => void,
 ): Promise<void> {
   log.info({ epoch }, 'leading');

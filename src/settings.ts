@@ -1,5 +1,5 @@
 // Flags and environment of `spikegate serve`, checked, in one table. Knows nothing of what they are used for.
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { deployment } from './manifests/generated.ts';
 
 export interface ServeSettings {
@@ -148,4 +148,9 @@ export function withServeOptions(command: Command): Command {
     .default('auto');
   for (const made of options) command.addOption(made);
   return command;
+}
+
+/** What `serve` does when it is told nothing. */
+export function defaultServeSettings(): ServeSettings {
+  return withServeOptions(new Command()).parse([], { from: 'user' }).opts<ServeSettings>();
 }

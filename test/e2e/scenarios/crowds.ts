@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict';
 import { isLive } from '../../../src/api/sale.ts';
 import { SpikeOrder } from '../../../src/api/spike-order.ts';
-import { crowd, Observer } from '../crowd.ts';
+import { crowd } from '../../../src/demo/crowd.ts';
+import { Observer } from '../observer.ts';
 import { saleManifest } from '../sale.ts';
 import { eventually, type World } from '../world.ts';
 import type { Scenario } from './index.ts';
 
 const stock = 100;
 const clients = 32;
+const anyBuyer = { buyer: () => 'buyer1' };
 const flags = { 'payment-window': '10m', 'hold-limit': '15s' };
 
 export const crowds: Scenario[] = [
@@ -51,6 +53,7 @@ async function plain(world: World): Promise<void> {
     namespace,
     clients,
     orders: 2000,
+    ...anyBuyer,
     goods: () => ({ goods1: 1 }),
   });
   assert.equal(result.accepted.length, stock);
@@ -71,6 +74,7 @@ async function severalGoods(world: World): Promise<void> {
     namespace,
     clients,
     orders: 1000,
+    ...anyBuyer,
     // Each order wants two of the three, in changing order, and one or two of each.
     goods: (index) => ({ [names[index % 3]!]: 1 + (index % 2), [names[(index + 1) % 3]!]: 1 }),
   });
@@ -88,6 +92,7 @@ async function cancelling(world: World): Promise<void> {
     namespace,
     clients,
     orders: 2000,
+    ...anyBuyer,
     goods: () => ({ goods1: 1 }),
     async afterwards(name, index) {
       if (index % 2 === 0) await world.client.delete(SpikeOrder, { namespace, name });
@@ -119,7 +124,8 @@ async function killing(world: World): Promise<void> {
     namespace,
     clients: 8,
     orders: 1200,
-    patient: true,
+    isPatient: true,
+    ...anyBuyer,
     goods: () => ({ goods1: 1 }),
     async afterwards(name, index) {
       // Half of them cancel, so that there is something to buy the whole time.

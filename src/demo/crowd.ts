@@ -1,0 +1,75 @@
+// A crowd: many clients that order at once, each waiting for its answer before its next order.
+import { SpikeOrder } from '../api/spike-order.ts';
+import type { Client } from '../kube/client.ts';
+import { ApiError, isAlreadyExists } from '../kube/errors.ts';
+
+export interface Crowd {
+  client: Client;
+  namespace: string;
+  clients: number;
+  orders: number;
+  buyer(index: number): string;
+  goods(index: number): Record<string, number>;
+  /** What a client does after its order was accepted. */
+  afterwards?(name: string, index: number): Promise<void>;
+  /** Whether webhooks may be away for a while: then a call that failed is made again. */
+  isPatient?: boolean;
+  onAnswer?(result: CrowdResult): void;
+}
+
+export interface CrowdResult {
+  accepted: string[];
+  /** Refusals by their stable reason. */
+  refused: Record<string, number>;
+  /** Orders that never got an answer, in spite of all tries. */
+  lost: number;
+}
+
+const mostTries = 400;
+
+export async function crowd(options: Crowd): Promise<CrowdResult> {
+  const result: CrowdResult = { accepted: [], refused: {}, lost: 0 };
+  let next = 0;
+  const client = async () => {
+    while (next < options.orders) {
+      const index = next++;
+      const name = `o${index}`;
+      const answer = await order(options, name, index);
+      if (answer === 'accepted') {
+        result.accepted.push(name);
+        await options.afterwards?.(name, index);
+      } else if (answer === 'lost') {
+        result.lost++;
+      } else {
+        result.refused[answer] = (result.refused[answer] ?? 0) + 1;
+      }
+      options.onAnswer?.(result);
+    }
+  };
+  await Promise.all(Array.from({ length: options.clients }, client));
+  return result;
+}
+
+async function order(options: Crowd, name: string, index: number): Promise<string> {
+  const { client, namespace } = options;
+  for (let attempt = 0; attempt < mostTries; attempt++) {
+    try {
+      await client.create(SpikeOrder, {
+        apiVersion: SpikeOrder.apiVersion,
+        kind: SpikeOrder.kind,
+        metadata: { name, namespace },
+        spec: { buyerId: options.buyer(index), goodsMap: options.goods(index) },
+      });
+      return 'accepted';
+    } catch (error) {
+      // The name is this client's own: a try whose answer got lost has been stored.
+      if (isAlreadyExists(error) && attempt > 0) return 'accepted';
+      const isBusy = error instanceof ApiError && error.code === 429;
+      const isOutage = !(error instanceof ApiError) || error.code >= 500;
+      if (!isBusy && !isOutage) return (error as ApiError).reason;
+      if (isOutage && !options.isPatient) return 'lost';
+      await new Promise((resolve) => setTimeout(resolve, 25 + Math.random() * 75));
+    }
+  }
+  return 'lost';
+}

@@ -1,0 +1,211 @@
+// `npm run demo`: a whole sale on a sandbox of its own, from the first seller to the last expiry, and then a
+// table that is checked.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Buyer } from '../api/buyer.ts';
+import { isLive } from '../api/sale.ts';
+import { Seller } from '../api/seller.ts';
+import { SpikeGoods } from '../api/spike-goods.ts';
+import { SpikeOrder } from '../api/spike-order.ts';
+import { type Client, createClient } from '../kube/client.ts';
+import { loadConfig } from '../kube/config.ts';
+import { ApiError } from '../kube/errors.ts';
+import type { Log } from '../runtime/log.ts';
+import { startSandbox } from '../sandbox/index.ts';
+import { startSale } from '../start.ts';
+import { type CrowdResult, crowd } from './crowd.ts';
+import { Stage } from './stage.ts';
+
+export interface DemoOptions {
+  crowd: number;
+  stock: number;
+}
+
+const namespace = 'default';
+const buyers = 20;
+const price = 799_900;
+const spikePrice = 599_900;
+/** Long enough for the crowd to come and go, short enough to see what is not paid expire. */
+const paymentWindowMs = 20_000;
+/** Of the accepted orders these are paid, the others are left to expire. */
+const paidShare = 0.6;
+const clients = 32;
+
+/** Plays the sale; resolves to whether everything in the table is as it must be. */
+export async function playDemo(options: DemoOptions): Promise<boolean> {
+  const stage = new Stage(process.stdout);
+  const dir = await mkdtemp(join(tmpdir(), 'spikegate-demo-'));
+  const decisions = new Decisions();
+  stage.say('Starting a control plane and Spikegate in it …');
+  const sandbox = await startSandbox({ dir });
+  const sale = await startSale({
+    kubeconfig: sandbox.kubeconfig,
+    log: decisions,
+    settings: { paymentWindow: paymentWindowMs },
+    onLost: (why) => {
+      throw new Error(why);
+    },
+  });
+  const client = createClient(loadConfig({ file: sandbox.kubeconfig }), { maxSockets: clients + 4 });
+  try {
+    return await play(stage, client, options, decisions);
+  } finally {
+    client.close();
+    await sale.stop();
+    await sandbox.stop();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function play(
+  stage: Stage,
+  client: Client,
+  options: DemoOptions,
+  decisions: Decisions,
+): Promise<boolean> {
+  await open(stage, client, options);
+  const { result, seconds } = await rush(stage, client, options);
+  const soldOut = result.refused.SoldOut ?? 0;
+  stage.check('orders answered', result.accepted.length + soldOut, options.crowd);
+  stage.check('orders accepted', result.accepted.length, Math.min(options.stock, options.crowd));
+  stage.check('orders refused as sold out', soldOut, Math.max(0, options.crowd - options.stock));
+
+  const paid = Math.round(result.accepted.length * paidShare);
+  stage.say(`${paid} of the buyers pay, the others do not.`);
+  for (const name of result.accepted.slice(0, paid)) {
+    await client.patch(SpikeOrder, { namespace, name }, { spec: { isPay: true } }, { type: 'merge' });
+  }
+  await refusedDeletion(stage, client, result.accepted[0] ?? '');
+  stage.say(
+    `Waiting for the deadline of the unpaid orders (${paymentWindowMs / 1000} s after they were made) …`,
+  );
+  await settled(stage, client, result.accepted.length, paid);
+  await checkBooks(stage, client, paid, options.stock);
+  return stage.summary({
+    'orders a second': (options.crowd / seconds).toFixed(0),
+    'admission p50 / p99': `${decisions.quantile(0.5)} / ${decisions.quantile(0.99)} ms`,
+  });
+}
+
+async function open(stage: Stage, client: Client, { stock }: DemoOptions): Promise<void> {
+  stage.say(
+    `A seller, ${buyers} buyers, and ${stock} phones at ${spikePrice / 100} instead of ${price / 100}.`,
+  );
+  const of = (kind: { apiVersion: string; kind: string }, name: string) => ({
+    apiVersion: kind.apiVersion,
+    kind: kind.kind,
+    metadata: { name, namespace },
+  });
+  await client.create(Seller, { ...of(Seller, 'shop'), spec: { sellerPhone: '13800000000' } });
+  for (let index = 0; index < buyers; index++) {
+    const spec = { buyerName: `buyer ${index}`, address: 'Beijing', phone: '13900000000' };
+    await client.create(Buyer, { ...of(Buyer, `buyer${index}`), spec });
+  }
+  await client.create(SpikeGoods, {
+    ...of(SpikeGoods, 'phone'),
+    spec: { goodsName: 'phone', sellerId: 'shop', price, spikePrice, day: 1, stockCount: stock },
+  });
+  await until(
+    async () => (await client.get(SpikeGoods, { namespace, name: 'phone' })).status?.phase === 'OnSale',
+  );
+}
+
+async function rush(
+  stage: Stage,
+  client: Client,
+  options: DemoOptions,
+): Promise<{ result: CrowdResult; seconds: number }> {
+  stage.say(`A crowd of ${options.crowd} comes, ${clients} at a time.`);
+  const started = performance.now();
+  let answered = 0;
+  const result = await crowd({
+    ...{ client, namespace, clients },
+    orders: options.crowd,
+    buyer: (index) => `buyer${index % buyers}`,
+    goods: () => ({ phone: 1 }),
+    onAnswer({ accepted, refused }) {
+      answered++;
+      const rate = answered / ((performance.now() - started) / 1000);
+      const no = Object.values(refused).reduce((sum, count) => sum + count, 0);
+      stage.progress(
+        answered,
+        options.crowd,
+        `${accepted.length} accepted, ${no} refused, ${rate.toFixed(0)}/s`,
+      );
+    },
+  });
+  const seconds = (performance.now() - started) / 1000;
+  stage.say(
+    `  ${result.accepted.length} accepted, ${result.refused.SoldOut ?? 0} refused, in ${seconds.toFixed(1)} s`,
+  );
+  return { result, seconds };
+}
+
+async function refusedDeletion(stage: Stage, client: Client, order: string): Promise<void> {
+  const { spec } = await client.get(SpikeOrder, { namespace, name: order });
+  const reason = await client.delete(Buyer, { namespace, name: spec.buyerId }).then(
+    () => 'deleted',
+    (error: unknown) => {
+      if (!(error instanceof ApiError)) throw error;
+      stage.say(`Deleting ${spec.buyerId}: ${error.message}`);
+      return error.reason;
+    },
+  );
+  stage.check('deleting a buyer with orders', reason, 'StillReferenced');
+}
+
+async function settled(stage: Stage, client: Client, accepted: number, paid: number): Promise<void> {
+  await until(async () => {
+    const { items } = await client.list(SpikeOrder, { namespace });
+    const expired = items.filter((order) => order.status?.phase === 'Expired').length;
+    stage.progress(expired, accepted - paid, 'expired');
+    const { status } = await client.get(SpikeGoods, { namespace, name: 'phone' });
+    return expired === accepted - paid && status?.reserved === 0;
+  }, paymentWindowMs + 20_000);
+}
+
+async function checkBooks(stage: Stage, client: Client, paid: number, stock: number): Promise<void> {
+  const { items } = await client.list(SpikeOrder, { namespace });
+  await until(async () => {
+    const { status } = await client.get(Seller, { namespace, name: 'shop' });
+    return status?.salesMoney === paid * spikePrice;
+  }).catch(() => undefined);
+  const { status } = await client.get(SpikeGoods, { namespace, name: 'phone' });
+  const seller = await client.get(Seller, { namespace, name: 'shop' });
+  stage.check('units sold, as the goods count them', status?.num ?? -1, paid);
+  stage.check('units sold, as the orders add up', items.filter((order) => isLive(order)).length, paid);
+  stage.check('units left, returned ones included', status?.lastStockCount ?? -1, stock - paid);
+  stage.check("the seller's money", seller.status?.salesMoney ?? -1, paid * spikePrice);
+}
+
+async function until(holds: () => Promise<boolean>, withinMs = 15_000): Promise<void> {
+  const end = performance.now() + withinMs;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`gave up after ${withinMs / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Listens to the log for how long each admission of an order took. */
+class Decisions implements Log {
+  readonly #milliseconds: number[] = [];
+
+  info(fields: object): void {
+    const { webhook, operation, ms } = fields as { webhook?: string; operation?: string; ms?: number };
+    if (webhook?.startsWith('/validate') && operation === 'CREATE' && ms !== undefined)
+      this.#milliseconds.push(ms);
+  }
+
+  debug(): void {}
+  warn(): void {}
+
+  error(fields: object, message: string): void {
+    console.error(message, fields);
+  }
+
+  quantile(share: number): string {
+    const sorted = this.#milliseconds.sort((a, b) => a - b);
+    return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1);
+  }
+}

@@ -1,0 +1,58 @@
+// What the demo shows: headings, a live progress bar, and a table of checks.
+
+export interface Check {
+  what: string;
+  expected: number | string;
+  got: number | string;
+}
+
+export class Stage {
+  readonly #out: NodeJS.WriteStream;
+  readonly checks: Check[] = [];
+  #barWidth = 0;
+  #shownAt = 0;
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+  }
+
+  say(line: string): void {
+    this.#clearBar();
+    this.#out.write(`${line}\n`);
+  }
+
+  /** A bar on a terminal, at most 20 times a second; elsewhere nothing, since a log wants no bar. */
+  progress(done: number, total: number, text: string): void {
+    if (!this.#out.isTTY || (done < total && Date.now() - this.#shownAt < 50)) return;
+    this.#shownAt = Date.now();
+    const filled = Math.round((done / total) * 30);
+    const line = `  [${'#'.repeat(filled)}${'.'.repeat(30 - filled)}] ${done}/${total}  ${text}`;
+    this.#out.write(`\r${line.padEnd(this.#barWidth)}`);
+    this.#barWidth = line.length;
+  }
+
+  #clearBar(): void {
+    if (this.#barWidth > 0) this.#out.write(`\r${' '.repeat(this.#barWidth)}\r`);
+    this.#barWidth = 0;
+  }
+
+  check(what: string, got: number | string, expected: number | string): void {
+    this.checks.push({ what, expected, got });
+  }
+
+  /** Prints the table; true when everything is as expected. */
+  summary(figures: Record<string, string>): boolean {
+    this.#clearBar();
+    const width = Math.max(...this.checks.map(({ what }) => what.length));
+    this.say('');
+    for (const { what, expected, got } of this.checks) {
+      const isRight = got === expected;
+      this.say(
+        `  ${isRight ? 'ok   ' : 'WRONG'} ${what.padEnd(width)}  ${got}${isRight ? '' : `, expected ${expected}`}`,
+      );
+    }
+    this.say('');
+    for (const [name, value] of Object.entries(figures)) this.say(`  ${name.padEnd(width + 6)}  ${value}`);
+    return this.checks.every(({ got, expected }) => got === expected);
+  }
+}

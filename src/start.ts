@@ -1,0 +1,57 @@
+// A whole sale on one machine: a cluster (the sandbox, or one that the caller brings), everything installed on
+// it, and `serve` in this process.
+import { install } from './install.ts';
+import { createClient } from './kube/client.ts';
+import { loadConfig } from './kube/config.ts';
+import { deployment } from './manifests/generated.ts';
+import { systemClock } from './runtime/clock.ts';
+import type { Log } from './runtime/log.ts';
+import { type Running, serve } from './serve.ts';
+import { defaultServeSettings, type ServeSettings } from './settings.ts';
+
+export interface StartOptions {
+  /** Path of a kubeconfig with all rights. */
+  kubeconfig: string;
+  log: Log;
+  settings?: Partial<ServeSettings>;
+  onLost(why: string): void;
+}
+
+/** Installs and serves; resolves when orders can be made. The webhooks point at this process. */
+export async function startSale(options: StartOptions): Promise<Running> {
+  const { kubeconfig, log } = options;
+  const settings: ServeSettings = {
+    ...defaultServeSettings(),
+    kubeconfig,
+    host: '127.0.0.1',
+    port: await freePort(),
+    metricsHost: '127.0.0.1',
+    metricsPort: 0,
+    // There is one replica, and after a crash nobody should wait for its lease to run out.
+    leaderElect: false,
+    drain: 0,
+    ...options.settings,
+  };
+  const client = createClient(loadConfig({ file: kubeconfig }));
+  await install(client, {
+    target: { url: `https://127.0.0.1:${settings.port}` },
+    rbac: deployment,
+    clock: systemClock,
+    log: (line) => log.debug({}, line),
+  });
+  client.close();
+  return serve(settings, log, options.onLost);
+}
+
+/** A port that was free a moment ago. The webhook configurations must name it before anything listens on it. */
+export async function freePort(): Promise<number> {
+  const { createServer } = await import('node:net');
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
