@@ -305,6 +305,7 @@ function resource(row: Row, order: number): ResourceType {
     table: row.table ?? `${row.group}/${row.plural}`,
     builtin: true,
     schema: builtinSchema(type),
+    typeName: type,
     status: row.status === true,
     scale: row.scale ? scalePaths : undefined,
     generation: row.generation === true,

@@ -51,6 +51,8 @@ export interface ResourceType {
   readonly builtin: boolean;
   /** The schema of built-in kinds' types, or of the CRD's version. */
   readonly schema: SchemaRoot;
+  /** The name of a built-in kind's type, by which its protobuf form is found. */
+  readonly typeName?: string;
   readonly status: boolean;
   readonly scale: ScalePaths | undefined;
   /** Whether metadata.generation counts changes of what is neither metadata nor (with a status subresource) status. */

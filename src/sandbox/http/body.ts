@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { parse as parseYaml } from 'yaml';
+import { decodeProtobuf } from '../protobuf/decode.ts';
 import { badRequest, tooLarge, unsupportedMedia } from '../status.ts';
 import { isObj, type Obj } from '../types.ts';
 
@@ -24,13 +25,18 @@ export function readBody(req: IncomingMessage): Promise<Buffer> {
   });
 }
 
+export const protobufType = 'application/vnd.kubernetes.protobuf';
 const decodable = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
 export const mediaType = (req: IncomingMessage) =>
   (req.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
 
-/** An object body as POST and PUT send it. `kind` is for the message only. */
-export function decodeObject(body: Buffer, media: string, kind: string): Obj {
+/**
+ * An object body as POST and PUT send it. `kind` is for messages; `protoType` names the type when the body may be
+ * protobuf, which only built-in kinds have.
+ */
+export function decodeObject(body: Buffer, media: string, kind: string, protoType?: string): Obj {
+  if (media === protobufType && protoType) return decodeProtobuf(body, protoType);
   if (media !== '' && media !== 'application/json' && media !== 'application/yaml' && media !== '*/*')
     throw unsupportedMedia(decodable);
   const value = media === 'application/yaml' ? decodeYaml(body) : decodeJson(body, kind);

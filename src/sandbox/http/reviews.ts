@@ -60,7 +60,7 @@ export const isReview = (kind: string) => kind in reviews;
 
 export async function review(access: Access, context: Context): Promise<Answer> {
   const { type, req } = context;
-  const given = decodeObject(await readBody(req), mediaType(req), type.kind);
+  const given = decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName);
   const spec = asObj(given.spec);
   const status = (reviews[type.kind] as Review)(access, context, spec);
   const answer = {
@@ -78,7 +78,7 @@ const hour = 3600;
 /** `serviceaccounts/token`: a token for as long as asked, an hour if not. */
 export async function requestToken(access: Access, context: Context): Promise<Answer> {
   const { req, route, core, type } = context;
-  const given = decodeObject(await readBody(req), mediaType(req), 'TokenRequest');
+  const given = decodeObject(await readBody(req), mediaType(req), 'TokenRequest', 'TokenRequest');
   const account = core.store.table('/serviceaccounts').get(`${route.namespace}/${route.name}`);
   if (!account) throw notFound(type, route.name);
   const spec = asObj(given.spec);

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Authenticator } from '../auth.ts';
 import type { User } from '../call.ts';
+import type { OpenApi } from '../openapi/serve.ts';
 import type { Core } from '../operations/core.ts';
 import type { Pki } from '../pki.ts';
 import type { ResourceType } from '../resources.ts';
@@ -11,7 +12,6 @@ import { ApiError, badRequest, forbidden, methodNotAllowed, noSuchPath, unauthor
 import { type Accepted, accepted } from './accept.ts';
 import { type Context, callFor } from './context.ts';
 import { discover } from './discovery.ts';
-import type { OpenApi } from './openapi.ts';
 import { patch } from './patch.ts';
 import { flag } from './query.ts';
 import { type Answer, errorAnswer, send, sendText } from './respond.ts';
@@ -121,7 +121,7 @@ export class ApiServer {
       accept = path.startsWith('/openapi') ? undefined : accepted(req.headers.accept);
       if (route && user)
         await this.resource(req, res, route, query, user, accept ?? accepted(undefined), warnings);
-      else this.own(req, res, path, query, user, accept ?? accepted(undefined));
+      else this.own(req, res, path, user, accept ?? accepted(undefined));
     } catch (error) {
       this.fail(req, res, error, accept, warnings);
     }
@@ -190,7 +190,6 @@ export class ApiServer {
     req: IncomingMessage,
     res: ServerResponse,
     path: string,
-    query: URLSearchParams,
     user: User | undefined,
     accept: Accepted,
   ): void {
@@ -205,7 +204,7 @@ export class ApiServer {
     } else if (path === '/version' || path === '/version/') {
       send(res, { code: 200, json: JSON.stringify(version, null, 2) }, undefined, []);
     } else if (user && path.startsWith('/openapi/')) {
-      if (!openapi.serve(req, res, path, query)) throw new NoRoute();
+      if (!openapi.serve(req, res, path)) throw new NoRoute();
     } else if (user && path === '/') {
       send(res, { code: 200, json: JSON.stringify({ paths: openapi.paths() }) }, accept, []);
     } else {

@@ -73,7 +73,7 @@ async function scale(context: Context): Promise<Answer> {
   if (req.method !== 'PUT' && req.method !== 'PATCH') throw methodNotAllowed();
   entryAt(context);
   const body = await readBody(req);
-  const change = req.method === 'PUT' ? decodeObject(body, mediaType(req), 'Scale') : undefined;
+  const change = req.method === 'PUT' ? decodeObject(body, mediaType(req), 'Scale', 'Scale') : undefined;
   const patch = change ? undefined : decodePatch(body);
   const media = mediaType(req);
   const target = { namespace: route.namespace, name: route.name, subresource: '' };
@@ -97,7 +97,7 @@ async function scale(context: Context): Promise<Answer> {
 async function eviction(context: Context): Promise<Answer> {
   const { req, core, type, call, route } = context;
   if (req.method !== 'POST') throw methodNotAllowed();
-  const given = decodeObject(await readBody(req), mediaType(req), 'Eviction');
+  const given = decodeObject(await readBody(req), mediaType(req), 'Eviction', 'Eviction');
   const options = isObj(given.deleteOptions) ? given.deleteOptions : {};
   await remove(core, type, { namespace: route.namespace, name: route.name }, options, call);
   return { code: 201, json: JSON.stringify({ ...success({}), details: undefined, code: 201 }) };
@@ -106,7 +106,7 @@ async function eviction(context: Context): Promise<Answer> {
 async function finalize(context: Context): Promise<Answer> {
   const { req, core, type, call, route } = context;
   if (req.method !== 'PUT') throw methodNotAllowed();
-  const given = decodeObject(await readBody(req), mediaType(req), type.kind);
+  const given = decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName);
   const finalizers = asStrings(dig(given, 'spec.finalizers'));
   const target = { namespace: '', name: route.name, subresource: 'finalize' };
   const { item } = await update(core, type, call, target, (live) => {

@@ -5,11 +5,12 @@ import type { Written } from '../operations/core.ts';
 import { create } from '../operations/create.ts';
 import { checkDeleteOptions, remove } from '../operations/delete.ts';
 import { update } from '../operations/update.ts';
+import { decodeProtobuf } from '../protobuf/decode.ts';
 import { load } from '../resources.ts';
 import { badRequest, notFound, success } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
 import { asObj, asString, type Item, isObj, type Obj } from '../types.ts';
-import { decodeJson, decodeObject, decodeYaml, mediaType, readBody } from './body.ts';
+import { decodeJson, decodeObject, decodeYaml, mediaType, protobufType, readBody } from './body.ts';
 import { type Context, viewOf } from './context.ts';
 import { page, sendPage } from './list.ts';
 import { flag, listOptions, number, resourceVersion, selection } from './query.ts';
@@ -80,7 +81,7 @@ export async function watch(context: Context): Promise<undefined> {
 
 export async function post(context: Context): Promise<Answer> {
   const { core, type, call, route, req } = context;
-  const item = decodeObject(await readBody(req), mediaType(req), type.kind) as Item;
+  const item = decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName) as Item;
   const written = await create(core, type, withSelf(context, item), call, { namespace: route.namespace });
   return writtenAnswer(context, 201, written);
 }
@@ -95,7 +96,10 @@ function withSelf({ type }: Context, item: Item): Item {
 
 export async function replace(context: Context): Promise<Answer> {
   const { core, type, call, route, req } = context;
-  const item = withSelf(context, decodeObject(await readBody(req), mediaType(req), type.kind) as Item);
+  const item = withSelf(
+    context,
+    decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName) as Item,
+  );
   const name = asObj(item.metadata).name;
   if (name !== route.name)
     throw badRequest(
@@ -115,7 +119,12 @@ export async function deleteOptions({ req, query, call }: Context): Promise<Obj>
   const media = mediaType(req);
   let options: Obj = {};
   if (body.length > 0) {
-    const value = media === 'application/yaml' ? decodeYaml(body) : decodeJson(body, 'DeleteOptions');
+    const value =
+      media === 'application/yaml'
+        ? decodeYaml(body)
+        : media === protobufType
+          ? decodeProtobuf(body, 'DeleteOptions')
+          : decodeJson(body, 'DeleteOptions');
     if (!isObj(value)) throw badRequest('expected DeleteOptions');
     options = value;
   } else {

@@ -118,20 +118,10 @@ function checkAnnotations(annotations: unknown): FieldError[] {
 }
 
 function checkFinalizers(finalizers: unknown): FieldError[] {
-  return asStrings(finalizers).flatMap((name, i) => {
-    const path = `metadata.finalizers`;
+  return asStrings(finalizers).flatMap((name) => {
+    const path = 'metadata.finalizers';
     const error = qualifiedNameError(name);
-    if (error) return [field.invalid(path, name, error)];
-    const standard = ['orphan', 'foregroundDeletion', 'kubernetes'].includes(name);
-    return name.includes('/') || standard
-      ? []
-      : [
-          field.invalid(
-            `${path}[${i}]`,
-            name,
-            'name is neither a standard finalizer name nor is it fully qualified',
-          ),
-        ];
+    return error ? [field.invalid(path, name, error)] : [];
   });
 }
 
