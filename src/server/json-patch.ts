@@ -15,14 +15,20 @@ export function diff(before: unknown, after: unknown, path = ''): PatchOperation
   for (const [key, value] of Object.entries(after)) {
     if (value === undefined) continue;
     const at = `${path}/${escapePointer(key)}`;
-    if (before[key] === undefined) operations.push({ op: 'add', path: at, value });
+    // A key may be called what every object inherits: `constructor`, `__proto__`.
+    if (!has(before, key)) operations.push({ op: 'add', path: at, value });
     else operations.push(...diff(before[key], value, at));
   }
   for (const key of Object.keys(before)) {
-    if (after[key] === undefined) operations.push({ op: 'remove', path: `${path}/${escapePointer(key)}` });
+    if (before[key] !== undefined && !has(after, key))
+      operations.push({ op: 'remove', path: `${path}/${escapePointer(key)}` });
   }
   return operations;
 }
+
+/** JSON has no undefined: a field that is undefined is not there. */
+const has = (map: Record<string, unknown>, key: string): boolean =>
+  Object.hasOwn(map, key) && map[key] !== undefined;
 
 /** RFC 6901: `~` and `/` in a key. */
 const escapePointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
