@@ -57,8 +57,11 @@ function readText(request: IncomingMessage): Promise<string> {
     request.on('end', () =>
       resolve((chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString('utf8')),
     );
-    request.on('error', () => reject(new BadRequest(400, 'BadRequest', 'the body ended early', true)));
-    request.on('close', () => reject(new BadRequest(400, 'BadRequest', 'the body ended early', true)));
+    const early = () => {
+      if (!request.complete) reject(new BadRequest(400, 'BadRequest', 'the body ended early', true));
+    };
+    request.on('error', early);
+    request.on('close', early);
   });
 }
 
