@@ -1,9 +1,10 @@
 // One definition per kind gives its TypeScript type, its CRD and its validator.
 // Knows the shapes of Kubernetes objects and nothing else of ours.
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { Ajv, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 import type { Static, TSchema } from './schema.ts';
+import { type SchemaViolation, violationOf } from './violations.ts';
 
 export interface PrinterColumn {
   name: string;
@@ -32,12 +33,6 @@ export interface CustomObject<Spec, Status> extends KubeObject {
   status?: Status;
 }
 
-/** A rule of a schema that an object breaks. `field` is a path as kubectl prints it: `spec.goodsMap.goods1`. */
-export interface SchemaViolation {
-  field: string;
-  message: string;
-}
-
 export interface Kind<Spec = unknown, Status = unknown> extends Resource<CustomObject<Spec, Status>> {
   singular: string;
   shortNames: string[];
@@ -48,13 +43,25 @@ export interface Kind<Spec = unknown, Status = unknown> extends Resource<CustomO
   statusSchema: TSchema;
   /** The defaults of the schema's top-level spec fields. */
   specDefaults: Readonly<Record<string, unknown>>;
-  /** Checks apiVersion, kind and spec; an empty list means valid. Never throws, whatever it is given. */
-  validate(object: unknown): SchemaViolation[];
+  /**
+   * Checks apiVersion, kind and spec; undefined means valid, else it is the first thing found wrong. Never
+   * throws, whatever it is given.
+   */
+  validate(object: unknown): SchemaViolation | undefined;
+  /** The same for status, where there is one: what a client sends to /status, before the API server has judged it. */
+  validateStatus(object: unknown): SchemaViolation | undefined;
+  /**
+   * Whether spec and status have the fields they must have, and every field its type, so that rules can read
+   * them, whatever bounds they break. An object that was stored under another schema need not.
+   */
+  isReadable(object: unknown): boolean;
 }
 
 export type ObjectOf<K> = K extends Kind<infer Spec, infer Status> ? CustomObject<Spec, Status> : never;
 
-const ajv = new Ajv({ allErrors: true, strict: false, validateFormats: true });
+// The first error ends the check: a map of a million wrong values must not cost a million messages. Verbose
+// errors carry the value, which a message should name.
+const ajv = new Ajv({ verbose: true, strict: false, validateFormats: true });
 // ajv-formats is CommonJS: its default export arrives as a namespace under NodeNext.
 (addFormats as unknown as (target: Ajv) => void)(ajv);
 // int64 is a range that JavaScript's integers cannot leave; the bounds say the rest.
@@ -64,17 +71,18 @@ export function defineKind<Spec extends TSchema, Status extends TSchema>(
   definition: KindDefinition<Spec, Status>,
 ): Kind<Static<Spec>, Static<Status>> {
   const apiVersion = `${definition.group}/${definition.version}`;
-  let compiled: ValidateFunction | undefined;
-  const schema = {
+  const { spec, status, ...rest } = definition;
+  const check = checker({
     type: 'object',
     required: ['apiVersion', 'kind', 'spec'],
-    properties: {
-      apiVersion: { const: apiVersion },
-      kind: { const: definition.kind },
-      spec: definition.spec,
-    },
-  };
-  const { spec, status, ...rest } = definition;
+    properties: { apiVersion: { const: apiVersion }, kind: { const: definition.kind }, spec },
+  });
+  const checkStatus = checker({ type: 'object', properties: { status } });
+  const checkTypes = checker({
+    type: 'object',
+    required: ['spec'],
+    properties: { spec: typesOf(spec), status: typesOf(status) },
+  });
   return {
     ...rest,
     namespaced: true,
@@ -82,10 +90,37 @@ export function defineKind<Spec extends TSchema, Status extends TSchema>(
     specSchema: spec,
     statusSchema: status,
     specDefaults: defaultsOf(spec),
-    validate(object) {
-      compiled ??= ajv.compile(schema);
-      return compiled(object) ? [] : (compiled.errors ?? []).map(violation);
-    },
+    validate: check,
+    validateStatus: checkStatus,
+    isReadable: (object) => checkTypes(object) === undefined,
+  };
+}
+
+/** Compiles when it is first used: a command that serves nothing need not wait for it. */
+function checker(schema: object): (object: unknown) => SchemaViolation | undefined {
+  let compiled: ValidateFunction | undefined;
+  return (object) => {
+    compiled ??= ajv.compile(schema);
+    const [error] = compiled(object) ? [] : (compiled.errors ?? []);
+    return error && violationOf(error);
+  };
+}
+
+/** A schema without its bounds: what remains is what a program relies on when it reads. */
+function typesOf(schema: unknown): unknown {
+  const { type, required, properties, items, additionalProperties } = schema as Record<string, unknown>;
+  return {
+    ...(type ? { type } : {}),
+    ...(required ? { required } : {}),
+    ...(properties
+      ? {
+          properties: Object.fromEntries(
+            Object.entries(properties).map(([name, property]) => [name, typesOf(property)]),
+          ),
+        }
+      : {}),
+    ...(items ? { items: typesOf(items) } : {}),
+    ...(additionalProperties ? { additionalProperties: typesOf(additionalProperties) } : {}),
   };
 }
 
@@ -93,21 +128,4 @@ function defaultsOf(schema: TSchema): Record<string, unknown> {
   const properties = (schema as { properties?: Record<string, { default?: unknown }> }).properties ?? {};
   const found = Object.entries(properties).filter(([, property]) => property.default !== undefined);
   return Object.fromEntries(found.map(([name, property]) => [name, property.default]));
-}
-
-function violation(error: ErrorObject): SchemaViolation {
-  const path = error.instancePath
-    .split('/')
-    .slice(1)
-    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
-  if (error.keyword === 'required') path.push(String(error.params.missingProperty));
-  const field = path.join('.') || '(the object)';
-  if (error.keyword === 'required') return { field, message: `${field} is required` };
-  if (error.keyword === 'const') {
-    return { field, message: `${field} must be ${JSON.stringify(error.params.allowedValue)}` };
-  }
-  if (error.keyword === 'enum') {
-    return { field, message: `${field} must be one of ${error.params.allowedValues.join(', ')}` };
-  }
-  return { field, message: `${field} ${error.message ?? 'is invalid'}` };
 }

@@ -6,7 +6,7 @@ import type { AdmissionRequest, AdmissionResponse } from '../kube/admission.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { same } from '../kube/same.ts';
 import { diff } from './json-patch.ts';
-import { allow, deny } from './review.ts';
+import { allow, deny, errored } from './review.ts';
 
 interface WithSpec extends KubeObject {
   spec?: unknown;
@@ -22,11 +22,13 @@ export function mutate(
   surroundings: Surroundings,
   deadline: number,
 ): AdmissionResponse {
+  const { kind } = webhooks;
   const call = callOf(request, surroundings, deadline);
-  if (!call || webhooks.kind.validate(call.object).length > 0) return allow(request);
-  const fill = request.subResource === 'status' ? webhooks.defaultStatus : webhooks.default;
-  const filled = fill ? fill(call) : call.object;
-  return allow(request, { patch: diff(call.object, filled) });
+  if (!isReadable(webhooks, call) || kind.validate(call.object)) return allow(request);
+  // Only the schema of what is written has been looked at so far, and only the API server looks at the other.
+  if (request.subResource === 'status' && kind.validateStatus(call.object)) return allow(request);
+  const fill = { '': webhooks.default, status: webhooks.defaultStatus }[request.subResource ?? ''];
+  return allow(request, { patch: fill ? diff(call.object, fill(call)) : [] });
 }
 
 /** The answer of a validating webhook. Only `reserve` waits for anything. */
@@ -36,14 +38,18 @@ export async function validate(
   surroundings: Surroundings,
   deadline: number,
 ): Promise<AdmissionResponse> {
-  const call = callOf(request, surroundings, deadline);
   const { operation } = request;
-  if (!call || operation === 'CONNECT' || request.subResource) return allow(request);
+  if (operation === 'CONNECT' || request.subResource) return allow(request);
+  const call = callOf(request, surroundings, deadline);
+  const { name, uid } = call.object.metadata;
+  // A hold is known by its order's uid, which the API server gives before it asks us.
+  if (operation === 'CREATE' && !(name && uid)) {
+    return errored(request.uid, 400, 'BadRequest', 'request.object.metadata must have a name and a uid');
+  }
   // Labels, annotations and finalizers are nobody's business here; above all, what is being deleted must
   // be able to lose its finalizers.
-  if (operation === 'UPDATE' && same((call.object as WithSpec).spec, (call.old as WithSpec).spec)) {
-    return allow(request);
-  }
+  if (operation === 'UPDATE' && hasSameSpec(call)) return allow(request);
+  if (!isReadable(webhooks, call)) return allow(request, { warnings: [unreadable] });
   const refusal = firstRefusal(webhooks, operation, call);
   if (refusal) return deny(request, refusal);
   const warnings =
@@ -60,7 +66,7 @@ function firstRefusal(
   call: Call<KubeObject>,
 ): Refusal | undefined {
   if (operation !== 'DELETE') {
-    const [violation] = webhooks.kind.validate(call.object);
+    const violation = webhooks.kind.validate(call.object);
     if (violation) return refuse('Invalid', violation.message, violation.field);
   }
   for (const rule of webhooks.rules[operation]) {
@@ -70,18 +76,29 @@ function firstRefusal(
   return undefined;
 }
 
-/** Undefined when the request carries no object, as the deletion of an older API server may. */
-function callOf(
-  request: AdmissionRequest,
-  surroundings: Surroundings,
-  deadline: number,
-): Call<KubeObject> | undefined {
+/** What is stored was let in under another schema, so no rule of ours was ever kept by it; it must not be stuck. */
+function isReadable(webhooks: Webhooks<KubeObject>, { old }: Call<KubeObject>): boolean {
+  return old === undefined || webhooks.kind.isReadable(old);
+}
+
+const unreadable = 'what is stored does not have the fields of its kind; no rule was applied';
+
+function hasSameSpec({ object, old }: Call<KubeObject>): boolean {
+  try {
+    return same((object as WithSpec).spec, (old as WithSpec).spec);
+  } catch {
+    // Nested deeper than the stack: nothing that an API server would send. The rules will look at it.
+    return false;
+  }
+}
+
+/** The review has been checked (review.ts): whatever the operation needs is there. */
+function callOf(request: AdmissionRequest, surroundings: Surroundings, deadline: number): Call<KubeObject> {
   const old = request.oldObject ?? undefined;
-  const object = request.operation === 'DELETE' ? old : (request.object ?? undefined);
-  if (!object || (request.operation === 'UPDATE' && !old)) return undefined;
+  const object = (request.operation === 'DELETE' ? old : request.object) as KubeObject;
   return {
     request,
-    namespace: request.namespace ?? object.metadata.namespace ?? '',
+    namespace: request.namespace ?? '',
     object,
     old,
     now: surroundings.clock.now(),

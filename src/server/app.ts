@@ -7,7 +7,7 @@ import type { KubeObject } from '../kube/objects.ts';
 import type { Log } from '../runtime/log.ts';
 import { mutate, validate } from './admission.ts';
 import { BadRequest, readBody } from './body.ts';
-import { errored, reviewOf, whatIsWrong, wrongKind } from './review.ts';
+import { errored, reviewOf, whatIsWrong, whyNotJudged } from './review.ts';
 import type { AdmissionMetrics, RouteMetrics } from './telemetry.ts';
 
 export interface AppOptions {
@@ -99,7 +99,7 @@ async function judged(
   deadline: number,
   judge: Judge,
 ): Promise<AdmissionResponse> {
-  const wrong = wrongKind(request, webhooks.kind);
+  const wrong = whyNotJudged(request, webhooks.kind);
   if (wrong) return errored(request.uid, 400, 'BadRequest', wrong);
   try {
     const answer = judge(request, deadline);
@@ -146,6 +146,7 @@ function timeoutOf(request: Request): number {
 function badRequest(response: Response, error: unknown, log: Log): number {
   if (error instanceof BadRequest) {
     if (error.closes) response.set('Connection', 'close');
+    if (error.code === 405) response.set('Allow', 'POST');
     return refuseCall(response, error.code, error.reason, error.message);
   }
   log.error({ err: error }, 'request failed');

@@ -7,9 +7,13 @@ import type {
   AdmissionResponse,
   AdmissionReview,
   AdmissionStatus,
+  Operation,
 } from '../kube/admission.ts';
 
 const name = { type: 'string', maxLength: 253 };
+// A mutating webhook sees an object before the API server has judged it. What it will refuse in words of its
+// own (a name that is too long, a status that is no object) must not look like a broken review.
+const unchecked = { type: 'string' };
 const groupKind = {
   type: 'object',
   required: ['group', 'version', 'kind'],
@@ -24,15 +28,14 @@ const object = {
     metadata: {
       type: 'object',
       properties: {
-        name,
-        namespace: name,
-        uid: { type: 'string', maxLength: 64 },
-        creationTimestamp: { type: ['string', 'null'], maxLength: 40 },
-        deletionTimestamp: { type: ['string', 'null'], maxLength: 40 },
+        name: unchecked,
+        namespace: unchecked,
+        uid: unchecked,
+        creationTimestamp: { type: ['string', 'null'] },
+        deletionTimestamp: { type: ['string', 'null'] },
         finalizers: { type: ['array', 'null'], items: { type: 'string' } },
       },
     },
-    status: { type: 'object' },
   },
 };
 
@@ -55,7 +58,7 @@ const schema = {
           properties: { group: name, version: name, resource: name },
         },
         subResource: name,
-        name,
+        name: unchecked,
         namespace: name,
         operation: { enum: ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] },
         userInfo: { type: 'object', properties: { username: { type: 'string' } } },
@@ -76,15 +79,25 @@ export function whatIsWrong(review: unknown): string | undefined {
   return `not an AdmissionReview of admission.k8s.io/v1: ${at} ${error?.message ?? 'is wrong'}`;
 }
 
-/** A review of a kind that does not belong to the path it came by, in words, or undefined. */
-export function wrongKind(request: AdmissionRequest, kind: Kind): string | undefined {
+/** What makes a review one that the webhooks of `kind` cannot judge, in words, or undefined. */
+export function whyNotJudged(request: AdmissionRequest, kind: Kind): string | undefined {
   const { group, version, resource } = request.resource;
-  if (group === kind.group && version === kind.version && resource === kind.plural) {
-    const wrong = [request.object, request.oldObject].find((it) => it && it.kind !== kind.kind);
-    return wrong ? `the object is a ${wrong.kind}, this path serves ${kind.kind}` : undefined;
+  if (group !== kind.group || version !== kind.version || resource !== kind.plural) {
+    return `this path serves ${kind.plural}.${kind.group} ${kind.version}, not ${resource}.${group} ${version}`;
   }
-  return `this path serves ${kind.plural}.${kind.group} ${kind.version}, not ${resource}.${group} ${version}`;
+  const wrong = [request.object, request.oldObject].find((it) => it && it.kind !== kind.kind);
+  if (wrong) return `the object is a ${wrong.kind}, this path serves ${kind.kind}`;
+  if (kind.namespaced && !request.namespace) return 'request.namespace is missing';
+  const missing = needed[request.operation].find((field) => !request[field]);
+  return missing && `request.${missing} is missing, ${request.operation} needs it`;
 }
+
+const needed: Record<Operation, readonly ('object' | 'oldObject')[]> = {
+  CREATE: ['object'],
+  UPDATE: ['object', 'oldObject'],
+  DELETE: ['oldObject'],
+  CONNECT: [],
+};
 
 export function allow(
   request: AdmissionRequest,
@@ -109,7 +122,7 @@ export function deny(request: AdmissionRequest, refusal: Refusal): AdmissionResp
     group: request.kind.group,
     kind: request.kind.kind,
     ...(request.name ? { name: request.name } : {}),
-    ...(field ? { causes: [{ reason, field, message }] } : {}),
+    ...(field ? { causes: [{ reason, field, message: withoutField(message, field) }] } : {}),
     ...(retryAfterSeconds ? { retryAfterSeconds } : {}),
   };
   return {
@@ -119,6 +132,10 @@ export function deny(request: AdmissionRequest, refusal: Refusal): AdmissionResp
     auditAnnotations: { reason },
   };
 }
+
+/** kubectl puts the field before the message of a cause; ours names it already. */
+const withoutField = (message: string, field: string): string =>
+  message.startsWith(field) ? message.slice(field.length).replace(/^:? /, '') : message;
 
 /** The call could not be judged: the uid is echoed all the same, so that it can be found in both logs. */
 export function errored(uid: string, code: number, reason: string, message: string): AdmissionResponse {

@@ -1,0 +1,71 @@
+// What a schema finds wrong, in words for a person: the field as kubectl prints it, what must hold, what came.
+import type { ErrorObject } from 'ajv';
+
+/** A rule of a schema that an object breaks. `field` is a path: `spec.goodsMap.goods1`. */
+export interface SchemaViolation {
+  field: string;
+  message: string;
+}
+
+const longestShown = 100;
+
+/** Needs an error of an ajv with `verbose`, which carries the value. */
+export function violationOf(error: ErrorObject): SchemaViolation {
+  const path = error.instancePath
+    .split('/')
+    .slice(1)
+    .map((step) => shorten(step.replaceAll('~1', '/').replaceAll('~0', '~')));
+  if (error.keyword === 'required') path.push(String(error.params.missingProperty));
+  const field = path.join('.') || '(the object)';
+  if (error.keyword === 'required') return { field, message: `${field} is required` };
+  return { field, message: `${field} ${mustHold(error)}, got ${whatCame(error)}` };
+}
+
+function mustHold({ keyword, params, message }: ErrorObject): string {
+  const { limit } = params;
+  switch (keyword) {
+    case 'minimum':
+      return `must be at least ${limit}`;
+    case 'maximum':
+      return `must be at most ${limit}`;
+    case 'minLength':
+      return `must have at least ${counted(limit, 'character')}`;
+    case 'maxLength':
+      return `must have at most ${counted(limit, 'character')}`;
+    case 'minProperties':
+      return `must have at least ${counted(limit, 'entry', 'entries')}`;
+    case 'maxProperties':
+      return `must have at most ${counted(limit, 'entry', 'entries')}`;
+    case 'maxItems':
+      return `must have at most ${counted(limit, 'item')}`;
+    case 'const':
+      return `must be ${JSON.stringify(params.allowedValue)}`;
+    case 'enum':
+      return `must be one of ${params.allowedValues.join(', ')}`;
+    case 'type':
+      return `must be ${/^[aio]/.test(params.type) ? 'an' : 'a'} ${params.type}`;
+    case 'format':
+      return params.format === 'date-time'
+        ? 'must be a time such as 2026-01-02T03:04:05Z'
+        : `must be a ${params.format}`;
+    default:
+      return message ?? 'is invalid';
+  }
+}
+
+/** For a limit on a size, the size; else the value, as far as a message has room for it. */
+function whatCame({ keyword, data }: ErrorObject): string {
+  if (keyword.endsWith('Length')) return String([...String(data)].length);
+  if (Array.isArray(data)) return keyword === 'maxItems' ? String(data.length) : 'an array';
+  if (typeof data === 'object' && data !== null) {
+    return keyword.endsWith('Properties') ? String(Object.keys(data).length) : 'an object';
+  }
+  // Cut before it is escaped: the value may be megabytes.
+  return typeof data === 'string' ? JSON.stringify(shorten(data)) : String(data);
+}
+
+const shorten = (text: string): string =>
+  text.length <= longestShown ? text : `${text.slice(0, longestShown)}…`;
+
+const counted = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`;
