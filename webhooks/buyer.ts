@@ -1,22 +1,33 @@
 // Admission of Buyer: an id of its own, and no deletion while its orders live.
 import { Buyer } from '../src/api/buyer.ts';
 import type { Kind } from '../src/api/define-kind.ts';
-import { fillIn, fixed, keep, notReferenced, orders, ownIdentity, withFinalizer } from './shared-rules.ts';
+import {
+  fillIn,
+  fixed,
+  isBeingDeleted,
+  keep,
+  notReferenced,
+  orders,
+  ownIdentity,
+  withFinalizer,
+} from './shared-rules.ts';
 import type { Webhooks } from './webhook.ts';
+
+const identity = ownIdentity<Buyer>('buyerId', (call, reference) =>
+  call.surroundings.catalogue.findBuyer(call.namespace, reference),
+);
 
 export const buyerWebhooks: Webhooks<Buyer> = {
   kind: Buyer as Kind,
-  default({ object, old, surroundings }) {
+  default(call) {
+    const { object, old, surroundings } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['buyerId'])) : object;
+    if (isBeingDeleted(call)) return kept;
     return withFinalizer(fillIn(kept, { buyerId: surroundings.newId() }));
   },
   rules: {
-    CREATE: [
-      ownIdentity('buyerId', (call, reference) =>
-        call.surroundings.catalogue.findBuyer(call.namespace, reference),
-      ),
-    ],
-    UPDATE: [fixed('buyerId', 'allocated')],
+    CREATE: [identity],
+    UPDATE: [fixed('buyerId', 'allocated'), identity],
     DELETE: [
       notReferenced('buyer', orders, ({ object, surroundings }) =>
         surroundings.catalogue.liveOrdersOfBuyer(object),

@@ -2,22 +2,33 @@
 import type { Kind } from '../src/api/define-kind.ts';
 import { Seller } from '../src/api/seller.ts';
 import { counted } from '../src/ledger/catalogue.ts';
-import { fillIn, fixed, goods, keep, notReferenced, ownIdentity, withFinalizer } from './shared-rules.ts';
+import {
+  fillIn,
+  fixed,
+  goods,
+  isBeingDeleted,
+  keep,
+  notReferenced,
+  ownIdentity,
+  withFinalizer,
+} from './shared-rules.ts';
 import type { Webhooks } from './webhook.ts';
+
+const identity = ownIdentity<Seller>('sellerId', (call, reference) =>
+  call.surroundings.catalogue.findSeller(call.namespace, reference),
+);
 
 export const sellerWebhooks: Webhooks<Seller> = {
   kind: Seller as Kind,
-  default({ object, old, surroundings }) {
+  default(call) {
+    const { object, old, surroundings } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['sellerId'])) : object;
+    if (isBeingDeleted(call)) return kept;
     return withFinalizer(fillIn(kept, { sellerId: surroundings.newId() }));
   },
   rules: {
-    CREATE: [
-      ownIdentity('sellerId', (call, reference) =>
-        call.surroundings.catalogue.findSeller(call.namespace, reference),
-      ),
-    ],
-    UPDATE: [fixed('sellerId', 'allocated')],
+    CREATE: [identity],
+    UPDATE: [fixed('sellerId', 'allocated'), identity],
     DELETE: [
       notReferenced('seller', goods, ({ object, surroundings }) =>
         counted(surroundings.catalogue.goodsOfSeller(object)),

@@ -16,8 +16,15 @@ export function isNamespaceCleanup(call: Call<KubeObject>): boolean {
   );
 }
 
+/**
+ * What is being deleted keeps what it has and gets nothing new: the API server refuses new finalizers, and a
+ * spec that our defaults complete would be judged, which must not hold up its end. Only what is stored
+ * tells: a client may leave the time out, or make it up.
+ */
+export const isBeingDeleted = ({ old }: Pick<Call<KubeObject>, 'old'>): boolean =>
+  Boolean(old?.metadata.deletionTimestamp);
+
 export function withFinalizer<T extends KubeObject>(object: T): T {
-  if (object.metadata.deletionTimestamp) return object;
   const finalizers = object.metadata.finalizers ?? [];
   if (finalizers.includes(inUseFinalizer)) return object;
   return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, inUseFinalizer] } };
@@ -64,18 +71,21 @@ export function fixed<T extends WithSpec>(name: keyof T['spec'] & string, why: s
 
 /**
  * The id is unique among its kind in the namespace, and no name is another's id: a reference that is
- * clear today must not mean another object tomorrow.
+ * clear today must not mean another object tomorrow. Once given, both are fixed.
  */
 export function ownIdentity<T extends WithSpec>(
   field: keyof T['spec'] & string,
   find: (call: Call<T>, reference: string) => T | undefined,
 ): Rule<T> {
+  const idOf = (object: T | undefined) =>
+    (object?.spec as Record<string, unknown> | undefined)?.[field] as string | undefined;
   return (call) => {
-    const id = (call.object.spec as Record<string, unknown>)[field] as string | undefined;
+    const id = idOf(call.object);
+    if (call.old && idOf(call.old) === id) return undefined;
     const { name, uid } = call.object.metadata;
     for (const [path, value] of [
       [`spec.${field}`, id],
-      ['metadata.name', name],
+      ['metadata.name', call.old ? undefined : name],
     ] as const) {
       const other = value ? find(call, value) : undefined;
       if (!other || other.metadata.uid === uid || other.metadata.name === name) continue;
@@ -115,4 +125,11 @@ export function stillReferenced(
   );
 }
 
-const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
+/** A message has room for a name, not for a map of sixty-four. */
+const longestShown = 300;
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value);
+  return text.length <= longestShown ? text : `${text.slice(0, longestShown)}…`;
+}

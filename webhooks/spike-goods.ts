@@ -7,6 +7,7 @@ import { availableOf, remainderOf } from '../src/ledger/stock-draft.ts';
 import {
   fillIn,
   fixed,
+  isBeingDeleted,
   isNamespaceCleanup,
   keep,
   orders,
@@ -20,13 +21,19 @@ import type { Call, Rule, Webhooks } from './webhook.ts';
 type GoodsCall = Call<SpikeGoods>;
 type GoodsRule = Rule<SpikeGoods>;
 
+const identity = ownIdentity<SpikeGoods>('goodsId', (call, reference) =>
+  call.surroundings.catalogue.findGoods(call.namespace, reference),
+);
+
 export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
   kind: SpikeGoods as Kind,
 
-  default({ object, old, request, surroundings, now }) {
+  default(call) {
+    const { object, old, surroundings, now } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['goodsId', 'startTime', 'endTime'])) : object;
-    const created = parseTime(object.metadata.creationTimestamp) ?? now;
-    const start = timestamp(request.operation === 'CREATE' ? now : created);
+    if (isBeingDeleted(call)) return kept;
+    // Goods that got past admission once are completed by their next update.
+    const start = timestamp(parseTime(old?.metadata.creationTimestamp) ?? now);
     const filled = fillIn(kept, { day: 1, goodsId: surroundings.newId(), startTime: start });
     const { startTime = start, day = 1, endTime } = filled.spec;
     const moved = old !== undefined && (startTime !== old.spec.startTime || day !== (old.spec.day ?? 1));
@@ -43,19 +50,14 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
   },
 
   rules: {
-    CREATE: [
-      priceIsNoHigher,
-      endFollowsStart,
-      ownIdentity('goodsId', (call, reference) =>
-        call.surroundings.catalogue.findGoods(call.namespace, reference),
-      ),
-      sellerStays,
-    ],
+    CREATE: [priceIsNoHigher, endFollowsStart, identity, sellerStays],
     UPDATE: [
       fixed('price', 'set at creation'),
       fixed('spikePrice', 'set at creation'),
       fixed('goodsId', 'allocated'),
       fixed('sellerId', 'its sales are credited to this seller'),
+      identity,
+      sellerStays,
       startIsFixedOnceBegun,
       endFollowsStart,
       endIsAhead,
@@ -101,8 +103,9 @@ function endFollowsStart({ object }: GoodsCall): ReturnType<GoodsRule> {
   );
 }
 
-function sellerStays({ object, namespace, surroundings }: GoodsCall): ReturnType<GoodsRule> {
+function sellerStays({ object, old, namespace, surroundings }: GoodsCall): ReturnType<GoodsRule> {
   const { sellerId } = object.spec;
+  if (sellerId === old?.spec.sellerId) return undefined;
   const seller = sellerId ? surroundings.catalogue.findSeller(namespace, sellerId) : undefined;
   if (!seller?.metadata.deletionTimestamp) return undefined;
   return refuse('SellerDeleting', `spec.sellerId: seller ${sellerId} is being deleted`, 'spec.sellerId');
@@ -120,12 +123,16 @@ function startIsFixedOnceBegun({ object, old, now }: GoodsCall): ReturnType<Good
 }
 
 function endIsAhead({ object, old, now }: GoodsCall): ReturnType<GoodsRule> {
-  const { endTime, day } = object.spec;
-  if (endTime === old?.spec.endTime || now < (parseTime(endTime) ?? 0)) return undefined;
+  const { startTime, endTime, day = 1 } = object.spec;
+  const before = old?.spec;
+  // One without an end got past admission; what our defaults complete is not the client's doing.
+  if (!before?.endTime || endTime === before.endTime || now < (parseTime(endTime) ?? 0)) return undefined;
+  const field = startTime === before.startTime ? 'spec.day' : 'spec.startTime';
+  const length = `${day} ${day === 1 ? 'day' : 'days'}`;
   return refuse(
     'Immutable',
-    `spec.day: the sale cannot end in the past: ${day} days would end it at ${endTime}, it is ${timestamp(now)}`,
-    'spec.day',
+    `${field}: the sale cannot end in the past: ${length} from ${startTime} end it at ${endTime}, it is ${timestamp(now)}`,
+    field,
   );
 }
 
