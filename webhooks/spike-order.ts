@@ -4,15 +4,17 @@ import type { Kind } from '../src/api/define-kind.ts';
 import { refuse } from '../src/api/refusals.ts';
 import type { OrderLine } from '../src/api/sale.ts';
 import { isPaid, linesOf, parseTime, timestamp } from '../src/api/sale.ts';
-import { SpikeOrder, type SpikeOrderSpec } from '../src/api/spike-order.ts';
+import { longestName } from '../src/api/schema.ts';
+import { SpikeOrder } from '../src/api/spike-order.ts';
 import { StockDraft } from '../src/ledger/stock-draft.ts';
-import { fillIn, fixed, isNamespaceCleanup, keep, overwrite } from './shared-rules.ts';
+import { fillIn, fixed, isBeingDeleted, isNamespaceCleanup, keep, overwrite } from './shared-rules.ts';
 import type { Call, Rule, Surroundings, Webhooks } from './webhook.ts';
 
 type OrderCall = Call<SpikeOrder>;
 type OrderRule = Rule<SpikeOrder>;
 
-const times = ['createTime', 'expiredTime', 'payTime'] as const;
+/** Admission's to give, like creationTimestamp: who could set a deadline could hold stock for ever. */
+const allocated = ['orderId', 'createTime', 'expiredTime', 'payTime'] as const;
 
 /** Replicas' clocks may differ by this much when one allocates a deadline and another checks it. */
 const clockSkewMs = 5000;
@@ -22,29 +24,26 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
 
   default(call) {
     const { object, old, surroundings, now } = call;
-    if (call.request.operation === 'CREATE') {
-      // Times are admission's to give, like creationTimestamp: a client that could set its own deadline
-      // could hold stock for ever.
-      return allocate({ ...object, spec: without(object.spec, times) }, now, surroundings);
-    }
-    const kept = old ? fillIn(object, keep(old.spec, ['orderId', ...times])) : object;
-    const paysNow = kept.spec.isPay === true && old?.spec.isPay !== true;
+    if (!old) return allocate(isAllocated(call) ? object : unallocated(object), now, surroundings);
+    const kept = fillIn(object, keep(old.spec, allocated));
+    if (isBeingDeleted(call)) return kept;
+    const paysNow = kept.spec.isPay === true && old.spec.isPay !== true;
     // An order that got past admission once is completed by its next update.
-    const created = parseTime(object.metadata.creationTimestamp) ?? now;
+    const created = parseTime(old.metadata.creationTimestamp) ?? now;
     return allocate(paysNow ? overwrite(kept, { payTime: timestamp(now) }) : kept, created, surroundings);
   },
 
   rules: {
-    CREATE: [buyerIsThere, goodsAreThere, saleIsOn, deadlineIsOurs],
+    CREATE: [referencesAreShort, buyerIsThere, goodsAreThere, saleIsOn, deadlineIsOurs, payTimeIsOurs],
     UPDATE: [
       fixed('goodsMap', 'it cannot change once ordered'),
       fixed('buyerId', 'it cannot change once ordered'),
       fixed('orderId', 'allocated'),
       fixed('createTime', 'allocated'),
       fixed('expiredTime', 'allocated'),
-      payTimeIsOurs,
       paymentStands,
       paymentIsInTime,
+      payTimeIsOurs,
     ],
     DELETE: [paidOrderIsKept],
   },
@@ -84,10 +83,20 @@ function allocate(order: SpikeOrder, created: number, surroundings: Surroundings
   });
 }
 
-function without(spec: SpikeOrderSpec, names: readonly (keyof SpikeOrderSpec)[]): SpikeOrderSpec {
-  const copy = { ...spec };
-  for (const name of names) delete copy[name];
-  return copy;
+/** What a client wrote without what is not its to write; a manifest copied from an order has all of that. */
+function unallocated(order: SpikeOrder): SpikeOrder {
+  const spec = { ...order.spec };
+  for (const name of allocated) delete spec[name];
+  return { ...order, spec };
+}
+
+/** Whether it is our own answer of a moment ago: the API server asks again when another webhook came after us. */
+function isAllocated({ object, now, surroundings }: OrderCall): boolean {
+  const { orderId, createTime } = object.spec;
+  const created = parseTime(createTime);
+  if (!orderId || created === undefined || Math.abs(now - created) > clockSkewMs) return false;
+  const again = allocate(unallocated(object), created, surroundings);
+  return allocated.every((name) => name === 'orderId' || object.spec[name] === again.spec[name]);
 }
 
 function orderLines(call: OrderCall): OrderLine[] {
@@ -101,6 +110,14 @@ function dryRun(lines: readonly OrderLine[]): { refusal?: ReturnType<typeof refu
     if (refusal) return { refusal };
   }
   return {};
+}
+
+/** A key of a map has no bound in a CRD's schema. Nothing has so long a name, and it fits no message. */
+function referencesAreShort({ object }: OrderCall): ReturnType<OrderRule> {
+  const long = Object.keys(object.spec.goodsMap).find((key) => key.length > longestName);
+  if (long === undefined) return undefined;
+  const message = `spec.goodsMap: a key must have at most ${longestName} characters, got ${long.length}`;
+  return refuse('Invalid', message, 'spec.goodsMap');
 }
 
 function buyerIsThere({ object, namespace, surroundings }: OrderCall): ReturnType<OrderRule> {
@@ -127,13 +144,13 @@ function goodsAreThere({ object, namespace, surroundings }: OrderCall): ReturnTy
 function saleIsOn(call: OrderCall): ReturnType<OrderRule> {
   for (const { goods } of orderLines(call)) {
     const { startTime, endTime } = goods.spec;
-    const { name } = goods.metadata;
+    const field = `spec.goodsMap.${goods.metadata.name}`;
     const now = timestamp(call.now);
     if (call.now < (parseTime(startTime) ?? 0)) {
-      return refuse('SaleNotStarted', `the sale of ${name} starts at ${startTime}, it is ${now}`);
+      return refuse('SaleNotStarted', `${field}: the sale starts at ${startTime}, it is ${now}`, field);
     }
     if (call.now >= (parseTime(endTime) ?? Number.POSITIVE_INFINITY)) {
-      return refuse('SaleEnded', `the sale of ${name} ended at ${endTime}, it is ${now}`);
+      return refuse('SaleEnded', `${field}: the sale ended at ${endTime}, it is ${now}`, field);
     }
   }
   return undefined;
@@ -153,9 +170,21 @@ function deadlineIsOurs({ object, now, surroundings }: OrderCall): ReturnType<Or
   );
 }
 
-function payTimeIsOurs({ object, old }: OrderCall): ReturnType<OrderRule> {
-  if (object.spec.payTime === old?.spec.payTime || object.spec.isPay !== old?.spec.isPay) return undefined;
-  return refuse('Immutable', `spec.payTime is allocated when spec.isPay becomes true`, 'spec.payTime');
+/**
+ * The leader judges a payment by payTime, long after admission judged it by the clock; so what is let in has
+ * the time of now. An order that got past admission is paid without one, and is completed later.
+ */
+function payTimeIsOurs({ object, old, now }: OrderCall): ReturnType<OrderRule> {
+  const { isPay = false, payTime } = object.spec;
+  const { isPay: wasPaid = false, payTime: before } = old?.spec ?? {};
+  if (isPay === wasPaid && (payTime === before || (isPay && before === undefined))) return undefined;
+  const paidAt = parseTime(payTime);
+  if (isPay && !wasPaid && paidAt !== undefined && Math.abs(now - paidAt) <= clockSkewMs) return undefined;
+  return refuse(
+    'Immutable',
+    `spec.payTime is allocated when spec.isPay becomes true: it is ${before ?? 'not set'}, got ${payTime ?? 'nothing'}`,
+    'spec.payTime',
+  );
 }
 
 function paymentStands({ object, old }: OrderCall): ReturnType<OrderRule> {
@@ -165,12 +194,18 @@ function paymentStands({ object, old }: OrderCall): ReturnType<OrderRule> {
 
 function paymentIsInTime({ object, old, now }: OrderCall): ReturnType<OrderRule> {
   if (!object.spec.isPay || old?.spec.isPay) return undefined;
-  const { expiredTime } = object.spec;
+  const { expiredTime, payTime } = object.spec;
   if (old?.status?.phase === 'Rejected') {
     return refuse('OrderRejected', 'spec.isPay: the order was rejected and cannot be paid', 'spec.isPay');
   }
+  // A finalizer may keep it for a while, but then a paid order would be gone, and its stock back.
+  if (old?.metadata.deletionTimestamp) {
+    return refuse('OrderDeleting', 'spec.isPay: the order is being deleted and cannot be paid', 'spec.isPay');
+  }
   const deadline = parseTime(expiredTime) ?? Number.POSITIVE_INFINITY;
-  if (old?.status?.phase !== 'Expired' && now < deadline) return undefined;
+  // Another replica's clock gave payTime; the leader will not take it for a payment unless it is in time too.
+  const paidAt = Math.max(now, parseTime(payTime) ?? now);
+  if (old?.status?.phase !== 'Expired' && paidAt < deadline) return undefined;
   return refuse(
     'OrderExpired',
     `spec.isPay: the order expired at ${expiredTime} and cannot be paid, it is ${timestamp(now)}`,

@@ -23,6 +23,7 @@ export const refusalCodes = {
   IdTaken: 422,
   Immutable: 422,
   Invalid: 422,
+  OrderDeleting: 403,
   OrderExpired: 403,
   OrderRejected: 403,
   PaidOrderKept: 403,
