@@ -1,0 +1,319 @@
+// The admission application with a small API server around it, in one process: objects are created, changed
+// and deleted as Kubernetes does it (mutate, patch, strategy, validate, store), each call through supertest.
+// What the API server itself refuses (schemas, conflicts) is left out, so that our own rules are reached.
+import { createServer, type Server } from 'node:http';
+import supertest from 'supertest';
+import type { SpikeGoods } from '../../src/api/spike-goods.ts';
+import type { AdmissionResponse, AdmissionReview } from '../../src/kube/admission.ts';
+import { type KubeObject, keyOf } from '../../src/kube/objects.ts';
+import { Catalogue, type SaleCaches } from '../../src/ledger/catalogue.ts';
+import { Gate } from '../../src/ledger/gate.ts';
+import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
+import { type GoodsStore, GoodsWriteError, noLedgerMetrics } from '../../src/ledger/ports.ts';
+import { silentLog } from '../../src/runtime/log.ts';
+import { createApp } from '../../src/server/app.ts';
+import { registry as everything, mutatePath, validatePath } from '../../webhooks/registry.ts';
+import type { Surroundings } from '../../webhooks/webhook.ts';
+import type { Manifest, Step } from '../refusals.ts';
+import { SimulatedClock } from '../simulated-clock.ts';
+import { applyPatch } from './apply-patch.ts';
+import { MemoryCache } from './memory-cache.ts';
+import { type ReviewOptions, review } from './reviews.ts';
+import { kindOf, merge, storedKey, type Thing } from './things.ts';
+
+/** Where every test begins. */
+export const start = Date.UTC(2026, 0, 1);
+export const at = (ms: number): string => new Date(start + ms).toISOString();
+export const minute = 60_000;
+export const day = 86_400_000;
+
+export type Outcome = {
+  response: AdmissionResponse;
+  /** What is stored now; undefined when it was refused, or a dry run, or is gone. */
+  object: Thing | undefined;
+};
+
+export interface How {
+  dryRun?: boolean;
+  user?: string;
+  /** false: the object reaches the store but no cache yet, as after a slow watch. */
+  seen?: boolean;
+  /** What another webhook changes between our defaults and our rules: a merge patch. */
+  meddled?: object;
+  uid?: string;
+}
+
+const namespace = 'default';
+
+export class World {
+  readonly clock = new SimulatedClock(start);
+  readonly caches = {
+    goods: new MemoryCache<Thing>(),
+    orders: new MemoryCache<Thing>(),
+    buyers: new MemoryCache<Thing>(),
+    sellers: new MemoryCache<Thing>(),
+    namespaces: new MemoryCache<KubeObject & { status?: { phase?: string } }>(),
+  };
+  readonly paymentWindowMs = 5 * minute;
+  /** Rules that threw. */
+  panics = 0;
+  /** Status writes of goods by the ledger. */
+  writes = 0;
+  /** What the ledger's next writes meet instead of success. */
+  failures: GoodsWriteError[] = [];
+  /** Live reads of orders by admission. */
+  liveReads = 0;
+  readonly server: Server;
+  readonly surroundings: Surroundings;
+  readonly #stored = new Map<string, Thing>();
+  #revision = 100;
+  #made = 0;
+
+  constructor({ registry = everything }: { registry?: typeof everything } = {}) {
+    const writer = new GoodsWriter({
+      store: this.#goodsStore(),
+      clock: this.clock,
+      random: () => 0,
+      metrics: noLedgerMetrics,
+    });
+    this.surroundings = {
+      catalogue: new Catalogue(this.caches as unknown as SaleCaches),
+      gate: new Gate({ writer, clock: this.clock }),
+      clock: this.clock,
+      newId: () => this.#uuid('1d'),
+      orderIsStored: async (ns, name) => {
+        this.liveReads++;
+        return this.#stored.has(`spikeorders/${ns}/${name}`);
+      },
+      paymentWindowMs: this.paymentWindowMs,
+    };
+    const app = createApp({
+      registry,
+      surroundings: this.surroundings,
+      log: silentLog,
+      metrics: { route: () => ({ began() {}, ended() {} }), panicked: () => void this.panics++ },
+      readiness: async () => [],
+      isRefusing: () => false,
+    });
+    this.server = createServer(app).listen(0, '127.0.0.1');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((done) => this.server.close(done));
+  }
+
+  /** One call of a webhook; the answer's shape and the echo of the uid are checked on every one. */
+  async call(path: string, asked: AdmissionReview): Promise<AdmissionResponse> {
+    const answer = await supertest(this.server).post(`${path}?timeout=10s`).send(asked);
+    if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${answer.text}`);
+    const { apiVersion, kind, response } = answer.body;
+    if (apiVersion !== 'admission.k8s.io/v1' || kind !== 'AdmissionReview') throw new Error(answer.text);
+    if (response.uid !== asked.request.uid) throw new Error(`uid ${response.uid} is not echoed`);
+    return response;
+  }
+
+  mutate = (options: ReviewOptions) => this.call(mutatePath(options.kind), review(options));
+  validate = (options: ReviewOptions) => this.call(validatePath(options.kind), review(options));
+
+  get(kindName: string, name: string): Thing | undefined {
+    return this.#stored.get(`${kindOf(kindName).plural}/${namespace}/${name}`);
+  }
+
+  all(kindName: string): Thing[] {
+    const prefix = `${kindOf(kindName).plural}/`;
+    return [...this.#stored].filter(([key]) => key.startsWith(prefix)).map(([, object]) => object);
+  }
+
+  /** POST. A manifest without a name has a generateName, and gets its name after our defaults. */
+  async create(manifest: Manifest, how: How = {}): Promise<Outcome> {
+    const kind = kindOf(manifest.kind);
+    const sent = structuredClone(manifest) as Thing;
+    sent.metadata.namespace ??= namespace;
+    const asked = { kind, operation: 'CREATE', ...flagsOf(how) } as const;
+    const filled = await this.#filled({ ...asked, object: sent }, how);
+    if (!filled.object) return filled;
+    const { status: _dropped, ...object } = filled.object;
+    object.metadata = {
+      ...object.metadata,
+      name: object.metadata.name ?? `${object.metadata.generateName}x${++this.#made}`,
+      uid: how.uid ?? this.#uuid('0b'),
+      creationTimestamp: `${this.#iso().slice(0, 19)}Z`,
+      generation: 1,
+    };
+    const response = await this.validate({ ...asked, object });
+    if (response.allowed && this.get(manifest.kind, object.metadata.name)) {
+      throw new Error(`409: ${object.metadata.name} already exists`);
+    }
+    return this.#stores(response, object, how);
+  }
+
+  /** PATCH with a JSON merge patch. */
+  async patch(kindName: string, name: string, change: object, how: How = {}): Promise<Outcome> {
+    return this.replace(merge(this.#mustGet(kindName, name), change), how);
+  }
+
+  /** PUT. The status stays as it is. */
+  async replace(object: Thing, how: How = {}): Promise<Outcome> {
+    const kind = kindOf(object.kind);
+    const oldObject = this.#mustGet(object.kind, object.metadata.name);
+    const asked = { kind, operation: 'UPDATE', oldObject, ...flagsOf(how) } as const;
+    const sent: Thing = { ...object, metadata: { ...oldObject.metadata, ...object.metadata } };
+    const filled = await this.#filled({ ...asked, object: sent }, how);
+    if (!filled.object) return filled;
+    const next = { ...filled.object };
+    if (oldObject.status) next.status = oldObject.status;
+    else delete next.status;
+    const response = await this.validate({ ...asked, object: next });
+    return this.#stores(response, next, how);
+  }
+
+  /** PATCH of the status subresource, as our reconcilers and administrators may. */
+  async patchStatus(kindName: string, name: string, status: object, how: How = {}): Promise<Outcome> {
+    const kind = kindOf(kindName);
+    const oldObject = this.#mustGet(kindName, name);
+    const object = merge(oldObject, { status });
+    const asked = { kind, operation: 'UPDATE', oldObject, subResource: 'status', ...flagsOf(how) } as const;
+    const filled = await this.#filled({ ...asked, object }, how);
+    if (!filled.object) return filled;
+    const response = await this.validate({ ...asked, object: filled.object });
+    return this.#stores(response, filled.object, how);
+  }
+
+  /** DELETE of one object, or of each of a collection (then the request has no name). */
+  async delete(kindName: string, name: string, how: How & { collection?: boolean } = {}): Promise<Outcome> {
+    const kind = kindOf(kindName);
+    const oldObject = this.#mustGet(kindName, name);
+    const named = how.collection ? { name: '' } : {};
+    const response = await this.validate({
+      kind,
+      operation: 'DELETE',
+      oldObject,
+      ...named,
+      ...flagsOf(how),
+    });
+    if (!response.allowed || how.dryRun) return { response, object: undefined };
+    const { finalizers = [] } = oldObject.metadata;
+    const deletionTimestamp = `${this.#iso().slice(0, 19)}Z`;
+    const object = { ...oldObject, metadata: { ...oldObject.metadata, deletionTimestamp } };
+    if (finalizers.length > 0) return this.#stores(response, object, how);
+    this.#remove(object);
+    return { response, object: undefined };
+  }
+
+  /** One step of a scenario that the end-to-end tests share. */
+  async run(step: Step): Promise<Outcome | undefined> {
+    const how = 'meddled' in step && step.meddled ? { meddled: step.meddled } : {};
+    if ('create' in step) return this.create(step.create, how);
+    if ('patch' in step) return this.patch(step.patch.kind, step.patch.name, step.patch.with, how);
+    if ('status' in step) return this.patchStatus(step.status.kind, step.status.name, step.status.with);
+    if ('delete' in step) return this.delete(step.delete.kind, step.delete.name);
+    if ('bypass' in step) this.bypass(step.bypass);
+    else await this.clock.advance(this.paymentWindowMs);
+    return undefined;
+  }
+
+  /** Stores an object past every webhook, as when admission was off. */
+  bypass(manifest: Manifest, more: Partial<Thing> & { metadata?: object } = {}): Thing {
+    const { metadata, ...rest } = more;
+    const object = structuredClone({ ...manifest, ...rest }) as Thing;
+    object.metadata = {
+      ...object.metadata,
+      namespace,
+      uid: this.#uuid('0b'),
+      creationTimestamp: this.#iso(),
+      resourceVersion: String(++this.#revision),
+      ...metadata,
+    };
+    this.#put(object, true);
+    return object;
+  }
+
+  terminate(): void {
+    const metadata = { name: namespace, uid: 'n', resourceVersion: '1', creationTimestamp: at(0) };
+    const status = { phase: 'Terminating' };
+    this.caches.namespaces.put({ apiVersion: 'v1', kind: 'Namespace', metadata, status });
+  }
+
+  async #filled(
+    options: ReviewOptions,
+    how: How,
+  ): Promise<{ response: AdmissionResponse; object: Thing | undefined }> {
+    const response = await this.mutate(options);
+    if (!response.allowed) return { response, object: undefined };
+    const patch = response.patch ? JSON.parse(Buffer.from(response.patch, 'base64').toString()) : [];
+    const object = applyPatch(options.object as Thing, patch);
+    return { response, object: how.meddled ? merge(object, how.meddled) : object };
+  }
+
+  #stores(response: AdmissionResponse, object: Thing, how: How): Outcome {
+    if (!response.allowed || how.dryRun) return { response, object: undefined };
+    object.metadata = { ...object.metadata, resourceVersion: String(++this.#revision) };
+    const { deletionTimestamp, finalizers = [] } = object.metadata;
+    if (deletionTimestamp && finalizers.length === 0) {
+      this.#remove(object);
+      return { response, object: undefined };
+    }
+    this.#put(object, how.seen !== false);
+    return { response, object };
+  }
+
+  #put(object: Thing, seen: boolean): void {
+    this.#stored.set(storedKey(object), object);
+    if (seen) this.#cacheOf(object).put(object);
+  }
+
+  #remove(object: Thing): void {
+    this.#stored.delete(storedKey(object));
+    this.#cacheOf(object).remove(object);
+  }
+
+  #cacheOf(object: Thing): MemoryCache<Thing> {
+    const { goods, orders, buyers, sellers } = this.caches;
+    return { SpikeGoods: goods, SpikeOrder: orders, Buyer: buyers, Seller: sellers }[object.kind] as never;
+  }
+
+  #mustGet(kindName: string, name: string): Thing {
+    const found = this.get(kindName, name);
+    if (!found) throw new Error(`404: no ${kindName} ${name}`);
+    return found;
+  }
+
+  #goodsStore(): GoodsStore {
+    const typed = (object: Thing | undefined) => object as unknown as SpikeGoods | undefined;
+    return {
+      known: (key) => typed(this.caches.goods.get(key)),
+      read: async (key) => {
+        const found = this.#stored.get(`spikegoods/${key}`);
+        if (found) this.caches.goods.put(found);
+        return typed(found);
+      },
+      writeStatus: async (goods) => {
+        const failure = this.failures.shift();
+        if (failure) throw failure;
+        const stored = this.#stored.get(`spikegoods/${keyOf(goods)}`);
+        if (!stored) throw new GoodsWriteError('gone', 'not found');
+        if (stored.metadata.resourceVersion !== goods.metadata.resourceVersion) {
+          throw new GoodsWriteError('conflict', 'the object has been modified');
+        }
+        this.writes++;
+        const metadata = { ...stored.metadata, resourceVersion: String(++this.#revision) };
+        const next = JSON.parse(JSON.stringify({ ...stored, metadata, status: goods.status })) as Thing;
+        this.#put(next, true);
+        return next as unknown as SpikeGoods;
+      },
+    };
+  }
+
+  #uuid(prefix: string): string {
+    return `${prefix}000000-0000-4000-8000-${(++this.#made).toString(16).padStart(12, '0')}`;
+  }
+
+  #iso(): string {
+    return new Date(this.clock.now()).toISOString();
+  }
+}
+
+function flagsOf({ dryRun, user }: How): { dryRun?: boolean; user?: string } {
+  return { ...(dryRun ? { dryRun } : {}), ...(user ? { user } : {}) };
+}
