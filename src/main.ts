@@ -2,11 +2,10 @@
 // The command line of Spikegate. Knows which command does what, and nothing of how.
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { playDemo } from './demo/demo.ts';
 import { install, writeManifests } from './install.ts';
 import { createClient } from './kube/client.ts';
 import { loadConfig } from './kube/config.ts';
-import { type LocalOptions, runLocally } from './local.ts';
+import type { LocalOptions } from './local.ts';
 import { createLogger } from './logging.ts';
 import { deployment } from './manifests/generated.ts';
 import { systemClock } from './runtime/clock.ts';
@@ -66,6 +65,8 @@ program
   .option('--fresh', 'forget the state of earlier runs')
   .option('--payment-window <duration>', 'time an order has to be paid', parseDuration, 5 * 60_000)
   .action(async (options: LocalOptions) => {
+    // Only these commands load the sandbox; a pod that serves has no use for it.
+    const { runLocally } = await import('./local.ts');
     await runLocally(options);
   });
 
@@ -75,6 +76,7 @@ program
   .option('--crowd <number>', 'orders of the crowd', '2000')
   .option('--stock <number>', 'units there are for it', '100')
   .action(async ({ crowd, stock }: { crowd: string; stock: string }) => {
+    const { playDemo } = await import('./demo/demo.ts');
     process.exitCode = (await playDemo({ crowd: Number(crowd), stock: Number(stock) })) ? 0 : 1;
   });
 

@@ -1,12 +1,19 @@
 // The rules of a sale as pure functions: times, money and the states of an order.
 // Times are milliseconds since the epoch here and RFC 3339 in objects.
 import type { Buyer } from './buyer.ts';
+import { type Refusal, refuse } from './refusals.ts';
 import type { SalePhase, SpikeGoods, SpikeGoodsSpec } from './spike-goods.ts';
 import type { OrderPhase, SpikeOrder, SpikeOrderSpec, SpikeOrderStatus } from './spike-order.ts';
 
 const dayMs = 86_400_000;
 
-export const timestamp = (ms: number): string => new Date(ms).toISOString();
+/** RFC 3339 has years of four digits; a time beyond them is one that no API server stores. */
+const earliestMs = Date.parse('0000-01-01T00:00:00Z');
+const latestMs = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** RFC 3339; a time out of its range becomes the first or the last that it can write. */
+export const timestamp = (ms: number): string =>
+  new Date(Math.min(Math.max(ms, earliestMs), latestMs)).toISOString();
 
 /** Milliseconds since the epoch, or undefined for an absent or unreadable time. */
 export function parseTime(time: string | undefined): number | undefined {
@@ -25,6 +32,20 @@ export function salePhase(spec: SpikeGoodsSpec, left: number, now: number): Sale
   if (start !== undefined && now < start) return 'Scheduled';
   if (end !== undefined && now >= end) return 'Ended';
   return left > 0 ? 'OnSale' : 'SoldOut';
+}
+
+/** Why goods cannot be ordered at `now`, or undefined. */
+export function whyNotOnSale({ spec, metadata }: SpikeGoods, now: number): Refusal | undefined {
+  const { startTime, endTime } = spec;
+  const field = `spec.goodsMap.${metadata.name}`;
+  const at = timestamp(now);
+  if (now < (parseTime(startTime) ?? 0)) {
+    return refuse('SaleNotStarted', `${field}: the sale starts at ${startTime}, it is ${at}`, field);
+  }
+  if (now >= (parseTime(endTime) ?? Number.POSITIVE_INFINITY)) {
+    return refuse('SaleEnded', `${field}: the sale ended at ${endTime}, it is ${at}`, field);
+  }
+  return undefined;
 }
 
 /** One goods of an order, found and counted; an order that names it twice (by name and id) has one line. */
@@ -60,7 +81,9 @@ export function priceOf(lines: readonly OrderLine[]): { money: number; discount:
   let discount = 0;
   for (const { goods, quantity } of lines) {
     money += goods.spec.spikePrice * quantity;
-    discount += (goods.spec.price - goods.spec.spikePrice) * quantity;
+    // Goods that got past admission may cost more in the sale; then nothing is saved, and less than nothing
+    // is not stored.
+    discount += Math.max(0, goods.spec.price - goods.spec.spikePrice) * quantity;
   }
   return { money, discount };
 }

@@ -1,7 +1,7 @@
 // The life of one order: accepted, paid, expired or rejected. Only the leader runs it. I/O is injected, so
 // that the simulation runs this same code.
 import { withCondition } from '../api/conditions.ts';
-import { type Refusal, refuse } from '../api/refusals.ts';
+import { type Refusal, type RefusalReason, refuse } from '../api/refusals.ts';
 import {
   acceptedStatus,
   deadlineOf,
@@ -11,6 +11,7 @@ import {
   parseTime,
   phaseFields,
   timestamp,
+  whyNotOnSale,
 } from '../api/sale.ts';
 import type { OrderPhase, SpikeOrder, SpikeOrderStatus } from '../api/spike-order.ts';
 import { joinKey, keyOf } from '../kube/objects.ts';
@@ -67,9 +68,8 @@ export class OrderLifecycle {
   /** First its stock must be seen to be held for it; only then does it get a state. */
   async #accept(seen: SpikeOrder): Promise<{ requeueAfter?: number }> {
     const { lines, missing } = this.#lines(seen);
-    if (missing.length > 0) {
-      return this.#reject(seen, refuse('GoodsNotFound', `no goods ${missing.join(', ')} in this namespace`));
-    }
+    if (missing.length > 0)
+      return this.#reject(seen, this.#notThere('GoodsNotFound', 'goods', missing, seen));
     let order = seen;
     if (!lines.every((line) => this.#holds(line, seen))) {
       // A hold is stored before its order, but the cache may show the order first. So look at both, the
@@ -89,14 +89,15 @@ export class OrderLifecycle {
   }
 
   #lines(order: SpikeOrder): { lines: OrderLine[]; missing: string[] } {
-    const { catalogue, clock } = this.#options;
     const { namespace = '' } = order.metadata;
-    const found = linesOf(order.spec, (goods) => catalogue.findGoods(namespace, goods));
-    const age = clock.now() - (parseTime(order.metadata.creationTimestamp) ?? 0);
-    if (found.missing.length > 0 && age < cacheLagMs) {
-      throw new NotYetError(`goods ${found.missing.join(', ')} not seen yet`);
-    }
-    return found;
+    return linesOf(order.spec, (goods) => this.#options.catalogue.findGoods(namespace, goods));
+  }
+
+  /** The refusal for what an order names and nobody knows; throws while the cache may just be late. */
+  #notThere(reason: RefusalReason, what: string, names: string[], order: SpikeOrder): Refusal {
+    const age = this.#options.clock.now() - (parseTime(order.metadata.creationTimestamp) ?? 0);
+    if (age < cacheLagMs) throw new NotYetError(`${what} ${names.join(', ')} not seen yet`);
+    return refuse(reason, `no ${what} ${names.join(', ')} in this namespace`);
   }
 
   #holds({ goods }: OrderLine, order: SpikeOrder): boolean {
@@ -104,9 +105,19 @@ export class OrderLifecycle {
     return known?.status?.holds?.some((hold) => hold.uid === order.metadata.uid) === true;
   }
 
-  /** The order got past admission (the webhook was off): it takes its stock now, or goes without. */
+  /** The order got past admission (the webhook was off): it is judged and takes its stock now, or goes without. */
   async #holdLate(order: SpikeOrder, lines: readonly OrderLine[]): Promise<Refusal | undefined> {
     const { uid, name, namespace = '' } = order.metadata;
+    const { buyerId } = order.spec;
+    if (!this.#options.catalogue.findBuyer(namespace, buyerId)) {
+      return this.#notThere('BuyerNotFound', 'buyer', [buyerId], order);
+    }
+    // creationTimestamp has whole seconds; the order was made at some time within that one.
+    const madeAt = (parseTime(order.metadata.creationTimestamp) ?? this.#options.clock.now()) + 999;
+    for (const { goods } of lines) {
+      const refusal = whyNotOnSale(goods, madeAt);
+      if (refusal) return refusal;
+    }
     const refusal = await this.#options.gate.hold({
       namespace,
       uid,

@@ -10,14 +10,14 @@ export const certificates: Scenario[] = [
 ];
 
 const perSecond = 20;
-const seconds = 20;
+const seconds = 25;
 
 async function rotation(world: World): Promise<void> {
-  // A life of weeks in seconds: the leaf is renewed every 4 s, the CA every 8 s.
+  // A life of weeks in seconds: the leaf is renewed every 4 s, the CA every 10 s.
   await world.serve(2, {
     'payment-window': '10m',
     'cert-lifetime': '6s',
-    'ca-lifetime': '12s',
+    'ca-lifetime': '15s',
     'ca-overlap': '2s',
     'cert-check': '250ms',
     'cert-secret': 'spikegate-rotation-test',

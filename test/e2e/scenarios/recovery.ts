@@ -61,7 +61,8 @@ async function bypass(world: World): Promise<void> {
     );
     await eventually(async () => {
       assert.equal((await world.order(namespace, 'nobody')).status?.phase, 'Rejected');
-    });
+      // A buyer that is not seen is waited for: the cache may be late.
+    }, 20_000);
     await world.create(namespace, orderManifest({ name: 'fits', buyer: 'buyer1', goods: { goods1: 2 } }));
     await eventually(async () => {
       assert.equal((await world.order(namespace, 'fits')).status?.phase, 'Unpaid');
