@@ -93,6 +93,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const stopControllers = await bootstrap(core, {
     workloads: options.workloads ?? {},
     controllers: options.controllers !== false,
+    ca: pki.ca,
   });
   const port = await listen(api, options.port ?? 0, host);
   const server = `https://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;

@@ -1,37 +1,98 @@
 // Brings an empty cluster to where clients expect one, and starts the sandbox's own controllers.
 
-import { callOf } from '../call.ts';
 import type { Core } from '../operations/core.ts';
-import { create } from '../operations/create.ts';
-import type { ResourceType } from '../resources.ts';
 import type { Item } from '../types.ts';
+import { ControllerApi } from './api.ts';
+import { GarbageCollector } from './garbage.ts';
+import { NamespaceController } from './namespaces.ts';
+import { startWorkloads } from './workloads.ts';
 
 export interface ControllerOptions {
   workloads: { readyAfterMs?: number } | false;
   controllers: boolean;
+  /** PEM of the CA, for kube-root-ca.crt. */
+  ca: string;
 }
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
-const system = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
+const roles = 'rbac.authorization.k8s.io/clusterroles';
+const star = ['*'];
+const rule = (apiGroups: string[], resources: string[], verbs: string[]) => ({ apiGroups, resources, verbs });
+const readVerbs = ['get', 'list', 'watch'];
 
-async function ensure(
-  core: Core,
-  group: string,
-  version: string,
-  plural: string,
-  item: Record<string, unknown>,
-): Promise<void> {
-  const type = core.registry.get(group, version, plural) as ResourceType;
-  const object = item as Item;
-  const namespace = object.metadata.namespace ?? '';
-  const key = namespace ? `${namespace}/${object.metadata.name}` : object.metadata.name;
-  if (core.store.table(type.table).get(key)) return;
-  await create(core, type, object, callOf(system, 'kube-apiserver'), { namespace });
+/** The roles people bind to; `view` and `edit` are what they are on a cluster, in fewer words. */
+const clusterRoles: Record<string, object[]> = {
+  'cluster-admin': [rule(star, star, star), { nonResourceURLs: star, verbs: star }],
+  admin: [rule(star, star, star)],
+  edit: [rule(['', 'apps', 'autoscaling', 'policy', 'networking.k8s.io', 'coordination.k8s.io'], star, star)],
+  view: [
+    rule(
+      ['', 'apps', 'autoscaling', 'policy', 'networking.k8s.io'],
+      [
+        'pods',
+        'services',
+        'configmaps',
+        'events',
+        'endpoints',
+        'persistentvolumeclaims',
+        'serviceaccounts',
+        'deployments',
+        'replicasets',
+        'statefulsets',
+        'daemonsets',
+        'horizontalpodautoscalers',
+        'poddisruptionbudgets',
+        'ingresses',
+        'networkpolicies',
+      ],
+      readVerbs,
+    ),
+  ],
+};
+
+async function seed(core: Core): Promise<void> {
+  const api = new ControllerApi(core, 'bootstrap');
+  for (const name of namespaces)
+    await api.ensure('/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } as Item);
+  for (const [name, rules] of Object.entries(clusterRoles)) {
+    const metadata = { name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } };
+    await api.ensure(roles, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata,
+      rules,
+    } as unknown as Item);
+  }
 }
 
-export async function bootstrap(core: Core, _options: ControllerOptions): Promise<() => void> {
-  for (const name of namespaces) {
-    await ensure(core, '', 'v1', 'namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+/** The service by which pods would find the API; clients list it, and its address is taken. */
+async function kubernetesService(core: Core): Promise<void> {
+  const api = new ControllerApi(core, 'bootstrap');
+  const labels = { component: 'apiserver', provider: 'kubernetes' };
+  await api.ensure('/services', {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'kubernetes', namespace: 'default', labels },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: '10.96.0.1',
+      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }],
+    },
+  } as unknown as Item);
+}
+
+/** Resolves when the cluster can be used; returns what stops the controllers. */
+export async function bootstrap(core: Core, options: ControllerOptions): Promise<() => void> {
+  await seed(core);
+  await kubernetesService(core);
+  const running: { close(): void }[] = [];
+  if (options.controllers) {
+    const all = [new GarbageCollector(core), new NamespaceController(core, options.ca)];
+    for (const controller of all) controller.start();
+    running.push(...all);
   }
-  return () => {};
+  if (options.workloads) running.push(await startWorkloads(core, options.workloads.readyAfterMs ?? 1000));
+  return () => {
+    for (const controller of running.toReversed()) controller.close();
+  };
 }

@@ -21,7 +21,7 @@ export class Allocator {
   /** Fills in what `service` lacks; `others` are all stored services. Returns what cannot be had. */
   allocate(service: Item, others: Iterable<Item>): FieldError[] {
     const spec = asObj(service.spec);
-    const ips = new Set<string>(['10.96.0.1']);
+    const ips = new Set<string>([]);
     const ports = new Set<number>();
     for (const other of others) {
       if (other.metadata.uid === service.metadata.uid) continue;

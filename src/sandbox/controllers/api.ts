@@ -1,0 +1,111 @@
+// The API as the sandbox's own controllers use it: typed by kind name, as a user of their own, through the same
+// operations as everyone's requests.
+
+import { joinKey } from '../../kube/objects.ts';
+import { type Call, callOf, controllerUser } from '../call.ts';
+import type { Core } from '../operations/core.ts';
+import { create } from '../operations/create.ts';
+import { remove } from '../operations/delete.ts';
+import { update } from '../operations/update.ts';
+import type { ResourceType } from '../resources.ts';
+import { ApiError } from '../status.ts';
+import { type Entry, parse } from '../store/entry.ts';
+import { equal, type Item, type Obj } from '../types.ts';
+
+export const isNotFound = (error: unknown) => error instanceof ApiError && error.code === 404;
+
+/** The error of a race somebody else won; what wanted to happen has happened or will be tried anew. */
+export const isLost = (error: unknown) =>
+  error instanceof ApiError && (error.code === 404 || error.code === 409);
+
+export class ControllerApi {
+  readonly core: Core;
+  private readonly user: ReturnType<typeof controllerUser>;
+  private readonly manager: string;
+
+  constructor(core: Core, account: string) {
+    this.core = core;
+    this.user = controllerUser(account);
+    this.manager = 'kube-controller-manager';
+  }
+
+  call(): Call {
+    return callOf(this.user, this.manager);
+  }
+
+  /** The stored form's type of a table; tables are `group/plural`. */
+  type(table: string): ResourceType {
+    const type = this.core.registry.ofTable(table);
+    if (!type) throw new Error(`nothing serves ${table}`);
+    return type;
+  }
+
+  get(table: string, namespace: string, name: string): Item | undefined {
+    const entry = this.core.store.table(table).get(joinKey(namespace, name));
+    return entry && parse(entry);
+  }
+
+  *entries(table: string, namespace = ''): Generator<Entry> {
+    yield* this.core.store.table(table).entries({ namespace, after: '' });
+  }
+
+  async create(table: string, item: Item): Promise<Item> {
+    const written = await create(this.core, this.type(table), item, this.call(), {
+      namespace: item.metadata.namespace ?? '',
+    });
+    return written.item;
+  }
+
+  /** Creates unless it exists; whether it did. */
+  async ensure(table: string, item: Item): Promise<void> {
+    if (this.get(table, item.metadata.namespace ?? '', item.metadata.name)) return;
+    await this.create(table, item).catch((error) => {
+      if (!isLost(error)) throw error;
+    });
+  }
+
+  async update(
+    table: string,
+    namespace: string,
+    name: string,
+    change: (live: Item) => void,
+    subresource = '',
+  ): Promise<Item> {
+    const target = { namespace, name, subresource };
+    const written = await update(this.core, this.type(table), this.call(), target, (live) => {
+      change(live);
+      return live;
+    });
+    return written.item;
+  }
+
+  /** Writes the status when it differs. */
+  async status(table: string, item: Item, status: Obj): Promise<void> {
+    if (equal(item.status, status)) return;
+    await this.update(
+      table,
+      item.metadata.namespace ?? '',
+      item.metadata.name,
+      (live) => {
+        live.status = status;
+      },
+      'status',
+    ).catch((error) => {
+      if (!isNotFound(error)) throw error;
+    });
+  }
+
+  async delete(
+    table: string,
+    namespace: string,
+    name: string,
+    options: Obj = {},
+    collection = false,
+  ): Promise<void> {
+    await remove(this.core, this.type(table), { namespace, name, collection }, options, this.call()).catch(
+      (error) => {
+        if (!isLost(error)) throw error;
+      },
+    );
+  }
+}

@@ -1,0 +1,164 @@
+// The stand-in for scheduler and nodes: every pod is put on one pretend node and becomes ready after a while; a
+// deleted one goes after a moment. No container runs anywhere.
+
+import { splitKey } from '../../kube/objects.ts';
+import type { Core } from '../operations/core.ts';
+import type { Change } from '../store/entry.ts';
+import { asList, asObj, asString, type Item, type Obj, timestamp } from '../types.ts';
+import { ControllerApi } from './api.ts';
+import { KeyQueue } from './queue.ts';
+
+export const nodeName = 'sandbox';
+/** A pod with this annotation never becomes ready, to watch what a bad roll-out looks like. */
+const neverReady = 'spikegate.io/sandbox-never-ready';
+const longestGraceMs = 300;
+
+export class Kubelet {
+  private readonly api: ControllerApi;
+  private readonly queue: KeyQueue;
+  private readonly readyAfterMs: number;
+  private nextIp = 1;
+  private stopListening: () => void = () => {};
+
+  constructor(core: Core, readyAfterMs: number) {
+    this.api = new ControllerApi(core, 'sandbox-kubelet');
+    this.readyAfterMs = readyAfterMs;
+    this.queue = new KeyQueue({
+      clock: core.clock,
+      workers: 16,
+      work: (key) => this.visit(key),
+      failed: (key, error) => core.log.warn({ err: error, pod: key }, 'pod waits'),
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.ensureNode();
+    for (const entry of this.api.entries('/pods')) this.queue.add(entry.key);
+    this.stopListening = this.api.core.store.onCommit((changes) => {
+      for (const { type, entry } of changes as readonly Change[])
+        if (entry.table === '/pods' && type !== 'DELETED') this.queue.add(entry.key);
+    });
+  }
+
+  close(): void {
+    this.stopListening();
+    this.queue.close();
+  }
+
+  private async ensureNode(): Promise<void> {
+    const labels = {
+      'kubernetes.io/hostname': nodeName,
+      'kubernetes.io/os': 'linux',
+      'kubernetes.io/arch': 'amd64',
+    };
+    await this.api.ensure('/nodes', {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: nodeName, labels },
+      spec: {},
+    } as unknown as Item);
+    const node = this.api.get('/nodes', '', nodeName) as Item;
+    const capacity = { cpu: '64', memory: '256Gi', pods: '10000' };
+    const ready = {
+      type: 'Ready',
+      status: 'True',
+      reason: 'Sandbox',
+      message: 'a pretend node: no container runs',
+      lastTransitionTime: node.metadata.creationTimestamp,
+      lastHeartbeatTime: node.metadata.creationTimestamp,
+    };
+    const nodeInfo = {
+      kubeletVersion: 'v1.32.0-sandbox',
+      operatingSystem: 'linux',
+      architecture: 'amd64',
+      osImage: 'none',
+      kernelVersion: 'none',
+      containerRuntimeVersion: 'none',
+      machineID: '',
+      systemUUID: '',
+      bootID: '',
+      kubeProxyVersion: '',
+    };
+    await this.api.status('/nodes', node, { capacity, allocatable: capacity, conditions: [ready], nodeInfo });
+  }
+
+  private async visit(key: string): Promise<void> {
+    const { namespace, name } = splitKey(key);
+    const pod = this.api.get('/pods', namespace, name);
+    if (!pod) return;
+    const { clock } = this.api.core;
+    if (pod.metadata.deletionTimestamp) return this.end(pod, key);
+    if (!asObj(pod.spec).nodeName) {
+      await this.api.update(
+        '/pods',
+        namespace,
+        name,
+        (live) => {
+          asObj(live.spec).nodeName = nodeName;
+        },
+        'binding',
+      );
+      return;
+    }
+    if (asObj(pod.status).phase !== 'Pending') return;
+    const age = clock.now() - Date.parse(pod.metadata.creationTimestamp);
+    if (pod.metadata.annotations?.[neverReady] !== undefined) return;
+    if (age < this.readyAfterMs) this.queue.addAfter(key, this.readyAfterMs - age);
+    else await this.run(pod);
+  }
+
+  /** Nobody has to be waited for, so grace is cut short; other finalizers still hold the pod. */
+  private async end(pod: Item, key: string): Promise<void> {
+    const { clock } = this.api.core;
+    if ((pod.metadata.deletionGracePeriodSeconds ?? 0) === 0) return;
+    const graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1000;
+    const asked = Date.parse(pod.metadata.deletionTimestamp as string) - graceMs;
+    const wait = asked + Math.min(longestGraceMs, graceMs) - clock.now();
+    if (wait > 0) this.queue.addAfter(key, wait);
+    else {
+      const options = { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } };
+      await this.api.delete('/pods', pod.metadata.namespace ?? '', pod.metadata.name, options);
+    }
+  }
+
+  private async run(pod: Item): Promise<void> {
+    const now = timestamp(this.api.core.clock.now());
+    const ip = `10.244.${(this.nextIp >> 8) & 255}.${this.nextIp & 255}`;
+    this.nextIp++;
+    const conditions = [
+      'PodReadyToStartContainers',
+      'Initialized',
+      'Ready',
+      'ContainersReady',
+      'PodScheduled',
+    ].map((type) => ({
+      type,
+      status: 'True',
+      lastProbeTime: null,
+      lastTransitionTime: now,
+    }));
+    const containerStatuses = asList(asObj(pod.spec).containers).map(
+      (container): Obj => ({
+        name: container.name,
+        image: container.image,
+        imageID: '',
+        containerID: `sandbox://${pod.metadata.uid}/${asString(container.name)}`,
+        ready: true,
+        started: true,
+        restartCount: 0,
+        state: { running: { startedAt: now } },
+        lastState: {},
+      }),
+    );
+    await this.api.status('/pods', pod, {
+      ...asObj(pod.status),
+      phase: 'Running',
+      hostIP: '127.0.0.1',
+      podIP: ip,
+      podIPs: [{ ip }],
+      startTime: pod.metadata.creationTimestamp,
+      conditions,
+      containerStatuses,
+    });
+  }
+}

@@ -1,0 +1,157 @@
+// What the controllers of workloads share: a queue of their objects, woken by changes of the objects themselves
+// and of those they control. Knows no kind; tables are given.
+
+import { joinKey, splitKey } from '../../kube/objects.ts';
+import type { Core } from '../operations/core.ts';
+import { type Change, parse } from '../store/entry.ts';
+import { asList, asNumber, asObj, asString, type Item, type Obj } from '../types.ts';
+import { ControllerApi } from './api.ts';
+import { KeyQueue } from './queue.ts';
+
+export interface OwnerOptions {
+  table: string;
+  /** Tables of what it controls. */
+  controls: readonly string[];
+  account: string;
+}
+
+export abstract class OwnerController {
+  protected readonly api: ControllerApi;
+  protected readonly table: string;
+  private readonly controls: ReadonlySet<string>;
+  private readonly queue: KeyQueue;
+  private readonly keys = new Map<string, string>();
+  private stopListening: () => void = () => {};
+
+  constructor(core: Core, options: OwnerOptions) {
+    this.api = new ControllerApi(core, options.account);
+    this.table = options.table;
+    this.controls = new Set(options.controls);
+    this.queue = new KeyQueue({
+      clock: core.clock,
+      workers: 8,
+      work: async (key) => {
+        const { namespace, name } = splitKey(key);
+        const item = this.api.get(this.table, namespace, name);
+        if (item) await this.reconcile(item);
+      },
+      failed: (key, error) => core.log.warn({ err: error, table: this.table, object: key }, 'workload waits'),
+    });
+  }
+
+  /** Brings what `item` controls one step nearer to what it says, and its status to what is. */
+  protected abstract reconcile(item: Item): Promise<void>;
+
+  start(): void {
+    for (const entry of this.api.entries(this.table)) {
+      this.keys.set(entry.uid, entry.key);
+      this.queue.add(entry.key);
+    }
+    this.stopListening = this.api.core.store.onCommit((changes) => {
+      for (const change of changes) this.take(change);
+    });
+  }
+
+  close(): void {
+    this.stopListening();
+    this.queue.close();
+  }
+
+  protected later(item: Item, ms: number): void {
+    this.queue.addAfter(joinKey(item.metadata.namespace ?? '', item.metadata.name), ms);
+  }
+
+  private take({ type, entry, prev }: Change): void {
+    if (entry.table === this.table) {
+      if (type === 'DELETED') this.keys.delete(entry.uid);
+      else this.keys.set(entry.uid, entry.key);
+      this.queue.add(entry.key);
+    } else if (this.controls.has(entry.table)) {
+      for (const owner of new Set([...(entry.owners ?? []), ...(prev?.owners ?? [])])) {
+        const key = this.keys.get(owner);
+        if (key) this.queue.add(key);
+      }
+    }
+  }
+
+  /** The objects of `table` that `owner` controls. */
+  protected controlled(table: string, owner: Item): Item[] {
+    const out: Item[] = [];
+    for (const entry of this.api.entries(table, owner.metadata.namespace)) {
+      if (!entry.owners?.includes(owner.metadata.uid)) continue;
+      const item = parse(entry);
+      if (
+        asList(item.metadata.ownerReferences).some(
+          (r) => r.uid === owner.metadata.uid && r.controller === true,
+        )
+      )
+        out.push(item);
+    }
+    return out;
+  }
+
+  protected reference(owner: Item): Obj {
+    const { name, uid } = owner.metadata;
+    return {
+      apiVersion: owner.apiVersion,
+      kind: owner.kind,
+      name,
+      uid,
+      controller: true,
+      blockOwnerDeletion: true,
+    };
+  }
+
+  /** A pod of `owner` made from a template; the labels and fields given come on top. */
+  protected podFrom(owner: Item, template: Obj, metadata: Obj, spec: Obj = {}): Item {
+    const from = asObj(template.metadata);
+    return {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        ...(from.annotations ? { annotations: from.annotations } : {}),
+        ...metadata,
+        labels: { ...asObj(from.labels), ...asObj(metadata.labels) },
+        namespace: owner.metadata.namespace,
+        ownerReferences: [this.reference(owner)],
+      },
+      spec: { ...asObj(template.spec), ...spec },
+    } as unknown as Item;
+  }
+}
+
+export const isReady = (pod: Item): boolean =>
+  asList(asObj(pod.status).conditions).some((c) => c.type === 'Ready' && c.status === 'True');
+
+export const isActive = (pod: Item): boolean =>
+  !pod.metadata.deletionTimestamp && !['Succeeded', 'Failed'].includes(asString(asObj(pod.status).phase));
+
+/** Milliseconds until a ready pod counts as available; 0 when it does, undefined when it is not ready. */
+export function untilAvailable(pod: Item, minReadySeconds: number, now: number): number | undefined {
+  if (!isReady(pod)) return undefined;
+  const since = asList(asObj(pod.status).conditions).find((c) => c.type === 'Ready')?.lastTransitionTime;
+  return Math.max(0, Date.parse(asString(since)) + minReadySeconds * 1000 - now);
+}
+
+export const replicasOf = (item: Item, otherwise = 1): number =>
+  asNumber(asObj(item.spec).replicas, otherwise);
+export const statusNumber = (item: Item, name: string): number => asNumber(asObj(item.status)[name]);
+
+/** Conditions with `wanted` in place of those of the same type; times stay while status stays. */
+export function withConditions(item: Item, wanted: readonly Obj[], now: string): Obj[] {
+  const before = asList(asObj(item.status).conditions);
+  const merged = wanted.map((condition): Obj => {
+    const old = before.find((c) => c.type === condition.type);
+    const same = old?.status === condition.status;
+    const unchanged = same && old?.reason === condition.reason && old?.message === condition.message;
+    return {
+      type: condition.type,
+      status: condition.status,
+      lastUpdateTime: unchanged ? old?.lastUpdateTime : now,
+      lastTransitionTime: same ? old?.lastTransitionTime : now,
+      reason: condition.reason,
+      message: condition.message,
+    };
+  });
+  return [...before.filter((c) => !wanted.some((w) => w.type === c.type)), ...merged];
+}

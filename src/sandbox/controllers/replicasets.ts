@@ -1,0 +1,59 @@
+// ReplicaSets: as many pods as asked for, made from the template.
+
+import type { Core } from '../operations/core.ts';
+import { asNumber, asObj, type Item } from '../types.ts';
+import { isActive, isReady, OwnerController, replicasOf, untilAvailable } from './owner.ts';
+
+/** At most so many pods are made or removed in one step, as in kube-controller-manager. */
+const burst = 500;
+
+export class ReplicaSetController extends OwnerController {
+  constructor(core: Core) {
+    super(core, { table: 'apps/replicasets', controls: ['/pods'], account: 'replicaset-controller' });
+  }
+
+  protected override async reconcile(set: Item): Promise<void> {
+    const pods = this.controlled('/pods', set).filter(isActive);
+    const wanted = replicasOf(set);
+    if (!set.metadata.deletionTimestamp) {
+      const template = asObj(asObj(set.spec).template);
+      for (let n = pods.length; n < Math.min(wanted, pods.length + burst); n++)
+        await this.api.create(
+          '/pods',
+          this.podFrom(set, template, { generateName: `${set.metadata.name}-` }),
+        );
+      if (pods.length > wanted) {
+        // Those that are not ready go first, then the youngest.
+        const order = [...pods].sort(
+          (a, b) =>
+            Number(isReady(a)) - Number(isReady(b)) ||
+            (a.metadata.creationTimestamp > b.metadata.creationTimestamp ? -1 : 1),
+        );
+        for (const pod of order.slice(0, Math.min(burst, pods.length - wanted)))
+          await this.api.delete('/pods', pod.metadata.namespace ?? '', pod.metadata.name, {
+            preconditions: { uid: pod.metadata.uid },
+          });
+      }
+    }
+    await this.writeStatus(set);
+  }
+
+  private async writeStatus(set: Item): Promise<void> {
+    const pods = this.controlled('/pods', set).filter(isActive);
+    const minReady = asNumber(asObj(set.spec).minReadySeconds);
+    const now = this.api.core.clock.now();
+    const waits = pods.map((pod) => untilAvailable(pod, minReady, now));
+    const available = waits.filter((wait) => wait === 0).length;
+    const next = waits.filter((wait): wait is number => wait !== undefined && wait > 0);
+    if (next.length > 0) this.later(set, Math.min(...next));
+    const ready = pods.filter(isReady).length;
+    await this.api.status(this.table, set, {
+      ...(asObj(set.status).conditions ? { conditions: asObj(set.status).conditions } : {}),
+      replicas: pods.length,
+      ...(pods.length > 0 ? { fullyLabeledReplicas: pods.length } : {}),
+      ...(ready > 0 ? { readyReplicas: ready } : {}),
+      ...(available > 0 ? { availableReplicas: available } : {}),
+      observedGeneration: set.metadata.generation,
+    });
+  }
+}

@@ -1,0 +1,25 @@
+// Starts the stand-in for what runs workloads on a cluster: their controllers, and the pretend node.
+
+import type { Core } from '../operations/core.ts';
+import { DeploymentController } from './deployments.ts';
+import { Kubelet } from './kubelet.ts';
+import { ReplicaSetController } from './replicasets.ts';
+import { DaemonSetController, StatefulSetController } from './sets.ts';
+
+export async function startWorkloads(core: Core, readyAfterMs: number): Promise<{ close(): void }> {
+  const kubelet = new Kubelet(core, readyAfterMs);
+  await kubelet.start();
+  const controllers = [
+    new DeploymentController(core),
+    new ReplicaSetController(core),
+    new StatefulSetController(core),
+    new DaemonSetController(core),
+  ];
+  for (const controller of controllers) controller.start();
+  return {
+    close() {
+      for (const controller of controllers.toReversed()) controller.close();
+      kubelet.close();
+    },
+  };
+}
