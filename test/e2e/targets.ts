@@ -1,5 +1,9 @@
 // Where the scenarios run: the same ones on the sandbox, on a real control plane, or on the user's cluster.
-import { ensureBinaries, explainNotFound, findBinaries, startControlPlane } from '../control-plane/index.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startSandbox } from '../../src/sandbox/index.ts';
+import { explainNotFound, findBinaries, startControlPlane } from '../control-plane/index.ts';
 
 export const targetNames = ['sandbox', 'control-plane', 'current'] as const;
 export type TargetName = (typeof targetNames)[number];
@@ -16,7 +20,7 @@ export interface Target {
 /** Opens a target, or says why it cannot be had here. */
 export async function openTarget(name: TargetName): Promise<Target | { skip: string }> {
   if (name === 'current') return { name, kubeconfig: process.env.KUBECONFIG, stop: async () => {} };
-  if (name === 'sandbox') return { skip: 'there is no sandbox yet' };
+  if (name === 'sandbox') return sandbox();
   const found = await findBinaries();
   if ('missing' in found) return { skip: explainNotFound(found) };
   const plane = await startControlPlane();
@@ -28,4 +32,15 @@ export async function openTarget(name: TargetName): Promise<Target | { skip: str
   };
 }
 
-export { ensureBinaries };
+async function sandbox(): Promise<Target> {
+  const dir = await mkdtemp(join(tmpdir(), 'spikegate-e2e-'));
+  const running = await startSandbox({ dir });
+  return {
+    name: 'sandbox',
+    kubeconfig: running.kubeconfig,
+    async stop() {
+      await running.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}

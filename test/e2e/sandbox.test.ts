@@ -1,0 +1,4 @@
+// The scenarios on the sandbox.
+import { runScenarios } from './run.ts';
+
+await runScenarios('sandbox');

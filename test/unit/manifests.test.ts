@@ -1,0 +1,71 @@
+// Generated files are what the definitions say: CRDs, webhook configurations and RBAC may not drift.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse, parseAllDocuments } from 'yaml';
+import { kinds } from '../../src/api/kinds.ts';
+import { crdOf } from '../../src/manifests/crd.ts';
+import { generatedFiles } from '../../src/manifests/generated.ts';
+import { registry } from '../../webhooks/registry.ts';
+
+const manifests = join(import.meta.dirname, '..', '..', 'manifests');
+
+for (const [name, expected] of generatedFiles()) {
+  test(`manifests/${name} is as generated (npm run manifests)`, () => {
+    assert.equal(readFileSync(join(manifests, name), 'utf8'), expected);
+  });
+}
+
+test('every kind has its webhooks, and every webhook its kind', () => {
+  assert.deepEqual(new Set(registry.map(({ kind }) => kind.kind)), new Set(kinds.map(({ kind }) => kind)));
+});
+
+interface Schema {
+  type?: string;
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  additionalProperties?: Schema;
+  [bound: string]: unknown;
+}
+
+/** Every string, list, map and number must say how large it may be. */
+function unbounded(schema: Schema, path: string): string[] {
+  const needs: Record<string, string[]> = {
+    string: ['maxLength', 'enum'],
+    array: ['maxItems'],
+    integer: ['maximum'],
+  };
+  const bounds = needs[schema.type ?? ''] ?? (schema.additionalProperties ? ['maxProperties'] : []);
+  const own = bounds.length > 0 && !bounds.some((bound) => schema[bound] !== undefined) ? [path] : [];
+  return [
+    ...own,
+    ...Object.entries(schema.properties ?? {}).flatMap(([name, child]) =>
+      unbounded(child, `${path}.${name}`),
+    ),
+    ...(schema.items ? unbounded(schema.items, `${path}[]`) : []),
+    ...(schema.additionalProperties ? unbounded(schema.additionalProperties, `${path}{}`) : []),
+  ];
+}
+
+for (const kind of kinds) {
+  test(`the CRD of ${kind.kind} bounds every field and keeps to what Kubernetes 1.20 knows`, () => {
+    const crd = parse(JSON.stringify(crdOf(kind)));
+    const schema = crd.spec.versions[0].schema.openAPIV3Schema;
+    assert.deepEqual(
+      [...unbounded(schema.properties.spec, 'spec'), ...unbounded(schema.properties.status, 'status')],
+      [],
+    );
+    assert.doesNotMatch(JSON.stringify(schema), /patternProperties|x-kubernetes-validations|\$ref|"const"/);
+  });
+}
+
+test('the samples hold objects of our kinds', () => {
+  for (const file of ['samples/sale.yaml', 'samples/orders.yaml']) {
+    for (const document of parseAllDocuments(readFileSync(join(manifests, file), 'utf8'))) {
+      const object = document.toJS();
+      const kind = kinds.find((it) => it.kind === object.kind);
+      assert.equal(kind?.apiVersion, object.apiVersion);
+    }
+  }
+});
