@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import type { Agent } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 
@@ -86,7 +86,7 @@ function readKubeConfig({ file, context, env = process.env }: LoadOptions): Kube
   const config = new KubeConfig();
   const home = join(env.HOME ?? homedir(), '.kube', 'config');
   if (file) config.loadFromFile(file);
-  else if (env.KUBECONFIG) config.loadFromDefault();
+  else if (env.KUBECONFIG) loadFiles(config, env.KUBECONFIG);
   else if (env.KUBERNETES_SERVICE_HOST && existsSync(serviceAccountToken)) config.loadFromCluster();
   else if (existsSync(home)) config.loadFromFile(home);
   else {
@@ -99,6 +99,18 @@ function readKubeConfig({ file, context, env = process.env }: LoadOptions): Kube
     config.setCurrentContext(context);
   }
   return config;
+}
+
+/** KUBECONFIG may list files; as with kubectl the first that names a current context decides, and some may be missing. */
+function loadFiles(config: KubeConfig, list: string): void {
+  const files = list.split(delimiter).filter((file) => file && existsSync(file));
+  if (files.length === 0) throw new Error(`KUBECONFIG names no file that exists: ${list}`);
+  config.loadFromFile(files[0]!);
+  for (const file of files.slice(1)) {
+    const next = new KubeConfig();
+    next.loadFromFile(file);
+    config.mergeConfig(next, Boolean(config.currentContext));
+  }
 }
 
 async function readCredentials(config: KubeConfig): Promise<Credentials> {

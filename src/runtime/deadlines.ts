@@ -7,6 +7,8 @@ interface Entry<V> {
   at: number;
   key: string;
   value: V;
+  /** Of two deadlines at the same time, the one set first is due first. */
+  order: number;
   /** Its place in the heap, so that a deadline can be brought forward in O(log n). */
   place: number;
 }
@@ -16,6 +18,7 @@ export class Deadlines<V> {
   readonly #due: (key: string, value: V) => void;
   readonly #byKey = new Map<string, Entry<V>>();
   readonly #heap: Entry<V>[] = [];
+  #order = 0;
   #timer: { at: number; cancel: Cancel } | undefined;
 
   constructor(clock: Clock, due: (key: string, value: V) => void) {
@@ -37,7 +40,7 @@ export class Deadlines<V> {
       entry.at = at;
       this.#up(entry);
     } else {
-      const added: Entry<V> = { at, key, value, place: this.#heap.length };
+      const added = { at, key, value, order: this.#order++, place: this.#heap.length };
       this.#heap.push(added);
       this.#byKey.set(key, added);
       this.#up(added);
@@ -66,9 +69,9 @@ export class Deadlines<V> {
     this.#timer = undefined;
     const now = this.#clock.monotonic();
     for (let first = this.#heap[0]; first; first = this.#heap[0]) {
-      // setTimeout counts whole milliseconds and may be early by a fraction of one: what is due within the
-      // millisecond is due, or the timer would be set for 0.3 ms again and again.
-      if (first.at > now + 1) break;
+      // setTimeout counts whole milliseconds and may be early by a fraction of one: what is due within this
+      // millisecond is due, or the timer would be set for the rest of it again and again.
+      if (first.at - now >= 1) break;
       this.#remove(first);
       this.#due(first.key, first.value);
     }
@@ -93,7 +96,7 @@ export class Deadlines<V> {
     let place = entry.place;
     while (place > 0) {
       const parent = this.#heap[(place - 1) >> 1]!;
-      if (parent.at <= entry.at) break;
+      if (before(parent, entry)) break;
       const above = parent.place;
       this.#put(parent, place);
       place = above;
@@ -108,12 +111,16 @@ export class Deadlines<V> {
       let child = heap[2 * place + 1];
       if (!child) break;
       const right = heap[2 * place + 2];
-      if (right && right.at < child.at) child = right;
-      if (child.at >= entry.at) break;
+      if (right && before(right, child)) child = right;
+      if (before(entry, child)) break;
       const below = child.place;
       this.#put(child, place);
       place = below;
     }
     this.#put(entry, place);
   }
+}
+
+function before(a: Entry<unknown>, b: Entry<unknown>): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }

@@ -119,9 +119,14 @@ export class Manager {
       if (this.#stopping) return;
       // From here on the group counts as started: what failed half-way has to be stopped as well.
       this.#started.push(group);
-      const outcomes = await Promise.allSettled(group.map((part) => this.#startOne(part)));
-      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-      if (failed && !this.#stopping) throw failed.reason;
+      let first: unknown;
+      const fail = (error: unknown) => {
+        first ??= error;
+        // The others of the group may wait for something that will not come now.
+        for (const { abort } of group) abort.abort(error);
+      };
+      await Promise.all(group.map((part) => this.#startOne(part).catch(fail)));
+      if (first && !this.#stopping) throw first;
     }
     this.#up = true;
   }
@@ -131,8 +136,6 @@ export class Manager {
     try {
       await component.start(abort.signal);
     } catch (error) {
-      // The others of the group may wait for something that will not come now.
-      for (const part of this.#started.at(-1) ?? []) part.abort.abort(error);
       throw new ComponentError(component.name, error);
     }
     const ms = Math.round(this.#clock.monotonic() - began);

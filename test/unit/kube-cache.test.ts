@@ -126,6 +126,8 @@ describe('events', () => {
     cache.apply({ type: 'ADDED', object: thing('a', 6) });
     cache.apply({ type: 'MODIFIED', object: thing('a', 7) });
     cache.apply({ type: 'DELETED', object: thing('a', 8) });
+    cache.apply({ type: 'DELETED', object: thing('never-seen', 9) });
+    cache.apply({ type: 'ADDED', object: thing('never-seen', 8) });
     assert.deepEqual(held(), []);
     assert.equal(changes.length, 2);
   });
