@@ -3,7 +3,7 @@
 import type { Kind } from '../src/api/define-kind.ts';
 import { refuse } from '../src/api/refusals.ts';
 import type { OrderLine } from '../src/api/sale.ts';
-import { isPaid, linesOf, parseTime, timestamp } from '../src/api/sale.ts';
+import { isPaid, linesOf, parseTime, timestamp, whyNotOnSale } from '../src/api/sale.ts';
 import { longestName } from '../src/api/schema.ts';
 import { SpikeOrder } from '../src/api/spike-order.ts';
 import { StockDraft } from '../src/ledger/stock-draft.ts';
@@ -143,15 +143,8 @@ function goodsAreThere({ object, namespace, surroundings }: OrderCall): ReturnTy
 
 function saleIsOn(call: OrderCall): ReturnType<OrderRule> {
   for (const { goods } of orderLines(call)) {
-    const { startTime, endTime } = goods.spec;
-    const field = `spec.goodsMap.${goods.metadata.name}`;
-    const now = timestamp(call.now);
-    if (call.now < (parseTime(startTime) ?? 0)) {
-      return refuse('SaleNotStarted', `${field}: the sale starts at ${startTime}, it is ${now}`, field);
-    }
-    if (call.now >= (parseTime(endTime) ?? Number.POSITIVE_INFINITY)) {
-      return refuse('SaleEnded', `${field}: the sale ended at ${endTime}, it is ${now}`, field);
-    }
+    const refusal = whyNotOnSale(goods, call.now);
+    if (refusal) return refusal;
   }
   return undefined;
 }
