@@ -27,8 +27,13 @@ export function mutate(
   if (!isReadable(webhooks, call) || kind.validate(call.object)) return allow(request);
   // Only the schema of what is written has been looked at so far, and only the API server looks at the other.
   if (request.subResource === 'status' && kind.validateStatus(call.object)) return allow(request);
-  const fill = { '': webhooks.default, status: webhooks.defaultStatus }[request.subResource ?? ''];
+  const fill = fillerOf(webhooks, request.subResource);
   return allow(request, { patch: fill ? diff(call.object, fill(call)) : [] });
+}
+
+function fillerOf(webhooks: Webhooks<KubeObject>, subResource: string | undefined) {
+  if (!subResource) return webhooks.default;
+  return subResource === 'status' ? webhooks.defaultStatus : undefined;
 }
 
 /** The answer of a validating webhook. Only `reserve` waits for anything. */
