@@ -91,9 +91,13 @@ function priceIsNoHigher({ object }: GoodsCall): ReturnType<GoodsRule> {
   );
 }
 
-function endFollowsStart({ object }: GoodsCall): ReturnType<GoodsRule> {
+function endFollowsStart({ object, old }: GoodsCall): ReturnType<GoodsRule> {
   const { startTime, endTime, day = 1 } = object.spec;
   if (!startTime) return undefined;
+  const before = old?.spec;
+  const isAsBefore =
+    before?.startTime === startTime && before.endTime === endTime && (before.day ?? 1) === day;
+  if (isAsBefore) return undefined;
   const end = endOfSale(startTime, day);
   if (parseTime(endTime) === parseTime(end)) return undefined;
   return refuse(
