@@ -158,7 +158,11 @@ export class World {
     const kind = kindOf(object.kind);
     const oldObject = this.#mustGet(object.kind, object.metadata.name);
     const asked = { kind, operation: 'UPDATE', oldObject, ...flagsOf(how) } as const;
-    const sent: Thing = { ...object, metadata: { ...oldObject.metadata, ...object.metadata } };
+    // What a client leaves out of metadata is gone, but for what is the server's.
+    const { uid, namespace, resourceVersion, generation, creationTimestamp, deletionTimestamp } =
+      oldObject.metadata;
+    const servers = { uid, namespace, resourceVersion, generation, creationTimestamp, deletionTimestamp };
+    const sent = defined({ ...object, metadata: { ...object.metadata, ...servers } }) as Thing;
     const filled = await this.#filled({ ...asked, object: sent }, how);
     if (!filled.object) return filled;
     const next = { ...filled.object };
@@ -214,7 +218,7 @@ export class World {
   }
 
   /** Stores an object past every webhook, as when admission was off. */
-  bypass(manifest: Manifest, more: Partial<Thing> & { metadata?: object } = {}): Thing {
+  bypass(manifest: Manifest, more: { metadata?: object; spec?: object; status?: object } = {}): Thing {
     const { metadata, ...rest } = more;
     const object = structuredClone({ ...manifest, ...rest }) as Thing;
     object.metadata = {
@@ -313,6 +317,9 @@ export class World {
     return new Date(this.clock.now()).toISOString();
   }
 }
+
+/** JSON has no undefined. */
+const defined = <T extends object>(object: T): T => JSON.parse(JSON.stringify(object));
 
 function flagsOf({ dryRun, user }: How): { dryRun?: boolean; user?: string } {
   return { ...(dryRun ? { dryRun } : {}), ...(user ? { user } : {}) };

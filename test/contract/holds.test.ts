@@ -1,0 +1,204 @@
+// What admission takes for an order, and that it leaves nothing behind where it should not.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { GoodsWriteError } from '../../src/ledger/ports.ts';
+import { buyer, goods, idOf, order } from '../refusals/scenario.ts';
+import { settle } from '../simulated-clock.ts';
+import { kindOf } from './things.ts';
+import { at, World } from './world.ts';
+
+const holdsOf = (world: World, name = 'goods1') =>
+  (world.get('SpikeGoods', name)?.status?.holds ?? []).map((hold: { order: string; quantity: number }) => [
+    hold.order,
+    hold.quantity,
+  ]);
+
+const leftOf = (world: World, name = 'goods1') => world.get('SpikeGoods', name)?.status?.lastStockCount;
+
+async function shop(...more: ReturnType<typeof goods>[]): Promise<World> {
+  const world = new World();
+  for (const manifest of [buyer(), goods('goods1', { goodsId: idOf.goods }), ...more]) {
+    const { response } = await world.create(manifest);
+    assert.equal(response.allowed, true, response.status?.message);
+  }
+  return world;
+}
+
+describe('an order that is let in', () => {
+  it('has its stock held under its uid, and says so in the audit log', async () => {
+    await using world = await shop();
+    const { object, response } = await world.create(order());
+    assert.deepEqual(world.get('SpikeGoods', 'goods1')?.status.holds, [
+      { uid: object?.metadata.uid, order: 'order1', quantity: 2, time: at(0) },
+    ]);
+    assert.equal(leftOf(world), 3);
+    assert.deepEqual(response.auditAnnotations, { hold: 'goods1=2' });
+  });
+
+  it('takes its last units exactly', async () => {
+    await using world = await shop();
+    assert.equal((await world.create(order('order1', { goodsMap: { goods1: 5 } }))).response.allowed, true);
+    assert.equal(leftOf(world), 0);
+  });
+
+  it('has one hold for goods that it names by name and by id', async () => {
+    await using world = await shop();
+    const both = order('order1', { goodsMap: { [idOf.goods]: 2, goods1: 1 } });
+    const { response } = await world.create(both);
+    assert.deepEqual(holdsOf(world), [['order1', 3]]);
+    assert.deepEqual(response.auditAnnotations, { hold: 'goods1=3' });
+  });
+
+  it('has one hold when it is asked about twice', async () => {
+    await using world = await shop();
+    const { object } = await world.create(order());
+    const asked = { kind: kindOf('SpikeOrder'), operation: 'CREATE', object: object ?? null } as const;
+    const [again, ...more] = await Promise.all([1, 2, 3].map(() => world.validate(asked)));
+    for (const response of [again, ...more]) assert.equal(response?.allowed, true);
+    assert.deepEqual(holdsOf(world), [['order1', 2]]);
+  });
+
+  it('may leave its name to the API server', async () => {
+    await using world = await shop();
+    const { object } = await world.create({ ...order(), metadata: { generateName: 'order-' } });
+    assert.match(object?.metadata.name ?? '', /^order-/);
+    assert.deepEqual(holdsOf(world), [[object?.metadata.name, 2]]);
+  });
+
+  it('may name goods and buyer as every object names its parts', async () => {
+    await using world = await shop(goods('constructor'), goods('to-string'));
+    await world.create(buyer('prototype'));
+    const odd = order('valueof', { buyerId: 'prototype', goodsMap: { constructor: 1, 'to-string': 1 } });
+    const { response } = await world.create(odd);
+    assert.equal(response.allowed, true, response.status?.message);
+    assert.deepEqual(holdsOf(world, 'constructor'), [['valueof', 1]]);
+  });
+
+  it('has its stock, however many ask at once', async () => {
+    await using world = await shop(goods('goods2', { stockCount: 1000 }));
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) =>
+        world.create(order(`o${i}`, { goodsMap: { goods1: 1, goods2: 2 } })),
+      ),
+    );
+    const allowed = answers.filter(({ response }) => response.allowed);
+    await settle();
+    assert.equal(allowed.length, 5);
+    for (const { response } of answers)
+      if (!response.allowed) assert.equal(response.status?.reason, 'SoldOut');
+    assert.equal(holdsOf(world).length, 5);
+    assert.equal(holdsOf(world, 'goods2').length, 5);
+    assert.equal(leftOf(world, 'goods2'), 990);
+  });
+});
+
+describe('an order that is refused', () => {
+  it('gives back what it held of other goods', async () => {
+    await using world = await shop(goods('goods2', { stockCount: 1 }), goods('goods0'));
+    const many = order('order1', { goodsMap: { goods2: 2, goods1: 1, goods0: 1 } });
+    const { response } = await world.create(many);
+    assert.equal(response.status?.message, 'spec.goodsMap.goods2: sold out: requested 2, available 1');
+    await settle();
+    for (const name of ['goods0', 'goods1', 'goods2']) assert.deepEqual(holdsOf(world, name), []);
+    assert.equal(leftOf(world), 5);
+    assert.equal(leftOf(world, 'goods0'), 5);
+  });
+
+  it('holds nothing when its name is taken, though the cache is late', async () => {
+    await using world = await shop();
+    await world.create(order());
+    const writes = world.writes;
+    assert.equal((await world.create(order())).response.status?.reason, 'AlreadyExists');
+    assert.equal(world.liveReads, 1);
+    assert.equal(world.writes, writes);
+    assert.deepEqual(holdsOf(world), [['order1', 2]]);
+  });
+
+  it('is not refused for a name that the cache has not seen go', async () => {
+    await using world = await shop();
+    const { object } = await world.create(order());
+    await world.delete('SpikeOrder', 'order1');
+    if (object) world.caches.orders.put(object);
+    assert.equal((await world.create(order())).response.allowed, true);
+    assert.equal(world.liveReads, 1);
+  });
+
+  it('hears that the goods are gone, though the cache still has them', async () => {
+    await using world = await shop();
+    const { object } = await world.create(goods('goods2', { stockCount: 0 }));
+    await world.delete('SpikeGoods', 'goods2');
+    await world.patch('SpikeGoods', 'goods2', { metadata: { finalizers: null } });
+    if (object) world.caches.goods.put(object);
+    const { response } = await world.create(order('order1', { goodsMap: { goods2: 1 } }));
+    assert.equal(response.status?.reason, 'GoodsNotFound');
+    assert.equal(response.status?.message, 'spec.goodsMap: no goods goods2 in this namespace');
+  });
+
+  it('hears that it may come again when others are always faster', async () => {
+    await using world = await shop();
+    world.failures = Array.from({ length: 30 }, () => new GoodsWriteError('conflict', 'modified'));
+    const creating = world.create(order());
+    for (let i = 0; i < 400; i++) {
+      await settle();
+      await world.clock.advance(25);
+    }
+    const { response } = await creating;
+    assert.deepEqual(response.status, {
+      status: 'Failure',
+      code: 429,
+      reason: 'TooManyRequests',
+      message: 'the stock is being changed by too many others; try again',
+      details: { group: 'myapp.spike.com', kind: 'SpikeOrder', name: 'order1', retryAfterSeconds: 1 },
+    });
+  });
+
+  it('hears so in time when the store does not answer', async () => {
+    await using world = await shop();
+    let answered = false;
+    world.surroundings.gate.hold = () => new Promise(() => undefined);
+    const creating = world.create(order()).finally(() => {
+      answered = true;
+    });
+    while (world.clock.pending === 0) await settle();
+    // ?timeout=10s is the API server's patience.
+    await world.clock.advance(9700);
+    assert.equal(answered, false);
+    await world.clock.advance(299);
+    const { response } = await creating;
+    assert.equal(response.status?.code, 429);
+    assert.equal(response.status?.details?.retryAfterSeconds, 1);
+    assert.equal(world.clock.pending, 0);
+  });
+
+  it('is told which request failed when the store fails', async () => {
+    await using world = await shop();
+    world.failures = Array.from({ length: 3 }, () => new GoodsWriteError('unknown', 'etcd is gone'));
+    const creating = world.create(order(), { uid: 'u1' });
+    for (let i = 0; i < 20; i++) {
+      await settle();
+      await world.clock.advance(25);
+    }
+    const { response } = await creating;
+    assert.equal(response.status?.code, 500);
+    assert.equal(response.status?.message, `internal error (request ${response.uid})`);
+  });
+});
+
+describe('a dry run', () => {
+  it('gives the answer of a real one and leaves nothing behind', async () => {
+    await using world = await shop(goods('goods2', { stockCount: 1 }));
+    const before = JSON.stringify(world.all('SpikeGoods'));
+    const dry = { dryRun: true };
+    const bought = await world.create(order(), dry);
+    assert.equal(bought.response.allowed, true);
+    const soldOut = await world.create(order('order2', { goodsMap: { goods1: 1, goods2: 2 } }), dry);
+    assert.equal(
+      soldOut.response.status?.message,
+      'spec.goodsMap.goods2: sold out: requested 2, available 1',
+    );
+    await settle();
+    assert.equal(world.writes, 0);
+    assert.equal(JSON.stringify(world.all('SpikeGoods')), before);
+    assert.deepEqual(world.all('SpikeOrder'), []);
+  });
+});
