@@ -4,6 +4,7 @@ import { certificates } from './certificates.ts';
 import { crowds } from './crowds.ts';
 import { deletion } from './deletion.ts';
 import { recovery } from './recovery.ts';
+import { refusalTable } from './refusals.ts';
 import { walkthrough } from './walkthrough.ts';
 
 export interface Scenario {
@@ -15,6 +16,7 @@ export interface Scenario {
 
 export const scenarios: readonly Scenario[] = [
   ...walkthrough,
+  ...refusalTable,
   ...deletion,
   ...recovery,
   ...crowds,

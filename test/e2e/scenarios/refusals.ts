@@ -1,0 +1,144 @@
+// Every refusal as a person meets it: with kubectl, and the exact text that it shows.
+import assert from 'node:assert/strict';
+import { stringify } from 'yaml';
+import { SpikeOrder } from '../../../src/api/spike-order.ts';
+import { exactly, kubectlShows, type RefusalCase, refusals, type Step } from '../../refusals.ts';
+import { eventually, refused, resourceOf, type World } from '../world.ts';
+import type { Scenario } from './index.ts';
+
+const atOnce = 6;
+const paymentWindowMs = 2000;
+/** What was just created is in every replica's cache by then; a rule that reads caches needs it there. */
+const cacheLagMs = 300;
+
+const reachable = refusals.filter((row) => !row.contractOnly && !row.setup.some((step) => 'bypass' in step));
+const waits = (row: RefusalCase) => row.setup.some((step) => 'wait' in step);
+
+export const refusalTable: Scenario[] = [
+  {
+    name: 'every refusal says exactly what its row in the table says',
+    run: (world) =>
+      runRows(
+        world,
+        reachable.filter((row) => !waits(row)),
+        '10m',
+      ),
+  },
+  {
+    name: 'every refusal after the payment window says exactly what its row says',
+    run: (world) => runRows(world, reachable.filter(waits), `${paymentWindowMs}ms`),
+  },
+  { name: 'what the schema refuses, the API server refuses', run: refusedBySchema },
+];
+
+/** What the CRD's schema refuses, in the API server's own words. */
+const bySchema: [string, object, string][] = [
+  [
+    'a quantity below 1',
+    { goodsMap: { goods1: 0 } },
+    'spec.goodsMap.goods1 in body should be greater than or equal to 1',
+  ],
+  [
+    'a quantity that is no whole number',
+    { goodsMap: { goods1: 1.5 } },
+    'spec.goodsMap.goods1 in body must be of type integer',
+  ],
+  ['no buyer', { buyerId: undefined }, 'spec.buyerId: Required value'],
+  ['no goods', { goodsMap: {} }, 'spec.goodsMap in body should have at least 1 properties'],
+];
+
+async function refusedBySchema(world: World): Promise<void> {
+  await world.serve(1, { 'payment-window': '10m' });
+  const namespace = await world.namespace();
+  for (const [what, change, message] of bySchema) {
+    const { apiVersion, kind } = SpikeOrder;
+    const spec = { buyerId: 'buyer1', goodsMap: { goods1: 1 }, ...change };
+    const said = await refused(
+      world.client.create(SpikeOrder, { apiVersion, kind, metadata: { name: 'order1', namespace }, spec }),
+    );
+    assert.equal(said.reason, 'Invalid', what);
+    assert.ok(said.message.includes(message), `${what}: ${said.message}`);
+  }
+}
+
+async function runRows(world: World, rows: readonly RefusalCase[], window: string): Promise<void> {
+  assert.ok(rows.length > 0);
+  await world.serve(1, { 'payment-window': window });
+  const wrong: string[] = [];
+  const queue = [...rows];
+  const worker = async () => {
+    for (let row = queue.shift(); row; row = queue.shift()) {
+      const said = await tryRow(world, row);
+      const expected = kubectlShows(row);
+      if (!exactly(expected).test(said))
+        wrong.push(`${row.name}\n  expected ${expected}\n  got      ${said}`);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  assert.deepEqual(wrong, []);
+}
+
+async function tryRow(world: World, row: RefusalCase): Promise<string> {
+  const namespace = await world.namespace();
+  for (const step of row.setup) {
+    if ('wait' in step) await pause(paymentWindowMs + 500);
+    else await eventually(async () => assert.equal(await attempt(world, namespace, step, false), undefined));
+  }
+  await pause(cacheLagMs);
+  return (await attempt(world, namespace, row.action, true)) ?? 'nothing: it was accepted';
+}
+
+/** Undefined when it succeeded, else what kubectl says. The table's steps are what a person would type. */
+async function attempt(
+  world: World,
+  namespace: string,
+  step: Step,
+  isAction: boolean,
+): Promise<string | undefined> {
+  if ('status' in step) {
+    const { kind, name, with: status } = step.status;
+    const key = { namespace, name };
+    await world.client.patch(resourceOf(kind), key, { status }, { type: 'merge', subresource: 'status' });
+    return undefined;
+  }
+  const ran = await world.kubectl(...command(namespace, step));
+  if (ran) return ran.code === 0 ? undefined : ran.stderr.trim();
+  // No kubectl here: the API itself, and the words kubectl would put around its answer.
+  try {
+    await call(world, namespace, step);
+    return undefined;
+  } catch (error) {
+    return isAction
+      ? asKubectl(step, error as { reason: string; message: string })
+      : (error as Error).message;
+  }
+}
+
+function command(namespace: string, step: Step): [string[], string?] {
+  const common = ['--namespace', namespace];
+  if ('create' in step) return [[...common, 'create', '-f', '-'], stringify(step.create)];
+  if ('patch' in step) {
+    const { kind, name, with: change } = step.patch;
+    return [[...common, 'patch', kind, name, '--type', 'merge', '--patch', JSON.stringify(change)]];
+  }
+  if ('delete' in step) return [[...common, 'delete', step.delete.kind, step.delete.name, '--wait=false']];
+  throw new Error(`not a step of kubectl: ${JSON.stringify(step)}`);
+}
+
+async function call(world: World, namespace: string, step: Step): Promise<void> {
+  if ('create' in step) {
+    const metadata = { ...step.create.metadata, namespace };
+    await world.client.create(resourceOf(step.create.kind), { ...step.create, metadata });
+  } else if ('patch' in step) {
+    const { kind, name, with: change } = step.patch;
+    await world.client.patch(resourceOf(kind), { namespace, name }, change, { type: 'merge' });
+  } else if ('delete' in step) {
+    await world.client.delete(resourceOf(step.delete.kind), { namespace, name: step.delete.name });
+  }
+}
+
+function asKubectl(step: Step, { reason, message }: { reason: string; message: string }): string {
+  return `Error from server (${reason}): ${'create' in step ? 'error when creating "STDIN": ' : ''}${message}`;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
