@@ -19,7 +19,7 @@ export class WebhookClient {
   /** Posts `body` and returns the parsed answer; throws an Error whose message is what kube-apiserver would print. */
   async post(clientConfig: Obj, body: string, timeoutSeconds: number): Promise<Obj> {
     const url = target(clientConfig, timeoutSeconds);
-    const shown = `Post ${JSON.stringify(url.href)}`;
+    const shown = `Post ${JSON.stringify(url)}`;
     if (clientConfig.url === undefined) {
       throw new Error(`${shown}: service ${JSON.stringify(asObj(clientConfig.service).name)} not found`);
     }
@@ -55,7 +55,7 @@ export class WebhookClient {
   }
 
   private send(
-    url: URL,
+    url: string,
     caBundle: string,
     body: string,
     timeoutMs: number,
@@ -91,14 +91,13 @@ export class WebhookClient {
   }
 }
 
-function target(clientConfig: Obj, timeoutSeconds: number): URL {
+/** The address as written: a URL object would drop a default port that the messages must show. */
+function target(clientConfig: Obj, timeoutSeconds: number): string {
   const service = asObj(clientConfig.service);
   const base =
     asString(clientConfig.url) ||
     `https://${service.name}.${service.namespace}.svc:${service.port ?? 443}${service.path ?? ''}`;
-  const url = new URL(base);
-  url.searchParams.set('timeout', `${timeoutSeconds}s`);
-  return url;
+  return `${base}${base.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s`;
 }
 
 function goText(error: NodeJS.ErrnoException & { address?: string; port?: number }): string {

@@ -45,9 +45,8 @@ export async function update(
     if (named && named !== '0' && Number(named) !== entry.rv) throw conflict(type, options.name);
     const prepared = await prepareNext(core, type, live, next, call, options);
     if (table.get(key) === entry) return store(core, type, entry, live, prepared, call);
-    // Someone wrote in between. Whoever named a version meant that one.
-    const explicit = named && named !== '0' && options.subresource !== 'patch';
-    if (explicit || attempt >= attempts) throw conflict(type, options.name);
+    // Someone wrote in between: once more from what is current. Whoever named a version hears of it there.
+    if (attempt >= attempts) throw conflict(type, options.name);
   }
 }
 
