@@ -36,14 +36,26 @@ export class Log {
   constructor(options: LogOptions) {
     if (options.file) mkdirSync(path.dirname(options.file), { recursive: true });
     this.db = new DatabaseSync(options.file ?? ':memory:');
-    this.db.exec('PRAGMA locking_mode = EXCLUSIVE');
-    this.db.exec('PRAGMA journal_mode = WAL');
+    this.lock(options.file);
     this.db.exec(`PRAGMA synchronous = ${options.synchronous}`);
     this.db.exec('PRAGMA cache_size = -4096');
     this.db.exec(schema);
     this.insert = this.db.prepare('INSERT INTO log (rv, op, tbl, json) VALUES (?, ?, ?, ?)');
     this.erase = this.db.prepare('DELETE FROM log WHERE rv = ?');
     this.setMeta = this.db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)');
+  }
+
+  /** The file is ours alone: a second writer would hand out the same versions again. */
+  private lock(file: string | undefined): void {
+    try {
+      this.db.exec('PRAGMA locking_mode = EXCLUSIVE');
+      this.db.exec('PRAGMA journal_mode = WAL');
+      this.db.exec('BEGIN IMMEDIATE; COMMIT');
+    } catch (error) {
+      this.db.close();
+      if (!/locked/.test((error as Error).message)) throw error;
+      throw new Error(`another sandbox is using ${file}: stop it first, or choose another folder`);
+    }
   }
 
   /** Everything in the file, oldest first. */
