@@ -222,9 +222,11 @@ await step('order-create-again', ['create', '-f', '-'], order('order9'));
 const raw = ['delete', '--raw', '/apis/myapp.spike.com/v1/namespaces/default/spikeorders'];
 await step('order-delete-raw-collection', raw);
 await step('goods-delete', ['delete', '--wait=false', 'spikegoods', 'goods1']);
+const path = `/apis/${apiVersion}/namespaces/default/spikegoods/goods1`;
+const { resourceVersion } = (await callApi(controlPlane, 'GET', path)).body.metadata;
 await rawStep('goods-replace-deleting', 'PUT', 'spikegoods/goods1', {
   ...goods('goods1', { stockCount: 7 }),
-  metadata: { name: 'goods1', finalizers: ['example.com/other', 'spikegate.io/in-use'] },
+  metadata: { name: 'goods1', resourceVersion, finalizers: ['spikegate.io/in-use'] },
 });
 await step('goods-finalize', patch('spikegoods', 'goods1', { metadata: { finalizers: null } }));
 
