@@ -99,7 +99,8 @@ export function ledgerMetrics(registry: Registry): LedgerMetrics {
     labelNames: ['reason'],
     registers,
   });
-  for (const reason of Object.keys(refusalCodes)) refusals.labels({ reason }).inc(0);
+  const byReason = new Map(Object.keys(refusalCodes).map((reason) => [reason, refusals.labels({ reason })]));
+  for (const child of byReason.values()) child.inc(0);
   const settles = new Counter({
     name: 'spikegate_ledger_settles_total',
     help: 'Settlements of a goods by this leader.',
@@ -116,7 +117,7 @@ export function ledgerMetrics(registry: Registry): LedgerMetrics {
       latency.observe(milliseconds / 1000);
     },
     conflicted: () => conflicts.inc(),
-    refused: (reason) => refusals.labels({ reason }).inc(),
+    refused: (reason) => byReason.get(reason)?.inc(),
     settled: () => settles.inc(),
     droppedHold: () => dropped.inc(),
   };
