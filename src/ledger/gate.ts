@@ -1,6 +1,7 @@
 // Holds: what admission takes for an order before Kubernetes may store it, on any replica.
-import type { Refusal } from '../api/refusals.ts';
+import { type Refusal, refuse } from '../api/refusals.ts';
 import { timestamp } from '../api/sale.ts';
+import type { SpikeGoods } from '../api/spike-goods.ts';
 import { joinKey } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Change, GoodsWriter } from './goods-writer.ts';
@@ -10,8 +11,25 @@ export interface HoldRequest {
   /** metadata.uid of the order: the key of the hold. */
   uid: string;
   order: string;
-  /** Goods names and units, in name order. */
-  lines: readonly { goods: string; quantity: number }[];
+  /** In name order. */
+  lines: readonly HoldLine[];
+  /**
+   * The order is stored already; it came past admission. Then nothing is given back here: another leader may
+   * have accepted it on the strength of these holds. They go after the order's state, or the order, is gone.
+   */
+  isStored?: boolean;
+}
+
+export interface HoldLine {
+  /** Name of the goods. */
+  goods: string;
+  /**
+   * uid of the goods that the order was found to mean. An order may name them by id, and the name may be
+   * another goods' by now: a hold there would never be seen in the totals.
+   */
+  uid?: string;
+  /** Units. */
+  quantity: number;
 }
 
 export class Gate {
@@ -25,34 +43,59 @@ export class Gate {
 
   /**
    * Holds the stock of a whole order, goods by goods in name order, and gives all of it back when one
-   * goods refuses. Idempotent by uid. `deadline` is on `clock.monotonic()` in ms.
+   * goods refuses (see isStored). Idempotent by uid. `deadline` is on `clock.monotonic()` in ms.
    */
   async hold(request: HoldRequest, deadline?: number): Promise<Refusal | undefined> {
     const time = timestamp(this.#clock.now());
     for (const [index, line] of request.lines.entries()) {
-      const hold = { uid: request.uid, order: request.order, quantity: line.quantity, time };
-      const outcome = await this.#writer.submit(
-        joinKey(request.namespace, line.goods),
-        (draft) => draft.hold(hold),
-        { undo: giveBack(request.uid), ...(deadline === undefined ? {} : { deadline }) },
-      );
-      if (outcome.refusal) {
-        // The answer need not wait for this; a crash before it is stored leaves holds to their time limit.
-        void this.release({ ...request, lines: request.lines.slice(0, index) }).catch(() => undefined);
-        return outcome.refusal;
-      }
+      const refusal = await this.#take(request, line, time, deadline).catch((error: unknown) => {
+        // Nobody knows whether this line was stored: what is stored now must be looked at.
+        this.#giveUp({ ...request, lines: request.lines.slice(0, index + 1) }, false);
+        throw error;
+      });
+      if (!refusal) continue;
+      this.#giveUp({ ...request, lines: request.lines.slice(0, index) }, true);
+      return refusal;
     }
     return undefined;
   }
 
-  /** Gives holds back that no stored order will ever use. */
-  async release(request: HoldRequest): Promise<void> {
-    const keys = request.lines.map((line) => joinKey(request.namespace, line.goods));
-    await Promise.all(
-      keys.map((key) => this.#writer.submit(key, giveBack(request.uid), { fromStale: true })),
+  async #take(
+    request: HoldRequest,
+    line: HoldLine,
+    time: string,
+    deadline: number | undefined,
+  ): Promise<Refusal | undefined> {
+    const { uid, order, namespace, isStored } = request;
+    const hold = { uid, order, quantity: line.quantity, time };
+    const { refusal } = await this.#writer.submit(
+      joinKey(namespace, line.goods),
+      (draft) => (isMeant(line, draft.goods) ? draft.hold(hold) : replaced(line)),
+      { ...(isStored ? {} : { undo: giveBack(uid) }), ...(deadline === undefined ? {} : { deadline }) },
     );
+    return refusal;
+  }
+
+  /** The answer need not wait for this; a crash before it is stored leaves holds to their time limit. */
+  #giveUp(request: HoldRequest, fromStale: boolean): void {
+    if (!request.isStored) void this.release(request, fromStale).catch(() => undefined);
+  }
+
+  /** Gives holds back that no stored order will ever use. */
+  async release(request: HoldRequest, fromStale = true): Promise<void> {
+    const keys = request.lines.map((line) => joinKey(request.namespace, line.goods));
+    await Promise.all(keys.map((key) => this.#writer.submit(key, giveBack(request.uid), { fromStale })));
   }
 }
+
+const isMeant = (line: HoldLine, { metadata }: SpikeGoods): boolean =>
+  line.uid === undefined || line.uid === metadata.uid;
+
+/** Whoever tries again a moment later finds the new goods, or none. */
+const replaced = ({ goods }: HoldLine): Refusal => ({
+  ...refuse('TooManyRequests', `goods ${goods} were replaced by new ones; try again`),
+  retryAfterSeconds: 1,
+});
 
 const giveBack =
   (uid: string): Change =>
