@@ -36,6 +36,8 @@ export type Outcome = { goods: SpikeGoods; refusal?: undefined } | { refusal: Re
 interface Entry extends ChangeOptions {
   change: Change;
   settled: boolean;
+  /** A write that carried it ended in an error that does not say whether it was stored. */
+  mayBeStored: boolean;
   resolve(outcome: Outcome): void;
   reject(error: unknown): void;
 }
@@ -77,7 +79,7 @@ export class GoodsWriter {
   submit(key: string, change: Change, options: ChangeOptions = {}): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const lane = this.#lane(key);
-      const entry: Entry = { ...options, change, settled: false, resolve, reject };
+      const entry: Entry = { ...options, change, settled: false, mayBeStored: false, resolve, reject };
       lane.pending.push(entry);
       if (options.deadline !== undefined) this.#expireAt(entry, options.deadline);
       if (!lane.running) void this.#drain(key, lane);
@@ -117,8 +119,10 @@ export class GoodsWriter {
     lane.running = true;
     const losses = { conflicts: 0, failures: 0 };
     while (lane.pending.length > 0) {
-      const batch = lane.pending.filter((entry) => !entry.settled);
+      const pending = lane.pending;
       lane.pending = [];
+      const batch = pending.filter((entry) => !entry.settled);
+      for (const entry of pending) if (entry.settled && entry.mayBeStored) this.#undo(key, entry, false);
       if (batch.length === 0) continue;
       try {
         if (await this.#attempt(key, lane, batch)) {
@@ -143,6 +147,7 @@ export class GoodsWriter {
     losses: { conflicts: number; failures: number },
   ): Promise<void> {
     const conflict = error instanceof GoodsWriteError && error.failure === 'conflict';
+    if (!conflict) for (const entry of batch) entry.mayBeStored = true;
     if (conflict) {
       this.#metrics.conflicted();
       if (++losses.conflicts > mostConflicts) {
@@ -150,7 +155,10 @@ export class GoodsWriter {
         return;
       }
     } else if (++losses.failures >= mostFailures) {
-      for (const entry of batch) fail(entry, error);
+      for (const entry of batch) {
+        if (entry.settled) this.#undo(key, entry, false);
+        else fail(entry, error);
+      }
       return;
     }
     // Losers of one race must not meet again in step.
@@ -194,12 +202,17 @@ export class GoodsWriter {
     if (refusal) {
       this.#metrics.refused(refusal.reason);
       settle(entry, { refusal });
-    } else if (entry.settled && entry.undo) {
+    } else if (entry.settled) {
       // Refused by its deadline while the write that carried it was on its way.
-      void this.submit(key, entry.undo, { fromStale: true }).catch(() => undefined);
+      this.#undo(key, entry, true);
     } else {
       settle(entry, { goods });
     }
+  }
+
+  /** `fromStale`: the known copy is sure to show what is to be undone. */
+  #undo(key: string, { undo }: Entry, fromStale: boolean): void {
+    if (undo) void this.submit(key, undo, { fromStale }).catch(() => undefined);
   }
 
   async #refresh(key: string, lane: Lane): Promise<SpikeGoods | undefined> {
