@@ -9,26 +9,24 @@ import { freePort, startSale } from './start.ts';
 
 export interface LocalOptions {
   dir: string;
-  port: string;
+  port: number;
   fresh?: boolean;
+  kubeconfig?: string;
   paymentWindow: number;
+}
+
+interface Cluster {
+  kubeconfig: string;
+  what: string;
+  stop(): Promise<void>;
 }
 
 /** Resolves once the sale can begin; then runs until SIGINT or SIGTERM. */
 export async function runLocally(options: LocalOptions): Promise<void> {
-  const dir = resolve(options.dir);
-  if (options.fresh) await rm(dir, { recursive: true, force: true });
-  const wanted = Number(options.port);
-  const isFree = await portIsFree(wanted);
-  const port = isFree ? wanted : await freePort();
-  if (!isFree) console.log(`port ${wanted} is taken, using ${port} instead`);
   const narrator = new Narrator({ clock: systemClock, print: console.log });
-  const sandbox = await startSandbox({ dir, port });
-  const { objects } = sandbox.recovered;
-  if (objects > 0)
-    console.log(`found ${objects} objects of an earlier run in ${options.dir} (--fresh begins anew)`);
+  const cluster = options.kubeconfig ? given(options.kubeconfig) : await embedded(options);
   const sale = await startSale({
-    kubeconfig: sandbox.kubeconfig,
+    kubeconfig: cluster.kubeconfig,
     log: narrator,
     settings: { paymentWindow: options.paymentWindow },
     onLost(why) {
@@ -37,25 +35,51 @@ export async function runLocally(options: LocalOptions): Promise<void> {
     },
   });
   narrator.follow(sale.caches);
-  console.log(welcome(sandbox.server, relative(process.cwd(), sandbox.kubeconfig)));
+  console.log(welcome(cluster));
   stopOnSignal(async () => {
     await sale.stop();
-    await sandbox.stop();
+    await cluster.stop();
   });
 }
 
-function welcome(server: string, kubeconfig: string): string {
-  const samples = relative(process.cwd(), join(import.meta.dirname, '..', 'manifests', 'samples'));
+function given(kubeconfig: string): Cluster {
+  return { kubeconfig: resolve(kubeconfig), what: 'on your cluster', stop: async () => {} };
+}
+
+async function embedded(options: LocalOptions): Promise<Cluster> {
+  const dir = resolve(options.dir);
+  if (options.fresh) await rm(dir, { recursive: true, force: true });
+  const isFree = options.port === 0 || (await portIsFree(options.port));
+  const port = isFree ? options.port : await freePort();
+  if (!isFree) console.log(`port ${options.port} is taken, using ${port} instead`);
+  const sandbox = await startSandbox({ dir, port });
+  const { objects } = sandbox.recovered;
+  if (objects > 0)
+    console.log(`found ${objects} objects of an earlier run in ${options.dir} (--fresh begins anew)`);
+  return {
+    kubeconfig: sandbox.kubeconfig,
+    what: `with a Kubernetes API of its own on ${sandbox.server}`,
+    stop: () => sandbox.stop(),
+  };
+}
+
+function welcome({ what, kubeconfig }: Cluster): string {
+  const samples = shown(join(import.meta.dirname, '..', 'manifests', 'samples'));
   return `
-Spikegate is ready: a Kubernetes API on ${server}, kubeconfig in ${kubeconfig}
-Paste these into another terminal:
+Spikegate is ready, ${what}. Paste these into another terminal:
 
   export KUBECONFIG=${kubeconfig}
   kubectl create -f ${samples}/sale.yaml -f ${samples}/orders.yaml
   kubectl get spikegoods -w
 
-Ctrl-C stops it; what happened is kept. Without kubectl: npm run demo
+Ctrl-C stops it; what happened is kept. No kubectl? npm run demo
 `;
+}
+
+/** As short as it can be typed from here. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') ? path : short;
 }
 
 /** A first signal stops in good order, a second one at once. */

@@ -10,7 +10,7 @@ import { createLogger } from './logging.ts';
 import { deployment } from './manifests/generated.ts';
 import { systemClock } from './runtime/clock.ts';
 import { serve } from './serve.ts';
-import { parseDuration, type ServeSettings, withServeOptions } from './settings.ts';
+import { parseDuration, parsePort, type ServeSettings, wholeNumber, withServeOptions } from './settings.ts';
 
 const program = new Command('spikegate')
   .description(
@@ -61,8 +61,12 @@ program
     'a whole sale on this machine: an embedded control plane with Spikegate in it, for your own kubectl',
   )
   .option('--dir <directory>', 'where state and kubeconfig are kept', '.spikegate')
-  .option('--port <number>', 'port of the Kubernetes API; a free one when it is taken', '7443')
+  .option('--port <number>', 'port of the Kubernetes API; a free one when it is taken', parsePort, 7443)
   .option('--fresh', 'forget the state of earlier runs')
+  .option(
+    '--kubeconfig <file>',
+    'no embedded control plane: use this cluster, whose API server must reach 127.0.0.1 here',
+  )
   .option('--payment-window <duration>', 'time an order has to be paid', parseDuration, 5 * 60_000)
   .action(async (options: LocalOptions) => {
     // Only these commands load the sandbox; a pod that serves has no use for it.
@@ -73,11 +77,11 @@ program
 program
   .command('demo')
   .description('play a whole sale on a control plane of its own, check it, and say how it went')
-  .option('--crowd <number>', 'orders of the crowd', '2000')
-  .option('--stock <number>', 'units there are for it', '100')
-  .action(async ({ crowd, stock }: { crowd: string; stock: string }) => {
+  .option('--crowd <number>', 'orders of the crowd', wholeNumber(1, 100_000), 2000)
+  .option('--stock <number>', 'units there are for it', wholeNumber(1, 100_000), 100)
+  .action(async ({ crowd, stock }: { crowd: number; stock: number }) => {
     const { playDemo } = await import('./demo/demo.ts');
-    process.exitCode = (await playDemo({ crowd: Number(crowd), stock: Number(stock) })) ? 0 : 1;
+    process.exitCode = (await playDemo({ crowd, stock })) ? 0 : 1;
   });
 
 program

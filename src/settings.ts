@@ -51,7 +51,7 @@ function positiveDuration(text: string): number {
   return ms;
 }
 
-function wholeNumber(minimum: number, maximum: number) {
+export function wholeNumber(minimum: number, maximum: number) {
   return (text: string): number => {
     const number = Number(text);
     if (Number.isInteger(number) && number >= minimum && number <= maximum) return number;
@@ -59,7 +59,7 @@ function wholeNumber(minimum: number, maximum: number) {
   };
 }
 
-const port = wholeNumber(0, 65_535);
+export const parsePort = wholeNumber(0, 65_535);
 const list = (text: string): string[] =>
   text
     .split(',')
@@ -85,9 +85,11 @@ export function withServeOptions(command: Command): Command {
     process.env.POD_NAMESPACE ?? deployment.namespace,
   );
   option('--host <address>', 'address the admission server listens on').default('0.0.0.0');
-  option('--port <number>', 'port of the admission server, 0 for a free one').argParser(port).default(9443);
+  option('--port <number>', 'port of the admission server, 0 for a free one')
+    .argParser(parsePort)
+    .default(9443);
   option('--metrics-host <address>', 'address of /metrics').default('0.0.0.0');
-  option('--metrics-port <number>', 'port of /metrics, 0 for a free one').argParser(port).default(8080);
+  option('--metrics-port <number>', 'port of /metrics, 0 for a free one').argParser(parsePort).default(8080);
   option(
     '--certs <mode>',
     'self-signed: made and rotated here, shared through a Secret; files: read from --cert-dir',
