@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line of Spikegate. Knows which command does what, and nothing of how.
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { install, writeManifests } from './install.ts';
 import { createClient } from './kube/client.ts';
 import { loadConfig } from './kube/config.ts';
@@ -67,7 +67,11 @@ program
     '--kubeconfig <file>',
     'no embedded control plane: use this cluster, whose API server must reach 127.0.0.1 here',
   )
-  .option('--payment-window <duration>', 'time an order has to be paid', parseDuration, 5 * 60_000)
+  .addOption(
+    new Option('--payment-window <duration>', 'time an order has to be paid')
+      .argParser(parseDuration)
+      .default(300_000, '5m'),
+  )
   .action(async (options: LocalOptions) => {
     // Only these commands load the sandbox; a pod that serves has no use for it.
     const { runLocally } = await import('./local.ts');
