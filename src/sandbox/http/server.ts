@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Authenticator } from '../auth.ts';
-import type { User } from '../call.ts';
+import { serviceAccount, type User } from '../call.ts';
 import type { OpenApi } from '../openapi/serve.ts';
 import type { Core } from '../operations/core.ts';
 import type { Pki } from '../pki.ts';
@@ -113,7 +113,7 @@ export class ApiServer {
       const raw = req.url ?? '/';
       const cut = raw.indexOf('?');
       const path = cut < 0 ? raw : raw.slice(0, cut);
-      const user = this.parts.authenticator.user(req);
+      const user = this.impersonated(req, this.parts.authenticator.user(req));
       if (!user && !openPaths.has(path.replace(/^(\/(?:healthz|readyz|livez)).*/, '$1')))
         throw unauthorized();
       const query = new URLSearchParams(cut < 0 ? '' : raw.slice(cut + 1));
@@ -125,6 +125,36 @@ export class ApiServer {
     } catch (error) {
       this.fail(req, res, error, accept, warnings);
     }
+  }
+
+  /** `kubectl --as`: whoever may impersonate is treated as who they say. */
+  private impersonated(req: IncomingMessage, user: User | undefined): User | undefined {
+    const name = req.headers['impersonate-user'];
+    if (!user || typeof name !== 'string') return user;
+    const allowed = (resource: string, wanted: string) =>
+      this.parts.access.authorizer.resource(user, {
+        verb: 'impersonate',
+        group: '',
+        resource,
+        subresource: '',
+        namespace: '',
+        name: wanted,
+      }).allowed;
+    const groups = (req.headersDistinct['impersonate-group'] ?? []).flatMap((value) => value.split(', '));
+    const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name);
+    const refused = !allowed('users', name)
+      ? ['users', name]
+      : groups.filter((g) => !allowed('groups', g)).map((g) => ['groups', g])[0];
+    if (refused) {
+      const [plural = '', who = ''] = refused;
+      throw forbidden(
+        { group: '', plural },
+        who,
+        `User ${JSON.stringify(user.name)} cannot impersonate resource ${JSON.stringify(plural)} in API group "" at the cluster scope`,
+      );
+    }
+    const own = account ? serviceAccount(account[1] as string, account[2] as string).groups : groups;
+    return { name, groups: [...new Set([...own, ...groups, 'system:authenticated'])] };
   }
 
   private async resource(

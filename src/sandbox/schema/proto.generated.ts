@@ -206,7 +206,7 @@ Pod|metadata:1 spec:2 status:3
 PolicyRule|verbs:1 apiGroups:2 resources:3 resourceNames:4 nonResourceURLs:5
 PortStatus|port:1 protocol:2 error:3
 PortworxVolumeSource|volumeID:1 fsType:2 readOnly:3
-Preconditions|uid:1
+Preconditions|uid:1 resourceVersion:2
 PreferredSchedulingTerm|weight:1 preference:2
 PriorityClass|metadata:1 value:2 globalDefault:3 description:4 preemptionPolicy:5
 Probe|handler:1 initialDelaySeconds:2 timeoutSeconds:3 periodSeconds:4 successThreshold:5 failureThreshold:6 terminationGracePeriodSeconds:7
@@ -281,7 +281,7 @@ TCPSocketAction|port:1 host:2
 Taint|key:1 value:2 effect:3 timeAdded:4
 TokenRequestSpec|audiences:1 expirationSeconds:4 boundObjectRef:3
 TokenRequestStatus|token:1 expirationTimestamp:2
-TokenRequest|audience:1 expirationSeconds:2
+TokenRequest|metadata:1 spec:2 status:3
 TokenReviewSpec|token:1 audiences:2
 TokenReviewStatus|authenticated:1 user:2 audiences:4 error:3
 TokenReview|metadata:1 spec:2 status:3
