@@ -1,0 +1,64 @@
+// The machines of one history: replicas that start, crash and come back, and the lease that makes one of them
+// the leader, sometimes while an older one does not know yet.
+import type { SimulatedClock } from '../simulated-clock.ts';
+import type { Wire } from './client.ts';
+import { Replica, type Settings, type Variant } from './replica.ts';
+import { Life } from './schedule.ts';
+
+export class Cluster {
+  readonly replicas: Replica[] = [];
+  readonly #wire: Wire;
+  readonly #clock: SimulatedClock;
+  readonly #settings: Settings;
+  readonly #variant: Variant;
+  readonly #skewMs: number;
+  /** The number of the newest term. */
+  epoch = 0;
+  #started = 0;
+
+  constructor(
+    wire: Wire,
+    clock: SimulatedClock,
+    options: { settings: Settings; variant: Variant; size: number; skewMs: number },
+  ) {
+    this.#wire = wire;
+    this.#clock = clock;
+    this.#settings = options.settings;
+    this.#variant = options.variant;
+    this.#skewMs = options.skewMs;
+    for (let i = 0; i < options.size; i++) this.start();
+  }
+
+  start(): void {
+    const skew = this.#wire.random.int(-this.#skewMs, this.#skewMs);
+    const life = new Life(`r${++this.#started}`, this.#clock, skew);
+    this.replicas.push(new Replica(life, this.#wire, this.#settings, this.#variant));
+    this.#wire.note(life.name, 'starts');
+  }
+
+  crash(replica: Replica, why: unknown): void {
+    if (!replica.life.alive) return;
+    this.#wire.note(replica.life.name, 'crashes', why);
+    this.#wire.schedule.kill(replica.life);
+    this.replicas.splice(this.replicas.indexOf(replica), 1);
+  }
+
+  get leader(): Replica | undefined {
+    return this.replicas.find((replica) => replica.epoch === this.epoch && replica.epoch > 0);
+  }
+
+  /** Those that think they lead, and do not. */
+  get deposed(): Replica[] {
+    return this.replicas.filter(({ epoch }) => epoch > 0 && epoch < this.epoch);
+  }
+
+  /** The lease goes to another replica; nobody tells the old leader. */
+  elect(): void {
+    const able = this.replicas.filter((replica) => replica.ready && replica.epoch === 0);
+    if (able.length === 0) return;
+    const replica = this.#wire.random.pick(able);
+    this.epoch++;
+    this.#wire.note(replica.life.name, 'leads term', this.epoch);
+    replica.lead(this.epoch, (why) => this.crash(replica, why));
+  }
+}

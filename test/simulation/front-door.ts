@@ -1,0 +1,215 @@
+// The API server's way with a client's write: webhooks on any replica, then storage, with time between all of
+// them. Follows Kubernetes: a create is judged once, updates and deletes again after every conflict.
+import { inUseFinalizer } from '../../src/api/names.ts';
+import { SpikeGoods } from '../../src/api/spike-goods.ts';
+import { SpikeOrder } from '../../src/api/spike-order.ts';
+import type { AdmissionRequest, Operation } from '../../src/kube/admission.ts';
+import type { KubeObject } from '../../src/kube/objects.ts';
+import type { SimulatedClock } from '../simulated-clock.ts';
+import type { Collection } from './api-server.ts';
+import type { Checks } from './checks.ts';
+import { summary, type Wire } from './client.ts';
+import type { Replica } from './replica.ts';
+
+/** What the API server waits for a webhook, and how long a replica takes that to be (ms). */
+const webhookLimitMs = 10_000;
+const replicaLimitMs = 8_000;
+/** A request that takes longer is given up by the API server (its --request-timeout). */
+const requestLimitMs = 60_000;
+
+export interface FrontDoorOptions {
+  wire: Wire;
+  clock: SimulatedClock;
+  checks: Checks;
+  replicas(): Replica[];
+  /** Probabilities of what happens to a create that our webhook has allowed. */
+  mishaps: { deniedByOthers: number; judgedTwice: number; answerLost: number };
+}
+
+export class FrontDoor {
+  readonly #options: FrontDoorOptions;
+  /** uids of orders that a replica refused: their holds must be given back. */
+  readonly refused = new Set<string>();
+
+  constructor(options: FrontDoorOptions) {
+    this.#options = options;
+  }
+
+  /** kubectl create. Resolves to the stored object, or to why there is none. */
+  async createOrder(name: string, spec: SpikeOrder['spec'], bypass = false): Promise<SpikeOrder | string> {
+    const { wire, clock, checks, mishaps } = this.#options;
+    const { server, random, schedule } = wire;
+    const began = clock.now();
+    const metadata = {
+      ...{ name, namespace: 'shop', uid: server.newUid(), resourceVersion: '' },
+      creationTimestamp: new Date(began).toISOString(),
+    };
+    let order: SpikeOrder = { apiVersion: 'myapp.spike.com/v1', kind: 'SpikeOrder', metadata, spec };
+    if (!bypass) {
+      await schedule.pause();
+      const completed = this.#complete(SpikeOrder, 'CREATE', order);
+      if (!completed) return 'no webhook';
+      order = completed;
+      const calls = random.chance(mishaps.judgedTwice) ? 2 : 1;
+      for (let i = 0; i < calls; i++) {
+        await schedule.pause();
+        const denied = await this.#judge(SpikeOrder, 'CREATE', order, undefined);
+        if (denied) return denied;
+      }
+      if (random.chance(mishaps.deniedByOthers)) return 'denied by another webhook';
+      checks.admitted.add(metadata.uid);
+    }
+    await schedule.pause();
+    if (clock.now() - began > requestLimitMs) return 'request timeout';
+    try {
+      const stored = server.create(server.orders, order);
+      wire.note('stored', summary(stored), bypass ? 'past admission' : '');
+      return stored;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  async createGoods(name: string, stockCount: number): Promise<void> {
+    const { server, schedule, note } = this.#options.wire;
+    const metadata = {
+      ...{ name, namespace: 'shop', uid: server.newUid(), resourceVersion: '' },
+      creationTimestamp: new Date(this.#options.clock.now()).toISOString(),
+      finalizers: [inUseFinalizer],
+    };
+    const spec = { price: 10, spikePrice: 8, stockCount };
+    const goods = { apiVersion: 'myapp.spike.com/v1', kind: 'SpikeGoods', metadata, spec };
+    await schedule.pause();
+    const completed = this.#complete(SpikeGoods, 'CREATE', goods);
+    if (!completed || (await this.#judge(SpikeGoods, 'CREATE', completed, undefined))) return;
+    if (server.goods.objects.has(`shop/${name}`)) return;
+    note('stored', summary(server.create(server.goods, completed)));
+  }
+
+  editOrder = (name: string, edit: (order: SpikeOrder) => SpikeOrder): Promise<string | undefined> =>
+    this.#edit(this.#options.wire.server.orders, SpikeOrder, name, edit);
+
+  editGoods = (name: string, edit: (goods: SpikeGoods) => SpikeGoods): Promise<string | undefined> =>
+    this.#edit(this.#options.wire.server.goods, SpikeGoods, name, edit);
+
+  deleteOrder = (name: string): Promise<string | undefined> =>
+    this.#delete(this.#options.wire.server.orders, SpikeOrder, name);
+
+  deleteGoods = (name: string): Promise<string | undefined> =>
+    this.#delete(this.#options.wire.server.goods, SpikeGoods, name);
+
+  async #edit<T extends KubeObject>(
+    collection: Collection<T>,
+    kind: Named,
+    name: string,
+    edit: (object: T) => T,
+  ): Promise<string | undefined> {
+    const { server, schedule, note } = this.#options.wire;
+    for (let tries = 0; tries < 5; tries++) {
+      await schedule.pause();
+      const old = collection.objects.get(`shop/${name}`);
+      if (!old) return 'not found';
+      const completed = this.#complete(kind, 'UPDATE', edit(old), old);
+      if (!completed) return 'no webhook';
+      await schedule.pause();
+      const denied = await this.#judge(kind, 'UPDATE', completed, old);
+      if (denied) return denied;
+      await schedule.pause();
+      try {
+        note('edited', summary(server.replace(collection, completed)));
+        return undefined;
+      } catch {
+        // Lost the race: from the beginning, with the new version.
+      }
+    }
+    return 'conflict';
+  }
+
+  async #delete<T extends KubeObject>(
+    collection: Collection<T>,
+    kind: Named,
+    name: string,
+  ): Promise<string | undefined> {
+    const { server, schedule, note } = this.#options.wire;
+    for (let tries = 0; tries < 5; tries++) {
+      await schedule.pause();
+      const old = collection.objects.get(`shop/${name}`);
+      if (!old) return 'not found';
+      const denied = await this.#judge(kind, 'DELETE', undefined, old);
+      if (denied) return denied;
+      await schedule.pause();
+      try {
+        server.delete(collection, old);
+        note('deleted', name, old.metadata.uid.slice(-3));
+        return undefined;
+      } catch {
+        // Judged again.
+      }
+    }
+    return 'conflict';
+  }
+
+  #complete<T extends KubeObject>(kind: Named, operation: Operation, object: T, old?: T): T | undefined {
+    const ready = this.#options.replicas().filter((replica) => replica.ready);
+    if (ready.length === 0) return undefined;
+    return this.#options.wire.random
+      .pick(ready)
+      .complete(this.#request(kind, operation, object, old) as AdmissionRequest<T>);
+  }
+
+  /** Undefined when one replica allowed it; a webhook that does not answer is a refusal (failurePolicy Fail). */
+  #judge(
+    kind: Named,
+    operation: Operation,
+    object: KubeObject | undefined,
+    old: KubeObject | undefined,
+  ): Promise<string | undefined> {
+    const { clock, wire, mishaps } = this.#options;
+    const { random, schedule, note } = wire;
+    const ready = this.#options.replicas().filter((replica) => replica.ready);
+    if (ready.length === 0) return Promise.resolve('no webhook');
+    const replica = random.pick(ready);
+    const { uid, name } = (object ?? old)!.metadata;
+    return new Promise((resolve) => {
+      const end = (why: string | undefined) => {
+        giveUp();
+        unhook();
+        resolve(why);
+      };
+      const giveUp = clock.after(webhookLimitMs, () => end('the webhook timed out'));
+      const unhook = replica.life.onEnd(() => end('the webhook is gone'));
+      const answered = (why: string | undefined) => {
+        note(replica.life.name, why ? `refused ${why}` : 'allowed', operation, name, uid.slice(-3));
+        if (why && operation === 'CREATE') this.refused.add(uid);
+        const lost = operation === 'CREATE' && random.chance(mishaps.answerLost);
+        schedule.add(() => end(lost ? 'the answer was lost' : why), { hearer: replica.life });
+      };
+      replica.judge(this.#request(kind, operation, object, old), replicaLimitMs).then(
+        (response) => answered(response.allowed ? undefined : (response.status?.message ?? 'denied')),
+        (error: Error) => answered(error.message),
+      );
+    });
+  }
+
+  #request(
+    kind: Named,
+    operation: Operation,
+    object: KubeObject | undefined,
+    old: KubeObject | undefined,
+  ): AdmissionRequest {
+    const { group, version, plural } = kind;
+    return {
+      uid: 'review',
+      kind: { group, version, kind: kind.kind },
+      resource: { group, version, resource: plural },
+      name: (object ?? old)!.metadata.name,
+      namespace: 'shop',
+      operation,
+      userInfo: {},
+      ...(object ? { object } : {}),
+      ...(old ? { oldObject: old } : {}),
+    };
+  }
+}
+
+type Named = Pick<typeof SpikeOrder, 'group' | 'version' | 'kind' | 'plural'>;

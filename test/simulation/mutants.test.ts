@@ -1,0 +1,29 @@
+// A simulation that finds nothing proves nothing: each of these broken ledgers must be caught.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { mutants } from './mutants.ts';
+import { simulate } from './simulation.ts';
+
+/** The simulation proper runs more than that. */
+const mostSeeds = 2000;
+
+Error.stackTraceLimit = 0;
+
+describe('the simulation catches a ledger in which', () => {
+  for (const { fault, variant, install } of mutants) {
+    it(fault, async (test) => {
+      const restore = install?.();
+      try {
+        for (let seed = 1; seed <= mostSeeds; seed++) {
+          const { violation } = await simulate(seed, variant);
+          if (!violation) continue;
+          test.diagnostic(`seed ${seed}: ${violation}`);
+          return;
+        }
+        assert.fail(`not caught in ${mostSeeds} seeds`);
+      } finally {
+        restore?.();
+      }
+    });
+  }
+});

@@ -1,0 +1,236 @@
+// Ledgers with one fault each, to prove that the simulation sees it: faults that somebody could really write.
+// They are put in from outside, by wrapping what is injected or by replacing a method while a test runs.
+import type { Client } from '../../src/kube/client.ts';
+import { isConflict } from '../../src/kube/errors.ts';
+import { type KubeObject, keyOf, type Resource } from '../../src/kube/objects.ts';
+import { Books } from '../../src/ledger/books.ts';
+import { Gate } from '../../src/ledger/gate.ts';
+import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
+import type { GoodsStore } from '../../src/ledger/ports.ts';
+import { StockDraft, type Totals } from '../../src/ledger/stock-draft.ts';
+import type { ApiServer } from './api-server.ts';
+import type { Variant } from './replica.ts';
+
+export interface Mutant {
+  fault: string;
+  variant?: Variant;
+  /** Replaces methods; returns what puts the real ones back. */
+  install?(): () => void;
+}
+
+export const mutants: Mutant[] = [
+  {
+    fault: 'a new leader settles on what its cache shows, without a fresh list after its claim',
+    variant: { leader: (options) => ({ ...options, resyncOrders: async () => {} }) },
+  },
+  {
+    fault: 'no terms: a deposed leader goes on settling',
+    install: () => replace(StockDraft.prototype, 'epoch', { get: () => 0, configurable: true }),
+  },
+  {
+    fault: 'the hold is dropped before the state of its order is stored',
+    variant: {
+      leader: (options) => ({
+        ...options,
+        orders: {
+          known: (key) => options.orders.known(key),
+          read: (key) => options.orders.read(key),
+          async writeStatus(order) {
+            const { namespace = '', uid } = order.metadata;
+            for (const reference of Object.keys(order.spec.goodsMap)) {
+              const goods = options.catalogue.findGoods(namespace, reference);
+              if (goods) await options.writer.submit(keyOf(goods), (draft) => void draft.drop(uid));
+            }
+            return options.orders.writeStatus(order);
+          },
+        },
+      }),
+    },
+  },
+  {
+    fault: 'counters are incremented by what the leader sees change, not derived',
+    install: countByIncrements,
+  },
+  {
+    fault: 'goods are written without compare-and-swap: the last one wins',
+    variant: { client: (client, { server }) => lastOneWins(client, server, 'spikegoods') },
+  },
+  {
+    fault: 'states of orders are written without compare-and-swap: an expiry overwrites a payment',
+    variant: { client: (client, { server }) => lastOneWins(client, server, 'spikeorders') },
+  },
+  {
+    fault: 'books keep orders that were deleted',
+    install: () => method(Books.prototype, 'remove', () => () => {}),
+  },
+  {
+    fault: 'books without tombstones: the hold of a deleted order waits for its time limit',
+    ...withoutTombstones(),
+  },
+  {
+    fault: 'books know goods by name only',
+    install: () =>
+      method(
+        Books.prototype,
+        'totals',
+        (real) =>
+          function (this: Books, namespace, name) {
+            return real.call(this, namespace, name, undefined);
+          },
+      ),
+  },
+  {
+    fault: 'a hold stored after its deadline refused it is not undone',
+    install: () =>
+      method(
+        GoodsWriter.prototype,
+        'submit',
+        (real) =>
+          function (this: GoodsWriter, key, change, { undo: _, ...options } = {}) {
+            return real.call(this, key, change, options);
+          },
+      ),
+  },
+  {
+    fault: 'an order of several goods keeps the first when the second is sold out',
+    install: () => method(Gate.prototype, 'release', () => async () => {}),
+  },
+  {
+    fault: 'holds are not checked against what is available',
+    install: () =>
+      method(
+        StockDraft.prototype,
+        'hold',
+        (real) =>
+          function (this: StockDraft, hold) {
+            return real.call(this, hold.quantity > this.available ? { ...hold, quantity: 0 } : hold);
+          },
+      ),
+  },
+  {
+    fault: 'an old hold is dropped without looking whether its order is stored',
+    variant: {
+      leader: (options, { orders }) => ({
+        ...options,
+        orders: {
+          known: (key) => options.orders.known(key),
+          read: async (key) => (orders.get(key) ? options.orders.read(key) : undefined),
+          writeStatus: (order) => options.orders.writeStatus(order),
+        },
+      }),
+    },
+  },
+  {
+    fault: 'holds lapse sooner than a request to the API server can take',
+    variant: {
+      leader: (options) => ({ ...options, settings: { ...options.settings, holdLimitMs: 2_000 } }),
+    },
+  },
+  {
+    fault: 'orders are accepted without a hold',
+    variant: { leader: (options) => ({ ...options, goods: alwaysHeld(options.goods) }) },
+  },
+];
+
+/** Replaces a property of a prototype. */
+function replace(target: object, name: string, by: PropertyDescriptor): () => void {
+  const real = Object.getOwnPropertyDescriptor(target, name)!;
+  Object.defineProperty(target, name, by);
+  return () => Object.defineProperty(target, name, real);
+}
+
+function method<T extends object, K extends keyof T & string>(
+  target: T,
+  name: K,
+  by: (real: T[K]) => NoInfer<T[K]>,
+): () => void {
+  return replace(target, name, { value: by(target[name]), configurable: true, writable: true });
+}
+
+function countByIncrements(): () => void {
+  // One per leader: its books are told by their `isAccounted`.
+  const seen = new WeakMap<object, Map<string, Totals>>();
+  return method(
+    StockDraft.prototype,
+    'settle',
+    (real) =>
+      function (this: StockDraft, totals, isAccounted, epoch) {
+        const { num = 0, reserved = 0 } = this.goods.status ?? {};
+        const last = seen.get(isAccounted) ?? new Map<string, Totals>();
+        seen.set(isAccounted, last);
+        const { uid } = this.goods.metadata;
+        const before = last.get(uid) ?? (this.epoch === 0 ? { num: 0, reserved: 0 } : totals);
+        last.set(uid, totals);
+        const next = {
+          num: num + totals.num - before.num,
+          reserved: reserved + totals.reserved - before.reserved,
+        };
+        real.call(this, next, isAccounted, epoch);
+      },
+  );
+}
+
+function lastOneWins(client: Client, server: ApiServer, plural: string): Client {
+  const replaceStatus = async <T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    opts?: { subresource?: string },
+  ): Promise<T> => {
+    for (;;) {
+      try {
+        return await client.replace(resource, object, opts);
+      } catch (error) {
+        const stored = server.collection(resource).objects.get(keyOf(object));
+        if (
+          !isConflict(error) ||
+          resource.plural !== plural ||
+          stored?.metadata.uid !== object.metadata.uid
+        ) {
+          throw error;
+        }
+        const { resourceVersion } = stored.metadata;
+        object = { ...object, metadata: { ...object.metadata, resourceVersion } };
+      }
+    }
+  };
+  return new Proxy(client, {
+    get: (target, verb) => (verb === 'replace' ? replaceStatus : Reflect.get(target, verb)),
+  });
+}
+
+function withoutTombstones(): Pick<Mutant, 'variant' | 'install'> {
+  let server: ApiServer | undefined;
+  const isStored = (uid: string) =>
+    [...(server?.orders.objects.values() ?? [])].some((order) => order.metadata.uid === uid);
+  return {
+    variant: {
+      client(client, wire) {
+        server = wire.server;
+        return client;
+      },
+    },
+    install: () =>
+      method(
+        StockDraft.prototype,
+        'settle',
+        (real) =>
+          function (this: StockDraft, totals, isAccounted, epoch) {
+            real.call(this, totals, (uid) => isStored(uid) && isAccounted(uid), epoch);
+          },
+      ),
+  };
+}
+
+function alwaysHeld(store: GoodsStore): GoodsStore {
+  return {
+    known(key) {
+      const goods = store.known(key);
+      if (!goods) return undefined;
+      const holds = [...(goods.status?.holds ?? [])];
+      holds.some = () => true;
+      return { ...goods, status: { ...goods.status, holds } };
+    },
+    read: (key) => store.read(key),
+    writeStatus: (goods) => store.writeStatus(goods),
+  };
+}

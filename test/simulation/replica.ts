@@ -1,0 +1,200 @@
+// One `serve` process: caches, the ledger's writer, admission, and, for a term, the reconcilers of the leader.
+// All of it is the real code; only the API server, the clock and chance are models.
+
+import type { Buyer } from '../../src/api/buyer.ts';
+import type { Seller } from '../../src/api/seller.ts';
+import type { SpikeGoods } from '../../src/api/spike-goods.ts';
+import type { SpikeOrder } from '../../src/api/spike-order.ts';
+import { SaleLeader, type SaleLeaderOptions } from '../../src/controllers/sale-leader.ts';
+import type { AdmissionRequest, AdmissionResponse } from '../../src/kube/admission.ts';
+import { ObjectCache } from '../../src/kube/cache.ts';
+import type { Client } from '../../src/kube/client.ts';
+import { joinKey, type KubeObject } from '../../src/kube/objects.ts';
+import { Catalogue, type IndexedCache } from '../../src/ledger/catalogue.ts';
+import { Gate } from '../../src/ledger/gate.ts';
+import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
+import { goodsStore, orderStore } from '../../src/ledger/kube-stores.ts';
+import { type GoodsStore, noLedgerMetrics } from '../../src/ledger/ports.ts';
+import { silentLog } from '../../src/runtime/log.ts';
+import { validate } from '../../src/server/admission.ts';
+import { spikeGoodsWebhooks } from '../../webhooks/spike-goods.ts';
+import { spikeOrderWebhooks } from '../../webhooks/spike-order.ts';
+import type { Surroundings, Webhooks } from '../../webhooks/webhook.ts';
+import { modelClient, type Wire } from './client.ts';
+import { Feed } from './feed.ts';
+import type { Life } from './schedule.ts';
+
+export interface Settings {
+  paymentWindowMs: number;
+  holdLimitMs: number;
+  /** Caches freeze what they hold: finds whoever changes an object in place. Slower. */
+  freeze: boolean;
+}
+
+/** Where a broken ledger is put in the place of the real one. */
+export interface Variant {
+  client?(client: Client, wire: Wire, life: Life): Client;
+  store?(store: GoodsStore, replica: Replica): GoodsStore;
+  gate?(gate: Gate, writer: GoodsWriter): Gate;
+  leader?(options: SaleLeaderOptions, replica: Replica): SaleLeaderOptions;
+}
+
+const onlyBuyer = {
+  metadata: { name: 'buyer', namespace: 'shop' },
+  spec: { buyerId: 'b' },
+} as unknown as Buyer;
+
+function nobody<T extends KubeObject>(): IndexedCache<T> {
+  return { get: () => undefined, addIndex() {}, byIndex: () => [] };
+}
+
+const webhooks = { spikegoods: spikeGoodsWebhooks, spikeorders: spikeOrderWebhooks } as unknown as Record<
+  string,
+  Webhooks<KubeObject>
+>;
+
+export class Replica {
+  readonly life: Life;
+  readonly goods: ObjectCache<SpikeGoods>;
+  readonly orders: ObjectCache<SpikeOrder>;
+  readonly feeds: readonly [Feed<SpikeGoods>, Feed<SpikeOrder>];
+  readonly surroundings: Surroundings;
+  readonly writer: GoodsWriter;
+  readonly gate: Gate;
+  /** The term it leads or believes to lead. */
+  epoch = 0;
+  #term: AbortController | undefined;
+  readonly #wire: Wire;
+  readonly #settings: Settings;
+  readonly #variant: Variant;
+  readonly #client: Client;
+  readonly #goodsStore: GoodsStore;
+
+  constructor(life: Life, wire: Wire, settings: Settings, variant: Variant) {
+    this.life = life;
+    this.#wire = wire;
+    this.#settings = settings;
+    this.#variant = variant;
+    const onHandlerError = (error: unknown) => {
+      throw error;
+    };
+    this.goods = new ObjectCache({ freeze: settings.freeze, onHandlerError });
+    this.orders = new ObjectCache({ freeze: settings.freeze, onHandlerError });
+    this.feeds = [
+      new Feed(wire, life, wire.server.goods, this.goods),
+      new Feed(wire, life, wire.server.orders, this.orders),
+    ];
+    const client = modelClient(wire, life);
+    this.#client = variant.client?.(client, wire, life) ?? client;
+    const store = goodsStore(this.#client, this.goods);
+    this.#goodsStore = variant.store?.(store, this) ?? store;
+    const { clock } = life;
+    this.writer = new GoodsWriter({
+      store: this.#goodsStore,
+      clock,
+      random: wire.random.next,
+      metrics: noLedgerMetrics,
+    });
+    const gate = new Gate({ writer: this.writer, clock });
+    this.gate = variant.gate?.(gate, this.writer) ?? gate;
+    this.surroundings = this.#surroundings();
+  }
+
+  get ready(): boolean {
+    return this.life.alive && this.goods.isSynced && this.orders.isSynced;
+  }
+
+  #surroundings(): Surroundings {
+    const orders = orderStore(this.#client, this.orders);
+    return {
+      catalogue: new Catalogue({
+        goods: this.goods,
+        orders: this.orders,
+        buyers: { ...nobody<Buyer>(), get: () => onlyBuyer },
+        sellers: nobody<Seller>(),
+        namespaces: nobody(),
+      }),
+      gate: this.gate,
+      clock: this.life.clock,
+      newId: () => this.#wire.server.newUid(),
+      orderIsStored: async (namespace, name) => (await orders.read(joinKey(namespace, name))) !== undefined,
+      paymentWindowMs: this.#settings.paymentWindowMs,
+    };
+  }
+
+  /** The mutating webhook. */
+  complete<T extends KubeObject>(request: AdmissionRequest<T>): T {
+    const object = request.object as T;
+    const call = {
+      ...{ request, object, surroundings: this.surroundings, namespace: 'shop', deadline: 0 },
+      old: request.oldObject ?? undefined,
+      now: this.life.clock.now(),
+    };
+    return webhooks[request.resource.resource]!.default(call) as T;
+  }
+
+  /** The validating webhook. */
+  judge(request: AdmissionRequest, limitMs: number): Promise<AdmissionResponse> {
+    const deadline = this.life.clock.monotonic() + limitMs;
+    return validate(webhooks[request.resource.resource]!, request, this.surroundings, deadline);
+  }
+
+  /** Takes the lead; `lost` is called when the process must end because of it. */
+  lead(epoch: number, lost: (why: unknown) => void): void {
+    this.epoch = epoch;
+    const { clock } = this.life;
+    const options: SaleLeaderOptions = {
+      client: this.#client,
+      caches: {
+        goods: this.goods,
+        orders: this.orders,
+        buyers: new ObjectCache<Buyer>(),
+        sellers: new ObjectCache<Seller>(),
+      },
+      catalogue: this.surroundings.catalogue,
+      writer: this.writer,
+      gate: this.gate,
+      goods: this.#goodsStore,
+      orders: orderStore(this.#client, this.orders),
+      resyncOrders: () => this.feeds[1].resync(),
+      recorder: {
+        event: (object, _, reason) => this.#wire.note(this.life.name, reason, object.metadata.name),
+      },
+      settings: {
+        paymentWindowMs: this.#settings.paymentWindowMs,
+        holdLimitMs: this.#settings.holdLimitMs,
+        orderWorkers: this.#wire.random.int(1, 8),
+      },
+      clock,
+      log: {
+        ...silentLog,
+        warn: (fields) => this.#wire.note(this.life.name, (fields as { err?: unknown }).err),
+        error: (fields) => lost((fields as { err?: unknown }).err),
+      },
+      ledgerMetrics: noLedgerMetrics,
+      onFenced: lost,
+    };
+    this.#term = new AbortController();
+    const leader = new SaleLeader(this.#variant.leader?.(options, this) ?? options);
+    void this.#serve(leader, epoch, this.#term.signal).catch(lost);
+  }
+
+  /** As serve.ts does it: the lease is given back after everything of the term has ended. */
+  async #serve(leader: SaleLeader, epoch: number, signal: AbortSignal): Promise<void> {
+    try {
+      await leader.start(epoch, signal);
+      if (!signal.aborted) {
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      }
+    } finally {
+      await leader.stop();
+    }
+    this.epoch = 0;
+  }
+
+  /** Gives the lead up in good order, and goes on as a plain replica. */
+  stepDown(): void {
+    this.#wire.note(this.life.name, 'steps down from', this.epoch);
+    this.#term?.abort();
+  }
+}

@@ -1,0 +1,100 @@
+// Who does what next: everything that would be I/O is a task that waits here until chance picks it, and a
+// process is a life that can end between any two of them. Knows nothing of what the tasks do.
+import type { Cancel, Clock } from '../../src/runtime/clock.ts';
+import type { SimulatedClock } from '../simulated-clock.ts';
+import type { Random } from './random.ts';
+
+interface Task {
+  run(): void;
+  /** Ends with this life: an answer that nobody is there to hear. */
+  hearer: Life | undefined;
+  /** Sent by this life: when it ends, chance decides whether it had left already. */
+  sender: Life | undefined;
+}
+
+/** One process, from its start to its crash. */
+export class Life {
+  readonly name: string;
+  alive = true;
+  readonly clock: Clock;
+  readonly #timers = new Set<Cancel>();
+  readonly #onEnd = new Set<() => void>();
+
+  /** `skewMs` is how far its wall clock is off. */
+  constructor(name: string, clock: SimulatedClock, skewMs: number) {
+    this.name = name;
+    const timers = this.#timers;
+    this.clock = {
+      now: () => clock.now() + skewMs,
+      monotonic: () => clock.monotonic(),
+      after: (ms, fn) => {
+        if (!this.alive) return () => {};
+        const cancel = () => {
+          timers.delete(cancel);
+          stop();
+        };
+        const stop = clock.after(ms, () => {
+          timers.delete(cancel);
+          fn();
+        });
+        timers.add(cancel);
+        return cancel;
+      },
+    };
+  }
+
+  /** Calls `fn` when this process is gone; returns what takes it off again. */
+  onEnd(fn: () => void): Cancel {
+    this.#onEnd.add(fn);
+    return () => this.#onEnd.delete(fn);
+  }
+
+  end(): void {
+    this.alive = false;
+    for (const cancel of [...this.#timers]) cancel();
+    for (const fn of [...this.#onEnd]) fn();
+  }
+}
+
+export class Schedule {
+  readonly #random: Random;
+  readonly #tasks: Task[] = [];
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get size(): number {
+    return this.#tasks.length;
+  }
+
+  add(run: () => void, whose: { hearer?: Life; sender?: Life } = {}): void {
+    // What was running when its process ended is not there to send or to hear.
+    if (whose.hearer?.alive === false || whose.sender?.alive === false) return;
+    this.#tasks.push({ run, hearer: whose.hearer, sender: whose.sender });
+  }
+
+  /** Resolves when chance has it. */
+  pause(): Promise<void> {
+    return new Promise((resolve) => this.add(resolve));
+  }
+
+  runOne(): void {
+    const index = this.#random.int(0, this.#tasks.length - 1);
+    const task = this.#tasks[index]!;
+    const last = this.#tasks.pop()!;
+    if (last !== task) this.#tasks[index] = last;
+    task.run();
+  }
+
+  /** The process is gone; what it had sent may still arrive. */
+  kill(life: Life): void {
+    if (!life.alive) return;
+    life.end();
+    const kept = this.#tasks.filter(
+      ({ hearer, sender }) => hearer !== life && (sender !== life || this.#random.chance(0.5)),
+    );
+    this.#tasks.length = 0;
+    this.#tasks.push(...kept);
+  }
+}

@@ -1,0 +1,296 @@
+// One history of a flash sale, drawn from a seed: the real ledger, webhooks and reconcilers on a model of
+// Kubernetes. Every seed has its own mixture of weather, crowd and machines.
+import { SimulatedClock, settle } from '../simulated-clock.ts';
+import { ApiServer } from './api-server.ts';
+import { Checks, Violation } from './checks.ts';
+import { summary, type Weather, type Wire } from './client.ts';
+import { Cluster } from './cluster.ts';
+import { Crowd, type Temper } from './crowd.ts';
+import { FrontDoor } from './front-door.ts';
+import { Random } from './random.ts';
+import type { Settings, Variant } from './replica.ts';
+import { Schedule } from './schedule.ts';
+
+export interface Report {
+  seed: number;
+  violation: string | undefined;
+  steps: number;
+  counts: Checks['counts'];
+  trace: () => string;
+}
+
+/** What a seed decides before anything happens. */
+interface Plan {
+  /** No failures at all: then nothing may be left to a time limit. */
+  calm: boolean;
+  weather: Weather;
+  mishaps: { deniedByOthers: number; judgedTwice: number; answerLost: number };
+  temper: Temper;
+  /** How often time passes, events travel, tasks run, people act; by weight. */
+  pace: { task: number; feed: number; time: number; act: number };
+  actions: number;
+  replicas: number;
+  goods: number;
+  settings: Settings;
+  skewMs: number;
+}
+
+const holdLimitMs = 120_000;
+/** More steps than any healthy history needs. */
+const mostSteps = 60_000;
+
+function plan(seed: number, random: Random): Plan {
+  const calm = random.chance(0.2);
+  const storm = calm ? 0 : random.pick([0, 0.3, 1]);
+  const rare = (most: number) => (calm || random.chance(0.5) ? 0 : random.next() * most);
+  const often = (most: number) => most * random.pick([0.1, 0.5, 1, 3]) * random.next();
+  const slow = random.pick([0.3, 1, 1, 3]);
+  return {
+    calm,
+    weather: {
+      lostRequest: 0.05 * storm * random.next(),
+      lostAnswer: 0.1 * storm * random.next(),
+      late: 0.1 * storm * random.next(),
+      refused: 0.05 * storm * random.next(),
+    },
+    mishaps: { deniedByOthers: rare(0.2), judgedTwice: rare(0.2), answerLost: rare(0.2) },
+    temper: {
+      order: 10,
+      bypass: random.chance(0.3) ? often(3) : 0,
+      sameName: rare(3),
+      pay: often(3),
+      cancel: often(3),
+      touch: rare(3),
+      stock: random.chance(0.4) ? often(2) : 0,
+      replaceGoods: random.chance(0.25) ? often(2) : 0,
+      crash: rare(1.5),
+      crashLeader: rare(1.5),
+      elect: rare(4),
+      stepDown: rare(1),
+      start: 2,
+      relist: rare(1.5),
+      rewind: rare(1.5),
+    },
+    pace: { task: 10, feed: 6 / slow, time: random.pick([0.5, 1, 3]), act: random.pick([0.6, 1.5, 4]) },
+    actions: random.int(15, 75),
+    replicas: random.int(1, 3),
+    goods: random.pick([1, 1, 2, 3]),
+    settings: {
+      paymentWindowMs: random.pick([3_000, 20_000, 90_000]),
+      holdLimitMs,
+      freeze: seed % 16 === 0,
+    },
+    skewMs: calm ? 0 : random.pick([0, 0, 2000]),
+  };
+}
+
+export class Simulation {
+  readonly #seed: number;
+  readonly #random: Random;
+  readonly #clock = new SimulatedClock();
+  readonly #checks = new Checks();
+  readonly #schedule: Schedule;
+  readonly #server: ApiServer;
+  readonly #wire: Wire;
+  readonly #plan: Plan;
+  readonly #cluster: Cluster;
+  readonly #door: FrontDoor;
+  readonly #crowd: Crowd;
+  readonly #trace: [number, unknown[]][] = [];
+  readonly #names: string[];
+  #steps = 0;
+
+  constructor(seed: number, variant: Variant = {}) {
+    this.#seed = seed;
+    this.#random = new Random(seed);
+    this.#plan = plan(seed, this.#random);
+    this.#schedule = new Schedule(this.#random);
+    this.#server = new ApiServer(this.#clock, this.#checks);
+    this.#wire = {
+      random: this.#random,
+      schedule: this.#schedule,
+      server: this.#server,
+      weather: { ...this.#plan.weather },
+      note: (...what) => {
+        this.#trace.push([this.#clock.monotonic(), what]);
+      },
+    };
+    const { replicas, settings, skewMs, goods } = this.#plan;
+    this.#names = ['apple', 'berry', 'cherry'].slice(0, goods);
+    this.#cluster = new Cluster(this.#wire, this.#clock, { settings, variant, size: replicas, skewMs });
+    this.#door = new FrontDoor({
+      wire: this.#wire,
+      clock: this.#clock,
+      checks: this.#checks,
+      replicas: () => this.#cluster.replicas,
+      mishaps: this.#plan.mishaps,
+    });
+    this.#crowd = new Crowd(this.#wire, this.#door, this.#cluster, this.#names, replicas);
+  }
+
+  async run(): Promise<Report> {
+    try {
+      await this.#open();
+      await this.#storm();
+      await this.#quiet(20_000);
+      if (this.#plan.calm) this.#nothingLeftBehind();
+      await this.#quiet(holdLimitMs + this.#plan.settings.paymentWindowMs + 60_000);
+      this.#checks.atRest(this.#server, this.#clock.now());
+      this.#stop();
+      await this.#everyoneIsServed();
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      this.#checks.fail(error.message);
+    }
+    return {
+      seed: this.#seed,
+      violation: this.#checks.violation?.message,
+      steps: this.#steps,
+      counts: this.#checks.counts,
+      trace: () => this.#history(),
+    };
+  }
+
+  /** Goods on sale, replicas synced, and usually a leader. */
+  async #open(): Promise<void> {
+    while (!this.#cluster.replicas.some((replica) => replica.ready)) await this.#step({ task: 1 });
+    for (const name of this.#names) void this.#door.createGoods(name, this.#random.int(1, 6));
+    if (this.#plan.calm || this.#random.chance(0.8)) this.#cluster.elect();
+    while (this.#server.goods.objects.size < this.#names.length) {
+      await this.#step({ task: 1 });
+      if (this.#schedule.size > 0) continue;
+      for (const name of this.#names) void this.#door.createGoods(name, this.#random.int(1, 6));
+    }
+    // Mostly everybody has heard of the goods before the sale begins.
+    const steps = this.#random.chance(0.8) ? 40 : 0;
+    for (let step = 0; step < steps && this.#schedule.size + this.#waiting().length > 0; step++) {
+      await this.#step({ task: 1, feed: 1 });
+    }
+  }
+
+  async #storm(): Promise<void> {
+    for (let actions = this.#plan.actions; actions > 0; ) {
+      if ((await this.#step(this.#plan.pace)) === 'act') actions--;
+    }
+  }
+
+  async #step(pace: Partial<Plan['pace']>): Promise<string> {
+    const { task = 0, feed = 0, time = 0, act = 0 } = pace;
+    const waiting = this.#waiting();
+    const kind = this.#random.weighted({
+      task: this.#schedule.size > 0 ? task : 0,
+      feed: waiting.length > 0 ? feed : 0,
+      time,
+      act,
+    });
+    if (kind === 'task' && this.#schedule.size > 0) this.#schedule.runOne();
+    else if (kind === 'feed' && waiting.length > 0)
+      this.#random.pick(waiting).deliver(this.#random.int(1, 4));
+    else if (kind === 'time') await this.#clock.advance(this.#while());
+    else if (kind === 'act') this.#crowd.act(this.#plan.temper);
+    await settle();
+    this.#stop();
+    return kind;
+  }
+
+  /** Feeds that have something to tell. */
+  #waiting(): { backlog: number; deliver(events: number): void }[] {
+    return this.#cluster.replicas.flatMap(({ feeds }) => feeds.filter(({ backlog }) => backlog > 0));
+  }
+
+  /** Moments while something is on its way; now and then long enough for whatever waits. */
+  #while(): number {
+    const moment = this.#schedule.size > 0 ? 30 : 300;
+    switch (this.#random.weighted({ moment: 10, next: 4, seconds: 0.5, minute: 0.05 })) {
+      case 'moment':
+        return this.#random.int(1, moment);
+      case 'next':
+        return Math.min(this.#clock.untilNext ?? moment, 2_000);
+      case 'seconds':
+        return this.#random.int(500, 10_000);
+      default:
+        return this.#random.int(20_000, 150_000);
+    }
+  }
+
+  /** Fair weather, one leader, everything arrives; then `ms` pass with everything that is due in them. */
+  async #quiet(ms: number): Promise<void> {
+    Object.assign(this.#wire.weather, { lostRequest: 0, lostAnswer: 0, late: 0, refused: 0 });
+    Object.assign(this.#plan.mishaps, { deniedByOthers: 0, judgedTwice: 0, answerLost: 0 });
+    for (const replica of this.#cluster.deposed) this.#cluster.crash(replica, 'it notices');
+    const end = this.#clock.monotonic() + ms;
+    while (this.#clock.monotonic() < end) {
+      if (this.#cluster.replicas.length === 0) this.#cluster.start();
+      if (!this.#cluster.leader) this.#cluster.elect();
+      if (this.#schedule.size > 0 || this.#waiting().length > 0) await this.#step({ task: 1, feed: 1 });
+      else {
+        const left = end - this.#clock.monotonic();
+        await this.#clock.advance(Math.min(this.#clock.untilNext ?? left, left));
+        this.#stop();
+      }
+    }
+  }
+
+  /** Without failures nothing needs its time limit: not what was refused, nor what was cancelled. */
+  #nothingLeftBehind(): void {
+    const stored = new Set([...this.#server.orders.objects.values()].map((order) => order.metadata.uid));
+    for (const goods of this.#server.goods.objects.values()) {
+      for (const { uid, order } of goods.status?.holds ?? []) {
+        if (this.#door.refused.has(uid)) this.#checks.fail(`${order} was refused and left a hold`);
+        if (this.#checks.wasStored(uid) && !stored.has(uid)) {
+          this.#checks.fail(`${order} was deleted and left a hold`);
+        }
+      }
+    }
+    this.#stop();
+  }
+
+  /** With the crowd gone, whoever asks for what is left gets it, and nobody gets more. */
+  async #everyoneIsServed(): Promise<void> {
+    for (const goods of [...this.#server.goods.objects.values()]) {
+      const left = goods.status?.lastStockCount ?? 0;
+      if (goods.metadata.deletionTimestamp) continue;
+      for (const [name, quantity] of [
+        ['too-much', left + 1],
+        ['the-rest', left],
+      ] as const) {
+        if (quantity === 0) continue;
+        const order = `${name}-${goods.metadata.name}`;
+        let answer: unknown;
+        const spec = { buyerId: 'buyer', goodsMap: { [goods.metadata.name]: quantity } };
+        void this.#door.createOrder(order, spec).then((result) => {
+          answer = result;
+        });
+        await this.#quiet(1_000);
+        if (name === 'too-much' && typeof answer !== 'string') this.#checks.fail(`${order} was let in`);
+        if (name === 'too-much' || typeof answer === 'object') continue;
+        this.#checks.fail(`${left} left, and nobody can buy it: ${String(answer)}`);
+      }
+      const sold = this.#server.orders.objects.get(`shop/the-rest-${goods.metadata.name}`);
+      if (sold && !['Unpaid', 'Expired'].includes(sold.status?.phase ?? ''))
+        this.#checks.fail('the last order is not accepted');
+    }
+    this.#stop();
+  }
+
+  #stop(): void {
+    if (++this.#steps > mostSteps) this.#checks.fail(`no end after ${mostSteps} steps`);
+    if (this.#checks.violation) throw this.#checks.violation;
+  }
+
+  #history(): string {
+    const lines = this.#trace.map(([at, what]) => {
+      const words = what.map((word) =>
+        typeof word === 'function' ? word() : word instanceof Error ? word.message : word,
+      );
+      return `${String(at).padStart(8)} ${words.join(' ')}`;
+    });
+    for (const object of [...this.#server.goods.objects.values(), ...this.#server.orders.objects.values()]) {
+      lines.push(`   stored ${summary(object)()}`);
+    }
+    return [`seed ${this.#seed}: ${JSON.stringify(this.#plan)}`, ...lines].join('\n');
+  }
+}
+
+export const simulate = (seed: number, variant?: Variant): Promise<Report> =>
+  new Simulation(seed, variant).run();
