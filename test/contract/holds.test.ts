@@ -107,10 +107,10 @@ describe('an order that is refused', () => {
   it('holds nothing when its name is taken, though the cache is late', async () => {
     await using world = await shop();
     await world.create(order());
-    const writes = world.writes;
+    const writes = world.store.writes;
     assert.equal((await world.create(order())).response.status?.reason, 'AlreadyExists');
     assert.equal(world.liveReads, 1);
-    assert.equal(world.writes, writes);
+    assert.equal(world.store.writes, writes);
     assert.deepEqual(holdsOf(world), [['order1', 2]]);
   });
 
@@ -136,7 +136,7 @@ describe('an order that is refused', () => {
 
   it('hears that it may come again when others are always faster', async () => {
     await using world = await shop();
-    world.failures = Array.from({ length: 30 }, () => new GoodsWriteError('conflict', 'modified'));
+    world.store.failures = Array.from({ length: 30 }, () => new GoodsWriteError('conflict', 'modified'));
     const creating = world.create(order());
     for (let i = 0; i < 400; i++) {
       await settle();
@@ -172,7 +172,7 @@ describe('an order that is refused', () => {
 
   it('is told which request failed when the store fails', async () => {
     await using world = await shop();
-    world.failures = Array.from({ length: 3 }, () => new GoodsWriteError('unknown', 'etcd is gone'));
+    world.store.failures = Array.from({ length: 3 }, () => new GoodsWriteError('unknown', 'etcd is gone'));
     const creating = world.create(order(), { uid: 'u1' });
     for (let i = 0; i < 20; i++) {
       await settle();
@@ -197,7 +197,7 @@ describe('a dry run', () => {
       'spec.goodsMap.goods2: sold out: requested 2, available 1',
     );
     await settle();
-    assert.equal(world.writes, 0);
+    assert.equal(world.store.writes, 0);
     assert.equal(JSON.stringify(world.all('SpikeGoods')), before);
     assert.deepEqual(world.all('SpikeOrder'), []);
   });

@@ -1,6 +1,6 @@
 // Objects as tests read them, and the two things every API server does with them: merge patches and kinds.
 import { kinds } from '../../src/api/kinds.ts';
-import { type KubeObject, keyOf } from '../../src/kube/objects.ts';
+import type { KubeObject } from '../../src/kube/objects.ts';
 
 /** An object as stored, its spec and status read loosely: tests look at fields, not at types. */
 export type Thing = KubeObject & {
@@ -15,8 +15,6 @@ export function kindOf(name: string) {
   if (!kind) throw new Error(`no kind ${name}`);
   return kind;
 }
-
-export const storedKey = (object: Thing): string => `${kindOf(object.kind).plural}/${keyOf(object)}`;
 
 /** RFC 7396. */
 export function merge<T>(target: T, patch: object): T {

@@ -2,14 +2,13 @@
 // and deleted as Kubernetes does it (mutate, patch, strategy, validate, store), each call through supertest.
 // What the API server itself refuses (schemas, conflicts) is left out, so that our own rules are reached.
 import { createServer, type Server } from 'node:http';
+import type { Express } from 'express';
 import supertest from 'supertest';
-import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import type { AdmissionResponse, AdmissionReview } from '../../src/kube/admission.ts';
-import { type KubeObject, keyOf } from '../../src/kube/objects.ts';
 import { Catalogue, type SaleCaches } from '../../src/ledger/catalogue.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
-import { type GoodsStore, GoodsWriteError, noLedgerMetrics } from '../../src/ledger/ports.ts';
+import { noLedgerMetrics } from '../../src/ledger/ports.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { createApp } from '../../src/server/app.ts';
 import { registry as everything, mutatePath, validatePath } from '../../webhooks/registry.ts';
@@ -17,9 +16,9 @@ import type { Surroundings } from '../../webhooks/webhook.ts';
 import type { Manifest, Step } from '../refusals.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import { applyPatch } from './apply-patch.ts';
-import { MemoryCache } from './memory-cache.ts';
+import { MemoryStore } from './memory-store.ts';
 import { type ReviewOptions, review } from './reviews.ts';
-import { kindOf, merge, storedKey, type Thing } from './things.ts';
+import { kindOf, merge, type Thing } from './things.ts';
 
 /** Where every test begins. */
 export const start = Date.UTC(2026, 0, 1);
@@ -47,31 +46,21 @@ const namespace = 'default';
 
 export class World {
   readonly clock = new SimulatedClock(start);
-  readonly caches = {
-    goods: new MemoryCache<Thing>(),
-    orders: new MemoryCache<Thing>(),
-    buyers: new MemoryCache<Thing>(),
-    sellers: new MemoryCache<Thing>(),
-    namespaces: new MemoryCache<KubeObject & { status?: { phase?: string } }>(),
-  };
+  readonly store = new MemoryStore();
+  readonly caches = this.store.caches;
   readonly paymentWindowMs = 5 * minute;
   /** Rules that threw. */
   panics = 0;
-  /** Status writes of goods by the ledger. */
-  writes = 0;
-  /** What the ledger's next writes meet instead of success. */
-  failures: GoodsWriteError[] = [];
   /** Live reads of orders by admission. */
   liveReads = 0;
+  readonly app: Express;
   readonly server: Server;
   readonly surroundings: Surroundings;
-  readonly #stored = new Map<string, Thing>();
-  #revision = 100;
   #made = 0;
 
   constructor({ registry = everything }: { registry?: typeof everything } = {}) {
     const writer = new GoodsWriter({
-      store: this.#goodsStore(),
+      store: this.store.goods,
       clock: this.clock,
       random: () => 0,
       metrics: noLedgerMetrics,
@@ -83,11 +72,11 @@ export class World {
       newId: () => this.#uuid('1d'),
       orderIsStored: async (ns, name) => {
         this.liveReads++;
-        return this.#stored.has(`spikeorders/${ns}/${name}`);
+        return this.store.get(`spikeorders/${ns}/${name}`) !== undefined;
       },
       paymentWindowMs: this.paymentWindowMs,
     };
-    const app = createApp({
+    this.app = createApp({
       registry,
       surroundings: this.surroundings,
       log: silentLog,
@@ -95,7 +84,7 @@ export class World {
       readiness: async () => [],
       isRefusing: () => false,
     });
-    this.server = createServer(app).listen(0, '127.0.0.1');
+    this.server = createServer(this.app).listen(0, '127.0.0.1');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -117,12 +106,11 @@ export class World {
   validate = (options: ReviewOptions) => this.call(validatePath(options.kind), review(options));
 
   get(kindName: string, name: string): Thing | undefined {
-    return this.#stored.get(`${kindOf(kindName).plural}/${namespace}/${name}`);
+    return this.store.get(`${kindOf(kindName).plural}/${namespace}/${name}`);
   }
 
   all(kindName: string): Thing[] {
-    const prefix = `${kindOf(kindName).plural}/`;
-    return [...this.#stored].filter(([key]) => key.startsWith(prefix)).map(([, object]) => object);
+    return this.store.all(kindOf(kindName).plural);
   }
 
   /** POST. A manifest without a name has a generateName, and gets its name after our defaults. */
@@ -201,7 +189,7 @@ export class World {
     const deletionTimestamp = `${this.#iso().slice(0, 19)}Z`;
     const object = { ...oldObject, metadata: { ...oldObject.metadata, deletionTimestamp } };
     if (finalizers.length > 0) return this.#stores(response, object, how);
-    this.#remove(object);
+    this.store.remove(object);
     return { response, object: undefined };
   }
 
@@ -226,10 +214,10 @@ export class World {
       namespace,
       uid: this.#uuid('0b'),
       creationTimestamp: this.#iso(),
-      resourceVersion: String(++this.#revision),
+      resourceVersion: this.store.nextRevision(),
       ...metadata,
     };
-    this.#put(object, true);
+    this.store.put(object, true);
     return object;
   }
 
@@ -252,61 +240,20 @@ export class World {
 
   #stores(response: AdmissionResponse, object: Thing, how: How): Outcome {
     if (!response.allowed || how.dryRun) return { response, object: undefined };
-    object.metadata = { ...object.metadata, resourceVersion: String(++this.#revision) };
+    object.metadata = { ...object.metadata, resourceVersion: this.store.nextRevision() };
     const { deletionTimestamp, finalizers = [] } = object.metadata;
     if (deletionTimestamp && finalizers.length === 0) {
-      this.#remove(object);
+      this.store.remove(object);
       return { response, object: undefined };
     }
-    this.#put(object, how.seen !== false);
+    this.store.put(object, how.seen !== false);
     return { response, object };
-  }
-
-  #put(object: Thing, seen: boolean): void {
-    this.#stored.set(storedKey(object), object);
-    if (seen) this.#cacheOf(object).put(object);
-  }
-
-  #remove(object: Thing): void {
-    this.#stored.delete(storedKey(object));
-    this.#cacheOf(object).remove(object);
-  }
-
-  #cacheOf(object: Thing): MemoryCache<Thing> {
-    const { goods, orders, buyers, sellers } = this.caches;
-    return { SpikeGoods: goods, SpikeOrder: orders, Buyer: buyers, Seller: sellers }[object.kind] as never;
   }
 
   #mustGet(kindName: string, name: string): Thing {
     const found = this.get(kindName, name);
     if (!found) throw new Error(`404: no ${kindName} ${name}`);
     return found;
-  }
-
-  #goodsStore(): GoodsStore {
-    const typed = (object: Thing | undefined) => object as unknown as SpikeGoods | undefined;
-    return {
-      known: (key) => typed(this.caches.goods.get(key)),
-      read: async (key) => {
-        const found = this.#stored.get(`spikegoods/${key}`);
-        if (found) this.caches.goods.put(found);
-        return typed(found);
-      },
-      writeStatus: async (goods) => {
-        const failure = this.failures.shift();
-        if (failure) throw failure;
-        const stored = this.#stored.get(`spikegoods/${keyOf(goods)}`);
-        if (!stored) throw new GoodsWriteError('gone', 'not found');
-        if (stored.metadata.resourceVersion !== goods.metadata.resourceVersion) {
-          throw new GoodsWriteError('conflict', 'the object has been modified');
-        }
-        this.writes++;
-        const metadata = { ...stored.metadata, resourceVersion: String(++this.#revision) };
-        const next = JSON.parse(JSON.stringify({ ...stored, metadata, status: goods.status })) as Thing;
-        this.#put(next, true);
-        return next as unknown as SpikeGoods;
-      },
-    };
   }
 
   #uuid(prefix: string): string {
