@@ -72,18 +72,17 @@ export class Deadlines<V> {
       // setTimeout counts whole milliseconds and may be early by a fraction of one: what is due within this
       // millisecond is due, or the timer would be set for the rest of it again and again.
       if (first.at - now >= 1) break;
-      this.#remove(first);
+      this.#shift(first);
       this.#due(first.key, first.value);
     }
     this.#arm();
   }
 
-  #remove(entry: Entry<V>): void {
-    this.#byKey.delete(entry.key);
+  #shift(first: Entry<V>): void {
+    this.#byKey.delete(first.key);
     const last = this.#heap.pop()!;
-    if (last === entry) return;
-    this.#put(last, entry.place);
-    this.#up(last);
+    if (last === first) return;
+    this.#put(last, 0);
     this.#down(last);
   }
 

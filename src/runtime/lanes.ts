@@ -46,13 +46,10 @@ class Lane {
       this.#at = undefined;
       return undefined;
     }
+    // It never is at its end here: behind it there are only keys that were taken.
     this.#at ??= this.keys.values();
-    let next = this.#at.next();
-    if (next.done) {
-      this.#at = this.keys.values();
-      next = this.#at.next();
-    }
-    this.keys.delete(next.value);
-    return next.value;
+    const key: string = this.#at.next().value;
+    this.keys.delete(key);
+    return key;
   }
 }

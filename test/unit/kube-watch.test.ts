@@ -117,6 +117,25 @@ describe('a watch', () => {
     await until('the connection is closed', () => server.connections === 0);
   });
 
+  test('aborted by its receiver delivers nothing more, although more has come', async () => {
+    const abort = new AbortController();
+    const ended = client
+      .watch(things, {
+        resourceVersion: '1',
+        signal: abort.signal,
+        onEvent: (event) => {
+          events.push(event);
+          abort.abort();
+        },
+      })
+      .catch((error) => error);
+    await until('the watch is open', () => stream !== undefined);
+    const line = `${JSON.stringify({ type: 'ADDED', object: thing('a', 6) })}\n`;
+    stream!.raw(line + line);
+    assert.equal(((await ended) as ConnectionError).kind, 'aborted');
+    assert.equal(events.length, 1);
+  });
+
   test('ends with the exception of its receiver', async () => {
     const boom = new Error('boom');
     const ended = client
