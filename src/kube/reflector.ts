@@ -61,6 +61,7 @@ export class Reflector<T extends KubeObject> {
   #resyncs: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #resourceVersion = '';
   #lastActivity: number;
+  #listedAt = Number.NEGATIVE_INFINITY;
   #lastError: unknown;
 
   constructor(opts: ReflectorOptions<T>) {
@@ -149,6 +150,7 @@ export class Reflector<T extends KubeObject> {
       const { items, resourceVersion } = await this.#pages(this.#pageSize);
       this.#cache.replaceAll(items, resourceVersion);
       this.#resourceVersion = resourceVersion;
+      this.#listedAt = this.#clock.monotonic();
       this.#lastError = undefined;
       for (const { resolve } of served) resolve();
     } catch (error) {
@@ -247,10 +249,9 @@ export class Reflector<T extends KubeObject> {
   async #pause(phase: Phase, error: unknown): Promise<void> {
     if (this.#stop.signal.aborted) return;
     this.#lastError = error;
-    const first = this.#backoff.failures === 0;
     const delay = this.#backoff.next();
-    // An old resourceVersion after a long, healthy watch is nothing to wait for.
-    const wait = first && isGone(error) ? 0 : delay;
+    // An old resourceVersion is nothing to wait for, unless lists would follow each other.
+    const wait = isGone(error) && this.#clock.monotonic() - this.#listedAt >= healthyAfter ? 0 : delay;
     const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
     const retryInMs = Math.round(Math.max(wait, asked));
     this.#interrupt = new AbortController();
