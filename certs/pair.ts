@@ -1,0 +1,71 @@
+// Reads certificates and keys from PEM and says what is wrong with them. Pure: knows no files, no
+// Kubernetes and no clock.
+
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import type { ServingPair } from './source.ts';
+
+/**
+ * A pair that a TLS server can serve.
+ * @throws Error that says what must hold, when one of the two does not parse or they do not belong together.
+ */
+export function parsePair(cert: string, key: string): ServingPair {
+  const leaf = parseCertificate(cert, 'tls.crt');
+  const secret = parseKey(key, 'tls.key');
+  if (!leaf.checkPrivateKey(secret)) {
+    throw new Error('tls.key must be the key of the first certificate in tls.crt: they do not match');
+  }
+  // What OpenSSL would refuse at setSecureContext (a broken intermediate, a key too short) is refused here.
+  createSecureContext({ cert, key });
+  return {
+    cert,
+    key,
+    notBefore: leaf.validFromDate,
+    notAfter: leaf.validToDate,
+    serial: leaf.serialNumber,
+  };
+}
+
+/** The first certificate of a PEM text. @param what the file or field it came from, for the message */
+export function parseCertificate(pem: string, what: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch (error) {
+    throw new Error(`${what} must be a PEM certificate: ${messageOf(error)}`);
+  }
+}
+
+export function parseKey(pem: string, what: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (error) {
+    // The message is OpenSSL's and holds nothing of the key.
+    throw new Error(`${what} must be an unencrypted PEM private key: ${messageOf(error)}`);
+  }
+}
+
+/** The PEM blocks of a text, each with its label; what stands between blocks is passed over. */
+export function pemBlocks(text: string): string[] {
+  const blocks = text.match(/-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g) ?? [];
+  return blocks.map((block) => `${block}\n`);
+}
+
+/** The DNS names and IP addresses of a certificate, in the spelling of `canonicalName`. */
+export function namesOf(certificate: X509Certificate): string[] {
+  const entries = certificate.subjectAltName?.split(', ') ?? [];
+  return entries.flatMap((entry) => {
+    const [, name] = /^(?:DNS|IP Address):(.+)$/.exec(entry) ?? [];
+    return name ? [canonicalName(name)] : [];
+  });
+}
+
+/** One spelling per name, so that names can be compared: OpenSSL prints ::1 as 0:0:0:0:0:0:0:1. */
+export function canonicalName(name: string): string {
+  if (!isIPv6(name)) return name.toLowerCase();
+  return new URL(`http://[${name}]`).hostname.slice(1, -1);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

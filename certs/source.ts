@@ -1,0 +1,100 @@
+// What the admission server needs to know of certificates: a pair to serve, a bundle to be trusted by,
+// and word of changes. Knows neither where they come from nor who serves them.
+
+/** A serving certificate with its key, checked to belong together. */
+export interface ServingPair {
+  /** PEM: the leaf first, then its intermediates if there are any. */
+  readonly cert: string;
+  /** PEM, not encrypted. */
+  readonly key: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** Hexadecimal, as X.509 writes it. */
+  readonly serial: string;
+}
+
+export interface CertSource {
+  /**
+   * Resolves when the first usable pair is there; failures before that are logged and tried again, so
+   * it rejects only when `signal` aborts first (with its reason). The source then runs until the abort.
+   */
+  start(signal: AbortSignal): Promise<void>;
+  current(): ServingPair | undefined;
+  /** The CAs that clients must trust (PEM, oldest first); undefined where somebody else publishes them. */
+  caBundle(): string | undefined;
+  /** Calls `listener` after the pair or the bundle changed. Returns how to stop. */
+  onChange(listener: () => void): () => void;
+  /** When the served certificate expires, in seconds since the epoch; 0 while there is none. */
+  expiry(): number;
+  /** Looks again now, not at the next regular check. */
+  recheck(): void;
+}
+
+/** The part of pino that this room uses. */
+export interface CertLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** The pair being served and those who want to hear of a new one: the part that all sources share. */
+export class Served {
+  readonly #listeners = new Set<() => void>();
+  readonly #logger: CertLogger;
+  #pair: ServingPair | undefined;
+  #bundle: string | undefined;
+
+  constructor(logger: CertLogger) {
+    this.#logger = logger;
+  }
+
+  get pair(): ServingPair | undefined {
+    return this.#pair;
+  }
+
+  get bundle(): string | undefined {
+    return this.#bundle;
+  }
+
+  get expiry(): number {
+    return this.#pair ? this.#pair.notAfter.getTime() / 1000 : 0;
+  }
+
+  /** Takes over what is new; `undefined` leaves the old one. Listeners hear of a real change only. */
+  offer(pair: ServingPair | undefined, bundle?: string): void {
+    const before = [this.#pair?.cert, this.#pair?.key, this.#bundle];
+    this.#pair = pair ?? this.#pair;
+    this.#bundle = bundle ?? this.#bundle;
+    const after = [this.#pair?.cert, this.#pair?.key, this.#bundle];
+    if (before.every((text, i) => text === after[i])) return;
+    for (const listener of this.#listeners) {
+      try {
+        listener();
+      } catch (error) {
+        // One listener's fault must not keep the new certificate from the others.
+        this.#logger.error({ err: error }, 'a listener of certificate changes failed');
+      }
+    }
+  }
+
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves once there is a pair; rejects with the signal's reason when it aborts before. */
+  ready(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        if (!this.#pair && !signal.aborted) return;
+        stop();
+        signal.removeEventListener('abort', settle);
+        if (this.#pair) resolve();
+        else reject(signal.reason);
+      };
+      const stop = this.listen(settle);
+      signal.addEventListener('abort', settle);
+      settle();
+    });
+  }
+}
