@@ -1,0 +1,130 @@
+// Certificates that somebody else makes: a directory with tls.crt and tls.key, as a mounted cert-manager
+// Secret has them, reloaded when they change. Knows no Kubernetes API and never touches the caBundle:
+// cert-manager injects it.
+
+import { type FSWatcher, watch } from 'node:fs';
+import { readFile, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Cancel, Clock } from '../src/runtime/clock.ts';
+import { CheckLoop } from './check-loop.ts';
+import { messageOf, parsePair } from './pair.ts';
+import { type CertLogger, type CertSource, Served, type ServingPair } from './source.ts';
+
+export interface FileSourceOptions {
+  /** Where tls.crt and tls.key are. */
+  directory: string;
+  clock: Clock;
+  logger: CertLogger;
+  /** Milliseconds between looks, for what watching misses (network file systems, a full inotify table). */
+  pollEvery?: number;
+  /** Milliseconds that a burst of events is gathered for: a volume is updated with half a dozen of them. */
+  debounce?: number;
+}
+
+export class FileSource implements CertSource {
+  readonly #options: Required<FileSourceOptions>;
+  readonly #served: Served;
+  readonly #loop: CheckLoop;
+  #watcher: FSWatcher | undefined;
+  #cancelRecheck: Cancel | undefined;
+  #lastProblem: string | undefined;
+
+  constructor(options: FileSourceOptions) {
+    this.#options = { pollEvery: 10_000, debounce: 100, ...options };
+    this.#served = new Served(options.logger);
+    this.#loop = new CheckLoop(options.clock);
+  }
+
+  start(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#stopWatching(), { once: true });
+    void this.#loop.run(signal, async () => {
+      this.#watch(signal);
+      await this.#load();
+      return { ms: this.#options.pollEvery };
+    });
+    return this.#served.ready(signal);
+  }
+
+  current(): ServingPair | undefined {
+    return this.#served.pair;
+  }
+
+  caBundle(): undefined {
+    return undefined;
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#served.listen(listener);
+  }
+
+  expiry(): number {
+    return this.#served.expiry;
+  }
+
+  recheck(): void {
+    this.#loop.recheck();
+  }
+
+  async #load(): Promise<void> {
+    const { clock, directory, logger } = this.#options;
+    try {
+      const { cert, key } = await readTogether(directory);
+      const pair = parsePair(cert, key);
+      const now = clock.now();
+      if (now < pair.notBefore.getTime())
+        throw new Error(`tls.crt begins at ${pair.notBefore.toISOString()}`);
+      if (now >= pair.notAfter.getTime())
+        throw new Error(`tls.crt expired at ${pair.notAfter.toISOString()}`);
+      this.#lastProblem = undefined;
+      if (pair.cert === this.#served.pair?.cert && pair.key === this.#served.pair.key) return;
+      this.#served.offer(pair);
+      const { serial, notAfter } = pair;
+      logger.info({ directory, serial, notAfter }, 'the serving certificate was loaded');
+    } catch (error) {
+      const problem = messageOf(error);
+      // Every poll finds it again; once is enough.
+      if (problem === this.#lastProblem) return;
+      this.#lastProblem = problem;
+      const kept = this.#served.pair ? 'the previous pair stays in service' : 'there is none to serve yet';
+      logger.error({ directory, problem }, `the serving certificate cannot be used, ${kept}: ${problem}`);
+    }
+  }
+
+  #watch(signal: AbortSignal): void {
+    if (this.#watcher || signal.aborted) return;
+    const { clock, debounce, directory, logger } = this.#options;
+    try {
+      this.#watcher = watch(directory, { persistent: false }, () => {
+        this.#cancelRecheck ??= clock.after(debounce, () => {
+          this.#cancelRecheck = undefined;
+          this.recheck();
+        });
+      });
+      this.#watcher.on('error', (error) => {
+        logger.warn({ err: error, directory }, 'watching certificates failed; polling goes on');
+        this.#stopWatching();
+      });
+    } catch {
+      // The directory is not there yet, which reading it reports, or cannot be watched: the next poll tries again.
+    }
+  }
+
+  #stopWatching(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    this.#cancelRecheck?.();
+    this.#cancelRecheck = undefined;
+  }
+}
+
+/**
+ * Both files from one state of the directory. A kubelet writes a new folder and then turns the link `..data`
+ * to it; going through the link for each file could read the certificate before the turn and the key after.
+ */
+async function readTogether(directory: string): Promise<{ cert: string; key: string }> {
+  const folder = await realpath(join(directory, '..data')).catch(() => directory);
+  const [cert, key] = await Promise.all(
+    ['tls.crt', 'tls.key'].map((name) => readFile(join(folder, name), 'utf8')),
+  );
+  return { cert: cert!, key: key! };
+}
