@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+// `npm run bench`: runs the parts that are named (all by default), prints tables and one JSON line at the end.
+// Timings never assert: a run fails only when an answer is wrong.
+import { parseArgs } from 'node:util';
+import { admission, fullAdmission, quickAdmission } from './admission/part.ts';
+import { rounded, short } from './figures.ts';
+import { machine } from './machine.ts';
+import { fullMemory, memory, quickMemory } from './memory/part.ts';
+import { fullOrders, orders, quickOrders } from './orders/part.ts';
+import { fullStatus, quickStatus, status } from './status/part.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    profile: { type: 'string' },
+  },
+});
+const { quick } = values;
+
+type Part = (say: (line: string) => void) => Promise<unknown>;
+const parts: Record<string, Part> = {
+  admission: (say) =>
+    admission(
+      {
+        ...(quick ? quickAdmission : fullAdmission),
+        ...(values.profile ? { profile: values.profile } : {}),
+      },
+      say,
+    ),
+  orders: (say) => orders(quick ? quickOrders : fullOrders, say),
+  status: (say) => status(quick ? quickStatus : fullStatus, say),
+  memory: (say) => memory(quick ? quickMemory : fullMemory, say),
+};
+
+const chosen = positionals.length > 0 ? positionals : Object.keys(parts);
+for (const name of chosen) {
+  if (parts[name]) continue;
+  console.error(`npm run bench [${Object.keys(parts).join('|')}] [--quick] [--profile <directory>]`);
+  process.exit(2);
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const before = machine();
+console.log(
+  `${before.cores} cores (${before.cpu}), ${before.memoryGiB} GiB, Node ${before.node}, load ${short(before.load1)}`,
+);
+const results: Record<string, unknown> = {};
+for (const name of chosen) {
+  const began = performance.now();
+  console.log(`\n── ${name} ──`);
+  results[name] = await parts[name]!(console.log);
+  const { load1 } = machine();
+  console.log(`(${short((performance.now() - began) / 1000)} s, load now ${short(load1)})`);
+}
+console.log(`\n${JSON.stringify(rounded({ bench: 'spikegate', quick, machine: before, results }))}`);
+process.exit(0);
