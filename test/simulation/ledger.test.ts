@@ -5,7 +5,7 @@ import { it } from 'node:test';
 import { simulate } from './simulation.ts';
 
 const replayed = process.env.SEED;
-const seeds = Number(process.env.SEEDS ?? 2500);
+const seeds = Number(process.env.SEEDS ?? 2000);
 
 if (replayed) {
   it(`seed ${replayed} keeps every promise`, async () => {

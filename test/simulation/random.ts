@@ -33,12 +33,13 @@ export class Random {
 
   /** One of the keys, in proportion to its weight. */
   weighted<K extends string>(weights: Readonly<Record<K, number>>): K {
-    const entries = Object.entries(weights) as [K, number][];
-    let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [key, weight] of entries) {
-      left -= weight;
+    let sum = 0;
+    for (const key in weights) sum += weights[key];
+    let left = this.next() * sum;
+    for (const key in weights) {
+      left -= weights[key];
       if (left < 0) return key;
     }
-    return entries[entries.length - 1]![0];
+    throw new RangeError('nothing has any weight');
   }
 }

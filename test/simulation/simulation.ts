@@ -237,7 +237,8 @@ export class Simulation {
     for (const goods of this.#server.goods.objects.values()) {
       for (const { uid, order } of goods.status?.holds ?? []) {
         if (this.#door.refused.has(uid)) this.#checks.fail(`${order} was refused and left a hold`);
-        if (this.#checks.wasStored(uid) && !stored.has(uid)) {
+        // Of an order past admission, the hold may be taken after it was deleted; that one must lapse.
+        if (this.#checks.admitted.has(uid) && this.#checks.wasStored(uid) && !stored.has(uid)) {
           this.#checks.fail(`${order} was deleted and left a hold`);
         }
       }

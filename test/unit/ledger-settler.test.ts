@@ -1,0 +1,208 @@
+// Settlement by a leader: the claim of a new term, what a term that ended may not do, and holds that lapse.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Hold, SpikeGoods } from '../../src/api/spike-goods.ts';
+import type { OrderPhase, SpikeOrder } from '../../src/api/spike-order.ts';
+import { Books } from '../../src/ledger/books.ts';
+import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
+import { noLedgerMetrics } from '../../src/ledger/ports.ts';
+import { FencedError, Settler } from '../../src/ledger/settler.ts';
+import { SimulatedClock } from '../simulated-clock.ts';
+import { goodsOf, ManualStore } from '../simulation/manual-store.ts';
+
+const key = 'shop/apple';
+const holdLimitMs = 120_000;
+
+function orderOf(uid: string, quantity: number, phase?: OrderPhase): SpikeOrder {
+  return {
+    apiVersion: 'myapp.spike.com/v1',
+    kind: 'SpikeOrder',
+    metadata: {
+      ...{ name: `order-${uid}`, namespace: 'shop', uid, resourceVersion: '1' },
+      creationTimestamp: '2026-01-01T00:00:00Z',
+    },
+    spec: { buyerId: 'buyer', goodsMap: { apple: quantity } },
+    ...(phase ? { status: { phase } } : {}),
+  };
+}
+
+function setUp(goods: SpikeGoods, epoch: number) {
+  const clock = new SimulatedClock();
+  const store = new ManualStore([goods]);
+  const writer = new GoodsWriter({ store, clock, random: () => 0.5, metrics: noLedgerMetrics });
+  const books = new Books();
+  /** What a consistent list would show; the books hear of it at the next one. */
+  const orders = new Map<string, SpikeOrder>();
+  const seen = { lists: 0, epochAtList: [] as (number | undefined)[], liveReads: [] as string[] };
+  const settler = new Settler({
+    ...{ writer, books, epoch, clock, holdLimitMs },
+    metrics: noLedgerMetrics,
+    async resyncOrders() {
+      seen.lists++;
+      seen.epochAtList.push(store.stored.get(key)?.status?.ledgerEpoch);
+      for (const order of orders.values()) books.put(order);
+    },
+    async readOrderUid(_, name) {
+      seen.liveReads.push(name);
+      return [...orders.values()].find((order) => order.metadata.name === name)?.metadata.uid;
+    },
+    describe: () => ({}),
+  });
+  const status = () => store.stored.get(key)?.status;
+  const hold = (uid: string, quantity: number, ageMs = 0): Hold => ({
+    ...{ uid, order: `order-${uid}`, quantity },
+    time: new Date(clock.now() - ageMs).toISOString(),
+  });
+  return { clock, store, books, orders, seen, settler, status, hold };
+}
+
+describe('settlement', () => {
+  it('writes what the orders add up to, and drops the holds of those it counts', async () => {
+    const { books, settler, status, hold, store } = setUp(goodsOf('apple', 10), 1);
+    const holds = [hold('1', 2), hold('2', 3), hold('3', 1)];
+    store.elsewhere(key, (goods) => ({ ...goods, status: { holds } }));
+    books.put(orderOf('1', 2, 'Unpaid'));
+    books.put(orderOf('2', 3, 'Paid'));
+    books.put(orderOf('3', 1));
+    await settler.settle(key);
+    assert.deepEqual(status(), {
+      ...{ num: 3, reserved: 2, ledgerEpoch: 1, lastStockCount: 4 },
+      holds: [holds[2]],
+    });
+  });
+
+  it('is repeated without a write when nothing changed', async () => {
+    const { books, settler, store } = setUp(goodsOf('apple', 10), 1);
+    books.put(orderOf('1', 2, 'Unpaid'));
+    await settler.settle(key);
+    const { writes } = store.done;
+    await settler.settle(key);
+    assert.equal(store.done.writes, writes);
+  });
+
+  it('of goods that are gone is nothing', async () => {
+    const { settler } = setUp(goodsOf('apple', 10), 1);
+    assert.deepEqual(await settler.settle('shop/none'), { goods: undefined, nextMs: undefined });
+  });
+
+  it('needs no list for goods that nobody has settled before', async () => {
+    const { settler, seen, status } = setUp(goodsOf('apple', 10), 3);
+    await settler.settle(key);
+    assert.equal(seen.lists, 0);
+    assert.equal(status()?.ledgerEpoch, 3);
+  });
+});
+
+describe('a new term', () => {
+  const earlier = goodsOf('apple', 10, { ledgerEpoch: 4, reserved: 5, num: 1, holds: [] });
+
+  it('claims first, lists the orders after that, and only then writes counters', async () => {
+    const { orders, settler, seen, status } = setUp(earlier, 5);
+    // Accepted by the last leader; this one has not heard of it.
+    orders.set('1', orderOf('1', 5, 'Unpaid'));
+    orders.set('2', orderOf('2', 1, 'Paid'));
+    await settler.settle(key);
+    assert.deepEqual(seen.epochAtList, [5]);
+    assert.equal(status()?.reserved, 5);
+    assert.equal(status()?.num, 1);
+  });
+
+  it('lists once for all goods when it takes over', async () => {
+    const { orders, settler, seen, store, status } = setUp(earlier, 5);
+    orders.set('1', orderOf('1', 5, 'Unpaid'));
+    await settler.claimAll([store.stored.get(key)!]);
+    assert.deepEqual(seen.epochAtList, [5]);
+    assert.equal(status()?.reserved, 5, 'a claim changes no counter');
+    await settler.settle(key);
+    assert.equal(seen.lists, 1);
+    assert.deepEqual([status()?.reserved, status()?.num], [5, 0]);
+  });
+
+  it('claims goods anew that came under a name it had claimed', async () => {
+    const { settler, seen, store } = setUp(earlier, 5);
+    await settler.settle(key);
+    const again = { ...earlier, metadata: { ...earlier.metadata, uid: 'another' } };
+    store.elsewhere(key, () => again);
+    store.forget(key);
+    await settler.settle(key);
+    assert.equal(seen.lists, 2);
+  });
+
+  it('lists again when the list after a claim failed', async () => {
+    const { settler, seen, orders, status } = setUp(earlier, 5);
+    orders.set('1', orderOf('1', 5, 'Unpaid'));
+    const put = Books.prototype.put;
+    Books.prototype.put = () => {
+      throw new Error('no list');
+    };
+    await assert.rejects(settler.settle(key), /no list/);
+    Books.prototype.put = put;
+    assert.equal(status()?.reserved, 5, 'nothing but the claim is written');
+    await settler.settle(key);
+    assert.equal(seen.lists, 2);
+    assert.equal(status()?.reserved, 5);
+  });
+
+  it('stops for good when a later one has written', async () => {
+    const { settler, store } = setUp(goodsOf('apple', 10, { ledgerEpoch: 6, reserved: 2 }), 5);
+    await assert.rejects(settler.settle(key), FencedError);
+    await assert.rejects(settler.claimAll([store.stored.get(key)!]), FencedError);
+    assert.equal(store.done.writes, 0);
+  });
+
+  it('is stopped also when it finds out only by a lost race', async () => {
+    const { books, settler, store, status } = setUp(goodsOf('apple', 10), 5);
+    await settler.settle(key);
+    store.elsewhere(key, (goods) => ({ ...goods, status: { ...goods.status, ledgerEpoch: 6, reserved: 4 } }));
+    books.put(orderOf('1', 2, 'Unpaid'));
+    await assert.rejects(settler.settle(key), FencedError);
+    assert.deepEqual([status()?.ledgerEpoch, status()?.reserved], [6, 4]);
+  });
+});
+
+describe('a hold', () => {
+  async function afterMs(ageMs: number, stored?: SpikeOrder) {
+    const world = setUp(goodsOf('apple', 10), 1);
+    const hold = world.hold('1', 2, ageMs);
+    world.store.elsewhere(key, (goods) => ({ ...goods, status: { holds: [hold] } }));
+    world.store.forget(key);
+    if (stored) world.orders.set('stored', stored);
+    const { nextMs } = await world.settler.settle(key);
+    return { ...world, nextMs };
+  }
+
+  it('lapses when it is too old and no such order is stored', async () => {
+    const { store, seen, status } = await afterMs(holdLimitMs);
+    assert.deepEqual(store.holdsOf(key), []);
+    assert.equal(status()?.lastStockCount, 10);
+    assert.deepEqual(seen.liveReads, ['order-1']);
+  });
+
+  it('stays until then, and the settlement says how long', async () => {
+    const { store, nextMs, seen } = await afterMs(holdLimitMs - 5000);
+    assert.deepEqual(store.holdsOf(key), ['1']);
+    assert.equal(nextMs, 5000);
+    assert.deepEqual(seen.liveReads, []);
+  });
+
+  it('stays while a live read finds its order, though the books do not know it', async () => {
+    const { store, nextMs } = await afterMs(holdLimitMs * 10, orderOf('1', 2));
+    assert.deepEqual(store.holdsOf(key), ['1']);
+    assert.equal(nextMs, 1000, 'looked at again, but not at once');
+  });
+
+  it('lapses when the name is another order by now', async () => {
+    const other = { ...orderOf('2', 2), metadata: { ...orderOf('2', 2).metadata, name: 'order-1' } };
+    const { store } = await afterMs(holdLimitMs, other);
+    assert.deepEqual(store.holdsOf(key), []);
+  });
+
+  it('goes at once when its order is known to be deleted', async () => {
+    const { books, settler, store, hold } = setUp(goodsOf('apple', 10), 1);
+    store.elsewhere(key, (goods) => ({ ...goods, status: { holds: [hold('1', 2)] } }));
+    store.forget(key);
+    books.remove(orderOf('1', 2));
+    await settler.settle(key);
+    assert.deepEqual(store.holdsOf(key), []);
+  });
+});
