@@ -1,7 +1,12 @@
 // The sandbox in a process of its own: node src/sandbox/main.ts --dir DIR [--port N].
 
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { startSandbox } from './index.ts';
+
+// Collecting garbage a little more often keeps 20,000 objects under 200 MB. `node --max-semi-space-size=4` saves
+// another few; that one can only be given on node's own command line.
+setFlagsFromString('--heap-growing-percent=30');
 
 const { values } = parseArgs({
   options: {

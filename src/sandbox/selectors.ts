@@ -118,7 +118,7 @@ export interface FieldTerm {
 }
 
 /** A `fieldSelector=` query on the fields a kind can be selected by. Throws 400. */
-export function parseFieldQuery(text: string, selectable: readonly string[]): FieldTerm[] {
+export function parseFieldQuery(text: string, selectable: readonly string[], builtin: boolean): FieldTerm[] {
   if (text.trim() === '') return [];
   return text
     .split(/(?<!\\),/)
@@ -128,7 +128,11 @@ export function parseFieldQuery(text: string, selectable: readonly string[]): Fi
       if (!match) throw badRequest(`invalid selector: '${text}'; can't understand '${part}'`);
       const [, path = '', operator, value = ''] = match;
       if (path !== 'metadata.name' && path !== 'metadata.namespace' && !selectable.includes(path))
-        throw badRequest(`field label not supported: ${path}`);
+        throw badRequest(
+          builtin && selectable.length === 0
+            ? `"${path}" is not a known field selector: only "metadata.name", "metadata.namespace"`
+            : `field label not supported: ${path}`,
+        );
       return { path, equals: operator !== '!=', value: value.replace(/\\(.)/g, '$1') };
     });
 }

@@ -65,6 +65,23 @@ export const noSuchPath = () =>
 export const alreadyExists = (s: Subject, name: string) =>
   new ApiError(409, 'AlreadyExists', `${qualified(s)} "${name}" already exists`, about(s, name));
 
+/** The name is still taken by an object on its way out. */
+export const stillThere = (s: Subject, name: string) =>
+  new ApiError(
+    409,
+    'AlreadyExists',
+    `object is being deleted: ${qualified(s)} "${name}" already exists`,
+    about(s, name),
+  );
+
+export const definitionTerminating = (s: Subject) =>
+  new ApiError(
+    405,
+    'MethodNotAllowed',
+    'create not allowed while custom resource definition is terminating',
+    about(s, ''),
+  );
+
 export const modified =
   'the object has been modified; please apply your changes to the latest version and try again';
 

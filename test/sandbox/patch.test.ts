@@ -184,8 +184,8 @@ test('built-in kinds are validated', async (t) => {
     [deployments, deployment([]), /spec.template.spec.containers: Required value/],
     [
       deployments,
-      deployment([{ name: 'a', image: 'x', ports: [{ containerPort: 0 }] }]),
-      /ports\[0\].containerPort: Invalid value: 0: must be between 1 and 65535, inclusive/,
+      deployment([{ name: 'a', image: 'x', ports: [{ containerPort: 70000 }] }]),
+      /ports\[0\].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive/,
     ],
     [
       deployments,

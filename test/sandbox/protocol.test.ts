@@ -94,7 +94,13 @@ test('bad requests are told what is wrong', async (t) => {
       { 'content-type': 'application/json' },
     ],
     ['GET', `${configmaps}?labelSelector=a%20b`, undefined, 400, /unable to parse requirement/],
-    ['GET', `${configmaps}?fieldSelector=spec.x%3D1`, undefined, 400, /field label not supported: spec.x/],
+    [
+      'GET',
+      `${configmaps}?fieldSelector=spec.x%3D1`,
+      undefined,
+      400,
+      /"spec.x" is not a known field selector: only "metadata.name", "metadata.namespace"/,
+    ],
     ['GET', `${configmaps}?continue=nonsense`, undefined, 400, /continue key is not valid/],
     [
       'GET',

@@ -2,7 +2,7 @@
 
 import { joinKey } from '../../kube/objects.ts';
 import { apply } from '../fields/managed.ts';
-import { cannotHandle, type Written } from '../operations/core.ts';
+import { cannotHandle, checkIdentity, type Written } from '../operations/core.ts';
 import { create } from '../operations/create.ts';
 import { update } from '../operations/update.ts';
 import { jsonPatch, mergePatch } from '../patch/json.ts';
@@ -113,7 +113,8 @@ async function serverSideApply(context: Context, body: Buffer): Promise<Answer> 
 function configOf({ type, route }: Context, value: unknown): Item {
   if (!isObj(value)) throw badRequest('error decoding YAML: expected an object');
   const config = value as Item;
-  if (config.apiVersion !== apiVersionOf(type) || config.kind !== type.kind)
+  if (config.apiVersion === apiVersionOf(type) && config.kind !== type.kind) checkIdentity(type, config);
+  if (config.apiVersion !== apiVersionOf(type))
     throw badRequest(
       `Incorrect version specified in apply patch. Specified patch version: ${config.apiVersion}, expected: ${apiVersionOf(type)}`,
     );

@@ -12,7 +12,7 @@ export interface Selection {
 export function selection(query: URLSearchParams, type: ResourceType): Selection {
   const labels = query.get('labelSelector') ?? '';
   const fields = query.get('fieldSelector') ?? '';
-  return { labels: parseLabelQuery(labels), fields: parseFieldQuery(fields, type.selectable) };
+  return { labels: parseLabelQuery(labels), fields: parseFieldQuery(fields, type.selectable, type.builtin) };
 }
 
 export function flag(query: URLSearchParams, name: string): boolean {

@@ -103,6 +103,14 @@ export class ApiServer {
     this.server.headersTimeout = 185_000;
     this.server.requestTimeout = 60_000;
     this.server.maxHeadersCount = 200;
+    // What is no HTTP, or a method HTTP does not know, never becomes a request.
+    this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+      const told = error.code === 'HPE_INVALID_METHOD' ? methodNotAllowed() : badRequest(error.message);
+      const body = JSON.stringify(told.status);
+      const head = `HTTP/1.1 ${told.code} ${told.reason}\r\nContent-Type: application/json\r\n`;
+      socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+    });
   }
 
   private async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -170,9 +178,10 @@ export class ApiServer {
     const legacyWatch = route.plural === 'watch' && !core.registry.get(route.group, route.version, 'watch');
     if (legacyWatch) throw noSuchPath();
     const type = core.registry.get(route.group, route.version, route.plural);
-    if (!type || route.extra) throw new NoRoute();
+    const known = core.registry.groups().includes(route.group);
+    if (!type || route.extra) throw known ? noSuchPath() : new NoRoute();
     const scoped = type.namespaced || route.namespace === '';
-    if (!scoped || (type.namespaced && route.name && !route.namespace)) throw new NoRoute();
+    if (!scoped || (type.namespaced && route.name && !route.namespace)) throw noSuchPath();
     const verb = verbOf(req.method ?? '', route, query);
     this.authorize(user, verb, route);
     const call = callFor(req, query, user);

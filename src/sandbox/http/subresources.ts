@@ -12,6 +12,7 @@ import {
   invalid,
   methodNotAllowed,
   noSuchPath,
+  notFound,
   success,
   unsupportedMedia,
 } from '../status.ts';
@@ -53,6 +54,10 @@ function scaleOf(paths: ScalePaths, item: Item): Item {
 
 function withScale(paths: ScalePaths, type: ResourceType, live: Item, scale: Obj): Item {
   const replicas = asNumber(dig(scale, 'spec.replicas'));
+  if (replicas < 0 && !type.builtin)
+    throw invalid(type, live.metadata.name, [
+      field.invalid(`.${paths.spec}`, replicas, 'should be a non-negative integer'),
+    ]);
   if (replicas < 0) {
     throw invalid({ group: 'autoscaling', kind: 'Scale' }, live.metadata.name, [
       field.invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
@@ -62,7 +67,7 @@ function withScale(paths: ScalePaths, type: ResourceType, live: Item, scale: Obj
   put(live, paths.spec, replicas);
   if (named) live.metadata.resourceVersion = named;
   else delete (live.metadata as Partial<Item['metadata']>).resourceVersion;
-  return type ? live : live;
+  return live;
 }
 
 async function scale(context: Context): Promise<Answer> {
@@ -124,6 +129,7 @@ export function subresource({ type, route }: Context, extra: Record<string, Hand
   if (route.subresource === 'scale' && type.scale) return scale;
   const key = `${type.table}/${route.subresource}`;
   const handler = own[key] ?? extra[key];
+  if (!handler && !type.builtin) throw notFound(type, route.name);
   if (!handler) throw noSuchPath();
   return handler;
 }

@@ -108,7 +108,12 @@ export async function replace(context: Context): Promise<Answer> {
         : 'name must be provided',
     );
   const text = JSON.stringify(item);
-  const target = { namespace: route.namespace, name: route.name, subresource: route.subresource };
+  const target = {
+    namespace: route.namespace,
+    name: route.name,
+    subresource: route.subresource,
+    replace: true,
+  };
   const written = await update(core, type, call, target, () => JSON.parse(text) as Item);
   return writtenAnswer(context, 200, written);
 }

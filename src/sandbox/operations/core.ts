@@ -72,6 +72,12 @@ export function reportUnknown(type: ResourceType, unknown: readonly string[], ca
 }
 
 export function checkIdentity(type: ResourceType, item: Item): void {
+  if (!type.builtin && item.kind && item.kind !== type.kind && item.apiVersion === apiVersionOf(type)) {
+    const name = isObj(item.metadata) ? (item.metadata.name ?? '') : '';
+    throw invalid({ group: type.group, kind: item.kind }, name, [
+      field.invalid('kind', item.kind, `must be ${type.kind}`),
+    ]);
+  }
   if (!item.kind || !item.apiVersion) {
     const missing = item.kind ? "Object 'apiVersion' is missing" : "Object 'Kind' is missing";
     throw badRequest(`${missing} in '${JSON.stringify(item).slice(0, 200)}'`);

@@ -7,7 +7,15 @@ import type { Attributes } from '../admission/admission.ts';
 import type { Call } from '../call.ts';
 import { trackUpdate } from '../fields/managed.ts';
 import { load, ordered, type ResourceType } from '../resources.ts';
-import { ApiError, alreadyExists, badRequest, type FieldError, invalid } from '../status.ts';
+import {
+  ApiError,
+  alreadyExists,
+  badRequest,
+  definitionTerminating,
+  type FieldError,
+  invalid,
+  stillThere,
+} from '../status.ts';
 import { type Item, timestamp } from '../types.ts';
 import {
   type Core,
@@ -48,6 +56,7 @@ export async function create(
   if (item.metadata.resourceVersion)
     throw new ApiError(500, '', 'resourceVersion should not be set on objects to be created');
   guardNamespace(core, type, options.namespace, item.metadata.name ?? '');
+  guardDefinition(core, type);
   const attributes: Attributes = {
     type,
     operation: 'CREATE',
@@ -69,8 +78,8 @@ export async function create(
   await core.admission.validate({ ...attributes, object: mutated, name: mutated.metadata.name });
   guardNamespace(core, type, options.namespace, mutated.metadata.name);
   const table = core.store.table(type.table);
-  if (table.get(joinKey(options.namespace, mutated.metadata.name)))
-    throw alreadyExists(type, mutated.metadata.name);
+  const taken = table.get(joinKey(options.namespace, mutated.metadata.name));
+  if (taken) throw (taken.deleting ? stillThere : alreadyExists)(type, mutated.metadata.name);
   if (!options.applied) {
     delete mutated.metadata.managedFields;
     trackUpdate(
@@ -87,6 +96,15 @@ export async function create(
   const entry = core.store.add(type.table, ordered(stored));
   await core.store.durable();
   return { item: type.convert ? load(type, entry) : mutated, entry };
+}
+
+const definitions = 'apiextensions.k8s.io/customresourcedefinitions';
+
+/** Nothing new of a kind that is going. */
+function guardDefinition(core: Core, type: ResourceType): void {
+  if (type.builtin) return;
+  if (core.store.table(definitions).get(`${type.plural}.${type.group}`)?.deleting)
+    throw definitionTerminating(type);
 }
 
 function settleNamespace(type: ResourceType, item: Item, namespace: string): void {

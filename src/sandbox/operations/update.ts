@@ -17,6 +17,8 @@ export interface UpdateOptions {
   name: string;
   /** '' for the object itself, 'status', or another part that is written on its own. */
   subresource: string;
+  /** The whole object is replaced (PUT), rather than patched. */
+  replace?: boolean;
   /** Managed fields come with the object (server-side apply). */
   applied?: boolean;
   /** The caller's patch names fields the server does not know: reported, not an error, unless Strict. */
@@ -42,6 +44,7 @@ export async function update(
     const live = load(type, entry);
     const next = change(load(type, entry));
     const named = next.metadata?.resourceVersion;
+    if (options.replace && !type.builtin && !named) throw unversioned(type, options.name);
     if (named && named !== '0' && Number(named) !== entry.rv) throw conflict(type, options.name);
     const prepared = await prepareNext(core, type, live, next, call, options);
     if (table.get(key) === entry) return store(core, type, entry, live, prepared, call);
@@ -49,6 +52,16 @@ export async function update(
     if (attempt >= attempts) throw conflict(type, options.name);
   }
 }
+
+/** Custom resources are never replaced blindly. The value is printed as Go prints the zero of its type. */
+const unversioned = (type: ResourceType, name: string) =>
+  invalid({ group: type.group, kind: type.plural }, name, [
+    {
+      reason: 'FieldValueInvalid',
+      message: 'Invalid value: 0x0: must be specified for an update',
+      field: 'metadata.resourceVersion',
+    },
+  ]);
 
 async function prepareNext(
   core: Core,
@@ -99,6 +112,8 @@ function keepFixed(type: ResourceType, live: Item, next: Item, options: UpdateOp
     );
   if (meta.namespace && type.namespaced && meta.namespace !== options.namespace)
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  if (meta.uid && meta.uid !== old.uid && !options.replace)
+    throw invalid(type, options.name, [field.invalid('metadata.uid', meta.uid, 'field is immutable')]);
   if (meta.uid && meta.uid !== old.uid)
     throw conflict(
       type,

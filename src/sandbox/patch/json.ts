@@ -4,9 +4,17 @@
 import { ApiError } from '../status.ts';
 import { asString, clone, equal, isObj, type Obj } from '../types.ts';
 
-/** A patch that cannot be applied to this object: 422, as kube-apiserver answers. */
-export const unprocessable = (message: string) => new ApiError(422, 'Invalid', message, {});
-const failed = unprocessable;
+/** A patch that cannot be applied to this object. kube-apiserver does not tell why; the text is for our own log. */
+class PatchFailure extends ApiError {
+  readonly why: string;
+
+  constructor(why: string) {
+    super(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
+    this.why = why;
+  }
+}
+
+const failed = (why: string) => new PatchFailure(why);
 
 const pointer = (path: string): string[] => {
   if (path === '') return [];

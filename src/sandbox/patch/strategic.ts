@@ -68,7 +68,7 @@ function mergeValue(
   const key = known['x-kubernetes-patch-merge-key'];
   const base = Array.isArray(target) ? target : [];
   if (!key)
-    return sorted([...base, ...value.filter((v) => !base.some((b) => equal(b, v)))], undefined, order);
+    return sorted([...base, ...value.filter((v) => !base.some((b) => equal(b, v)))], undefined, order, base);
   return mergeList(root, deref(root, schema.items ?? {}), base, value, key, order);
 }
 
@@ -93,20 +93,35 @@ function mergeList(
     else if (at < 0) out.push(mergeObject(root, items, {}, item));
     else out[at] = mergeObject(root, items, out[at] as Obj, item);
   }
-  return sorted(out, key, order);
+  const asked = Array.isArray(order)
+    ? order
+    : patch.filter((item) => isObj(item) && item.$patch === undefined);
+  return sorted(out, key, asked, base);
 }
 
-/** Puts a list into the order a patch asks for; what the order does not name keeps its place before the next named one. */
-function sorted(list: unknown[], key: string | undefined, order: unknown): unknown[] {
+/**
+ * Puts a list into the order a patch asks for. What the order names comes as it says; the rest keeps its place
+ * among them by where both stood before, and what is new comes before the rest: apimachinery's normalizeElementOrder.
+ */
+function sorted(list: unknown[], key: string | undefined, order: unknown, before: unknown[]): unknown[] {
   if (!Array.isArray(order)) return list;
   const identity = (value: unknown) => (key && isObj(value) ? value[key] : value);
-  const rank = (value: unknown) => order.findIndex((wanted) => equal(identity(wanted), identity(value)));
-  const named = list.filter((value) => rank(value) >= 0).sort((a, b) => rank(a) - rank(b));
-  return [...named, ...list.filter((value) => rank(value) < 0)];
+  const place = (all: unknown[], value: unknown) =>
+    all.findIndex((other) => equal(identity(other), identity(value)));
+  const named = list
+    .filter((value) => place(order, value) >= 0)
+    .sort((a, b) => place(order, a) - place(order, b));
+  const rest = list.filter((value) => place(order, value) < 0);
+  const out: unknown[] = [];
+  while (named.length > 0 && rest.length > 0) {
+    const first = place(before, named[0]);
+    out.push(first < 0 || first < place(before, rest[0]) ? named.shift() : rest.shift());
+  }
+  return [...out, ...named, ...rest];
 }
 
 function reorder(schema: Schema, out: Obj, name: string, order: unknown): void {
   const list = out[name];
   const key = fieldSchema(schema, name)?.['x-kubernetes-patch-merge-key'];
-  if (Array.isArray(list)) out[name] = sorted(list, key, order);
+  if (Array.isArray(list)) out[name] = sorted(list, key, order, list);
 }

@@ -126,7 +126,10 @@ function checkPorts(container: Obj, path: string): FieldError[] {
   const names = new Set<string>();
   return asList(container.ports).flatMap((port, i) => {
     const at = `${path}.ports[${i}]`;
-    const errors = [...checkPort(`${at}.containerPort`, port.containerPort)];
+    const errors =
+      port.containerPort === 0
+        ? [field.required(`${at}.containerPort`)]
+        : checkPort(`${at}.containerPort`, port.containerPort);
     const name = asString(port.name);
     if (name) errors.push(...checkFormat(formats.portName, `${at}.name`, name));
     if (name && names.has(name)) errors.push(field.duplicate(`${at}.name`, name));
