@@ -153,6 +153,15 @@ describe('a flood', () => {
     assert.equal(stored.size, 27);
   });
 
+  test('is no larger for an object that was quiet for an hour', async () => {
+    const events = recorder();
+    events.event(a, 'Normal', 'N', 'first');
+    await clock.advance(3_600_000);
+    for (let i = 0; i < 40; i++) events.event(a, 'Normal', 'N', `message ${i}`);
+    await events.flush();
+    assert.equal(stored.size, 26);
+  });
+
   test('of many objects is cut where the queue ends', async () => {
     const events = recorder({ queueSize: 10 });
     for (let i = 0; i < 15; i++) events.event(thing(`t${i}`, 1), 'Normal', 'N', 'x');
