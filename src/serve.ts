@@ -13,6 +13,7 @@ import { SpikeGoods } from './api/spike-goods.ts';
 import { SpikeOrder } from './api/spike-order.ts';
 import type { LeaderCaches } from './controllers/leading.ts';
 import { SaleLeader } from './controllers/sale-leader.ts';
+import { WorkloadLeader } from './controllers/workload-leader.ts';
 import { ObjectCache } from './kube/cache.ts';
 import { type Client, createClient } from './kube/client.ts';
 import { loadConfig } from './kube/config.ts';
@@ -100,8 +101,12 @@ export async function serve(
     registry: metrics,
   });
   const recorder = new EventRecorder({ client, component: 'spikegate', clock });
+  const runtimeMetrics = {
+    controllerMetrics: controllerMetrics(metrics),
+    queueMetrics: queueMetrics(metrics),
+  };
   const elector = createElector(settings, client, log, onLost, (epoch, signal) => {
-    const leader = new SaleLeader({
+    const sale = new SaleLeader({
       ...{ client, catalogue, writer, gate, recorder, clock, log },
       caches: { goods, orders, buyers, sellers },
       ...stores,
@@ -112,11 +117,14 @@ export async function serve(
         orderWorkers: settings.workers,
       },
       ledgerMetrics: ledger,
-      controllerMetrics: controllerMetrics(metrics),
-      queueMetrics: queueMetrics(metrics),
+      ...runtimeMetrics,
       onFenced: (error) => onLost(error.message),
     });
-    return lead(leader, epoch, signal, log, onLost);
+    const workloads = new WorkloadLeader({
+      ...{ client, recorder, clock, log, ...runtimeMetrics },
+      workers: settings.workloadWorkers,
+    });
+    return lead(sale, workloads, epoch, signal, log, onLost);
   });
   leaderGauge(metrics, elector);
 
@@ -284,7 +292,8 @@ class SoleLeader implements Elector {
 
 /** Leads until the signal aborts, then stops the controllers: the lease is given back only after that. */
 async function lead(
-  leader: SaleLeader,
+  sale: SaleLeader,
+  workloads: WorkloadLeader,
   epoch: number,
   signal: AbortSignal,
   log: Log,
@@ -292,7 +301,8 @@ async function lead(
 ): Promise<void> {
   log.info({ epoch }, 'leading');
   try {
-    await leader.start(epoch, signal);
+    await workloads.start(signal);
+    await sale.start(epoch, signal);
     if (!signal.aborted) {
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     }
@@ -302,7 +312,7 @@ async function lead(
       onLost(`could not take over: ${(error as Error).message}`);
     }
   } finally {
-    await leader.stop();
+    await Promise.all([sale.stop(), workloads.stop()]);
   }
 }
 

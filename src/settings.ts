@@ -27,6 +27,7 @@ export interface ServeSettings {
   paymentWindow: number;
   holdLimit: number;
   workers: number;
+  workloadWorkers: number;
   drain: number;
   logLevel: string;
   logFormat: 'auto' | 'json' | 'pretty';
@@ -139,6 +140,9 @@ export function withServeOptions(command: Command): Command {
   option('--workers <number>', 'orders worked on at once by the leader')
     .argParser(wholeNumber(1, 256))
     .default(16);
+  option('--workload-workers <number>', 'workloads worked on at once by the leader, per kind')
+    .argParser(wholeNumber(1, 64))
+    .default(4);
   option('--drain <duration>', 'how long a stopping server goes on answering')
     .argParser(parseDuration)
     .default(10_000, '10s');

@@ -26,6 +26,15 @@ export interface KindDefinition<Spec extends TSchema, Status extends TSchema> {
   spec: Spec;
   status: Status;
   printerColumns: PrinterColumn[];
+  /** The scale subresource, for `kubectl scale` and autoscalers. */
+  scale?: ScalePaths;
+}
+
+/** JSON paths, as in the CRD. */
+export interface ScalePaths {
+  specReplicasPath: string;
+  statusReplicasPath: string;
+  labelSelectorPath?: string;
 }
 
 export interface CustomObject<Spec, Status> extends KubeObject {
@@ -39,6 +48,7 @@ export interface Kind<Spec = unknown, Status = unknown> extends Resource<CustomO
   description: string;
   apiVersion: string;
   printerColumns: PrinterColumn[];
+  scale?: ScalePaths;
   specSchema: TSchema;
   statusSchema: TSchema;
   /** The defaults of the schema's top-level spec fields. */
@@ -100,16 +110,35 @@ export function defineKind<Spec extends TSchema, Status extends TSchema>(
 function checker(schema: object): (object: unknown) => SchemaViolation | undefined {
   let compiled: ValidateFunction | undefined;
   return (object) => {
-    compiled ??= ajv.compile(schema);
+    compiled ??= ajv.compile(forAjv(schema) as object);
     const [error] = compiled(object) ? [] : (compiled.errors ?? []);
     return error && violationOf(error);
   };
 }
 
+/**
+ * An int-or-string is an anyOf in a CRD and a list of types here, so that its error says what it must be. JSON
+ * Schema's bounds apply to the type they are about, so numbers and strings keep theirs.
+ */
+function forAjv(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(forAjv);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const { anyOf, ...rest } = schema as Record<string, unknown>;
+  const isIntOrString = rest['x-kubernetes-int-or-string'] === true;
+  const entries = Object.entries(rest).map(([name, value]) => [name, forAjv(value)]);
+  if (isIntOrString) entries.push(['type', ['integer', 'string']]);
+  else if (anyOf) entries.push(['anyOf', forAjv(anyOf)]);
+  return Object.fromEntries(entries);
+}
+
 /** A schema without its bounds: what remains is what a program relies on when it reads. */
 function typesOf(schema: unknown): unknown {
-  const { type, required, properties, items, additionalProperties } = schema as Record<string, unknown>;
+  const { type, required, properties, items, additionalProperties, ...rest } = schema as Record<
+    string,
+    unknown
+  >;
   return {
+    ...(rest['x-kubernetes-int-or-string'] ? { 'x-kubernetes-int-or-string': true } : {}),
     ...(type ? { type } : {}),
     ...(required ? { required } : {}),
     ...(properties

@@ -6,4 +6,6 @@ import { SpikeGoods } from './spike-goods.ts';
 import { SpikeOrder } from './spike-order.ts';
 
 // A validator reads any object, so a list of kinds does not care what each one's spec is.
-export const kinds: readonly Kind[] = [SpikeGoods, SpikeOrder, Buyer, Seller] as unknown as Kind[];
+export const saleKinds = [SpikeGoods, SpikeOrder, Buyer, Seller] as unknown as readonly Kind[];
+export const workloadKinds = [] as unknown as readonly Kind[];
+export const kinds: readonly Kind[] = [...saleKinds, ...workloadKinds];

@@ -69,6 +69,14 @@ export const listByKey = <T extends TSchema>(items: T, key: string, maxItems: nu
     ...note,
   });
 
+const words = new Map<string, string>();
+
+/** Says what a pattern asks for, in the words that a refusal uses. */
+export function worded(pattern: string, mustHold: string): void {
+  words.set(pattern, mustHold);
+}
+export const wordsOf = (pattern: string): string | undefined => words.get(pattern);
+
 export const optional = Type.Optional;
 export const object = Type.Object;
 

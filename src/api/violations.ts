@@ -1,5 +1,6 @@
 // What a schema finds wrong, in words for a person: the field as kubectl prints it, what must hold, what came.
 import type { ErrorObject } from 'ajv';
+import { wordsOf } from './schema.ts';
 
 /** A rule of a schema that an object breaks. `field` is a path: `spec.goodsMap.goods1`. */
 export interface SchemaViolation {
@@ -43,7 +44,9 @@ function mustHold({ keyword, params, message }: ErrorObject): string {
     case 'enum':
       return `must be one of ${params.allowedValues.join(', ')}`;
     case 'type':
-      return `must be ${/^[aio]/.test(params.type) ? 'an' : 'a'} ${params.type}`;
+      return `must be ${[params.type].flat().map(withArticle).join(' or ')}`;
+    case 'pattern':
+      return wordsOf(params.pattern) ?? message ?? 'is invalid';
     case 'format':
       return params.format === 'date-time'
         ? 'must be a time such as 2026-01-02T03:04:05Z'
@@ -66,6 +69,8 @@ function whatCame({ keyword, data }: ErrorObject): string {
 
 const shorten = (text: string): string =>
   text.length <= longestShown ? text : `${text.slice(0, longestShown)}…`;
+
+const withArticle = (type: string): string => `${/^[aio]/.test(type) ? 'an' : 'a'} ${type}`;
 
 const counted = (count: number, one: string, many = `${one}s`): string =>
   `${count} ${count === 1 ? one : many}`;

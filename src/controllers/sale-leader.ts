@@ -2,6 +2,7 @@
 // What wakes which controller is written here and nowhere else.
 import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
 import type { Change, ObjectCache } from '../kube/cache.ts';
+import { changesSpec } from '../kube/change-feed.ts';
 import type { Client } from '../kube/client.ts';
 import { joinKey, type KubeObject, keyOf } from '../kube/objects.ts';
 import { Books } from '../ledger/books.ts';
@@ -208,7 +209,7 @@ export class SaleLeader {
     this.#each(caches.goods, (change, priority) => {
       const { object: goods, old } = change;
       const key = keyOf(goods);
-      if (specMatters(change)) to.goods.enqueue(key, priority);
+      if (changesSpec(change)) to.goods.enqueue(key, priority);
       // An order that is never stored wakes nobody; its hold lapses by the clock.
       else if (goods.status?.holds?.length) to.goods.queue.addAfter(key, settings.holdLimitMs);
       const seller = goods.spec.sellerId
@@ -219,10 +220,10 @@ export class SaleLeader {
       }
     });
     this.#each(caches.buyers, (change, priority) => {
-      if (specMatters(change)) to.buyers.enqueue(keyOf(change.object), priority);
+      if (changesSpec(change)) to.buyers.enqueue(keyOf(change.object), priority);
     });
     this.#each(caches.sellers, (change, priority) => {
-      if (specMatters(change)) to.sellers.enqueue(keyOf(change.object), priority);
+      if (changesSpec(change)) to.sellers.enqueue(keyOf(change.object), priority);
     });
   }
 
@@ -236,15 +237,4 @@ export class SaleLeader {
       cache.onChange((change) => wake(change, change.source === 'list' ? lowPriority : normalPriority)),
     );
   }
-}
-
-/** A change that is not just a status write: those are mostly our own. */
-function specMatters<T extends KubeObject>({ type, object, old }: Change<T>): boolean {
-  if (type !== 'updated' || !old) return type === 'added';
-  return (
-    object.metadata.uid !== old.metadata.uid ||
-    object.metadata.generation !== old.metadata.generation ||
-    object.metadata.deletionTimestamp !== old.metadata.deletionTimestamp ||
-    object.metadata.finalizers?.length !== old.metadata.finalizers?.length
-  );
 }

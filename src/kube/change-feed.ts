@@ -14,6 +14,17 @@ export interface Change<T extends KubeObject> {
 
 export type Source = 'list' | 'watch' | 'observe';
 
+/** Whether a change is more than a write of the status: those are mostly our own. A deletion is none. */
+export function changesSpec<T extends KubeObject>({ type, object, old }: Change<T>): boolean {
+  if (type !== 'updated' || !old) return type === 'added';
+  return (
+    object.metadata.uid !== old.metadata.uid ||
+    object.metadata.generation !== old.metadata.generation ||
+    object.metadata.deletionTimestamp !== old.metadata.deletionTimestamp ||
+    object.metadata.finalizers?.length !== old.metadata.finalizers?.length
+  );
+}
+
 export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
 
 /** Gathers changes, then hands them out one by one, each to all handlers before the next. */

@@ -30,7 +30,7 @@ export function crdOf(kind: Kind): Manifest {
           name: version,
           served: true,
           storage: true,
-          subresources: { status: {} },
+          subresources: { status: {}, ...(kind.scale ? { scale: kind.scale } : {}) },
           additionalPrinterColumns: printerColumns,
           schema: { openAPIV3Schema: openApi(kind) },
         },

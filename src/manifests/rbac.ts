@@ -1,5 +1,8 @@
 // What a Spikegate process may do in the cluster: exactly what its code does.
 import type { Kind } from '../api/define-kind.ts';
+import { workloadKinds } from '../api/kinds.ts';
+import { definitionName } from '../kube/discovery.ts';
+import { type ChildKind, pods, usedChildKinds } from '../workloads/child-kinds.ts';
 import type { Manifest } from './crd.ts';
 import { configurationName } from './webhook-configurations.ts';
 
@@ -57,12 +60,11 @@ export function rbac(kinds: readonly Kind[], options: RbacOptions): Manifest[] {
 }
 
 function clusterRules(kinds: readonly Kind[]): PolicyRule[] {
-  const groups = [...new Set(kinds.map((kind) => kind.group))];
-  const plurals = kinds.map((kind) => kind.plural);
+  const sale = kinds.filter((kind) => !workloadKinds.includes(kind));
   return [
     // update takes finalizers off, patch lets admission complete an object that got past it.
-    { apiGroups: groups, resources: plurals, verbs: ['get', 'list', 'watch', 'update', 'patch'] },
-    { apiGroups: groups, resources: plurals.map((plural) => `${plural}/status`), verbs: ['update'] },
+    rule(sale, '', ['get', 'list', 'watch', 'update', 'patch']),
+    rule(sale, '/status', ['update']),
     { apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },
     { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
     {
@@ -71,7 +73,36 @@ function clusterRules(kinds: readonly Kind[]): PolicyRule[] {
       resourceNames: [configurationName],
       verbs: ['get', 'update'],
     },
+    ...workloadRules(kinds.filter((kind) => workloadKinds.includes(kind))),
   ];
+}
+
+function rule(kinds: readonly Kind[], subresource: string, verbs: string[]): PolicyRule {
+  const apiGroups = [...new Set(kinds.map((kind) => kind.group))];
+  return { apiGroups, resources: kinds.map((kind) => `${kind.plural}${subresource}`), verbs };
+}
+
+function workloadRules(kinds: readonly Kind[]): PolicyRule[] {
+  if (kinds.length === 0) return [];
+  return [
+    rule(kinds, '', ['get', 'list', 'watch']),
+    rule(kinds, '/status', ['update']),
+    // What blockOwnerDeletion needs where OwnerReferencesPermissionEnforcement is on.
+    rule(kinds, '/finalizers', ['update']),
+    ...usedChildKinds.map(childRule),
+    {
+      apiGroups: ['apiextensions.k8s.io'],
+      resources: ['customresourcedefinitions'],
+      resourceNames: usedChildKinds.filter(({ install }) => install).map(definitionName),
+      verbs: ['list', 'watch'],
+    },
+  ];
+}
+
+/** Pods are made by create, since their names are generated; all else by server-side apply, which is patch. */
+function childRule(kind: ChildKind): PolicyRule {
+  const write = kind === pods ? ['create', 'delete'] : ['create', 'patch', 'update', 'delete'];
+  return { apiGroups: [kind.group], resources: [kind.plural], verbs: ['get', 'list', 'watch', ...write] };
 }
 
 function namespaceRules({ lease, certSecret }: RbacOptions): PolicyRule[] {
@@ -107,6 +138,15 @@ function personRole(kind: Kind, role: 'viewer' | 'editor'): Manifest {
     rules: [
       { apiGroups: [kind.group], resources: [kind.plural], verbs },
       { apiGroups: [kind.group], resources: [`${kind.plural}/status`], verbs: ['get'] },
+      ...(kind.scale
+        ? [
+            {
+              apiGroups: [kind.group],
+              resources: [`${kind.plural}/scale`],
+              verbs: role === 'viewer' ? ['get'] : ['get', 'update', 'patch'],
+            },
+          ]
+        : []),
     ],
   };
 }

@@ -1,0 +1,110 @@
+// Pieces of schema that the workload kinds share: what goes into containers and Services. Bounded, structural, and
+// checked here so that a child does not fail later. Knows no kind.
+import { quantityPattern } from './quantity.ts';
+import { choice, flag, int, listByKey, object, optional, type Static, Type, text, worded } from './schema.ts';
+
+type Note = { description: string; default?: unknown };
+
+/** RFC 1035 label: what a Service may be called. */
+export const labelPattern = '^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$';
+/** IANA service name: what a port may be called. One letter at least, no two dashes in a row. */
+export const portNamePattern = '^([a-z0-9]-?)*[a-z](-?[a-z0-9])*$';
+const envNamePattern = '^[-._a-zA-Z][-._a-zA-Z0-9]*$';
+const imagePattern =
+  '^[a-zA-Z0-9][a-zA-Z0-9._-]*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[a-f0-9]{64})?$';
+
+worded(quantityPattern, 'must be a quantity such as 500m, 1 or 512Mi');
+worded(labelPattern, 'must be a DNS label: lower-case letters, digits and -, beginning with a letter');
+worded(portNamePattern, 'must be a port name: lower-case letters, digits and single -, with a letter');
+worded(envNamePattern, 'must be the name of an environment variable');
+worded(imagePattern, 'must be the name of an image such as registry.example.com/shop/web:1.2');
+
+const pattern = (value: string, maxLength: number, note: Note) =>
+  Type.String({ pattern: value, minLength: 1, maxLength, ...note });
+
+/** A whole number or a string; ajv and the CRD are told in their own ways (define-kind.ts, crd.ts). */
+const intOrString = (bounds: object, note: Note) =>
+  Type.Unsafe<number | string>({
+    anyOf: [{ type: 'integer' }, { type: 'string' }],
+    'x-kubernetes-int-or-string': true,
+    ...bounds,
+    ...note,
+  });
+
+export const quantity = (note: Note) =>
+  intOrString(
+    { pattern: quantityPattern, minimum: 0, maximum: Number.MAX_SAFE_INTEGER, maxLength: 32 },
+    note,
+  );
+
+/** A port by number or by the name that the container gives it. */
+export const portReference = (note: Note) =>
+  intOrString({ pattern: portNamePattern, minimum: 1, maximum: 65_535, maxLength: 15 }, note);
+
+export const port = (note: Note) => int(1, 65_535, note);
+export const portName = (note: Note) => pattern(portNamePattern, 15, note);
+export const image = (note: Note) => pattern(imagePattern, 512, note);
+export const protocol = (note: Note) => choice(['TCP', 'UDP'], note);
+
+const quantities = (note: Note) =>
+  Type.Unsafe<Record<string, number | string>>({
+    type: 'object',
+    maxProperties: 16,
+    additionalProperties: quantity({ description: 'A quantity.' }),
+    ...note,
+  });
+
+export const resources = object(
+  {
+    limits: optional(quantities({ description: 'The most a container may use.' })),
+    requests: optional(quantities({ description: 'What is set aside for a container.' })),
+  },
+  { description: 'Resources of each container, as in a Pod.' },
+);
+export type Resources = Static<typeof resources>;
+
+const keyOf = (what: string) =>
+  object(
+    {
+      name: text(253, { description: `Name of the ${what}, in this namespace.` }, 1),
+      key: text(253, { description: `Key of the ${what}.` }, 1),
+      optional: optional(flag({ description: `Whether the ${what} or its key may be missing.` })),
+    },
+    { description: `A key of a ${what}.` },
+  );
+
+const envVar = object({
+  name: pattern(envNamePattern, 253, { description: 'Name of the variable.' }),
+  value: optional(text(32_768, { description: 'Its value; $(NAME) refers to variables before it.' })),
+  valueFrom: optional(
+    object(
+      {
+        configMapKeyRef: optional(keyOf('ConfigMap')),
+        secretKeyRef: optional(keyOf('Secret')),
+        fieldRef: optional(
+          object(
+            {
+              apiVersion: optional(text(32, { description: 'v1.' })),
+              fieldPath: text(253, { description: 'Path of the field, such as status.podIP.' }, 1),
+            },
+            { description: 'A field of the pod.' },
+          ),
+        ),
+      },
+      { description: 'Where its value comes from, instead of value.' },
+    ),
+  ),
+});
+export type EnvVar = Static<typeof envVar>;
+
+export const env = (note: Note) => listByKey(envVar, 'name', 128, note);
+
+const servicePort = object({
+  name: optional(portName({ description: 'Name of the port; needed where there are several.' })),
+  port: port({ description: 'Port of the Service.' }),
+  targetPort: optional(portReference({ description: 'Port of the container; port unless set.' })),
+  protocol: optional(protocol({ description: 'TCP or UDP.', default: 'TCP' })),
+});
+export type ServicePort = Static<typeof servicePort>;
+
+export const servicePorts = (note: Note) => Type.Array(servicePort, { maxItems: 32, ...note });

@@ -1,0 +1,54 @@
+// Quantities of Kubernetes (apimachinery pkg/api/resource): `500m`, `1Gi`, `2e3`. Exact arithmetic, by value and
+// not by text. Knows no field that holds one.
+
+/** What we accept where a quantity is wanted; Kubernetes itself takes signs too, which no request may have. */
+export const quantityPattern =
+  '^([0-9]{1,15}(\\.[0-9]{0,9})?|\\.[0-9]{1,9})(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?[0-9]{1,2})?$';
+
+const parts = /^([+-]?)(\d*)(?:\.(\d*))?(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d{1,2})?$/;
+
+const binary: Record<string, bigint> = {
+  Ki: 1n << 10n,
+  Mi: 1n << 20n,
+  Gi: 1n << 30n,
+  Ti: 1n << 40n,
+  Pi: 1n << 50n,
+  Ei: 1n << 60n,
+};
+const decimal: Record<string, number> = { n: -9, u: -6, m: -3, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
+
+/** Enough for `0.000000001n`, far finer than the nano that Kubernetes keeps. */
+const scale = 120;
+const one = 10n ** BigInt(scale);
+
+/** The value times 10^120, exact; undefined for what is no quantity. */
+function parse(quantity: unknown): bigint | undefined {
+  if (typeof quantity !== 'string' && typeof quantity !== 'number') return undefined;
+  const match = parts.exec(String(quantity));
+  if (!match) return undefined;
+  const [, sign, whole = '', fraction = '', suffix = ''] = match;
+  if (whole === '' && fraction === '') return undefined;
+  const mantissa = BigInt(`${whole}${fraction}`) * (sign === '-' ? -1n : 1n);
+  const factor = binary[suffix];
+  const exponent = factor ? 0 : (decimal[suffix] ?? (suffix ? Number(suffix.slice(1)) : 0));
+  const power = scale + exponent - fraction.length;
+  return mantissa * (factor ?? 1n) * 10n ** BigInt(power);
+}
+
+/** -1, 0 or 1; undefined where one of the two is no quantity. */
+export function compareQuantities(a: unknown, b: unknown): -1 | 0 | 1 | undefined {
+  const [left, right] = [parse(a), parse(b)];
+  if (left === undefined || right === undefined) return undefined;
+  return left === right ? 0 : left < right ? -1 : 1;
+}
+
+/** Whether two quantities mean the same: `1000m` and `1`, `1Gi` and `1024Mi`. */
+export const sameQuantity = (a: unknown, b: unknown): boolean => compareQuantities(a, b) === 0;
+
+/** For display; loses precision beyond a double's. */
+export function quantityToNumber(quantity: unknown): number | undefined {
+  const value = parse(quantity);
+  if (value === undefined) return undefined;
+  const whole = value / one;
+  return Number(whole) + Number((value - whole * one) / 10n ** BigInt(scale - 15)) / 1e15;
+}

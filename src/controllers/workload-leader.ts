@@ -1,0 +1,128 @@
+// One term of leadership over the workload kinds: follows owners and children, and runs a controller per kind. A kind
+// that is not installed is waited for, and holds up nobody. What wakes whom is written here.
+import type { CustomObject } from '../api/define-kind.ts';
+import { type Change, ObjectCache } from '../kube/cache.ts';
+import { changesSpec } from '../kube/change-feed.ts';
+import type { Client } from '../kube/client.ts';
+import { type KubeObject, keyOf } from '../kube/objects.ts';
+import { Reflector } from '../kube/reflector.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Controller, type ControllerMetrics } from '../runtime/controller.ts';
+import type { Log } from '../runtime/log.ts';
+import { lowPriority, normalPriority, type QueueMetrics } from '../runtime/queue.ts';
+import { Children } from '../workloads/children.ts';
+import { Sources } from '../workloads/sources.ts';
+import type { Recorder, Workload } from '../workloads/workload.ts';
+import { workloads as all } from './workloads.ts';
+
+export interface WorkloadLeaderOptions {
+  client: Client;
+  clock: Clock;
+  log: Log;
+  recorder: Recorder;
+  /** Owners worked on at once, per kind. */
+  workers: number;
+  workloads?: readonly Workload[];
+  controllerMetrics?: ControllerMetrics;
+  queueMetrics?: QueueMetrics;
+}
+
+type Owner = CustomObject<unknown, unknown>;
+
+export class WorkloadLeader {
+  readonly #options: WorkloadLeaderOptions;
+  readonly #workloads: readonly Workload[];
+  readonly #sources: Sources;
+  readonly #children: Children;
+  readonly #stop = new AbortController();
+  readonly #stops: (() => unknown)[] = [];
+  #following: Promise<unknown> = Promise.resolve();
+  #isStopping = false;
+
+  constructor(options: WorkloadLeaderOptions) {
+    this.#options = options;
+    this.#workloads = options.workloads ?? all;
+    const { client, clock, log } = options;
+    const kinds = this.#workloads.flatMap(({ owns }) => owns);
+    this.#sources = new Sources({ client, clock, log, kinds });
+    this.#children = new Children({ client, sources: this.#sources, log });
+  }
+
+  /** Does not wait: each kind begins when its owners and their children are known. */
+  async start(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
+    if (signal.aborted) this.#stop.abort();
+    const children = this.#sources.start(this.#stop.signal);
+    this.#following = Promise.all(this.#workloads.map((workload) => this.#run(workload, children))).catch(
+      (error) => this.#options.log.error({ err: error }, 'workloads failed to start'),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    // What runs is finished before anything that it reads goes.
+    await Promise.all(this.#stops.splice(0).map((stop) => stop()));
+    this.#stop.abort();
+    await this.#following;
+    await this.#sources.stop();
+  }
+
+  async #run(workload: Workload, children: Promise<void>): Promise<void> {
+    const { client, clock, log } = this.#options;
+    const cache = new ObjectCache<Owner>({
+      onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
+    });
+    const reflector = new Reflector<Owner>({
+      ...{ client, clock, cache, resource: workload.kind },
+      onError: (error, info) =>
+        log.debug({ err: (error as Error).message, kind: workload.kind.kind, ...info }, 'following failed'),
+    });
+    this.#stops.push(() => reflector.stop());
+    await Promise.all([reflector.start(this.#stop.signal), children]);
+    if (this.#isStopping || this.#stop.signal.aborted) return;
+    await this.#control(workload, cache);
+  }
+
+  async #control(workload: Workload, cache: ObjectCache<Owner>): Promise<void> {
+    const { client, clock, log, recorder, workers, controllerMetrics, queueMetrics } = this.#options;
+    const { kind, owns } = workload;
+    const reconciler = workload.reconciler({
+      ...{ client, clock, log, recorder, cache },
+      sources: this.#sources,
+      children: this.#children,
+      wake: (key) => controller.enqueue(key),
+    });
+    const controller = new Controller({
+      ...{ name: kind.singular, workers, clock, log },
+      ...(controllerMetrics ? { metrics: controllerMetrics } : {}),
+      ...(queueMetrics ? { queueMetrics } : {}),
+      reconcile: async (key, { signal }) => {
+        const object = cache.get(key);
+        if (object && !object.metadata.deletionTimestamp) return reconciler.reconcile(object, signal);
+        reconciler.forget?.(key);
+        return {};
+      },
+    });
+    const wake = (change: Change<KubeObject>) =>
+      controller.enqueue(keyOf(change.object), change.source === 'list' ? lowPriority : normalPriority);
+    const off = [
+      cache.onChange((change) => {
+        if (change.type === 'deleted' || changesSpec(change)) wake(change);
+      }),
+      this.#sources.onOwned(kind, (key, change) => {
+        // The answer to a write of ours comes from a reconcile that has it in hand.
+        if (change.source !== 'observe') controller.enqueue(key);
+      }),
+      this.#sources.onServed((served) => {
+        if (owns.includes(served)) for (const key of cache.keys()) controller.enqueue(key, lowPriority);
+      }),
+    ];
+    for (const key of cache.keys()) controller.enqueue(key, lowPriority);
+    this.#stops.push(async () => {
+      for (const unsubscribe of off) unsubscribe();
+      await controller.stop();
+      await reconciler.stop?.();
+    });
+    await controller.start(this.#stop.signal);
+  }
+}

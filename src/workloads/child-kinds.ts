@@ -1,0 +1,188 @@
+// The kinds of which workloads make objects, in one table: sources and permissions come from it. The order is the
+// order in which what is no longer wanted goes: first what scales and measures, then what sends traffic,
+// then what runs, last what that reads.
+import type { WantedKind } from '../kube/discovery.ts';
+import type { KubeObject, Resource } from '../kube/objects.ts';
+
+export interface ChildKind<T extends KubeObject = KubeObject> extends WantedKind {
+  /** For a kind that need not be there: what to install. */
+  install?: string;
+  /** Goes before anything new is made: two scalers must never drive the same workload. */
+  goesFirst?: boolean;
+  /** Only carries the object type; never set. */
+  readonly __object?: T;
+}
+
+export interface LabelSelector {
+  matchLabels?: Record<string, string>;
+}
+
+export interface PodTemplate {
+  metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
+  spec: Record<string, unknown>;
+}
+
+export interface PodCondition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+}
+
+export interface ContainerStatus {
+  name: string;
+  ready?: boolean;
+  restartCount?: number;
+  state?: { waiting?: { reason?: string; message?: string } };
+}
+
+export interface Pod extends KubeObject {
+  spec: Record<string, unknown> & { nodeName?: string };
+  status?: {
+    phase?: string;
+    reason?: string;
+    message?: string;
+    conditions?: PodCondition[];
+    containerStatuses?: ContainerStatus[];
+    initContainerStatuses?: ContainerStatus[];
+  };
+}
+
+export interface WorkloadCondition extends PodCondition {
+  lastUpdateTime?: string;
+}
+
+export interface Deployment extends KubeObject {
+  spec: { replicas?: number; selector: LabelSelector; template: PodTemplate; paused?: boolean };
+  status?: {
+    observedGeneration?: number;
+    replicas?: number;
+    updatedReplicas?: number;
+    readyReplicas?: number;
+    availableReplicas?: number;
+    conditions?: WorkloadCondition[];
+  };
+}
+
+export interface StatefulSet extends KubeObject {
+  spec: { replicas?: number; selector: LabelSelector; template: PodTemplate; serviceName: string };
+  status?: {
+    observedGeneration?: number;
+    replicas?: number;
+    updatedReplicas?: number;
+    readyReplicas?: number;
+    currentRevision?: string;
+    updateRevision?: string;
+    conditions?: WorkloadCondition[];
+  };
+}
+
+export interface DaemonSet extends KubeObject {
+  spec: { selector: LabelSelector; template: PodTemplate };
+  status?: {
+    observedGeneration?: number;
+    desiredNumberScheduled?: number;
+    updatedNumberScheduled?: number;
+    numberReady?: number;
+    conditions?: WorkloadCondition[];
+  };
+}
+
+export interface Service extends KubeObject {
+  spec: {
+    type?: string;
+    clusterIP?: string;
+    selector?: Record<string, string>;
+    ports?: {
+      name?: string;
+      port: number;
+      targetPort?: number | string;
+      protocol?: string;
+      nodePort?: number;
+    }[];
+  };
+  status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } };
+}
+
+const kind = <T extends KubeObject>(wanted: ChildKind<T>): ChildKind<T> => wanted;
+
+export const scaledObjects = kind({
+  group: 'keda.sh',
+  versions: ['v1alpha1'],
+  kind: 'ScaledObject',
+  plural: 'scaledobjects',
+  install: 'KEDA',
+  goesFirst: true,
+});
+export const autoscalers = kind({
+  group: 'autoscaling',
+  versions: ['v2', 'v2beta2', 'v1'],
+  kind: 'HorizontalPodAutoscaler',
+  plural: 'horizontalpodautoscalers',
+  goesFirst: true,
+});
+export const serviceMonitors = kind({
+  group: 'monitoring.coreos.com',
+  versions: ['v1'],
+  kind: 'ServiceMonitor',
+  plural: 'servicemonitors',
+  install: 'the Prometheus operator',
+});
+export const services = kind<Service>({ group: '', versions: ['v1'], kind: 'Service', plural: 'services' });
+export const disruptionBudgets = kind({
+  group: 'policy',
+  versions: ['v1', 'v1beta1'],
+  kind: 'PodDisruptionBudget',
+  plural: 'poddisruptionbudgets',
+});
+export const deployments = kind<Deployment>({
+  group: 'apps',
+  versions: ['v1'],
+  kind: 'Deployment',
+  plural: 'deployments',
+});
+export const statefulSets = kind<StatefulSet>({
+  group: 'apps',
+  versions: ['v1'],
+  kind: 'StatefulSet',
+  plural: 'statefulsets',
+});
+export const daemonSets = kind<DaemonSet>({
+  group: 'apps',
+  versions: ['v1'],
+  kind: 'DaemonSet',
+  plural: 'daemonsets',
+});
+export const pods = kind<Pod>({ group: '', versions: ['v1'], kind: 'Pod', plural: 'pods' });
+export const configMaps = kind<KubeObject & { data?: Record<string, string> }>({
+  group: '',
+  versions: ['v1'],
+  kind: 'ConfigMap',
+  plural: 'configmaps',
+});
+export const secrets = kind<KubeObject & { data?: Record<string, string>; type?: string }>({
+  group: '',
+  versions: ['v1'],
+  kind: 'Secret',
+  plural: 'secrets',
+});
+
+/** First what goes first. */
+export const leavingOrder: readonly ChildKind[] = [
+  scaledObjects,
+  autoscalers,
+  serviceMonitors,
+  services,
+  disruptionBudgets,
+  deployments,
+  statefulSets,
+  daemonSets,
+  pods,
+  configMaps,
+  secrets,
+];
+
+export const asResource = <T extends KubeObject>(resource: Resource): Resource<T> => resource as Resource<T>;
+
+/** The kinds that our workloads make: what Spikegate is permitted to touch. A test compares it with what they own. */
+export const usedChildKinds: readonly ChildKind[] = [serviceMonitors, services, deployments, pods];

@@ -1,0 +1,257 @@
+// Brings the children of an owner to what is wanted of them, by server-side apply, with no write where nothing
+// differs. Takes nothing that is another's. Knows no kind of ours.
+import { fieldManager } from '../api/names.ts';
+import type { Client } from '../kube/client.ts';
+import { isConflict, isNamespaceTerminating, isNotFound } from '../kube/errors.ts';
+import { apiVersionOf, type Draft, joinKey, type KubeObject, type Resource } from '../kube/objects.ts';
+import type { Log } from '../runtime/log.ts';
+import { type ChildKind, leavingOrder } from './child-kinds.ts';
+import { includes, withoutStrangers } from './compare.ts';
+import { appliedAnnotation, controllerOf, hashOf, labelsOf, ownerReference } from './identity.ts';
+import { Outcome } from './outcome.ts';
+import type { Sources } from './sources.ts';
+
+/** One child as it should be. What a person or an autoscaler owns (replicas) is left out of `body`. */
+export interface Desired {
+  kind: ChildKind;
+  name: string;
+  /** Its part of the owner: `app.kubernetes.io/component`. */
+  component: string;
+  /** Beside those that every child has. */
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  /** All but apiVersion, kind and metadata; `version` is the one that the server has. */
+  body: object | ((version: string) => object);
+}
+
+export interface ChildrenOptions {
+  client: Client;
+  sources: Sources;
+  log: Log;
+}
+
+/** The owner is gone, or going: what it had is the garbage collector's. */
+class OwnerGone extends Error {}
+
+type Applied = Draft & Record<string, unknown>;
+
+export class Children {
+  readonly #client: Client;
+  readonly #sources: Sources;
+  readonly #log: Log;
+  /** What the server makes of our apply is not what we asked for: by uid, the version that it will stay at. */
+  readonly #rewritten = new Map<string, string>();
+
+  constructor({ client, sources, log }: ChildrenOptions) {
+    this.#client = client;
+    this.#sources = sources;
+    this.#log = log;
+  }
+
+  /**
+   * `kinds`: all kinds of which this owner may have children. Children are made in the order of `desired`; what
+   * is owned and not in it is deleted. Never rejects because of one child: see Outcome.
+   */
+  async reconcile(
+    owner: KubeObject,
+    ownerResource: Resource,
+    kinds: readonly ChildKind[],
+    desired: readonly Desired[],
+    signal?: AbortSignal,
+  ): Promise<Outcome> {
+    const outcome = new Outcome();
+    if (owner.metadata.deletionTimestamp) {
+      outcome.isGone = true;
+      return outcome;
+    }
+    const pass = new Pass(this.#client, owner, ownerResource, signal);
+    const obsolete = this.#obsolete(owner, kinds, desired);
+    try {
+      for (const it of obsolete) if (it.kind.goesFirst) await this.#delete(pass, outcome, it);
+      for (const child of desired) await this.#bring(pass, outcome, child);
+      for (const it of obsolete) if (!it.kind.goesFirst) await this.#delete(pass, outcome, it);
+    } catch (error) {
+      if (!(error instanceof OwnerGone)) throw error;
+      outcome.isGone = true;
+    }
+    return outcome;
+  }
+
+  async #bring(pass: Pass, outcome: Outcome, child: Desired): Promise<void> {
+    const resource = this.#sources.resourceOf(child.kind);
+    if (!resource) {
+      if (child.kind.install) outcome.missing.add(child.kind);
+      else
+        outcome.failures.push({ kind: child.kind.kind, name: child.name, error: new Error('is not served') });
+      return;
+    }
+    try {
+      await this.#apply(pass, outcome, child, resource);
+    } catch (error) {
+      if (error instanceof OwnerGone) throw error;
+      if (isNamespaceTerminating(error)) throw new OwnerGone();
+      if (pass.signal?.aborted) throw error;
+      outcome.failures.push({ kind: child.kind.kind, name: child.name, error: error as Error });
+    }
+  }
+
+  async #apply(pass: Pass, outcome: Outcome, child: Desired, resource: Resource): Promise<void> {
+    const { owner } = pass;
+    const namespace = owner.metadata.namespace ?? '';
+    const wanted = draftOf(owner, child, resource);
+    const key = { namespace, name: child.name };
+    let live = this.#sources.cacheOf(child.kind).get(joinKey(namespace, child.name));
+    // The cache holds only what is labelled as ours: what it does not know may be there all the same.
+    if (!live) live = await this.#read(resource, key, pass);
+    if (live && controllerOf(live)?.uid !== owner.metadata.uid) {
+      if (!isOrphanOf(live, wanted)) return outcome.conflict(child.kind.kind, child.name, controllerOf(live));
+      await pass.ownerLives();
+    } else if (!live) {
+      await pass.ownerLives();
+    }
+    if (live?.metadata.deletionTimestamp) return outcome.leave(child.kind, live);
+    if (live && this.#isThere(live, wanted)) return outcome.have(child.kind, live);
+    if (live) await this.#evict(resource, live, wanted, pass);
+    const stored = await this.#client.apply(resource, wanted, {
+      ...{ fieldManager, force: true },
+      ...(pass.signal ? { signal: pass.signal } : {}),
+    });
+    this.#sources.cacheOf(child.kind).observe(stored);
+    this.#noteRewriting(stored, wanted);
+    outcome.changed(child.kind, stored, live);
+  }
+
+  #isThere(live: KubeObject, wanted: Applied): boolean {
+    if (this.#rewritten.get(live.metadata.uid) === rewriting(live, wanted)) return true;
+    return includes(live, wanted) && withoutStrangers(live, wanted) === live;
+  }
+
+  /** Somebody's admission webhook has its own mind: to ask again would change nothing, and never end. */
+  #noteRewriting(stored: KubeObject, wanted: Applied): void {
+    const { uid, name, namespace } = stored.metadata;
+    if (includes(stored, wanted)) return void this.#rewritten.delete(uid);
+    this.#rewritten.set(uid, rewriting(stored, wanted));
+    this.#log.warn(
+      { kind: stored.kind, name, namespace },
+      'the API server stores something else than was applied',
+    );
+  }
+
+  async #evict(resource: Resource, live: KubeObject, wanted: Applied, pass: Pass): Promise<void> {
+    const pruned = withoutStrangers(live, wanted);
+    if (pruned === live) return;
+    const options = { fieldManager, ...(pass.signal ? { signal: pass.signal } : {}) };
+    await this.#client.replace(resource, pruned, options);
+  }
+
+  async #read(
+    resource: Resource,
+    key: { namespace: string; name: string },
+    pass: Pass,
+  ): Promise<KubeObject | undefined> {
+    try {
+      return await this.#client.get(resource, key, pass.signal ? { signal: pass.signal } : {});
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #obsolete(owner: KubeObject, kinds: readonly ChildKind[], desired: readonly Desired[]): Obsolete[] {
+    return leavingOrder.flatMap((kind) => {
+      if (!kinds.includes(kind)) return [];
+      const kept = new Set(desired.filter((it) => it.kind === kind).map((it) => it.name));
+      return this.#sources
+        .ownedBy(kind, owner.metadata.uid)
+        .filter(({ metadata }) => !kept.has(metadata.name) && !metadata.deletionTimestamp)
+        .map((object) => ({ kind, object }));
+    });
+  }
+
+  async #delete(pass: Pass, outcome: Outcome, { kind, object }: Obsolete): Promise<void> {
+    const resource = this.#sources.resourceOf(kind);
+    if (!resource) return;
+    const { namespace = '', name, uid } = object.metadata;
+    try {
+      await this.#client.delete(
+        resource,
+        { namespace, name },
+        {
+          preconditions: { uid },
+          propagationPolicy: 'Background',
+          ...(pass.signal ? { signal: pass.signal } : {}),
+        },
+      );
+      outcome.deleted(kind, object);
+    } catch (error) {
+      // Another object has the name by now, or none: either way ours is gone.
+      if (isNotFound(error) || isConflict(error)) return;
+      outcome.failures.push({ kind: kind.kind, name, error: error as Error });
+    }
+  }
+}
+
+interface Obsolete {
+  kind: ChildKind;
+  object: KubeObject;
+}
+
+/** One pass over the children of one owner. */
+class Pass {
+  readonly owner: KubeObject;
+  readonly signal: AbortSignal | undefined;
+  readonly #client: Client;
+  readonly #resource: Resource;
+  #lives: Promise<void> | undefined;
+
+  constructor(client: Client, owner: KubeObject, resource: Resource, signal: AbortSignal | undefined) {
+    this.owner = owner;
+    this.signal = signal;
+    this.#client = client;
+    this.#resource = resource;
+  }
+
+  /**
+   * Read live before anything gets a new owner reference: the cache may not know yet that the owner was deleted,
+   * perhaps with its children orphaned, and the garbage collector would take what we bind to a dead owner.
+   */
+  ownerLives(): Promise<void> {
+    this.#lives ??= this.#check();
+    return this.#lives;
+  }
+
+  async #check(): Promise<void> {
+    const { namespace, name, uid } = this.owner.metadata;
+    try {
+      const { metadata } = await this.#client.get(this.#resource, { namespace, name });
+      if (metadata.uid !== uid || metadata.deletionTimestamp) throw new OwnerGone();
+    } catch (error) {
+      throw isNotFound(error) ? new OwnerGone() : error;
+    }
+  }
+}
+
+function draftOf(owner: KubeObject, child: Desired, resource: Resource): Applied {
+  const body = typeof child.body === 'function' ? child.body(resource.version) : child.body;
+  const labels = { ...child.labels, ...labelsOf(owner, child.component) };
+  const { namespace = '' } = owner.metadata;
+  const metadata = { name: child.name, namespace, labels, ownerReferences: [ownerReference(owner)] };
+  const head = { apiVersion: apiVersionOf(resource), kind: resource.kind };
+  const annotations = child.annotations ?? {};
+  const applied = hashOf({ ...head, metadata: { ...metadata, annotations }, ...body });
+  return {
+    ...head,
+    metadata: { ...metadata, annotations: { ...annotations, [appliedAnnotation]: applied } },
+    ...body,
+  };
+}
+
+/** Nobody's, and made by us for this very place: its owner was deleted without it, or its reference was lost. */
+function isOrphanOf(live: KubeObject, wanted: Applied): boolean {
+  const { labels, annotations } = live.metadata;
+  if (controllerOf(live) || annotations?.[appliedAnnotation] === undefined) return false;
+  return includes(labels, wanted.metadata.labels);
+}
+
+const rewriting = (object: KubeObject, wanted: Applied): string =>
+  `${object.metadata.resourceVersion} ${wanted.metadata.annotations?.[appliedAnnotation]}`;

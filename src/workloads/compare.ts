@@ -1,0 +1,103 @@
+// Whether the server stores already what is wanted: wanted is a part of stored, quantities by value, and lists item
+// by item under the key that server-side apply merges them by. Pure; knows field names, no kind.
+import { sameQuantity } from '../api/quantity.ts';
+
+type Json = Record<string, unknown>;
+
+/** Lists of objects and what tells their items apart (the list-map keys of Kubernetes' own types). */
+const itemKeys: Record<string, readonly string[]> = {
+  containers: ['name'],
+  initContainers: ['name'],
+  env: ['name'],
+  volumes: ['name'],
+  imagePullSecrets: ['name'],
+  volumeMounts: ['mountPath'],
+  ownerReferences: ['uid'],
+};
+const containerPort = ['containerPort', 'protocol'];
+const servicePort = ['port', 'protocol'];
+
+/** Maps whose values are quantities. */
+const quantityMaps = new Set(['limits', 'requests', 'capacity']);
+const quantityFields = new Set(['sizeLimit', 'averageValue', 'divisor']);
+
+/** What belongs to us alone: an entry that somebody added there changes what it does. */
+const exclusive = new Set(['selector', 'matchLabels', 'data', 'stringData', 'binaryData', 'env', 'ports']);
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The server leaves out what is empty. */
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null || value === '' || value === 0 || value === false) return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}
+
+export function includes(stored: unknown, wanted: unknown, field = '', parent = ''): boolean {
+  if (stored === undefined || stored === null) return isEmpty(wanted);
+  if (wanted === undefined) return true;
+  if (Array.isArray(wanted)) return Array.isArray(stored) && includesItems(stored, wanted, field);
+  if (isObject(wanted)) {
+    if (!isObject(stored)) return false;
+    return Object.entries(wanted).every(([name, value]) => includes(stored[name], value, name, field));
+  }
+  if (stored === wanted) return true;
+  const isQuantity = quantityMaps.has(parent) || quantityFields.has(field);
+  return isQuantity && sameQuantity(stored, wanted);
+}
+
+function includesItems(stored: unknown[], wanted: unknown[], field: string): boolean {
+  const keys = keysOf(field, wanted);
+  if (!keys) {
+    return stored.length === wanted.length && wanted.every((item, index) => includes(stored[index], item));
+  }
+  return wanted.every((item) => {
+    const match = stored.find((other) => hasKey(other, item, keys));
+    return match !== undefined && includes(match, item);
+  });
+}
+
+function keysOf(field: string, items: unknown[]): readonly string[] | undefined {
+  if (field !== 'ports') return itemKeys[field];
+  const first = items[0];
+  return isObject(first) && 'containerPort' in first ? containerPort : servicePort;
+}
+
+const keyValue = (item: Json, key: string): unknown =>
+  key === 'protocol' ? (item[key] ?? 'TCP') : item[key];
+
+const hasKey = (a: unknown, b: unknown, keys: readonly string[]): boolean =>
+  isObject(a) && isObject(b) && keys.every((key) => keyValue(a, key) === keyValue(b, key));
+
+/**
+ * The stored object without what somebody added where everything is ours (a label in a selector, a port, a variable,
+ * a key of a ConfigMap): server-side apply leaves such entries to whoever added them. The same object when there
+ * is none.
+ */
+export function withoutStrangers<T>(stored: T, wanted: unknown): T {
+  return prune(stored, wanted, '') as T;
+}
+
+function prune(stored: unknown, wanted: unknown, field: string): unknown {
+  if (Array.isArray(stored) && Array.isArray(wanted)) return pruneItems(stored, wanted, field);
+  if (!isObject(stored) || !isObject(wanted)) return stored;
+  const entries = Object.entries(stored);
+  const kept = entries.flatMap(([name, value]): [string, unknown][] => {
+    if (name in wanted) return [[name, prune(value, wanted[name], name)]];
+    return exclusive.has(field) ? [] : [[name, value]];
+  });
+  const isAsBefore = kept.length === entries.length && kept.every(([, value], i) => value === entries[i]![1]);
+  return isAsBefore ? stored : Object.fromEntries(kept);
+}
+
+function pruneItems(stored: unknown[], wanted: unknown[], field: string): unknown {
+  const keys = keysOf(field, wanted);
+  if (!keys) return stored;
+  const kept = stored.flatMap((item) => {
+    const match = wanted.find((other) => hasKey(item, other, keys));
+    if (match === undefined) return exclusive.has(field) ? [] : [item];
+    return [prune(item, match, '')];
+  });
+  const isAsBefore = kept.length === stored.length && kept.every((item, i) => item === stored[i]);
+  return isAsBefore ? stored : kept;
+}

@@ -1,0 +1,54 @@
+// By what a child is known as one owner's: labels, selector, owner reference, hash. Pure; knows no kind of ours.
+import { createHash } from 'node:crypto';
+import type { KubeObject, OwnerReference } from '../kube/objects.ts';
+
+export const managedBy = { 'app.kubernetes.io/managed-by': 'spikegate' } as const;
+export const managedSelector = 'app.kubernetes.io/managed-by=spikegate';
+
+/** Hash of what was last applied: a field that is wanted no longer is noticed by it. */
+export const appliedAnnotation = 'spikegate.io/applied';
+
+const longestLabel = 63;
+
+/** A label value for any name: what is too long is cut and told apart by a hash. */
+export function labelValue(name: string): string {
+  if (name.length <= longestLabel) return name;
+  return `${name.slice(0, longestLabel - 9).replace(/[^a-zA-Z0-9]+$/, '')}-${digest(name).slice(0, 8)}`;
+}
+
+/** The labels of a part. `name` is the software, `component` its part of the owner. */
+export function labelsOf(owner: KubeObject, component: string): Record<string, string> {
+  return {
+    ...selectorOf(owner, component),
+    'app.kubernetes.io/part-of': labelValue(owner.metadata.name),
+    ...managedBy,
+  };
+}
+
+/** Selects the pods of one part of one owner, and of no other owner in the namespace, whatever its kind. */
+export function selectorOf(owner: KubeObject, component: string): Record<string, string> {
+  return {
+    'app.kubernetes.io/name': owner.kind.toLowerCase(),
+    'app.kubernetes.io/instance': labelValue(owner.metadata.name),
+    'app.kubernetes.io/component': labelValue(component),
+  };
+}
+
+export function ownerReference(owner: KubeObject): OwnerReference {
+  const { apiVersion, kind, metadata } = owner;
+  const { name, uid } = metadata;
+  return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
+}
+
+export const controllerOf = (object: KubeObject): OwnerReference | undefined =>
+  object.metadata.ownerReferences?.find((it) => it.controller);
+
+/** Of any JSON; the order of keys does not count. 16 hexadecimal digits. */
+export const hashOf = (value: unknown): string => digest(JSON.stringify(value, sorted)).slice(0, 16);
+
+function sorted(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -1,0 +1,101 @@
+// What came of bringing the children of one owner to what is wanted. Data, and what to say of it in conditions.
+import type { ConditionUpdate } from '../api/conditions.ts';
+import type { KubeObject, OwnerReference } from '../kube/objects.ts';
+import type { ChildKind } from './child-kinds.ts';
+
+export interface Failure {
+  kind: string;
+  name: string;
+  error: Error;
+}
+
+export interface Effect {
+  what: 'created' | 'updated' | 'deleted';
+  kind: string;
+  name: string;
+}
+
+export class Outcome {
+  /** The owner or its namespace is going away: nothing more is to be done, nor said. */
+  isGone = false;
+  /** Kinds that would have been needed and are not installed. */
+  readonly missing = new Set<ChildKind>();
+  readonly failures: Failure[] = [];
+  readonly conflicts: { kind: string; name: string; holder: string }[] = [];
+  /** Children that are going away and will be made anew when they are gone: their deletion wakes the owner. */
+  readonly leaving: Effect[] = [];
+  readonly effects: Effect[] = [];
+  readonly #live = new Map<string, KubeObject>();
+
+  /** A child as it is stored now. */
+  get<T extends KubeObject>(kind: ChildKind<T>, name: string): T | undefined {
+    return this.#live.get(`${kind.kind}/${name}`) as T | undefined;
+  }
+
+  have(kind: ChildKind, object: KubeObject): void {
+    this.#live.set(`${kind.kind}/${object.metadata.name}`, object);
+  }
+
+  leave(kind: ChildKind, object: KubeObject): void {
+    this.leaving.push({ what: 'deleted', kind: kind.kind, name: object.metadata.name });
+  }
+
+  changed(kind: ChildKind, object: KubeObject, before: KubeObject | undefined): void {
+    this.have(kind, object);
+    const what = before ? 'updated' : 'created';
+    this.effects.push({ what, kind: kind.kind, name: object.metadata.name });
+  }
+
+  deleted(kind: ChildKind, object: KubeObject): void {
+    this.effects.push({ what: 'deleted', kind: kind.kind, name: object.metadata.name });
+  }
+
+  conflict(kind: string, name: string, controller: OwnerReference | undefined): void {
+    const holder = controller ? `${controller.kind} ${controller.name}` : 'somebody else';
+    this.conflicts.push({ kind, name, holder });
+  }
+
+  /** What keeps the owner from being served, if anything: the reason of Degraded. */
+  get trouble(): { reason: string; message: string } | undefined {
+    const [conflict] = this.conflicts;
+    if (conflict) return { reason: 'Conflict', message: describe(conflict) };
+    const [failure] = this.failures;
+    if (!failure) return undefined;
+    return { reason: 'ApplyFailed', message: `${failure.kind} ${failure.name}: ${failure.error.message}` };
+  }
+
+  /** The conditions that are about the children as such. */
+  conditions(): ConditionUpdate[] {
+    const { conflicts, missing } = this;
+    return [
+      conflicts.length > 0
+        ? {
+            type: 'Conflict',
+            status: 'True',
+            reason: 'OwnedByAnother',
+            message: conflicts.map(describe).join('; '),
+          }
+        : { type: 'Conflict', status: 'False', reason: 'NoConflict', message: '' },
+      missing.size > 0
+        ? {
+            type: 'KindsInstalled',
+            status: 'False',
+            reason: 'NotInstalled',
+            message: toInstall([...missing]),
+          }
+        : { type: 'KindsInstalled', status: 'True', reason: 'Installed', message: '' },
+    ];
+  }
+
+  /** After everything has been said: what failed is tried again, later and later. */
+  throwIfFailed(): void {
+    const [failure] = this.failures;
+    if (failure) throw failure.error;
+  }
+}
+
+const describe = ({ kind, name, holder }: { kind: string; name: string; holder: string }): string =>
+  `${kind} ${name} exists and belongs to ${holder}; delete it, or give this object another name`;
+
+const toInstall = (kinds: ChildKind[]): string =>
+  kinds.map(({ kind, group, install }) => `${kind} (${group}) is not served: install ${install}`).join('; ');

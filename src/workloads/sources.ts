@@ -1,0 +1,197 @@
+// What is known of the children: a cache for each kind of child, of those objects only that Spikegate manages, and
+// whom a change of one wakes. A kind that is not installed begins to be followed when it appears. Knows no
+// owner's kind but by its owner references.
+import { ObjectCache } from '../kube/cache.ts';
+import type { Change } from '../kube/change-feed.ts';
+import type { Client } from '../kube/client.ts';
+import {
+  type CustomResourceDefinition,
+  definitionName,
+  definitions,
+  discover,
+  servedBy,
+} from '../kube/discovery.ts';
+import { isNotFound } from '../kube/errors.ts';
+import { joinKey, type KubeObject, type Resource } from '../kube/objects.ts';
+import { Reflector } from '../kube/reflector.ts';
+import { exponential } from '../runtime/backoff.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { ChildKind } from './child-kinds.ts';
+import { controllerOf, managedSelector } from './identity.ts';
+
+export interface SourcesOptions {
+  client: Client;
+  clock: Clock;
+  log: Log;
+  kinds: readonly ChildKind[];
+}
+
+/** `key` is of the owner. */
+export type Wake = (key: string, change: Change<KubeObject>) => void;
+
+interface Source {
+  kind: ChildKind;
+  cache: ObjectCache<KubeObject>;
+  /** Set while it is served and its cache is whole. */
+  resource?: Resource;
+  reflector?: Reflector<KubeObject>;
+  /** One change of what is served after the other. */
+  turn: Promise<void>;
+}
+
+export class Sources {
+  readonly #options: SourcesOptions;
+  readonly #sources = new Map<ChildKind, Source>();
+  readonly #wakes = new Map<string, Wake>();
+  readonly #served = new Set<(kind: ChildKind) => void>();
+  readonly #watchers: Reflector<CustomResourceDefinition>[] = [];
+  readonly #stop = new AbortController();
+
+  constructor(options: SourcesOptions) {
+    this.#options = options;
+    for (const kind of new Set(options.kinds)) this.#sources.set(kind, this.#source(kind));
+  }
+
+  /** Resolves when the kinds that every cluster has are in their caches; the others come when they come. */
+  async start(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
+    if (signal.aborted) this.#stop.abort();
+    await Promise.all(
+      [...this.#sources.values()].map((source) =>
+        source.kind.install ? this.#followDefinition(source) : this.#followBuiltIn(source),
+      ),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#watchers.map((watcher) => watcher.stop()));
+    await Promise.all([...this.#sources.values()].map((source) => source.reflector?.stop()));
+  }
+
+  /** As the server has it; undefined while it is not served, or not known well enough to decide by. */
+  resourceOf<T extends KubeObject>(kind: ChildKind<T>): Resource<T> | undefined {
+    return this.#of(kind).resource as Resource<T> | undefined;
+  }
+
+  cacheOf<T extends KubeObject>(kind: ChildKind<T>): ObjectCache<T> {
+    return this.#of(kind).cache as unknown as ObjectCache<T>;
+  }
+
+  /** The objects of a kind whose controller has this uid. */
+  ownedBy<T extends KubeObject>(kind: ChildKind<T>, uid: string): T[] {
+    return this.cacheOf(kind).byIndex('controller', uid);
+  }
+
+  /** Owners of a kind are woken by every change of what they control, or did before the change. */
+  onOwned(owner: { apiVersion: string; kind: string }, wake: Wake): () => void {
+    const name = `${owner.apiVersion} ${owner.kind}`;
+    this.#wakes.set(name, wake);
+    return () => this.#wakes.delete(name);
+  }
+
+  /** Called when a kind begins, or ceases, to be served. */
+  onServed(handler: (kind: ChildKind) => void): () => void {
+    this.#served.add(handler);
+    return () => this.#served.delete(handler);
+  }
+
+  #of(kind: ChildKind): Source {
+    const source = this.#sources.get(kind);
+    if (!source) throw new Error(`${kind.kind} is not among the kinds that are followed`);
+    return source;
+  }
+
+  #source(kind: ChildKind): Source {
+    const { log } = this.#options;
+    const cache = new ObjectCache<KubeObject>({
+      onHandlerError: (error) => log.error({ err: error, kind: kind.kind }, 'cache handler failed'),
+    });
+    cache.addIndex('controller', (object) => {
+      const uid = controllerOf(object)?.uid;
+      return uid ? [uid] : [];
+    });
+    cache.onChange((change) => this.#wake(change));
+    return { kind, cache, turn: Promise.resolve() };
+  }
+
+  #wake(change: Change<KubeObject>): void {
+    const owners = new Map<string, string>();
+    for (const object of [change.object, change.old]) {
+      const owner = object && controllerOf(object);
+      if (owner)
+        owners.set(`${owner.apiVersion} ${owner.kind}`, joinKey(object.metadata.namespace ?? '', owner.name));
+    }
+    for (const [name, key] of owners) this.#wakes.get(name)?.(key, change);
+  }
+
+  async #followBuiltIn(source: Source): Promise<void> {
+    const { client, clock, log } = this.#options;
+    const { signal } = this.#stop;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        const resource = await discover(client, source.kind, signal);
+        if (resource) return await this.#serve(source, resource);
+        log.warn({ kind: source.kind.kind }, 'the API server does not serve a kind that it should');
+      } catch (error) {
+        if (!signal.aborted) log.warn({ err: (error as Error).message }, 'discovery failed; trying again');
+      }
+      await sleep(clock, exponential(attempt, 500, 30_000), signal);
+    }
+  }
+
+  /** Only its own definition is watched: all definitions of a cluster are many megabytes. */
+  async #followDefinition(source: Source): Promise<void> {
+    const { client, clock, log } = this.#options;
+    const cache = new ObjectCache<CustomResourceDefinition>();
+    cache.onChange(({ type, object }) => {
+      const resource = type === 'deleted' ? undefined : servedBy(object, source.kind);
+      if (resource?.version === source.resource?.version && resource) return;
+      source.turn = source.turn.then(() => this.#serve(source, resource));
+    });
+    const watcher = new Reflector({
+      ...{ client, clock, cache, resource: definitions },
+      fieldSelector: `metadata.name=${definitionName(source.kind)}`,
+      onError: (error, info) =>
+        log.warn({ err: (error as Error).message, ...info }, 'following a definition failed'),
+    });
+    this.#watchers.push(watcher);
+    await watcher.start(this.#stop.signal);
+  }
+
+  async #serve(source: Source, resource: Resource | undefined): Promise<void> {
+    const before = source.resource;
+    delete source.resource;
+    await source.reflector?.stop();
+    delete source.reflector;
+    if (resource && !this.#stop.signal.aborted) {
+      source.reflector = this.#reflector(source, resource);
+      await source.reflector.start(this.#stop.signal);
+      if (this.#stop.signal.aborted) return;
+      source.resource = resource;
+      this.#options.log.debug({ kind: resource.kind, version: resource.version }, 'following');
+    } else if (source.cache.size > 0) {
+      source.cache.replaceAll([], String(source.cache.frontier));
+    }
+    if (before?.version !== resource?.version) for (const handler of this.#served) handler(source.kind);
+  }
+
+  #reflector(source: Source, resource: Resource): Reflector<KubeObject> {
+    const { client, clock, log } = this.#options;
+    let isLost = false;
+    return new Reflector({
+      ...{ client, clock, resource, cache: source.cache, labelSelector: managedSelector },
+      onError: (error, info) => {
+        log.warn(
+          { err: (error as Error).message, kind: resource.kind, ...info },
+          'following failed; trying again',
+        );
+        // A version that is served no more, after an upgrade of the API server.
+        if (source.kind.install || isLost || !isNotFound(error)) return;
+        isLost = true;
+        source.turn = source.turn.then(() => this.#followBuiltIn(source));
+      },
+    });
+  }
+}

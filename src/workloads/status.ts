@@ -1,0 +1,92 @@
+// The status of a workload: Ready, Progressing and Degraded from one verdict, written through /status and only when
+// it differs. Knows no kind.
+import { type ConditionUpdate, withCondition } from '../api/conditions.ts';
+import { timestamp } from '../api/sale.ts';
+import type { Condition } from '../api/schema.ts';
+import type { ObjectCache } from '../kube/cache.ts';
+import type { Client } from '../kube/client.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { KubeObject, Resource } from '../kube/objects.ts';
+import { same } from '../kube/same.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Result } from '../runtime/controller.ts';
+
+export const phases = ['Pending', 'Progressing', 'Degraded', 'Ready'] as const;
+export type Phase = (typeof phases)[number];
+
+/** How an owner is doing, as a whole. */
+export interface Verdict {
+  /** Everything that is wanted serves. */
+  isReady: boolean;
+  /** On the way to what the spec says. */
+  isProgressing: boolean;
+  /** CamelCase, and a sentence for a person: of Ready, and of Progressing where that is so. */
+  reason: string;
+  message: string;
+  /** What will not come right by waiting. */
+  trouble?: { reason: string; message: string } | undefined;
+}
+
+export function phaseOf({ isReady, isProgressing, trouble }: Verdict): Phase {
+  if (trouble) return 'Degraded';
+  if (isReady) return 'Ready';
+  return isProgressing ? 'Progressing' : 'Pending';
+}
+
+export function summaryOf({ isReady, isProgressing, reason, message, trouble }: Verdict): ConditionUpdate[] {
+  const why = isReady ? { reason, message } : (trouble ?? { reason, message });
+  return [
+    { type: 'Ready', status: isReady ? 'True' : 'False', ...why },
+    isProgressing
+      ? { type: 'Progressing', status: 'True', reason, message }
+      : { type: 'Progressing', status: 'False', reason: 'Settled', message: '' },
+    trouble
+      ? { type: 'Degraded', status: 'True', ...trouble }
+      : { type: 'Degraded', status: 'False', reason: 'AsExpected', message: '' },
+  ];
+}
+
+interface WithStatus extends KubeObject {
+  status?: { conditions?: Condition[]; observedGeneration?: number } | undefined;
+}
+
+export interface StatusWrite<T extends WithStatus> {
+  client: Client;
+  clock: Clock;
+  resource: Resource<T>;
+  cache: ObjectCache<T>;
+  object: T;
+  /** The rest of the status, whole: what is not in it goes. */
+  fields: Omit<NonNullable<T['status']>, 'conditions' | 'observedGeneration'>;
+  conditions: readonly ConditionUpdate[];
+}
+
+/** The API server cuts nothing off; it refuses. */
+const longestMessage = 4096;
+
+export async function writeStatus<T extends WithStatus>(write: StatusWrite<T>): Promise<Result> {
+  const { client, clock, resource, cache, object, fields } = write;
+  const { generation } = object.metadata;
+  const now = timestamp(clock.now());
+  const types = new Set(write.conditions.map(({ type }) => type));
+  let conditions = (object.status?.conditions ?? []).filter(({ type }) => types.has(type));
+  for (const update of write.conditions) {
+    const message = update.message.slice(0, longestMessage);
+    conditions = withCondition(conditions, { ...update, message }, generation, now);
+  }
+  const status = {
+    ...fields,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    conditions,
+  };
+  // As it will be stored: JSON has no undefined.
+  if (same(JSON.parse(JSON.stringify(status)), object.status)) return {};
+  try {
+    cache.observe(await client.replace(resource, { ...object, status }, { subresource: 'status' }));
+  } catch (error) {
+    if (isNotFound(error)) return {};
+    if (isConflict(error)) return { requeueAfter: 50 };
+    throw error;
+  }
+  return {};
+}

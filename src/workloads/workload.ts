@@ -1,0 +1,49 @@
+// What a workload kind is to the leader: its definition, the kinds of its children, and how one is reconciled. Knows
+// none of them.
+import type { CustomObject, Kind } from '../api/define-kind.ts';
+import type { ObjectCache } from '../kube/cache.ts';
+import type { Client } from '../kube/client.ts';
+import type { KubeObject } from '../kube/objects.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Result } from '../runtime/controller.ts';
+import type { Log } from '../runtime/log.ts';
+import type { ChildKind } from './child-kinds.ts';
+import type { Children } from './children.ts';
+import type { Sources } from './sources.ts';
+
+/** Tells people what happened to an object. Never throws, never waits. */
+export interface Recorder {
+  event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+}
+
+/** What a reconciler works with, for one term of leadership. */
+export interface Working<T extends KubeObject> {
+  client: Client;
+  clock: Clock;
+  log: Log;
+  recorder: Recorder;
+  sources: Sources;
+  children: Children;
+  /** All owners of this kind. */
+  cache: ObjectCache<T>;
+  /** Has an owner looked at again: for what only the reconciler itself hears of. */
+  wake(key: string): void;
+}
+
+export interface WorkloadReconciler<T extends KubeObject> {
+  /** One owner that is not being deleted. */
+  reconcile(object: T, signal: AbortSignal): Promise<Result>;
+  /** The owner is gone, or going: what is kept in memory about it is not needed any more. */
+  forget?(key: string): void;
+  stop?(): void | Promise<void>;
+}
+
+export interface Workload<Spec = unknown, Status = unknown> {
+  kind: Kind<Spec, Status>;
+  owns: readonly ChildKind[];
+  reconciler(working: Working<CustomObject<Spec, Status>>): WorkloadReconciler<CustomObject<Spec, Status>>;
+}
+
+/** For the table of all workloads: each reads only objects of its own kind. */
+export const asWorkload = <Spec, Status>(workload: Workload<Spec, Status>): Workload =>
+  workload as unknown as Workload;
