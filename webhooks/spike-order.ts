@@ -6,6 +6,7 @@ import type { OrderLine } from '../src/api/sale.ts';
 import { isPaid, linesOf, parseTime, timestamp, whyNotOnSale } from '../src/api/sale.ts';
 import { longestName } from '../src/api/schema.ts';
 import { SpikeOrder } from '../src/api/spike-order.ts';
+import { holdLineOf } from '../src/ledger/gate.ts';
 import { StockDraft } from '../src/ledger/stock-draft.ts';
 import { fillIn, fixed, isBeingDeleted, isNamespaceCleanup, keep, overwrite } from './shared-rules.ts';
 import type { Call, Rule, Surroundings, Webhooks } from './webhook.ts';
@@ -61,7 +62,7 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
         refusal: refuse('AlreadyExists', `spikeorders.myapp.spike.com "${name}" already exists`),
       };
     }
-    const holds = lines.map(({ goods, quantity }) => ({ goods: goods.metadata.name, quantity }));
+    const holds = lines.map(holdLineOf);
     const refusal = await surroundings.gate.hold(
       { namespace, uid, order: name, lines: holds },
       call.deadline,

@@ -16,7 +16,7 @@ import {
 import type { OrderPhase, SpikeOrder, SpikeOrderStatus } from '../api/spike-order.ts';
 import { joinKey, keyOf } from '../kube/objects.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
-import type { Gate } from '../ledger/gate.ts';
+import { type Gate, holdLineOf } from '../ledger/gate.ts';
 import type { GoodsStore } from '../ledger/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
 
@@ -122,7 +122,8 @@ export class OrderLifecycle {
       namespace,
       uid,
       order: name,
-      lines: lines.map((line) => ({ goods: line.goods.metadata.name, quantity: line.quantity })),
+      lines: lines.map(holdLineOf),
+      isStored: true,
     });
     if (refusal?.reason === 'TooManyRequests') throw new NotYetError(refusal.message);
     return refusal;

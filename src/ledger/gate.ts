@@ -1,6 +1,6 @@
 // Holds: what admission takes for an order before Kubernetes may store it, on any replica.
 import { type Refusal, refuse } from '../api/refusals.ts';
-import { timestamp } from '../api/sale.ts';
+import { type OrderLine, timestamp } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { joinKey } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -31,6 +31,13 @@ export interface HoldLine {
   /** Units. */
   quantity: number;
 }
+
+/** The hold that a line of an order needs. */
+export const holdLineOf = ({ goods, quantity }: OrderLine): HoldLine => ({
+  goods: goods.metadata.name,
+  uid: goods.metadata.uid,
+  quantity,
+});
 
 export class Gate {
   readonly #writer: GoodsWriter;
