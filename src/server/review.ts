@@ -117,7 +117,8 @@ export function allow(
 
 /** The API server hands code, reason and details on, and puts the webhook's name before the message. */
 export function deny(request: AdmissionRequest, refusal: Refusal): AdmissionResponse {
-  const { reason, message, field, retryAfterSeconds } = refusal;
+  const { reason, field, retryAfterSeconds } = refusal;
+  const message = clipped(refusal.message);
   const details: NonNullable<AdmissionStatus['details']> = {
     group: request.kind.group,
     kind: request.kind.kind,
@@ -132,6 +133,11 @@ export function deny(request: AdmissionRequest, refusal: Refusal): AdmissionResp
     auditAnnotations: { reason },
   };
 }
+
+/** What is stored may be anything; the API server and kubectl copy a message to many places. */
+const longestMessage = 2048;
+const clipped = (message: string): string =>
+  message.length <= longestMessage ? message : `${message.slice(0, longestMessage)}…`;
 
 /** kubectl puts the field before the message of a cause; ours names it already. */
 const withoutField = (message: string, field: string): string =>
