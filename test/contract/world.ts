@@ -84,7 +84,8 @@ export class World {
       readiness: async () => [],
       isRefusing: () => false,
     });
-    this.server = createServer(this.app).listen(0, '127.0.0.1');
+    // Without an address it listens at once; supertest would start and stop a server that does not yet.
+    this.server = createServer(this.app).listen(0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
