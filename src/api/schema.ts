@@ -94,7 +94,7 @@ export type Condition = Static<typeof condition>;
 
 /** `status.conditions` as the Kubernetes API conventions have it (metav1.Condition). */
 export const conditions = optional(
-  listByKey(condition, 'type', 16, {
+  listByKey(condition, 'type', 32, {
     description: 'The state of the object; Ready sums it up.',
   }),
 );

@@ -1,0 +1,135 @@
+// What is known of each component of a DataService without its spec: ports, files, where they go, what it waits for.
+// Data; knows nothing of Kubernetes objects.
+import { type Component, middleware } from './data-service.ts';
+
+export interface BuiltIn {
+  /** Of the component's Deployment and Service. */
+  object: string;
+  port: number;
+  /** What runs unless the spec says; absent where only the shop has one. */
+  image?: string;
+  configMaps: readonly ConfigMapPart[];
+  /** Files of all its ConfigMaps. */
+  files: readonly string[];
+  /** Components, where there are such, that must be ready before it is first made. */
+  needs: readonly Component[];
+}
+
+interface ConfigMapPart {
+  /** What the ConfigMap is called, after the prefix. */
+  name: string;
+  files: readonly string[];
+  /** A folder, or with a single file that file itself. */
+  mountPath: string;
+  isFile?: true;
+}
+
+/** One database for each; the same name serves as file, in the order in which mysql runs them. */
+export const initScripts = [
+  '01-api-manager.sql',
+  '02-auth.sql',
+  '03-ds-adapter.sql',
+  '04-es-adapter.sql',
+  '05-trd-adapter.sql',
+  '06-gateway.sql',
+] as const;
+
+const part = (
+  object: string,
+  port: number,
+  needs: readonly Component[],
+  configMaps: readonly ConfigMapPart[] = [],
+  image?: string,
+): BuiltIn => ({
+  ...{ object, port, needs, configMaps, files: configMaps.flatMap(({ files }) => files) },
+  ...(image === undefined ? {} : { image }),
+});
+
+const application = (name: string): ConfigMapPart => ({
+  name,
+  files: ['application.yml'],
+  mountPath: `/dataservice/${name}/config`,
+});
+
+const service = (name: string, port: number, more: readonly ConfigMapPart[] = []): BuiltIn =>
+  part(name, port, middleware, [application(name), ...more]);
+
+const behind = [
+  'api-manager',
+  'auth',
+  'ds-adapter',
+  'es-adapter',
+  'trd-adapter',
+  'gateway-master',
+  'gateway-web',
+  'proxy',
+] as const;
+
+export const builtIn: Record<Component, BuiltIn> = {
+  mysql: part(
+    'mysql-dataservice',
+    3306,
+    [],
+    [
+      { name: 'mysql-dataservice', files: ['my.cnf'], mountPath: '/etc/mysql/conf.d' },
+      { name: 'mysql-dataservice-init', files: initScripts, mountPath: '/docker-entrypoint-initdb.d' },
+    ],
+    'mysql:8.0',
+  ),
+  uuc: part('uuc', 8080, ['mysql']),
+  eureka: part('eureka', 8761, [], [], 'steeltoeoss/eureka-server:4.1.1'),
+  'api-manager': service('api-manager', 9085),
+  auth: service('auth', 9081),
+  'ds-adapter': service('ds-adapter', 9086),
+  'es-adapter': service('es-adapter', 9087),
+  'trd-adapter': service('trd-adapter', 9088, [
+    { name: 'trd-adapter-py', files: ['config.py'], mountPath: '/dataservice/trd-adapter/py' },
+  ]),
+  'gateway-master': service('gateway-master', 9184),
+  'gateway-web': service('gateway-web', 9084),
+  proxy: service('proxy', 9094),
+  web: part(
+    'web',
+    80,
+    [...middleware, ...behind],
+    [
+      {
+        name: 'web',
+        files: ['app.config.js'],
+        mountPath: '/usr/share/nginx/html/app.config.js',
+        isFile: true,
+      },
+      {
+        name: 'web-template',
+        files: ['default.conf.template'],
+        mountPath: '/etc/nginx/templates/default.conf.template',
+        isFile: true,
+      },
+    ],
+  ),
+};
+
+export interface Address {
+  host: string;
+  port: number;
+  /** Set where it is to be asked by HTTP. */
+  http?: { secure: boolean; path: string };
+}
+
+/** `host`, `host:port`, a URL, or one that JDBC understands; undefined for what is none of these. */
+export function addressOf(url: string, defaultPort: number): Address | undefined {
+  const bare = url.trim().replace(/^jdbc:/, '');
+  const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(bare) ? bare : `tcp://${bare}`;
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, hostname, port, pathname, search } = new URL(text);
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  if (!/^[a-zA-Z0-9:._-]+$/.test(host)) return undefined;
+  const isHttp = protocol === 'http:' || protocol === 'https:';
+  if (!isHttp) return { host, port: port ? Number(port) : defaultPort };
+  const secure = protocol === 'https:';
+  return {
+    host,
+    port: port ? Number(port) : secure ? 443 : 80,
+    http: { secure, path: `${pathname}${search}` },
+  };
+}

@@ -1,0 +1,214 @@
+// Carries a Seckill through its life: children, whose replicas an autoscaler may own, and the status of each service.
+import type { ConditionUpdate } from '../../api/conditions.ts';
+import {
+  kafkaConsumer,
+  Seckill,
+  type SeckillPhase,
+  type SeckillServiceStatus,
+  type SeckillSpec,
+  type SeckillStatus,
+} from '../../api/seckill.ts';
+import { isConflict, isNotFound } from '../../kube/errors.ts';
+import { apiVersionOf, keyOf } from '../../kube/objects.ts';
+import type { Result } from '../../runtime/controller.ts';
+import { announce } from '../../workloads/announce.ts';
+import { type Deployment, deployments, pods, scaledObjects } from '../../workloads/child-kinds.ts';
+import type { Outcome } from '../../workloads/outcome.ts';
+import { podTroubles } from '../../workloads/pod-troubles.ts';
+import { References } from '../../workloads/references.ts';
+import { deploymentRollout } from '../../workloads/rollout.ts';
+import { phaseOf, summaryOf, type Verdict, writeStatus } from '../../workloads/status.ts';
+import type { Working, Workload, WorkloadReconciler } from '../../workloads/workload.ts';
+import { desiredOf, owns, partsOf, referencesOf, replicasAnnotation } from './children.ts';
+
+type Part = ReturnType<typeof partsOf>[number];
+
+/** Holds the replicas that an autoscaler has not touched yet: a field that nobody owns goes back to 1. */
+const scaleManager = 'spikegate-scale';
+
+const conflictRetryMs = 60_000;
+
+export const seckillWorkload: Workload<SeckillSpec, SeckillStatus> = {
+  kind: Seckill,
+  owns: [...owns, pods],
+  reconciler: (working) => new SeckillReconciler(working),
+};
+
+class SeckillReconciler implements WorkloadReconciler<Seckill> {
+  readonly #working: Working<Seckill>;
+  readonly #references: References;
+  readonly #troubles: ReturnType<typeof podTroubles>;
+
+  constructor(working: Working<Seckill>) {
+    this.#working = working;
+    this.#references = new References({ ...working, wake: (owner) => working.wake(owner) });
+    this.#troubles = podTroubles(working.sources.cacheOf(pods), Seckill.kind, (key) => working.wake(key));
+  }
+
+  async reconcile(seckill: Seckill, signal: AbortSignal): Promise<Result> {
+    const { children, sources, client } = this.#working;
+    await this.#references.follow(keyOf(seckill), referencesOf(seckill));
+    const hasKeda = sources.resourceOf(scaledObjects) !== undefined;
+    const parts = partsOf(seckill, hasKeda);
+    const handedOver = new Set<string>();
+    for (const part of parts) {
+      if (part.scaler !== 'none' && (await this.#handOver(seckill, part, signal))) handedOver.add(part.name);
+    }
+    const desired = desiredOf(seckill, {
+      hasKeda,
+      isHandedOver: (name) => handedOver.has(name),
+      find: (reference) => this.#references.get(reference),
+    });
+    const outcome = await children.reconcile(seckill, Seckill, owns, desired, signal);
+    if (outcome.isGone) return {};
+    const { verdict, ...state } = this.#judge(seckill, parts, outcome);
+    announce(this.#working.recorder, seckill, outcome, verdict);
+    const result = await writeStatus({
+      ...{ client, resource: Seckill, object: seckill },
+      ...{ clock: this.#working.clock, cache: this.#working.cache },
+      ...state,
+    });
+    outcome.throwIfFailed();
+    // A Deployment that was made just now: its replicas are handed over as soon as it is there.
+    const isNew = parts.some(
+      (it) => it.scaler !== 'none' && !handedOver.has(it.name) && outcome.get(deployments, it.name),
+    );
+    if (isNew) return { requeueAfter: 100 };
+    return outcome.conflicts.length > 0 ? { requeueAfter: conflictRetryMs } : result;
+  }
+
+  forget(key: string): void {
+    this.#references.forget(key);
+  }
+
+  async stop(): Promise<void> {
+    this.#troubles.stop();
+    await this.#references.stop();
+  }
+
+  /**
+   * Whether the replicas of a Deployment may be left out of what is applied. Server-side apply takes a field back to
+   * its default when its only owner leaves it out, so another manager takes it first, at the value that it has.
+   */
+  async #handOver(seckill: Seckill, { name }: Part, signal: AbortSignal): Promise<boolean> {
+    const { sources, client } = this.#working;
+    const { namespace = '', uid } = seckill.metadata;
+    const live = sources.ownedBy(deployments, uid).find(({ metadata }) => metadata.name === name);
+    const resource = sources.resourceOf(deployments);
+    if (!live || !resource) return false;
+    if (live.metadata.annotations?.[replicasAnnotation]) return true;
+    const { kind } = resource;
+    const draft = {
+      ...{ apiVersion: apiVersionOf(resource), kind, metadata: { name, namespace, uid: live.metadata.uid } },
+      spec: { replicas: live.spec.replicas ?? 1 },
+    } as unknown as Deployment;
+    try {
+      await client.apply(resource, draft, { fieldManager: scaleManager, signal });
+      return true;
+    } catch (error) {
+      // Not found: it is going. A conflict: an autoscaler has changed it already, so it is not ours alone.
+      if (isNotFound(error)) return false;
+      if (isConflict(error)) return true;
+      throw error;
+    }
+  }
+
+  #judge(seckill: Seckill, parts: readonly Part[], outcome: Outcome) {
+    const states = parts.map((part) => ({ part, ...this.#stateOf(seckill, part, outcome) }));
+    const serviceStatuses = Object.fromEntries(states.map(({ part, status }) => [part.short, status]));
+    const isReady = (it: { status: SeckillServiceStatus }) => it.status.phase === 'Ready';
+    const open = states.filter((it) => !isReady(it));
+    const sick = states.find((it) => it.status.phase === 'Degraded');
+    const count = `${states.length - open.length}/${states.length}`;
+    const verdict: Verdict = {
+      isReady: open.length === 0 && !outcome.trouble,
+      isProgressing: open.length > 0,
+      ...(open.length > 0
+        ? {
+            reason: 'ServicesNotReady',
+            message: `${count} services are ready; waiting for ${open.map(({ part }) => part.short).join(', ')}`,
+          }
+        : {
+            reason: 'ServicesReady',
+            message: states.length > 0 ? `${count} services are ready` : 'no service is enabled',
+          }),
+      trouble:
+        outcome.trouble ??
+        (sick
+          ? {
+              reason: sick.reason ?? 'ServiceDegraded',
+              message: `${sick.part.short}: ${sick.status.message}`,
+            }
+          : undefined),
+    };
+    const hasBegun = states.some(({ status }) => status.phase !== 'Pending');
+    const phase: SeckillPhase =
+      !hasBegun && open.length > 0 && !verdict.trouble ? 'Pending' : phaseOf(verdict);
+    return {
+      verdict,
+      fields: { phase, ready: count, serviceStatuses },
+      conditions: [
+        ...summaryOf(verdict),
+        ...outcome.conditions(),
+        autoscaling(seckill, parts),
+        monitoring(seckill, outcome),
+      ],
+    };
+  }
+
+  #stateOf(
+    seckill: Seckill,
+    part: Part,
+    outcome: Outcome,
+  ): { status: SeckillServiceStatus; reason?: string } {
+    const live = outcome.get(deployments, part.name);
+    if (!live) return { status: { readyReplicas: 0, totalReplicas: 0, phase: 'Pending' } };
+    const { ready, wanted, isDone, trouble } = deploymentRollout(live);
+    const sick = isDone ? undefined : (trouble ?? this.#troubles.of(seckill, part.short));
+    const counts = { readyReplicas: ready, totalReplicas: wanted };
+    if (sick)
+      return {
+        status: { ...counts, phase: 'Degraded', message: sick.message || sick.reason },
+        reason: sick.reason,
+      };
+    const phase = isDone
+      ? 'Ready'
+      : live.status?.observedGeneration === undefined
+        ? 'Pending'
+        : 'Progressing';
+    return { status: { ...counts, phase } };
+  }
+}
+
+function autoscaling({ spec }: Seckill, parts: readonly Part[]): ConditionUpdate {
+  const { hpa, keda } = spec.scaling ?? {};
+  const type = 'Autoscaling';
+  const consumer = parts.find(({ field }) => field === kafkaConsumer);
+  if (keda?.enabled && consumer) {
+    if (consumer.scaler !== 'keda') {
+      const message = `KEDA is to scale ${consumer.name} and is not installed; it keeps ${consumer.service.replicas ?? 1} replicas meanwhile`;
+      return { type, status: 'False', reason: 'KedaNotInstalled', message };
+    }
+    if (hpa?.enabled) {
+      const message = `hpa and keda are both enabled: KEDA scales ${consumer.name}, which has no HorizontalPodAutoscaler of ours`;
+      return { type, status: 'True', reason: 'KedaTakesPrecedence', message };
+    }
+    return { type, status: 'True', reason: 'Keda', message: `KEDA scales ${consumer.name}` };
+  }
+  return hpa?.enabled
+    ? { type, status: 'True', reason: 'HorizontalPodAutoscaler', message: 'by CPU' }
+    : { type, status: 'False', reason: 'Disabled', message: '' };
+}
+
+function monitoring({ spec }: Seckill, outcome: Outcome): ConditionUpdate {
+  const { enabled, prometheusEnabled, grafanaEnabled } = spec.monitoring ?? {};
+  const type = 'Monitoring';
+  if (!enabled || !(prometheusEnabled || grafanaEnabled))
+    return { type, status: 'False', reason: 'Disabled', message: '' };
+  const missing = [...outcome.missing].find(({ kind }) => kind === 'ServiceMonitor');
+  if (missing) {
+    const message = `ServiceMonitor is not served: install ${missing.install}`;
+    return { type, status: 'False', reason: 'PrometheusOperatorNotInstalled', message };
+  }
+  return { type, status: 'True', reason: 'Enabled', message: '' };
+}

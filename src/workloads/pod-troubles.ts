@@ -1,0 +1,53 @@
+// Why the pods of a part do not come up. Their Deployment does not say so, and they belong to its ReplicaSet; so they
+// are found, and their owner is woken, by the labels that every pod of ours has. Knows no kind.
+import type { ObjectCache } from '../kube/cache.ts';
+import { joinKey, type KubeObject } from '../kube/objects.ts';
+import type { Pod } from './child-kinds.ts';
+import { labelValue, selectorOf } from './identity.ts';
+import { troubleOf } from './rollout.ts';
+
+type Trouble = { reason: string; message: string };
+
+export interface PodTroubles {
+  /** Of the pods of one part, the one that has it worst. */
+  of(owner: KubeObject, component: string): Trouble | undefined;
+  stop(): void;
+}
+
+const nameLabel = 'app.kubernetes.io/name';
+const instanceLabel = 'app.kubernetes.io/instance';
+const componentLabel = 'app.kubernetes.io/component';
+
+const partOf = (namespace: string, labels: Record<string, string>): string =>
+  [namespace, labels[nameLabel], labels[instanceLabel], labels[componentLabel]].join(' ');
+
+/** `wake` gets the key of the owner, where that is its whole name: label values have at most 63 characters. */
+export function podTroubles(cache: ObjectCache<Pod>, kind: string, wake: (key: string) => void): PodTroubles {
+  const name = kind.toLowerCase();
+  const indexName = `parts of ${name}`;
+  cache.addIndex(indexName, ({ metadata }) => [partOf(metadata.namespace ?? '', metadata.labels ?? {})]);
+  const stop = cache.onChange(({ object, old, type }) => {
+    const { namespace = '', labels = {} } = object.metadata;
+    const instance = labels[instanceLabel];
+    if (labels[nameLabel] !== name || instance === undefined) return;
+    const before = old && troubleOf(old)?.reason;
+    const after = type === 'deleted' ? undefined : troubleOf(object)?.reason;
+    if (before !== after) wake(joinKey(namespace, instance));
+  });
+  return {
+    of(owner, component) {
+      const { namespace = '' } = owner.metadata;
+      const found = cache.byIndex(indexName, partOf(namespace, selectorOf(owner, labelValue(component))));
+      for (const pod of found) {
+        const trouble = pod.metadata.deletionTimestamp ? undefined : troubleOf(pod);
+        if (trouble)
+          return {
+            reason: trouble.reason,
+            message: `pod ${pod.metadata.name}: ${trouble.reason}: ${trouble.message}`,
+          };
+      }
+      return undefined;
+    },
+    stop,
+  };
+}
