@@ -1,6 +1,7 @@
 // Everything that Spikegate refuses: who tries what, and the exact words of the answer. One table for the
 // contract tests (supertest) and for the end-to-end tests (kubectl), so that messages are in one place.
 import { kinds } from '../src/api/kinds.ts';
+import { elasticWebs } from './refusals/elastic-web.ts';
 import { goodsChanges, goodsCreation } from './refusals/goods.ts';
 import { orderChanges, orderCreation } from './refusals/orders.ts';
 import { people } from './refusals/people.ts';
@@ -14,6 +15,7 @@ export const refusals: readonly RefusalCase[] = [
   ...goodsCreation,
   ...goodsChanges,
   ...people,
+  ...elasticWebs,
 ];
 
 /** Placeholders of a message and what may stand in their place. */

@@ -2,6 +2,8 @@
 import type { Kind } from '../src/api/define-kind.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
 import { buyerWebhooks } from './buyer.ts';
+import { elasticWebWebhooks } from './elastic-web.ts';
+import { imoocPodWebhooks } from './imooc-pod.ts';
 import { sellerWebhooks } from './seller.ts';
 import { spikeGoodsWebhooks } from './spike-goods.ts';
 import { spikeOrderWebhooks } from './spike-order.ts';
@@ -13,6 +15,8 @@ export const registry = [
   spikeOrderWebhooks,
   buyerWebhooks,
   sellerWebhooks,
+  elasticWebWebhooks,
+  imoocPodWebhooks,
 ] as unknown as readonly Webhooks<KubeObject>[];
 
 const dashed = (kind: Kind): string => `${kind.group.replaceAll('.', '-')}-${kind.version}-${kind.singular}`;

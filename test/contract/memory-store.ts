@@ -36,12 +36,12 @@ export class MemoryStore {
   /** @param seen false: no cache has it yet, as after a slow watch */
   put(object: Thing, seen: boolean): void {
     this.#stored.set(storedKey(object), object);
-    if (seen) this.#cacheOf(object).put(object);
+    if (seen) this.#cacheOf(object)?.put(object);
   }
 
   remove(object: Thing): void {
     this.#stored.delete(storedKey(object));
-    this.#cacheOf(object).remove(object);
+    this.#cacheOf(object)?.remove(object);
   }
 
   /** The ledger's side of it. */
@@ -68,7 +68,8 @@ export class MemoryStore {
     },
   };
 
-  #cacheOf(object: Thing): MemoryCache<Thing> {
+  /** Only what admission looks up is cached: none of the workload kinds. */
+  #cacheOf(object: Thing): MemoryCache<Thing> | undefined {
     const { goods, orders, buyers, sellers } = this.caches;
     return { SpikeGoods: goods, SpikeOrder: orders, Buyer: buyers, Seller: sellers }[object.kind] as never;
   }

@@ -59,7 +59,7 @@ async function check(row: RefusalCase): Promise<void> {
 }
 
 const everything = (world: World) =>
-  ['SpikeGoods', 'SpikeOrder', 'Buyer', 'Seller'].map((kind) => world.all(kind));
+  ['SpikeGoods', 'SpikeOrder', 'Buyer', 'Seller', 'ElasticWeb', 'ImoocPod'].map((kind) => world.all(kind));
 
 /** The message with the times that this world knows. */
 function filledIn(message: string, world: World, said: string): string {

@@ -1,0 +1,135 @@
+// The children of an ElasticWeb: a Deployment, its Service, and for its metrics a ServiceMonitor. Pure.
+import { type ElasticWeb, type ElasticWebSpec, portOfMetrics, speaks } from '../api/elastic-web.ts';
+import { deployments, serviceMonitors, services } from '../workloads/child-kinds.ts';
+import type { Desired } from '../workloads/children.ts';
+import { labelsOf, labelValue, selectorOf } from '../workloads/identity.ts';
+
+export const component = 'web';
+const containerName = 'elastic-app';
+interface Port {
+  name: string;
+  protocol: 'TCP' | 'UDP';
+  /** Of the container; absent where another port already has it. */
+  containerPort?: number;
+  port: number;
+  targetPort: number | string;
+  servicePort: string;
+}
+
+function trafficPorts(spec: ElasticWebSpec): Port[] {
+  const { podPort, port, targetPort = podPort } = spec;
+  const name = typeof targetPort === 'string' ? targetPort : (spec.name ?? 'http');
+  const of = (protocol: 'TCP' | 'UDP', suffix: string): Port => {
+    const portName = `${name.slice(0, 15 - suffix.length).replace(/-$/, '')}${suffix}`;
+    return {
+      ...{ name: portName, protocol, containerPort: podPort, port },
+      // By name, so that while pods with another podPort are rolled out each is reached at its own.
+      targetPort: targetPort === podPort || typeof targetPort === 'string' ? portName : targetPort,
+      servicePort: `http-traffic${suffix}`,
+    };
+  };
+  const tcp = speaks(spec, 'TCP');
+  return [...(tcp ? [of('TCP', '')] : []), ...(speaks(spec, 'UDP') ? [of('UDP', tcp ? '-udp' : '')] : [])];
+}
+
+function metricsPort(spec: ElasticWebSpec, traffic: readonly Port[]): Port | undefined {
+  const { mtargetPort } = spec;
+  if (mtargetPort === undefined) return undefined;
+  const number = portOfMetrics(spec);
+  const shared = traffic.some(
+    ({ name, containerPort, protocol }) =>
+      name === mtargetPort || (protocol === 'TCP' && containerPort === number),
+  );
+  return {
+    name: typeof mtargetPort === 'string' ? mtargetPort : 'metric',
+    ...{ protocol: 'TCP', port: number, targetPort: mtargetPort, servicePort: 'metric-traffic' },
+    ...(shared ? {} : { containerPort: number }),
+  };
+}
+
+export function elasticWebChildren(web: ElasticWeb, replicas: number): Desired[] {
+  const { spec } = web;
+  const traffic = trafficPorts(spec);
+  const metrics = metricsPort(spec, traffic);
+  const app = { app: labelValue(web.metadata.name) };
+  return [
+    { kind: deployments, name: web.metadata.name, component, labels: app, body: deployment(web, replicas) },
+    ...serviceBodies(web, traffic, metrics).map(([name, body]) => ({
+      ...{ kind: services, name, component, body },
+      labels: { ...app, ...(metrics ? { release: 'prometheus' } : {}) },
+    })),
+    ...(metrics
+      ? [
+          {
+            ...{ kind: serviceMonitors, name: web.metadata.name, component },
+            labels: { ...app, release: 'prometheus' },
+            body: {
+              spec: {
+                selector: { matchLabels: selectorOf(web, component) },
+                endpoints: [{ port: 'metric-traffic', path: spec.metricsPath ?? '/actuator/prometheus' }],
+              },
+            },
+          },
+        ]
+      : []),
+  ];
+}
+
+function deployment(web: ElasticWeb, replicas: number): object {
+  const { spec, metadata } = web;
+  const traffic = trafficPorts(spec);
+  const ports = [...traffic, metricsPort(spec, traffic) ?? []].flat();
+  return {
+    spec: {
+      replicas,
+      selector: { matchLabels: selectorOf(web, component) },
+      template: {
+        metadata: { labels: { app: labelValue(metadata.name), ...labelsOf(web, component) } },
+        spec: {
+          containers: [
+            {
+              ...{ name: containerName, image: spec.image, imagePullPolicy: 'IfNotPresent' },
+              ports: ports.flatMap(({ name, containerPort, protocol }) =>
+                containerPort === undefined ? [] : [{ name, containerPort, protocol }],
+              ),
+              ...(spec.resources ? { resources: spec.resources } : {}),
+              ...(spec.env ? { env: spec.env } : {}),
+            },
+          ],
+        },
+      },
+    },
+  };
+}
+
+/**
+ * One Service; two where a load balancer should take TCP and UDP: most cannot do both in one, and Kubernetes before
+ * 1.26 refuses it.
+ */
+function serviceBodies(web: ElasticWeb, traffic: Port[], metrics: Port | undefined): [string, object][] {
+  const { spec, metadata } = web;
+  const type = spec.serviceType ?? 'LoadBalancer';
+  const body = (ports: Port[], isFirst: boolean): object => ({
+    spec: {
+      type,
+      selector: selectorOf(web, component),
+      ports: ports.map(({ servicePort, port, targetPort, protocol }) => ({
+        ...{ name: servicePort, port, targetPort, protocol },
+        ...nodePort(spec, type, isFirst && servicePort !== 'metric-traffic'),
+      })),
+    },
+  });
+  const [first, second] = traffic;
+  const extra = metrics ? [metrics] : [];
+  if (type !== 'LoadBalancer' || !second) return [[metadata.name, body([...traffic, ...extra], true)]];
+  return [
+    [metadata.name, body([first!, ...extra], true)],
+    [`${metadata.name}-udp`, body([second], false)],
+  ];
+}
+
+/** A Service that is no longer on the nodes must give its ports back in the same write: 0 does. */
+function nodePort(spec: ElasticWebSpec, type: string, isTraffic: boolean): { nodePort?: number } {
+  if (type === 'ClusterIP') return { nodePort: 0 };
+  return spec.nodePort && isTraffic ? { nodePort: spec.nodePort } : {};
+}

@@ -1,0 +1,217 @@
+// ElasticWeb: as many pods as its requests per second need, by its spec or by Prometheus.
+import type { ConditionUpdate } from '../api/conditions.ts';
+import {
+  durationMs,
+  ElasticWeb,
+  type ElasticWebSpec,
+  type ElasticWebStatus,
+  mostReplicas,
+} from '../api/elastic-web.ts';
+import { parseTime, timestamp } from '../api/sale.ts';
+import { clamp, type Limits, replicasFor } from '../api/scaling.ts';
+import { keyOf } from '../kube/objects.ts';
+import type { Result } from '../runtime/controller.ts';
+import { announce } from '../workloads/announce.ts';
+import { deployments, serviceMonitors, services } from '../workloads/child-kinds.ts';
+import type { Outcome } from '../workloads/outcome.ts';
+import { askPrometheus, type Fetch } from '../workloads/prometheus.ts';
+import { type MeterSettings, QpsMeters, type Reading } from '../workloads/qps-meter.ts';
+import { deploymentRollout } from '../workloads/rollout.ts';
+import { phaseOf, summaryOf, type Verdict, writeStatus } from '../workloads/status.ts';
+import type { Working, Workload } from '../workloads/workload.ts';
+import { elasticWebChildren } from './elastic-web-children.ts';
+
+/** A child that is another's may be freed without our hearing of it. */
+const lookAgainMs = 60_000;
+
+export const elasticWebOwns = [serviceMonitors, services, deployments];
+
+export const elasticWebWorkload: Workload<ElasticWeb['spec'], ElasticWebStatus> = {
+  kind: ElasticWeb,
+  owns: elasticWebOwns,
+  reconciler: (working) => {
+    const meters = new QpsMeters({
+      clock: working.clock,
+      ask: (settings, signal) => askPrometheus(settings, fetch as Fetch, working.clock, signal),
+      wake: working.wake,
+    });
+    return {
+      reconcile: (web, signal) => reconcile(web, working, meters, signal),
+      forget: (key) => meters.forget(key),
+      stop: () => meters.stop(),
+    };
+  },
+};
+
+async function reconcile(
+  web: ElasticWeb,
+  working: Working<ElasticWeb>,
+  meters: QpsMeters,
+  signal: AbortSignal,
+): Promise<Result> {
+  const { client, clock, cache, recorder, children } = working;
+  const reading = read(web, meters);
+  const replicas =
+    reading?.replicas ?? clamp(replicasFor(web.spec.totalQPS, web.spec.singlePodQPS), limitsOf(web.spec));
+  const outcome = await children.reconcile(
+    web,
+    ElasticWeb,
+    elasticWebOwns,
+    elasticWebChildren(web, replicas),
+    signal,
+  );
+  if (outcome.isGone) return {};
+  const verdict = judge(web, outcome, replicas);
+  announce(recorder, web, outcome, verdict);
+  const before = web.status?.desiredReplicas;
+  if (before !== undefined && before !== replicas) {
+    recorder.event(
+      web,
+      'Normal',
+      'Scaled',
+      `from ${before} to ${replicas} pods for ${asked(web, reading)} QPS`,
+    );
+  }
+  const result = await writeStatus<ElasticWeb>({
+    ...{ client, clock, cache, resource: ElasticWeb, object: web },
+    fields: {
+      phase: phaseOf(verdict),
+      desiredReplicas: replicas,
+      ...counts(web, outcome),
+      ...seen(web, reading),
+    },
+    conditions: [
+      ...summaryOf(verdict),
+      ...outcome.conditions(),
+      limited(web, reading),
+      ...(reading ? [metricsCondition(reading)] : []),
+    ],
+  });
+  outcome.throwIfFailed();
+  return outcome.conflicts.length > 0 ? { requeueAfter: lookAgainMs } : result;
+}
+
+/** With live metrics one pod at least: where no pod is, no request is counted, and none would ever come back. */
+export function limitsOf({ minReplicas = 0, maxReplicas = mostReplicas, metrics }: ElasticWebSpec): Limits {
+  const min = Math.max(metrics ? 1 : 0, minReplicas);
+  return { min, max: Math.max(min, maxReplicas) };
+}
+
+function read(web: ElasticWeb, meters: QpsMeters): Reading | undefined {
+  const key = keyOf(web);
+  const { spec, status } = web;
+  if (!spec.metrics) {
+    meters.forget(key);
+    return undefined;
+  }
+  const byTotal = clamp(replicasFor(spec.totalQPS, spec.singlePodQPS), limitsOf(spec));
+  // What the status says of a load counts only if it was measured.
+  const wasMeasured = status?.observedQPS !== undefined;
+  return meters.follow(key, meterSettings(web), {
+    qps: status?.observedQPS,
+    seenAt: wasMeasured ? parseTime(status?.observedTime) : undefined,
+    replicas: wasMeasured ? (status?.desiredReplicas ?? byTotal) : byTotal,
+  });
+}
+
+export function meterSettings({ metadata, spec }: ElasticWeb): MeterSettings {
+  const metrics = spec.metrics!;
+  return {
+    server: metrics.server,
+    query: metrics.query ?? defaultQuery(metadata.namespace ?? '', metadata.name, metrics),
+    timeoutMs: durationMs(metrics.timeout, '5s'),
+    intervalMs: durationMs(metrics.interval, '30s'),
+    stabilizationMs: durationMs(metrics.stabilization, '5m'),
+    maxStepUp: metrics.maxStepUp,
+    maxStepDown: metrics.maxStepDown,
+    singlePodQPS: spec.singlePodQPS,
+    ...limitsOf(spec),
+  };
+}
+
+/**
+ * The pods of this Deployment and no other's: their names are its name, a hash and five letters, and neither has a
+ * dash. rate() sees to counters that begin again at 0.
+ */
+function defaultQuery(
+  namespace: string,
+  name: string,
+  metrics: NonNullable<ElasticWebSpec['metrics']>,
+): string {
+  const counter = metrics.counter ?? 'http_server_requests_seconds_count';
+  const series = `${counter}{namespace="${namespace}",pod=~"${name}-[a-z0-9]+-[a-z0-9]+"}`;
+  return `sum(rate(${series}[${metrics.window ?? '1m'}]))`;
+}
+
+function judge({ spec, metadata }: ElasticWeb, outcome: Outcome, replicas: number): Verdict {
+  const deployment = outcome.get(deployments, metadata.name);
+  const service = outcome.get(services, metadata.name);
+  const rollout = deployment && deploymentRollout(deployment);
+  const trouble = outcome.trouble ?? rollout?.trouble;
+  const ready = rollout?.ready ?? 0;
+  const isDone = rollout?.isDone === true && rollout.wanted === replicas && service !== undefined;
+  const isReady = isDone && !trouble;
+  const capacity = `${ready} of ${replicas} pods ready, ${ready * spec.singlePodQPS} QPS`;
+  return {
+    isReady,
+    isProgressing: !isDone,
+    reason: isReady ? 'AllReady' : 'RollingOut',
+    message: replicas === 0 ? 'no pods are wanted; the Service stays' : capacity,
+    trouble,
+  };
+}
+
+function counts({ spec, metadata }: ElasticWeb, outcome: Outcome): Partial<ElasticWebStatus> {
+  const { status } = outcome.get(deployments, metadata.name) ?? {};
+  const [ingress] = outcome.get(services, metadata.name)?.status?.loadBalancer?.ingress ?? [];
+  const ready = status?.readyReplicas ?? 0;
+  const address = ingress?.hostname ?? ingress?.ip;
+  return {
+    realQPS: ready * spec.singlePodQPS,
+    replicas: status?.replicas ?? 0,
+    readyReplicas: ready,
+    ...(address ? { address } : {}),
+  };
+}
+
+function seen({ status }: ElasticWeb, reading: Reading | undefined): Partial<ElasticWebStatus> {
+  if (reading?.qps === undefined) return {};
+  // A time that moved with each look would be a write with each look.
+  const isSame = status?.observedQPS === reading.qps && status.observedTime !== undefined;
+  const observedTime = isSame ? status.observedTime : timestamp(reading.seenAt ?? 0);
+  return { observedQPS: reading.qps, ...(observedTime ? { observedTime } : {}) };
+}
+
+const asked = ({ spec }: ElasticWeb, reading: Reading | undefined): number => reading?.qps ?? spec.totalQPS;
+
+function limited(web: ElasticWeb, reading: Reading | undefined): ConditionUpdate {
+  const { min, max } = limitsOf(web.spec);
+  const wanted = replicasFor(asked(web, reading), web.spec.singlePodQPS);
+  const type = 'ScalingLimited';
+  if (wanted > max) {
+    const message = `${wanted} pods are needed, at most ${max} allowed`;
+    return { type, status: 'True', reason: 'TooManyReplicas', message };
+  }
+  if (wanted < min) {
+    return {
+      type,
+      status: 'True',
+      reason: 'TooFewReplicas',
+      message: `${wanted} pods would do, at least ${min} run`,
+    };
+  }
+  return { type, status: 'False', reason: 'WithinLimits', message: '' };
+}
+
+function metricsCondition({ failure, qps, seenAt, replicas }: Reading): ConditionUpdate {
+  const type = 'MetricsAvailable';
+  if (failure) {
+    const kept =
+      qps === undefined
+        ? `there was no answer yet, totalQPS counts: ${replicas} pods`
+        : `the last good answer, ${qps} QPS${seenAt ? ` at ${timestamp(seenAt)}` : ''}, is kept: ${replicas} pods`;
+    return { type, status: 'False', reason: failure.reason, message: `${failure.message}; ${kept}` };
+  }
+  if (qps === undefined) return { type, status: 'Unknown', reason: 'NotAskedYet', message: 'not asked yet' };
+  return { type, status: 'True', reason: 'Answered', message: 'requests per second are followed' };
+}

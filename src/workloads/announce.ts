@@ -1,0 +1,20 @@
+// What a person would want to know of a workload, as events: once when it happens, not each time it is looked at.
+import type { KubeObject } from '../kube/objects.ts';
+import type { Outcome } from './outcome.ts';
+import { phaseOf, type Verdict } from './status.ts';
+import type { Recorder } from './workload.ts';
+
+interface WithPhase extends KubeObject {
+  status?: { phase?: string | undefined } | undefined;
+}
+
+export function announce(recorder: Recorder, object: WithPhase, outcome: Outcome, verdict: Verdict): void {
+  for (const { what, kind, name } of outcome.effects) {
+    const said = { created: 'Created', updated: 'Updated', deleted: 'Deleted' }[what];
+    recorder.event(object, 'Normal', `${said}Child`, `${what} ${kind} ${name}`);
+  }
+  const phase = phaseOf(verdict);
+  if (phase === object.status?.phase) return;
+  if (verdict.trouble) recorder.event(object, 'Warning', verdict.trouble.reason, verdict.trouble.message);
+  else if (phase === 'Ready') recorder.event(object, 'Normal', 'Ready', verdict.message);
+}

@@ -1,0 +1,27 @@
+// Several calls at once, bounded. Knows nothing of what they do.
+
+/** Runs `work` for each item, at most `limit` at a time. `work` sees to its own errors. */
+export async function atOnce<T>(
+  limit: number,
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+}
+
+/**
+ * `count` calls in batches of 1, 2, 4, … `limit`; after a batch in which one failed no other begins. What a quota
+ * refuses once it refuses a thousand times.
+ */
+export async function growing(count: number, limit: number, work: () => Promise<void>): Promise<void> {
+  for (let left = count, size = 1; left > 0; size = Math.min(limit, size * 2)) {
+    const batch = Math.min(size, left);
+    left -= batch;
+    const results = await Promise.allSettled(Array.from({ length: batch }, work));
+    if (results.some(({ status }) => status === 'rejected')) return;
+  }
+}

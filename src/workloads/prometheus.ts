@@ -1,0 +1,97 @@
+// Asks a Prometheus server for one number. Knows its HTTP API (/api/v1/query); nothing of who asks. What it cannot
+// get is an error with a reason, never a 0.
+import type { Clock } from '../runtime/clock.ts';
+
+export type Fetch = (url: string, init: { signal: AbortSignal; redirect: 'error' }) => Promise<Response>;
+
+export type MetricsReason = 'Unreachable' | 'TimedOut' | 'Refused' | 'BadAnswer' | 'NoData';
+
+export class MetricsError extends Error {
+  override readonly name = 'MetricsError';
+  readonly reason: MetricsReason;
+
+  constructor(reason: MetricsReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** An answer is a few numbers; whoever sends more is no Prometheus. */
+const mostBytes = 1 << 20;
+
+export interface Question {
+  server: string;
+  query: string;
+  timeoutMs: number;
+}
+
+/** The sum of what the query gives. Rejects with MetricsError, or with nothing else. */
+export async function askPrometheus(
+  { server, query, timeoutMs }: Question,
+  fetch: Fetch,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<number> {
+  const abort = new AbortController();
+  let isLate = false;
+  const cancel = clock.after(timeoutMs, () => {
+    isLate = true;
+    abort.abort();
+  });
+  const stop = () => abort.abort();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    const url = `${server.replace(/\/+$/, '')}/api/v1/query?query=${encodeURIComponent(query)}`;
+    const response = await fetch(url, { signal: abort.signal, redirect: 'error' });
+    const text = await bodyOf(response);
+    return numberIn(response.status, text);
+  } catch (error) {
+    if (error instanceof MetricsError) throw error;
+    if (isLate) throw new MetricsError('TimedOut', `no answer within ${timeoutMs} ms`);
+    const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+    throw new MetricsError('Unreachable', cause?.code ?? cause?.message ?? (error as Error).message);
+  } finally {
+    cancel();
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+async function bodyOf(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > mostBytes) throw new MetricsError('BadAnswer', `the answer is longer than ${mostBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+interface Answer {
+  status?: string;
+  errorType?: string;
+  error?: string;
+  data?: { resultType?: string; result?: unknown };
+}
+
+function numberIn(code: number, text: string): number {
+  let answer: Answer | null;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    throw new MetricsError('BadAnswer', `HTTP ${code}, and not JSON`);
+  }
+  if (answer?.status === 'error' && answer.errorType) {
+    throw new MetricsError('Refused', `${answer.errorType}: ${String(answer.error ?? '').slice(0, 300)}`);
+  }
+  if (code !== 200 || answer?.status !== 'success') throw new MetricsError('BadAnswer', `HTTP ${code}`);
+  const { resultType, result } = answer.data ?? {};
+  const samples =
+    resultType === 'scalar' ? [{ value: result }] : resultType === 'vector' ? result : undefined;
+  if (!Array.isArray(samples))
+    throw new MetricsError('BadAnswer', `the result is a ${resultType}, not a number`);
+  if (samples.length === 0) throw new MetricsError('NoData', 'the query gives no series');
+  const sum = samples.reduce((total: number, { value }) => total + Number(value?.[1] ?? Number.NaN), 0);
+  if (!Number.isFinite(sum) || sum < 0) throw new MetricsError('NoData', 'the query gives no number');
+  return sum;
+}

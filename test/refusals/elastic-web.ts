@@ -1,0 +1,135 @@
+// Everything that is refused about ElasticWebs.
+import { type Manifest, patched, type RefusalCase, there } from './scenario.ts';
+
+/** The seed's first sample, on a port of the node that the cluster picks. */
+export const elasticWeb = (name = 'web1', spec: object = {}): Manifest => ({
+  apiVersion: 'elasticweb.example.com/v1',
+  kind: 'ElasticWeb',
+  metadata: { name },
+  spec: {
+    image: 'tomcat:8.0.18-jre8',
+    port: 8081,
+    targetPort: 8080,
+    podPort: 8080,
+    singlePodQPS: 500,
+    totalQPS: 700,
+    resources: { limits: { cpu: '400m', memory: '500Mi' }, requests: { cpu: '100m', memory: '100Mi' } },
+    protocol: 'TCP',
+    ...spec,
+  },
+});
+
+/** What is wrong with a spec, however it comes to be so. */
+const wrongSpecs: { what: string; spec: object; field: string; must: string }[] = [
+  {
+    what: 'more cpu requested than allowed',
+    spec: { resources: { limits: { cpu: '400m' }, requests: { cpu: '1' } } },
+    field: 'spec.resources.requests.cpu',
+    must: 'must be at most the limit (400m), got 1',
+  },
+  {
+    what: 'a variable with a value and a source',
+    spec: { env: [{ name: 'A', value: 'b', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] },
+    field: 'spec.env.0.valueFrom',
+    must: 'must not be there beside value',
+  },
+  {
+    what: 'a minimum above the maximum',
+    spec: { minReplicas: 3, maxReplicas: 2 },
+    field: 'spec.minReplicas',
+    must: 'must be at most spec.maxReplicas (2), got 3',
+  },
+  {
+    what: 'metrics on the port of the Service',
+    spec: { mtargetPort: 8081 },
+    field: 'spec.port',
+    must: 'must differ from the port of the metrics (8081): one Service has both, got 8081',
+  },
+];
+
+/** What the schema refuses: the API server in its own words, a webhook that is called all the same in ours. */
+const wrongBySchema: typeof wrongSpecs = [
+  {
+    what: 'a pod that serves nothing (the seed divided by it)',
+    spec: { singlePodQPS: 0 },
+    field: 'spec.singlePodQPS',
+    must: 'must be at least 1, got 0',
+  },
+  {
+    what: 'a cpu that is no quantity',
+    spec: { resources: { limits: { cpu: 'much' } } },
+    field: 'spec.resources.limits.cpu',
+    must: 'must be a quantity such as 500m, 1 or 512Mi, got "much"',
+  },
+  {
+    what: 'a target port that is neither',
+    spec: { targetPort: true },
+    field: 'spec.targetPort',
+    must: 'must be an integer or a string, got true',
+  },
+  {
+    what: 'an image with a space',
+    spec: { image: 'tom cat' },
+    field: 'spec.image',
+    must: 'must be the name of an image such as registry.example.com/shop/web:1.2, got "tom cat"',
+  },
+  {
+    what: 'a port beyond the last',
+    spec: { port: 65_536 },
+    field: 'spec.port',
+    must: 'must be at most 65535, got 65536',
+  },
+  {
+    what: 'SCTP',
+    spec: { protocol: 'SCTP' },
+    field: 'spec.protocol',
+    must: 'must be one of TCP, UDP, Both, got "SCTP"',
+  },
+];
+
+const dnsName =
+  'metadata.name must be a DNS label of at most 59 characters that begins with a letter, because Services are called after it, got "web.1"';
+
+export const elasticWebs: RefusalCase[] = [
+  ...wrongSpecs.flatMap(({ what, spec, field, must }): RefusalCase[] => [
+    {
+      name: `an ElasticWeb with ${what}`,
+      ...{ reason: 'Invalid', field, message: `${field} ${must}`, setup: [] },
+      action: { create: elasticWeb('web1', spec) },
+    },
+    {
+      name: `an ElasticWeb that gets ${what}`,
+      ...{ reason: 'Invalid', field, message: `${field} ${must}`, setup: there(elasticWeb()) },
+      action: patched('ElasticWeb', 'web1', spec),
+    },
+  ]),
+  ...wrongBySchema.map(
+    ({ what, spec, field, must }): RefusalCase => ({
+      name: `an ElasticWeb with ${what}`,
+      ...{ reason: 'Invalid', field, message: `${field} ${must}`, setup: [] },
+      action: { create: elasticWeb('web1', spec) },
+      contractOnly: 'the API server refuses it by the schema, in its own words',
+    }),
+  ),
+  {
+    name: 'an ElasticWeb whose name no Service can have',
+    ...{ reason: 'Invalid', field: 'metadata.name', message: dnsName, setup: [] },
+    action: { create: elasticWeb('web.1') },
+  },
+  {
+    name: 'an ImoocPod with fewer pods than none',
+    reason: 'Invalid',
+    field: 'spec.replicas',
+    message: 'spec.replicas must be at least 0, got -1',
+    setup: [],
+    action: {
+      create: {
+        apiVersion: 'batch.tutorial.kubebuilder.io/v1alpha1',
+        kind: 'ImoocPod',
+        metadata: { name: 'pods1' },
+        spec: { replicas: -1 },
+      },
+    },
+    contractOnly: 'the API server refuses it by the schema, in its own words',
+  },
+];

@@ -1,0 +1,83 @@
+// Admission of ElasticWeb: what its Deployment or Service would fail on later is refused, what may hurt is said.
+import type { Kind } from '../src/api/define-kind.ts';
+import { ElasticWeb, mostReplicas, portOfMetrics, speaks } from '../src/api/elastic-web.ts';
+import { refuse } from '../src/api/refusals.ts';
+import {
+  environmentIsSound,
+  hasNoVersion,
+  lacksRequests,
+  nameFits,
+  requestsWithinLimits,
+  secretsInPlain,
+} from './container-rules.ts';
+import { fillIn, isBeingDeleted } from './shared-rules.ts';
+import type { Call, Rule, Webhooks } from './webhook.ts';
+
+type WebRule = Rule<ElasticWeb>;
+type WebCall = Call<ElasticWeb>;
+
+/** A DNS label, with room for `-udp`. */
+const longestName = 59;
+
+const shape: WebRule[] = [
+  ({ object }) => requestsWithinLimits('spec.resources', object.spec.resources),
+  ({ object }) => environmentIsSound('spec.env', object.spec.env),
+  minimumIsNoMore,
+  metricsPortIsFree,
+];
+
+export const elasticWebWebhooks: Webhooks<ElasticWeb> = {
+  kind: ElasticWeb as Kind,
+  default: (call) => (isBeingDeleted(call) ? call.object : fillIn(call.object, ElasticWeb.specDefaults)),
+  rules: { CREATE: [nameFits(longestName), ...shape], UPDATE: shape, DELETE: [] },
+  warnings: [
+    ({ object }) => hasNoVersion('spec.image', object.spec.image),
+    ({ object }) => lacksRequests('spec.resources', object.spec.resources),
+    ({ object }) => secretsInPlain('spec.env', object.spec.env),
+    targetIsServed,
+    ({ object: { spec } }) =>
+      spec.nodePort && spec.serviceType === 'ClusterIP'
+        ? 'spec.nodePort: a Service of type ClusterIP has none; it is not used'
+        : undefined,
+    ({ object: { spec } }) =>
+      spec.mtargetPort !== undefined && (spec.serviceType ?? 'LoadBalancer') === 'LoadBalancer'
+        ? 'spec.mtargetPort: the load balancer serves the metrics as well; serviceType ClusterIP keeps them inside'
+        : undefined,
+    ({ object: { spec } }) =>
+      spec.metrics && spec.maxReplicas === undefined
+        ? `spec.maxReplicas is not set: Prometheus may ask for up to ${mostReplicas} pods`
+        : undefined,
+    ({ object: { spec } }) =>
+      spec.metrics && spec.minReplicas === 0
+        ? 'spec.minReplicas: one pod stays, since without any no request is counted'
+        : undefined,
+  ],
+};
+
+function minimumIsNoMore({ object }: WebCall): ReturnType<WebRule> {
+  const { minReplicas = 0, maxReplicas = mostReplicas } = object.spec;
+  if (minReplicas <= maxReplicas) return undefined;
+  return refuse(
+    'Invalid',
+    `spec.minReplicas must be at most spec.maxReplicas (${maxReplicas}), got ${minReplicas}`,
+    'spec.minReplicas',
+  );
+}
+
+function metricsPortIsFree({ object }: WebCall): ReturnType<WebRule> {
+  const { mtargetPort, port } = object.spec;
+  if (mtargetPort === undefined || !speaks(object.spec, 'TCP')) return undefined;
+  const metricsPort = portOfMetrics(object.spec);
+  if (metricsPort !== port) return undefined;
+  return refuse(
+    'Invalid',
+    `spec.port must differ from the port of the metrics (${metricsPort}): one Service has both, got ${port}`,
+    'spec.port',
+  );
+}
+
+function targetIsServed({ object }: WebCall): string | undefined {
+  const { targetPort, podPort } = object.spec;
+  if (typeof targetPort !== 'number' || targetPort === podPort) return undefined;
+  return `spec.targetPort: requests go to ${targetPort} of the pods, which listen on podPort ${podPort}`;
+}
