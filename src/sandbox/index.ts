@@ -95,7 +95,22 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     controllers: options.controllers !== false,
     ca: pki.ca,
   });
-  const port = await listen(api, options.port ?? 0, host);
+  /** In the reverse of the order of starting: nobody writes any more when the store closes. */
+  const stop = async () => {
+    ready = false;
+    stopControllers();
+    crds.close();
+    hub.close();
+    const closed = new Promise<void>((resolve) => api.server.close(() => resolve()));
+    api.server.closeAllConnections();
+    await closed;
+    admission.close();
+    store.close();
+  };
+  const port = await listen(api, options.port ?? 0, host).catch(async (error: NodeJS.ErrnoException) => {
+    await stop();
+    throw error.code === 'EADDRINUSE' ? new PortTaken(options.port ?? 0, host) : error;
+  });
   const server = `https://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
   const file = path.join(dir, 'kubeconfig');
   writeFileSync(file, kubeconfig(pki, server), { mode: 0o600 });
@@ -110,18 +125,15 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     audit: () => admission.audit,
     compact: () => store.compact(store.version),
     watchers: () => hub.size,
-    async stop() {
-      ready = false;
-      stopControllers();
-      crds.close();
-      hub.close();
-      const closed = new Promise<void>((resolve) => api.server.close(() => resolve()));
-      api.server.closeAllConnections();
-      await closed;
-      admission.close();
-      store.close();
-    },
+    stop,
   };
+}
+
+/** The port asked for is in use; another one may be tried. */
+export class PortTaken extends Error {
+  constructor(port: number, host: string) {
+    super(`port ${port} of ${host} is taken by another program`);
+  }
 }
 
 function listen(api: ApiServer, port: number, host: string): Promise<number> {

@@ -71,7 +71,11 @@ test('workloads', { skip }, async (t) => {
   await ok(rig, 'get deploy web -o jsonpath={.spec.template.spec.containers[0].image}', /^nginx:1.25$/);
   await ok(rig, 'expose deploy web --port=80', /exposed/);
   await ok(rig, 'autoscale deploy web --min=1 --max=3 --cpu-percent=50', /autoscaled/);
-  await ok(rig, 'get hpa.v1.autoscaling web -o jsonpath={.spec.targetCPUUtilizationPercentage}', /^50$/);
+  await ok(
+    rig,
+    'get horizontalpodautoscalers.v1.autoscaling web -o jsonpath={.spec.targetCPUUtilizationPercentage}',
+    /^50$/,
+  );
   await ok(rig, 'delete deploy web --cascade=orphan', /deleted/);
   await ok(rig, 'get rs -o name', /replicaset/);
   await ok(rig, 'delete rs --all --cascade=foreground', /deleted/);

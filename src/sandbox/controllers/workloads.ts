@@ -1,6 +1,7 @@
 // Starts the stand-in for what runs workloads on a cluster: their controllers, and the pretend node.
 
 import type { Core } from '../operations/core.ts';
+import { StatusKeeper } from './budgets.ts';
 import { DeploymentController } from './deployments.ts';
 import { Kubelet } from './kubelet.ts';
 import { ReplicaSetController } from './replicasets.ts';
@@ -14,6 +15,7 @@ export async function startWorkloads(core: Core, readyAfterMs: number): Promise<
     new ReplicaSetController(core),
     new StatefulSetController(core),
     new DaemonSetController(core),
+    new StatusKeeper(core),
   ];
   for (const controller of controllers) controller.start();
   return {
