@@ -2,11 +2,11 @@
 // differs. Takes nothing that is another's. Knows no kind of ours.
 import { fieldManager } from '../api/names.ts';
 import type { Client } from '../kube/client.ts';
-import { isConflict, isNamespaceTerminating, isNotFound } from '../kube/errors.ts';
+import { isConflict, isInvalid, isNamespaceTerminating, isNotFound } from '../kube/errors.ts';
 import { apiVersionOf, type Draft, joinKey, type KubeObject, type Resource } from '../kube/objects.ts';
 import type { Log } from '../runtime/log.ts';
 import { type ChildKind, leavingOrder } from './child-kinds.ts';
-import { includes, withoutStrangers } from './compare.ts';
+import { includes, restored, withoutStrangers } from './compare.ts';
 import { appliedAnnotation, controllerOf, hashOf, labelsOf, ownerReference } from './identity.ts';
 import { Outcome } from './outcome.ts';
 import type { Sources } from './sources.ts';
@@ -111,11 +111,8 @@ export class Children {
     }
     if (live?.metadata.deletionTimestamp) return outcome.leave(child.kind, live);
     if (live && this.#isThere(live, wanted)) return outcome.have(child.kind, live);
-    if (live) await this.#evict(resource, live, wanted, pass);
-    const stored = await this.#client.apply(resource, wanted, {
-      ...{ fieldManager, force: true },
-      ...(pass.signal ? { signal: pass.signal } : {}),
-    });
+    const applied = await this.#write(resource, wanted, live, pass);
+    const stored = await this.#evict(resource, applied, wanted, pass);
     this.#sources.cacheOf(child.kind).observe(stored);
     this.#noteRewriting(stored, wanted);
     outcome.changed(child.kind, stored, live);
@@ -137,11 +134,31 @@ export class Children {
     );
   }
 
-  async #evict(resource: Resource, live: KubeObject, wanted: Applied, pass: Pass): Promise<void> {
-    const pruned = withoutStrangers(live, wanted);
-    if (pruned === live) return;
+  async #write(
+    resource: Resource,
+    wanted: Applied,
+    live: KubeObject | undefined,
+    pass: Pass,
+  ): Promise<KubeObject> {
     const options = { fieldManager, ...(pass.signal ? { signal: pass.signal } : {}) };
-    await this.#client.replace(resource, pruned, options);
+    const apply = () => this.#client.apply(resource, wanted, { ...options, force: true });
+    try {
+      return await apply();
+    } catch (error) {
+      // A port that was renumbered by hand has the name that ours needs: both cannot be, so ours comes first.
+      const whole = live && isInvalid(error) ? restored(live, wanted) : live;
+      if (!whole || whole === live) throw error;
+      await this.#client.replace(resource, whole, options);
+      return apply();
+    }
+  }
+
+  /** After the apply: what was ours and is no longer wanted has gone by then, so what is left is a stranger's. */
+  async #evict(resource: Resource, stored: KubeObject, wanted: Applied, pass: Pass): Promise<KubeObject> {
+    const pruned = withoutStrangers(stored, wanted);
+    if (pruned === stored) return stored;
+    const options = { fieldManager, ...(pass.signal ? { signal: pass.signal } : {}) };
+    return this.#client.replace(resource, pruned, options);
   }
 
   async #read(

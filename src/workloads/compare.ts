@@ -75,29 +75,37 @@ const hasKey = (a: unknown, b: unknown, keys: readonly string[]): boolean =>
  * is none.
  */
 export function withoutStrangers<T>(stored: T, wanted: unknown): T {
-  return prune(stored, wanted, '') as T;
+  return prune(stored, wanted, '', false) as T;
 }
 
-function prune(stored: unknown, wanted: unknown, field: string): unknown {
-  if (Array.isArray(stored) && Array.isArray(wanted)) return pruneItems(stored, wanted, field);
+/** The same, with the wanted items of such lists in it: where a stranger's and ours cannot both be there. */
+export function restored<T>(stored: T, wanted: unknown): T {
+  return prune(stored, wanted, '', true) as T;
+}
+
+function prune(stored: unknown, wanted: unknown, field: string, fills: boolean): unknown {
+  if (Array.isArray(stored) && Array.isArray(wanted)) return pruneItems(stored, wanted, field, fills);
   if (!isObject(stored) || !isObject(wanted)) return stored;
   const entries = Object.entries(stored);
   const kept = entries.flatMap(([name, value]): [string, unknown][] => {
-    if (name in wanted) return [[name, prune(value, wanted[name], name)]];
+    if (name in wanted) return [[name, prune(value, wanted[name], name, fills)]];
     return exclusive.has(field) ? [] : [[name, value]];
   });
   const isAsBefore = kept.length === entries.length && kept.every(([, value], i) => value === entries[i]![1]);
   return isAsBefore ? stored : Object.fromEntries(kept);
 }
 
-function pruneItems(stored: unknown[], wanted: unknown[], field: string): unknown {
+function pruneItems(stored: unknown[], wanted: unknown[], field: string, fills: boolean): unknown {
   const keys = keysOf(field, wanted);
   if (!keys) return stored;
   const kept = stored.flatMap((item) => {
     const match = wanted.find((other) => hasKey(item, other, keys));
     if (match === undefined) return exclusive.has(field) ? [] : [item];
-    return [prune(item, match, '')];
+    return [prune(item, match, '', fills)];
   });
+  if (fills && exclusive.has(field)) {
+    kept.push(...wanted.filter((item) => !stored.some((other) => hasKey(other, item, keys))));
+  }
   const isAsBefore = kept.length === stored.length && kept.every((item, i) => item === stored[i]);
   return isAsBefore ? stored : kept;
 }
