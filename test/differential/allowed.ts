@@ -1,0 +1,53 @@
+// Which differences may stay. The table itself is in allowances.ts; an entry that matches nothing any more makes
+// the test fail, so what is mended leaves the table.
+
+import type { Difference } from './types.ts';
+
+export interface Allowed {
+  /** Which steps, as `topic/step`; `*` stands for any text. */
+  steps: string[];
+  /** Where in the answer; `*` stands for any text. */
+  path: string;
+  /** What is there, as JSON, or `nothing`; `*` stands for any text. Any of them, or anything if absent. */
+  real?: string[];
+  sandbox?: string[];
+  reason: string;
+}
+
+const pattern = (glob: string) => glob.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
+const any = (globs: string[]) => new RegExp(`^(?:${globs.map(pattern).join('|')})$`, 's');
+const shown = (value: unknown) => JSON.stringify(value) ?? 'nothing';
+
+export interface Verdict {
+  /** Differences that no entry allows. */
+  left: Difference[];
+  /** Entries, or steps of entries, that nothing needs. */
+  unused: string[];
+}
+
+export function judge(differences: Difference[], table: readonly Allowed[]): Verdict {
+  const rows = table.map((entry) => ({
+    entry,
+    path: any([entry.path]),
+    real: any(entry.real ?? ['*']),
+    sandbox: any(entry.sandbox ?? ['*']),
+    steps: entry.steps.map((step) => ({ step, matches: any([step]), used: false })),
+  }));
+  const left = differences.filter((difference) => {
+    let fits = false;
+    for (const row of rows) {
+      if (!row.path.test(difference.path)) continue;
+      if (!row.real.test(shown(difference.real)) || !row.sandbox.test(shown(difference.sandbox))) continue;
+      for (const step of row.steps) {
+        if (!step.matches.test(difference.step)) continue;
+        step.used = true;
+        fits = true;
+      }
+    }
+    return !fits;
+  });
+  const unused = rows.flatMap(({ entry, steps }) =>
+    steps.filter(({ used }) => !used).map(({ step }) => `${step} ${entry.path}: ${entry.reason}`),
+  );
+  return { left, unused };
+}

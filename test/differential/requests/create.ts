@@ -1,0 +1,156 @@
+// POST: names, generated names, what is wrong with an object, what a body may look like.
+
+import type { Topic } from '../types.ts';
+import {
+  configMap,
+  configMaps,
+  core,
+  deployments,
+  get,
+  namespaces,
+  pod,
+  pods,
+  post,
+  put,
+  secrets,
+  yaml,
+} from './make.ts';
+
+const long = 'x'.repeat(254);
+
+export const create: Topic = {
+  name: 'create',
+  steps: [
+    post('a config map', configMaps, configMap('a')),
+    post('again', configMaps, configMap('a')),
+    get('read back', `${configMaps}/a`),
+    post('with binary data', configMaps, { ...configMap('bin'), binaryData: { b: 'aGVsbG8=' } }),
+    post('with bad base64', configMaps, { ...configMap('bin2'), binaryData: { b: '%%%' } }),
+    post('without a name', configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: {} }),
+    post('a generated name', configMaps, configMap('', { a: '1' }, { generateName: 'gen-' })),
+    post('a generated name and a name', configMaps, configMap('named', {}, { generateName: 'gen-' })),
+    post('a bad generated name', configMaps, configMap('', {}, { generateName: 'Gen_' })),
+    post('a bad name', configMaps, configMap('Bad_Name')),
+    post('a name that is too long', configMaps, configMap(long)),
+    post('a name with a slash', configMaps, configMap('a/b')),
+    post('another namespace in the body', configMaps, configMap('x', {}, { namespace: 'elsewhere' })),
+    post('into no such namespace', '/api/v1/namespaces/nowhere/configmaps', configMap('x')),
+    post('into a namespace with a bad name', '/api/v1/namespaces/No_Where/configmaps', configMap('x')),
+    post('another kind in the body', configMaps, { ...configMap('x'), kind: 'Secret' }),
+    post('another version in the body', configMaps, { ...configMap('x'), apiVersion: 'v2' }),
+    post('another group in the body', configMaps, { ...configMap('x'), apiVersion: 'apps/v1' }),
+    post('an odd group', configMaps, { ...configMap('x'), apiVersion: 'a/b/c' }),
+    post('without kind and version', configMaps, { metadata: { name: 'bare' } }),
+    post('a resource version on create', configMaps, configMap('rv', {}, { resourceVersion: '5' })),
+    post('a uid on create', configMaps, configMap('uid', {}, { uid: 'mine' })),
+    post(
+      'a creation time on create',
+      configMaps,
+      configMap('ct', {}, { creationTimestamp: '2001-01-01T00:00:00Z' }),
+    ),
+    post(
+      'a deletion time on create',
+      configMaps,
+      configMap('dt', {}, { deletionTimestamp: '2001-01-01T00:00:00Z' }),
+    ),
+    post('bad labels', configMaps, configMap('l', {}, { labels: { 'a b': 'x', ok: 'not ok!' } })),
+    post('bad annotations', configMaps, configMap('an', {}, { annotations: { 'a b': 'x' } })),
+    post(
+      'too many annotations',
+      configMaps,
+      configMap('big', {}, { annotations: { a: 'x'.repeat(262145) } }),
+    ),
+    post('bad finalizers', configMaps, configMap('f', {}, { finalizers: ['plain', 'a b'] })),
+    post('owners that lack fields', configMaps, configMap('o', {}, { ownerReferences: [{ name: 'x' }] })),
+    post(
+      'two controllers',
+      configMaps,
+      configMap(
+        'o2',
+        {},
+        {
+          ownerReferences: ['a', 'b'].map((name) => ({
+            apiVersion: 'v1',
+            kind: 'Pod',
+            name,
+            uid: name,
+            controller: true,
+          })),
+        },
+      ),
+    ),
+    post('bad keys', configMaps, configMap('k', { 'a b': '1', '..': '2' })),
+    post('a number for a text', configMaps, configMap('n', { a: 1 })),
+    post('a text for an object', configMaps, { ...configMap('n'), data: 'x' }),
+    post('a text for metadata', configMaps, { ...configMap('n'), metadata: 'x' }),
+    post('labels that are numbers', configMaps, configMap('n', {}, { labels: { a: 1 } })),
+    post('null data', configMaps, { ...configMap('nulls'), data: null }),
+    post('an unknown field', configMaps, { ...configMap('unknown'), surplus: 1 }),
+    post(
+      'as YAML',
+      configMaps,
+      'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: yaml\ndata:\n  on: "yes"\n',
+      {
+        headers: yaml,
+      },
+    ),
+    post('answered in YAML', configMaps, configMap('to-yaml'), { headers: { accept: 'application/yaml' } }),
+    post('an immutable map', configMaps, { ...configMap('fixed'), immutable: true }),
+    put('changing it', `${configMaps}/fixed`, { ...configMap('fixed', { a: '2' }), immutable: true }),
+    put('freeing it', `${configMaps}/fixed`, configMap('fixed')),
+    post('a secret', secrets, { metadata: { name: 's' }, stringData: { a: 'hello' }, data: { b: 'aGk=' } }),
+    put('another type of it', `${secrets}/s`, { metadata: { name: 's' }, type: 'other' }),
+    post('a typed secret without its keys', secrets, { metadata: { name: 's2' }, type: 'kubernetes.io/tls' }),
+    post('a basic secret without its keys', secrets, {
+      metadata: { name: 's3' },
+      type: 'kubernetes.io/basic-auth',
+    }),
+    post('a docker secret', secrets, {
+      metadata: { name: 's4' },
+      type: 'kubernetes.io/dockerconfigjson',
+      data: { '.dockerconfigjson': 'e30=' },
+    }),
+    post('a service account', `${core}/serviceaccounts`, { metadata: { name: 'robot' } }),
+    post('a namespace', namespaces, { metadata: { name: 'd-made', labels: { topic: 'create' } } }),
+    post('a namespace again', namespaces, { metadata: { name: 'd-made' } }),
+    post('a namespace with a dot', namespaces, { metadata: { name: 'a.b' } }),
+    get('the namespace', `${namespaces}/d-made`),
+    post('on everything of a kind', '/api/v1/configmaps', configMap('x')),
+    post('on an object', `${configMaps}/a`, configMap('a')),
+    post('a pod', pods, pod('p')),
+    post('a pod without containers', pods, pod('p2', { containers: [] })),
+    post(
+      'a pod with odd containers',
+      pods,
+      pod('p3', { containers: [{ name: 'C_' }, { image: 'x', name: 'd' }, { name: 'd', image: 'y' }] }),
+    ),
+    post('a deployment whose selector does not fit', deployments, {
+      metadata: { name: 'bad' },
+      spec: {
+        selector: { matchLabels: { a: 'b' } },
+        template: { metadata: { labels: { a: 'c' } }, spec: {} },
+      },
+    }),
+    post('a claim', `${core}/persistentvolumeclaims`, {
+      metadata: { name: 'claim' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    }),
+    post('an empty claim', `${core}/persistentvolumeclaims`, { metadata: { name: 'claim2' }, spec: {} }),
+    post('endpoints', `${core}/endpoints`, {
+      metadata: { name: 'e' },
+      subsets: [{ addresses: [{ ip: '1.2.3.4' }], ports: [{ port: 80 }] }],
+    }),
+    post('a lease', '/apis/coordination.k8s.io/v1/namespaces/@{ns}/leases', {
+      metadata: { name: 'l' },
+      spec: { holderIdentity: 'me', leaseDurationSeconds: 15, renewTime: '2020-01-01T00:00:00.123456Z' },
+    }),
+    post('a bad lease', '/apis/coordination.k8s.io/v1/namespaces/@{ns}/leases', {
+      metadata: { name: 'l2' },
+      spec: { leaseDurationSeconds: 0, leaseTransitions: -1 },
+    }),
+    post('a lease with a bad time', '/apis/coordination.k8s.io/v1/namespaces/@{ns}/leases', {
+      metadata: { name: 'l3' },
+      spec: { renewTime: 'soon' },
+    }),
+  ],
+};
