@@ -49,6 +49,8 @@ export class World {
   readonly store = new MemoryStore();
   readonly caches = this.store.caches;
   readonly paymentWindowMs = 5 * minute;
+  /** Requests that came and are not answered yet. */
+  inFlight = 0;
   /** Rules that threw. */
   panics = 0;
   /** Live reads of orders by admission. */
@@ -80,7 +82,10 @@ export class World {
       registry,
       surroundings: this.surroundings,
       log: silentLog,
-      metrics: { route: () => ({ began() {}, ended() {} }), panicked: () => void this.panics++ },
+      metrics: {
+        route: () => ({ began: () => void this.inFlight++, ended: () => void this.inFlight-- }),
+        panicked: () => void this.panics++,
+      },
       readiness: async () => [],
       isRefusing: () => false,
     });
