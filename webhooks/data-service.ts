@@ -10,6 +10,7 @@ import {
 } from '../src/api/data-service.ts';
 import { addressOf, builtIn } from '../src/api/data-service-parts.ts';
 import type { Kind } from '../src/api/define-kind.ts';
+import { sameQuantity } from '../src/api/quantity.ts';
 import { type Refusal, refuse } from '../src/api/refusals.ts';
 import {
   firstOf,
@@ -19,7 +20,6 @@ import {
   nameFits,
   requestsWithinLimits,
 } from './container-rules.ts';
-import { fixed } from './shared-rules.ts';
 import type { Call, Rule, Warning, Webhooks } from './webhook.ts';
 
 type DataServiceRule = Rule<DataService>;
@@ -46,7 +46,7 @@ export const dataServiceWebhooks: Webhooks<DataService> = {
 
   rules: {
     CREATE: [nameFits(longestName), ...rules],
-    UPDATE: [fixed('namePrefix', 'its children are called after it'), ...rules],
+    UPDATE: [namesStay, volumeStays, ...rules],
     DELETE: [],
   },
 
@@ -119,12 +119,37 @@ function placeIsClear(path: string, component: ComponentSpec, name: Component): 
       `${path}.kind`,
     );
   }
-  if (name !== 'mysql' || kind === 'statefulSet') return undefined;
+  if (name !== 'mysql') return undefined;
+  if (kind === 'statefulSet') {
+    const { replica = 1 } = component;
+    if (replica <= 1) return undefined;
+    return refuse('Invalid', `${path}.replica must be at most 1, got ${replica}`, `${path}.replica`);
+  }
   return refuse(
     'Invalid',
     `${path}.kind must be statefulSet (1) or thirdParty (3), got ${kind}`,
     `${path}.kind`,
   );
+}
+
+function namesStay({ object, old }: Call<DataService>): ReturnType<DataServiceRule> {
+  const path = 'spec.namePrefix';
+  const before = old?.spec.namePrefix;
+  if (object.spec.namePrefix === before) return undefined;
+  const is = before === undefined ? 'unset' : JSON.stringify(before);
+  return refuse('Immutable', `${path} is fixed, because children are called after it: it is ${is}`, path);
+}
+
+/** Kubernetes lets nobody change the volume claims of a StatefulSet. */
+function volumeStays({ object, old }: Call<DataService>): ReturnType<DataServiceRule> {
+  const [before, after] = [old?.spec.mysql, object.spec.mysql];
+  if (!before || !after || [before, after].some((it) => kindOf('mysql', it) === 'thirdParty'))
+    return undefined;
+  const { size = '10Gi', storageClassName } = before.storage ?? {};
+  const now = after.storage ?? {};
+  if (sameQuantity(size, now.size ?? '10Gi') && storageClassName === now.storageClassName) return undefined;
+  const path = 'spec.mysql.storage';
+  return refuse('Immutable', `${path} is fixed: the claim of its volume cannot be changed`, path);
 }
 
 function imageIsNamed(path: string, component: ComponentSpec, name: Component): Refusal | undefined {

@@ -2,8 +2,10 @@
 import type { Kind } from '../src/api/define-kind.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
 import { buyerWebhooks } from './buyer.ts';
+import { dataServiceWebhooks } from './data-service.ts';
 import { elasticWebWebhooks } from './elastic-web.ts';
 import { imoocPodWebhooks } from './imooc-pod.ts';
+import { seckillWebhooks } from './seckill.ts';
 import { sellerWebhooks } from './seller.ts';
 import { spikeGoodsWebhooks } from './spike-goods.ts';
 import { spikeOrderWebhooks } from './spike-order.ts';
@@ -17,6 +19,8 @@ export const registry = [
   sellerWebhooks,
   elasticWebWebhooks,
   imoocPodWebhooks,
+  seckillWebhooks,
+  dataServiceWebhooks,
 ] as unknown as readonly Webhooks<KubeObject>[];
 
 const dashed = (kind: Kind): string => `${kind.group.replaceAll('.', '-')}-${kind.version}-${kind.singular}`;

@@ -1,6 +1,13 @@
 // The table of all workloads; adding a kind is adding a line.
 import { asWorkload, type Workload } from '../workloads/workload.ts';
+import { dataServiceWorkload } from './data-service/workload.ts';
 import { elasticWebWorkload } from './elastic-web.ts';
 import { imoocPodWorkload } from './imooc-pod.ts';
+import { seckillWorkload } from './seckill/workload.ts';
 
-export const workloads: readonly Workload[] = [asWorkload(elasticWebWorkload), asWorkload(imoocPodWorkload)];
+export const workloads: readonly Workload[] = [
+  asWorkload(elasticWebWorkload),
+  asWorkload(imoocPodWorkload),
+  asWorkload(seckillWorkload),
+  asWorkload(dataServiceWorkload),
+];

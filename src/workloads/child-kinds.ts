@@ -185,4 +185,4 @@ export const leavingOrder: readonly ChildKind[] = [
 export const asResource = <T extends KubeObject>(resource: Resource): Resource<T> => resource as Resource<T>;
 
 /** The kinds that our workloads make: what Spikegate is permitted to touch. A test compares it with what they own. */
-export const usedChildKinds: readonly ChildKind[] = [serviceMonitors, services, deployments, pods];
+export const usedChildKinds: readonly ChildKind[] = leavingOrder;

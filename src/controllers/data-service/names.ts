@@ -1,0 +1,54 @@
+// What the children of a DataService are called: the plain names of the first version for the first DataService of a
+// namespace, names with a prefix for every further one. Once decided it stays, whoever comes and goes. Pure.
+import { type Component, type DataService, isMiddleware } from '../../api/data-service.ts';
+import { addressOf, builtIn } from '../../api/data-service-parts.ts';
+
+export interface NamedChild {
+  name: string;
+  /** `app.kubernetes.io/component` */
+  component: string;
+}
+
+/**
+ * `others`: the DataServices of the same namespace, this one left out. `children`: Services of this one that exist.
+ * What exists decides before anything that was written down, so that a lost status changes no name.
+ */
+export function prefixOf(
+  object: DataService,
+  others: readonly DataService[],
+  children: readonly NamedChild[],
+): string {
+  for (const { name, component } of children) {
+    const plain = builtIn[component as Component]?.object;
+    if (plain !== undefined && name.endsWith(plain)) return name.slice(0, name.length - plain.length);
+  }
+  const decided = object.spec.namePrefix ?? object.status?.namePrefix;
+  if (decided !== undefined) return decided;
+  const isTaken = others.some((other) => holdsPlainNames(other) || isBefore(other, object));
+  return isTaken ? `${object.metadata.name}-` : '';
+}
+
+const holdsPlainNames = ({ spec, status }: DataService): boolean =>
+  spec.namePrefix === undefined && status?.namePrefix === '';
+
+/** Has not been looked at yet, and will get the plain names when it is. */
+function isBefore(other: DataService, object: DataService): boolean {
+  if (other.spec.namePrefix !== undefined || other.status?.namePrefix !== undefined) return false;
+  if (other.metadata.deletionTimestamp) return false;
+  return age(other) < age(object);
+}
+
+const age = ({ metadata }: DataService): string => `${metadata.creationTimestamp} ${metadata.uid}`;
+
+export const nameOf = (prefix: string, component: Component): string =>
+  `${prefix}${builtIn[component].object}`;
+
+/** host:port of a component as its clients in the cluster see it. */
+export function hostOf(object: DataService, prefix: string, component: Component, port: number): string {
+  const { thirdParty } = object.spec[component] ?? {};
+  const elsewhere = thirdParty && isMiddleware(component) ? addressOf(thirdParty.url, port) : undefined;
+  if (elsewhere) {
+    return `${elsewhere.host.includes(':') ? `[${elsewhere.host}]` : elsewhere.host}:${elsewhere.port}`;
+  }
+  return `${nameOf(prefix, component)}.${object.metadata.namespace}.svc:${port}`;
+}

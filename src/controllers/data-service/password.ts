@@ -1,0 +1,44 @@
+// The generated password of mysql: a Secret beside its volume. Like the volume it is nobody's child, and outlives the
+// DataService: a database that is found again must still open.
+import { randomBytes } from 'node:crypto';
+import type { DataService } from '../../api/data-service.ts';
+import type { Client } from '../../kube/client.ts';
+import { ApiError } from '../../kube/errors.ts';
+import type { Draft } from '../../kube/objects.ts';
+import { asResource, secrets } from '../../workloads/child-kinds.ts';
+import { labelsOf } from '../../workloads/identity.ts';
+import type { Reference, Referenced, References } from '../../workloads/references.ts';
+import { passwordKey } from './credentials.ts';
+
+const resource = asResource<Referenced>({
+  ...{ group: '', version: 'v1', kind: secrets.kind, plural: secrets.plural, namespaced: true },
+});
+
+/** Base64url, without what an SQL string or a shell would read as its own. */
+const generate = (): string => randomBytes(24).toString('base64url');
+
+/** Makes the Secret where it is absent. One that a person has put there is used as it is. */
+export async function ensurePassword(
+  client: Client,
+  object: DataService,
+  reference: Reference,
+  references: References,
+  signal: AbortSignal,
+): Promise<void> {
+  if (references.get(reference)) return;
+  const { namespace, name } = reference;
+  const draft = {
+    ...{ apiVersion: 'v1', kind: 'Secret', type: 'Opaque' },
+    metadata: { name, namespace, labels: labelsOf(object, 'mysql') },
+    data: { [passwordKey]: Buffer.from(generate()).toString('base64') },
+  } as Draft<Referenced>;
+  try {
+    references.observe(
+      reference,
+      await client.create(resource, draft, { fieldManager: 'spikegate', signal }),
+    );
+  } catch (error) {
+    // It came into being meanwhile; its arrival wakes us.
+    if (!(error instanceof ApiError) || error.code !== 409) throw error;
+  }
+}

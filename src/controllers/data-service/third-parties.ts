@@ -1,0 +1,92 @@
+// The checks of what runs elsewhere: one at a time for each, in the background, on timers of their own. A reconcile
+// only asks what the last one found. Knows nothing of children.
+import type { Component, DataService, ThirdParty } from '../../api/data-service.ts';
+import { kindOf } from '../../api/data-service.ts';
+import { builtIn } from '../../api/data-service-parts.ts';
+import { keyOf } from '../../kube/objects.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { hashOf } from '../../workloads/identity.ts';
+import { type CheckResult, type checkThirdParty, timesOf } from './checks.ts';
+import { presentIn } from './children.ts';
+
+interface Watched {
+  /** Of what is checked: another address begins anew. */
+  of: string;
+  result: CheckResult | undefined;
+  abort: AbortController;
+  cancel: () => void;
+}
+
+export class ThirdParties {
+  readonly #clock: Clock;
+  readonly #check: typeof checkThirdParty;
+  readonly #wake: (key: string) => void;
+  readonly #watched = new Map<string, Map<Component, Watched>>();
+
+  constructor(options: { clock: Clock; check: typeof checkThirdParty; wake(key: string): void }) {
+    this.#clock = options.clock;
+    this.#check = options.check;
+    this.#wake = options.wake;
+  }
+
+  /** Checks exactly what this object names from now on. */
+  follow(object: DataService): void {
+    const key = keyOf(object);
+    const watched = this.#watched.get(key) ?? new Map<Component, Watched>();
+    const wanted = new Map(
+      presentIn(object).flatMap(([name, spec]): [Component, ThirdParty][] =>
+        kindOf(name, spec) === 'thirdParty' && spec.thirdParty ? [[name, spec.thirdParty]] : [],
+      ),
+    );
+    for (const [name, it] of watched) {
+      if (wanted.has(name) && it.of === hashOf(wanted.get(name))) continue;
+      end(it);
+      watched.delete(name);
+    }
+    for (const [name, thirdParty] of wanted) {
+      if (!watched.has(name)) watched.set(name, this.#begin(key, name, thirdParty));
+    }
+    if (watched.size > 0) this.#watched.set(key, watched);
+    else this.#watched.delete(key);
+  }
+
+  /** undefined until the first answer. */
+  resultOf(object: DataService, name: Component): CheckResult | undefined {
+    return this.#watched.get(keyOf(object))?.get(name)?.result;
+  }
+
+  forget(key: string): void {
+    for (const it of this.#watched.get(key)?.values() ?? []) end(it);
+    this.#watched.delete(key);
+  }
+
+  stop(): void {
+    for (const key of [...this.#watched.keys()]) this.forget(key);
+  }
+
+  #begin(key: string, name: Component, thirdParty: ThirdParty): Watched {
+    const it: Watched = {
+      of: hashOf(thirdParty),
+      result: undefined,
+      abort: new AbortController(),
+      cancel: () => {},
+    };
+    void this.#look(key, name, thirdParty, it);
+    return it;
+  }
+
+  async #look(key: string, name: Component, thirdParty: ThirdParty, it: Watched): Promise<void> {
+    const result = await this.#check(thirdParty, builtIn[name].port, it.abort.signal);
+    if (it.abort.signal.aborted) return;
+    const before = it.result;
+    it.result = result;
+    if (before?.isUsable !== result.isUsable || before.message !== result.message) this.#wake(key);
+    const { nextMs } = timesOf(thirdParty, result.isUsable);
+    it.cancel = this.#clock.after(nextMs, () => void this.#look(key, name, thirdParty, it));
+  }
+}
+
+function end({ abort, cancel }: Watched): void {
+  abort.abort();
+  cancel();
+}

@@ -1,0 +1,193 @@
+// Carries a DataService through its life: names once, middleware first, services as soon as what they need is usable.
+import {
+  type Component,
+  type ComponentSpec,
+  DataService,
+  type DataServiceSpec,
+  type DataServiceStatus,
+  kindOf,
+} from '../../api/data-service.ts';
+import { isNamespaceTerminating } from '../../kube/errors.ts';
+import { keyOf } from '../../kube/objects.ts';
+import type { Result } from '../../runtime/controller.ts';
+import { announce } from '../../workloads/announce.ts';
+import {
+  type DaemonSet,
+  type Deployment,
+  pods,
+  type StatefulSet,
+  services,
+} from '../../workloads/child-kinds.ts';
+import { podTroubles } from '../../workloads/pod-troubles.ts';
+import { References } from '../../workloads/references.ts';
+import {
+  daemonSetRollout,
+  deploymentRollout,
+  type Rollout,
+  statefulSetRollout,
+} from '../../workloads/rollout.ts';
+import { writeStatus } from '../../workloads/status.ts';
+import type { Working, Workload, WorkloadReconciler } from '../../workloads/workload.ts';
+import { checkThirdParty } from './checks.ts';
+import { owns, type Plan, planOf, presentIn, runnables } from './children.ts';
+import { type Credentials, credentialsOf, referencesOf } from './credentials.ts';
+import { prefixOf } from './names.ts';
+import { ensurePassword } from './password.ts';
+import { type ComponentState, judge } from './state.ts';
+import { ThirdParties } from './third-parties.ts';
+
+const conflictRetryMs = 60_000;
+const byNamespace = 'namespace';
+
+type Runnable = Deployment | StatefulSet | DaemonSet;
+
+export const dataServiceWorkload: Workload<DataServiceSpec, DataServiceStatus> = {
+  kind: DataService,
+  owns: [...owns, pods],
+  reconciler: (working) => new DataServiceReconciler(working),
+};
+
+class DataServiceReconciler implements WorkloadReconciler<DataService> {
+  readonly #working: Working<DataService>;
+  readonly #references: References;
+  readonly #thirdParties: ThirdParties;
+  readonly #troubles: ReturnType<typeof podTroubles>;
+
+  constructor(working: Working<DataService>) {
+    this.#working = working;
+    const wake = (key: string) => working.wake(key);
+    this.#references = new References({ ...working, wake });
+    this.#thirdParties = new ThirdParties({ clock: working.clock, check: checkThirdParty, wake });
+    this.#troubles = podTroubles(working.sources.cacheOf(pods), DataService.kind, wake);
+    working.cache.addIndex(byNamespace, ({ metadata }) => [metadata.namespace ?? '']);
+  }
+
+  async reconcile(object: DataService, signal: AbortSignal): Promise<Result> {
+    const { children, client, clock, cache, recorder } = this.#working;
+    const prefix = this.#prefixOf(object);
+    const credentials = credentialsOf(object, prefix);
+    this.#thirdParties.follow(object);
+    if (!(await this.#readPasswords(object, credentials, signal))) return {};
+    const makers = this.#makersOf(object);
+    const plan = planOf(object, {
+      prefix,
+      isThere: (name) => makers.has(name),
+      isUsable: (name) => this.#isUsable(object, name, makers.get(name)),
+      passwordOf: (it) => this.#passwordOf(object, it),
+    });
+    const outcome = await children.reconcile(object, DataService, owns, plan.desired, signal);
+    if (outcome.isGone) return {};
+    const after = this.#makersOf(object);
+    const states = presentIn(object).map(([name, spec]) =>
+      this.#stateOf(object, name, spec, after.get(name), plan),
+    );
+    const lacking = credentials.find((it) => it.secret && this.#passwordOf(object, it) === undefined);
+    const { verdict, fields, conditions } = judge(states, outcome, lacking);
+    announce(recorder, object, outcome, verdict);
+    const result = await writeStatus<DataService>({
+      ...{ client, clock, cache, resource: DataService, object },
+      fields: { ...fields, namePrefix: prefix },
+      conditions: [...conditions, ...outcome.conditions()],
+    });
+    outcome.throwIfFailed();
+    return outcome.conflicts.length > 0 ? { requeueAfter: conflictRetryMs } : result;
+  }
+
+  forget(key: string): void {
+    this.#references.forget(key);
+    this.#thirdParties.forget(key);
+  }
+
+  async stop(): Promise<void> {
+    this.#troubles.stop();
+    this.#thirdParties.stop();
+    await this.#references.stop();
+  }
+
+  #prefixOf(object: DataService): string {
+    const { cache, sources } = this.#working;
+    const { uid, namespace = '' } = object.metadata;
+    const others = cache.byIndex(byNamespace, namespace).filter((it) => it.metadata.uid !== uid);
+    const children = sources.ownedBy(services, uid).map(({ metadata }) => ({
+      name: metadata.name,
+      component: metadata.labels?.['app.kubernetes.io/component'] ?? '',
+    }));
+    return prefixOf(object, others, children);
+  }
+
+  /** Whether there is anything to go on with: a namespace that is going takes no Secret any more. */
+  async #readPasswords(
+    object: DataService,
+    credentials: Credentials[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { namespace = '' } = object.metadata;
+    await this.#references.follow(keyOf(object), referencesOf(credentials, namespace));
+    const mysql = object.spec.mysql;
+    if (!mysql || kindOf('mysql', mysql) === 'thirdParty') return true;
+    const own = credentials.filter(({ component }) => component === 'mysql');
+    try {
+      for (const reference of referencesOf(own, namespace)) {
+        await ensurePassword(this.#working.client, object, reference, this.#references, signal);
+      }
+      return true;
+    } catch (error) {
+      if (isNamespaceTerminating(error)) return false;
+      throw error;
+    }
+  }
+
+  #passwordOf(object: DataService, { secret, literal }: Credentials): string | undefined {
+    if (literal !== undefined || !secret) return literal;
+    const { namespace = '' } = object.metadata;
+    return this.#references.get({ kind: 'Secret', namespace, name: secret.name })?.data?.[secret.key];
+  }
+
+  /** What makes the pods of each component now. Two, while its kind changes: the one that is wanted counts. */
+  #makersOf(object: DataService): Map<Component, Runnable> {
+    const { sources } = this.#working;
+    const found = new Map<Component, Runnable>();
+    for (const [name, spec] of presentIn(object)) {
+      const wanted = runnables[kindOf(name, spec) as keyof typeof runnables];
+      const kinds = Object.values(runnables).sort((a, b) => Number(a === wanted) - Number(b === wanted));
+      for (const kind of kinds) {
+        for (const maker of sources.ownedBy<Runnable>(kind, object.metadata.uid)) {
+          if (maker.metadata.labels?.['app.kubernetes.io/component'] === name) found.set(name, maker);
+        }
+      }
+    }
+    return found;
+  }
+
+  #isUsable(object: DataService, name: Component, maker: Runnable | undefined): boolean {
+    const spec = object.spec[name];
+    if (!spec) return true;
+    if (kindOf(name, spec) === 'thirdParty')
+      return this.#thirdParties.resultOf(object, name)?.isUsable ?? false;
+    return maker !== undefined && rolloutOf(maker).ready > 0;
+  }
+
+  #stateOf(
+    object: DataService,
+    name: Component,
+    spec: ComponentSpec,
+    maker: Runnable | undefined,
+    plan: Plan,
+  ): ComponentState {
+    if (kindOf(name, spec) === 'thirdParty') {
+      const result = this.#thirdParties.resultOf(object, name);
+      return { name, ready: 0, wanted: 0, isReady: result?.isUsable ?? false, check: result };
+    }
+    const waitsFor = plan.waiting.get(name);
+    if (!maker) return { name, ready: 0, wanted: spec.replica ?? 1, isReady: false, waitsFor };
+    const { ready, wanted, isDone, trouble } = rolloutOf(maker);
+    const sick = isDone ? undefined : (trouble ?? this.#troubles.of(object, name));
+    return { name, ready, wanted, isReady: isDone, trouble: sick };
+  }
+}
+
+function rolloutOf(maker: Runnable): Rollout {
+  if (maker.kind === 'StatefulSet') return statefulSetRollout(maker as StatefulSet);
+  if (maker.kind === 'DaemonSet') return daemonSetRollout(maker as DaemonSet);
+  return deploymentRollout(maker as Deployment);
+}
