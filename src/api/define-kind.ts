@@ -74,6 +74,9 @@ export type ObjectOf<K> = K extends Kind<infer Spec, infer Status> ? CustomObjec
 const ajv = new Ajv({ verbose: true, strict: false, validateFormats: true });
 // ajv-formats is CommonJS: its default export arrives as a namespace under NodeNext.
 (addFormats as unknown as (target: Ajv) => void)(ajv);
+// RFC 3339 has a leap second, JavaScript has not: a time that rules cannot compare is no time.
+const rfc3339 = ajv.formats['date-time'] as { validate(text: string): boolean };
+ajv.addFormat('date-time', (text: string) => rfc3339.validate(text) && !Number.isNaN(Date.parse(text)));
 // int64 is a range that JavaScript's integers cannot leave; the bounds say the rest.
 ajv.addFormat('int64', true);
 
