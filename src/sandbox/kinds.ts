@@ -48,6 +48,7 @@ const rows: Row[] = [
     cluster: true,
     status: true,
     selectable: ['status.phase'],
+    verbs: allVerbs.filter((verb) => verb !== 'deletecollection'),
     subresources: { finalize: { kind: 'Namespace', verbs: ['update'] } },
   },
   {

@@ -114,7 +114,7 @@ test('bad requests are told what is wrong', async (t) => {
       `${configmaps}?dryRun=Some`,
       configmap('a'),
       422,
-      /dryRun: Unsupported value: "Some": supported values: "All"/,
+      /dryRun: Unsupported value: \["Some"\]: supported values: "All"/,
     ],
     ['POST', `${configmaps}/a`, configmap('a'), 405, /does not allow this method/],
     ['DELETE', '/api/v1/configmaps', undefined, 405, /does not allow this method/],

@@ -92,6 +92,11 @@ export function trackUpdate(
   now: number,
 ): void {
   const given = item.metadata.managedFields;
+  // Whoever wiped who owns what (or never had it) is left alone until the next apply.
+  if (old !== undefined && owners(old).length === 0 && owners(item).length === 0) {
+    delete item.metadata.managedFields;
+    return;
+  }
   const cleared = Array.isArray(given) && given.length === 0 && old !== undefined;
   const before = owners(Array.isArray(given) && given.length > 0 ? item : cleared ? undefined : old);
   const { changed, removed } = difference(
@@ -143,6 +148,16 @@ function conflictError(conflicts: [Entry, FieldSet][]): ApiError {
   return new ApiError(409, 'Conflict', message, { causes });
 }
 
+/** The owners of what is there; what nobody has owned so far belongs to "before-first-apply". */
+function ownersBefore(type: ResourceType, live: Item, now: number): Entry[] {
+  const known = owners(live);
+  if (known.length > 0) return known;
+  const { changed } = difference(type.schema, blank(), withoutManaged(live));
+  const fields = ownable(changed, type, '');
+  const manager: Manager = { name: 'before-first-apply', operation: 'Update', subresource: '' };
+  return [{ ...manager, apiVersion: apiVersionOf(type), time: timestamp(now), fields }];
+}
+
 export interface ApplyOptions {
   manager: string;
   force: boolean;
@@ -156,7 +171,7 @@ export interface ApplyOptions {
  */
 export function apply(type: ResourceType, live: Item | undefined, config: Item, options: ApplyOptions): Item {
   const me: Manager = { name: options.manager, operation: 'Apply', subresource: options.subresource };
-  const all = owners(live);
+  const all = live ? ownersBefore(type, live, options.now) : [];
   const others = all.filter((entry) => !same(entry, me));
   const last = all.find((entry) => same(entry, me));
   const base = live ? withoutManaged(live) : undefined;

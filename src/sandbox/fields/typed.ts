@@ -72,6 +72,28 @@ function collect(root: SchemaRoot, schema: Schema, value: unknown, out: FieldSet
   }
 }
 
+/** The first element that a keyed list holds twice, as structured-merge-diff tells of it. */
+export function duplicateKey(root: SchemaRoot, value: unknown): string | undefined {
+  return twice(root, deref(root, root.schema), value, '');
+}
+
+function twice(root: SchemaRoot, schema: Schema, value: unknown, path: string): string | undefined {
+  const all = parts(root, schema, value);
+  if (Array.isArray(value) && shapeOf(schema, value) === 'keyed' && all.size < value.length) {
+    const keys = value.map((item) => keyOf(root, schema, item));
+    const key = keys.find((one, i) => keys.indexOf(one) < i) ?? '';
+    const named = Object.entries(JSON.parse(key.slice(2)) as Obj);
+    const told = named.map(([name, of]) => `${name}=${JSON.stringify(of)}`).join(',');
+    return `${path}: duplicate entries for key [${told}]`;
+  }
+  for (const [element, [child, part]] of all) {
+    const at = element.startsWith('f:') ? `${path}.${element.slice(2)}` : `${path}[${element.slice(2)}]`;
+    const found = twice(root, child, part, at);
+    if (found) return found;
+  }
+  return undefined;
+}
+
 export interface Difference {
   /** Added or changed. */
   changed: FieldSet;

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call, User } from '../call.ts';
 import type { Core } from '../operations/core.ts';
 import type { ResourceType } from '../resources.ts';
-import { ApiError } from '../status.ts';
+import { ApiError, badRequest, type FieldError, field } from '../status.ts';
 import type { Obj } from '../types.ts';
 import type { Accepted } from './accept.ts';
 import { flag } from './query.ts';
@@ -26,13 +26,31 @@ export interface Context {
 
 const validations = ['Ignore', 'Strict', 'Warn'];
 
-const badOption = (kind: string, field: string, value: string, supported: readonly string[]) => {
-  const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${supported.map((s) => JSON.stringify(s)).join(', ')}`;
-  return new ApiError(422, 'Invalid', `${kind}.meta.k8s.io "" is invalid: ${field}: ${message}`, {
+const optionInvalid = (kind: string, error: FieldError) =>
+  new ApiError(422, 'Invalid', `${kind}.meta.k8s.io "" is invalid: ${error.field}: ${error.message}`, {
     group: 'meta.k8s.io',
     kind,
-    causes: [{ reason: 'FieldValueNotSupported', message, field }],
+    causes: [error],
   });
+
+const longestManager = 128;
+
+/** A field manager's name is shown to people: short, and printable. */
+function checkManager(kind: string, manager: string): void {
+  if (Buffer.byteLength(manager) > longestManager)
+    throw optionInvalid(kind, field.tooLong('fieldManager', longestManager));
+  const at = [...manager].findIndex((letter) => /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(letter));
+  if (at < 0) return;
+  const code = ([...manager][at]?.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  throw optionInvalid(
+    kind,
+    field.invalid('fieldManager', manager, `invalid character U+${code} (at position ${at})`),
+  );
+}
+
+const badOption = (kind: string, path: string, value: unknown, supported: readonly string[]) => {
+  const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${supported.map((s) => JSON.stringify(s)).join(', ')}`;
+  return optionInvalid(kind, { reason: 'FieldValueNotSupported', message, field: path });
 };
 
 const optionKinds: Record<string, string> = {
@@ -55,10 +73,13 @@ function managerOf(agent: string | undefined): string {
 export function callFor(req: IncomingMessage, query: URLSearchParams, user: User): Call {
   const kind = optionKinds[req.method ?? ''] ?? '';
   const dryRun = query.getAll('dryRun');
-  for (const value of dryRun) if (value !== 'All') throw badOption(kind, 'dryRun', value, ['All']);
+  if (dryRun.some((value) => value !== 'All')) throw badOption(kind, 'dryRun', dryRun, ['All']);
   const validation = query.get('fieldValidation') || 'Warn';
   if (!validations.includes(validation)) throw badOption(kind, 'fieldValidation', validation, validations);
   const manager = query.get('fieldManager') ?? '';
+  checkManager(kind, manager);
+  if (req.method === 'PATCH' && query.has('force') && !req.headers['content-type']?.includes('apply-patch'))
+    throw optionInvalid(kind, field.forbidden('force', 'may not be specified for non-apply patch'));
   const options: Obj = { kind, apiVersion: 'meta.k8s.io/v1' };
   if (dryRun.length > 0) options.dryRun = ['All'];
   if (manager) options.fieldManager = manager;
@@ -76,6 +97,10 @@ export function callFor(req: IncomingMessage, query: URLSearchParams, user: User
 
 export function viewOf({ type, accept, query, core }: Context): View {
   const include = query.get('includeObject');
+  if (accept.shape === 'table' && include && !['Metadata', 'Object', 'None'].includes(include))
+    throw badRequest(
+      `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(include)}: must be 'Metadata', 'Object', 'None', or empty`,
+    );
   return {
     type,
     accept,

@@ -2,13 +2,15 @@
 
 import { joinKey } from '../../kube/objects.ts';
 import { apply } from '../fields/managed.ts';
+import { duplicateKey } from '../fields/typed.ts';
 import { cannotHandle, checkIdentity, type Written } from '../operations/core.ts';
 import { create } from '../operations/create.ts';
 import { update } from '../operations/update.ts';
 import { jsonPatch, mergePatch } from '../patch/json.ts';
 import { strategicPatch } from '../patch/strategic.ts';
-import { apiVersionOf } from '../resources.ts';
+import { apiVersionOf, type ResourceType } from '../resources.ts';
 import { decodeError } from '../schema/gotypes.ts';
+import { prepare } from '../schema/schema.ts';
 import { ApiError, badRequest, unsupportedMedia } from '../status.ts';
 import { asObj, clone, type Item, isObj, type Obj } from '../types.ts';
 import { decodeYaml, mediaType, readBody } from './body.ts';
@@ -27,8 +29,20 @@ const object = (patch: unknown): Obj => {
   return patch;
 };
 
+const mostOperations = 10_000;
+
+const operations = (patch: unknown): unknown => {
+  if (Array.isArray(patch) && patch.length > mostOperations)
+    throw new ApiError(
+      413,
+      'RequestEntityTooLarge',
+      `Request entity too large: The allowed maximum operations in a JSON patch is ${mostOperations}, got ${patch.length}`,
+    );
+  return patch;
+};
+
 const patchers: Record<string, Patcher> = {
-  'application/json-patch+json': (_, live, patch) => jsonPatch(live, patch) as Item,
+  'application/json-patch+json': (_, live, patch) => jsonPatch(live, operations(patch)) as Item,
   'application/merge-patch+json': (_, live, patch) => mergePatch(live, object(patch)) as Item,
   'application/strategic-merge-patch+json': ({ type }, live, patch) =>
     strategicPatch(type.schema, live, object(patch)) as Item,
@@ -133,7 +147,16 @@ function configOf({ type, route }: Context, value: unknown): Item {
   config.metadata = metadata as unknown as Item['metadata'];
   const wrong = type.builtin ? decodeError(type.schema, config, type.kind) : undefined;
   if (wrong) throw cannotHandle(type, wrong);
-  return stripNulls(config) as Item;
+  const applied = stripNulls(config) as Item;
+  const untyped = type.builtin ? untypable(type, applied) : undefined;
+  if (untyped) throw new ApiError(500, '', `failed to create typed patch object: ${untyped}`);
+  return applied;
+}
+
+/** Why nobody could own what a configuration sets: a field that is not there, a list element given twice. */
+function untypable(type: ResourceType, config: Item): string | undefined {
+  const { unknown } = prepare(type.schema, clone(config), { prune: false, isRoot: true });
+  return unknown[0] ? `.${unknown[0]}: field not declared in schema` : duplicateKey(type.schema, config);
 }
 
 function stripNulls(value: unknown): unknown {

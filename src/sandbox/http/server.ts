@@ -50,7 +50,6 @@ const handlers: Record<Verb, Handler> = {
 
 const namedVerbs: Record<string, Verb> = {
   GET: 'get',
-  HEAD: 'get',
   PUT: 'update',
   PATCH: 'patch',
   DELETE: 'delete',
@@ -58,7 +57,6 @@ const namedVerbs: Record<string, Verb> = {
 };
 const collectionVerbs: Record<string, Verb> = {
   GET: 'list',
-  HEAD: 'list',
   POST: 'create',
   DELETE: 'deletecollection',
 };
@@ -204,7 +202,8 @@ export class ApiServer {
     const creates = verb === 'create' && (route.name !== '' || (type.namespaced && route.namespace === ''));
     const deletesPart = verb === 'delete' && route.subresource !== '';
     const everywhere = verb === 'deletecollection' && type.namespaced && route.namespace === '';
-    if (creates || deletesPart || everywhere) throw methodNotAllowed();
+    const unserved = route.subresource === '' && !type.verbs.includes(verb);
+    if (creates || deletesPart || everywhere || unserved) throw methodNotAllowed();
     return handlers[verb](context);
   }
 

@@ -70,6 +70,27 @@ function withScale(paths: ScalePaths, type: ResourceType, live: Item, scale: Obj
   return live;
 }
 
+/** A scale as a PUT sends it is an object of its own kind. */
+function checkScale(given: Obj, name: string): void {
+  const { kind, apiVersion } = given;
+  if (kind && kind !== 'Scale')
+    throw badRequest(
+      `${kind} in version "v1" cannot be handled as a Scale: no kind ${JSON.stringify(kind)} is registered for version "autoscaling/v1"`,
+    );
+  if (apiVersion && apiVersion !== 'autoscaling/v1')
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (autoscaling/v1)`,
+    );
+  const named = dig(given, 'metadata.name');
+  if (named && named !== name)
+    throw badRequest(`the name of the object (${named}) does not match the name on the URL (${name})`);
+  const replicas = dig(given, 'spec.replicas');
+  if (replicas !== undefined && typeof replicas !== 'number')
+    throw badRequest(
+      `Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal ${typeof replicas} into Go struct field ScaleSpec.spec.replicas of type int32`,
+    );
+}
+
 async function scale(context: Context): Promise<Answer> {
   const { req, type, core, call, route } = context;
   const paths = type.scale as ScalePaths;
@@ -82,6 +103,7 @@ async function scale(context: Context): Promise<Answer> {
   const patch = change ? undefined : decodePatch(body);
   const media = mediaType(req);
   const target = { namespace: route.namespace, name: route.name, subresource: '' };
+  if (change) checkScale(change, route.name);
   const { item } = await update(core, type, call, target, (live) => {
     const current = scaleOf(paths, live);
     const wanted =

@@ -7,7 +7,7 @@ import { checkDeleteOptions, remove } from '../operations/delete.ts';
 import { update } from '../operations/update.ts';
 import { decodeProtobuf } from '../protobuf/decode.ts';
 import { load } from '../resources.ts';
-import { badRequest, notFound, success } from '../status.ts';
+import { badRequest, notFound, success, tooLargeVersion } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
 import { asObj, asString, type Item, isObj, type Obj } from '../types.ts';
 import { decodeJson, decodeObject, decodeYaml, mediaType, protobufType, readBody } from './body.ts';
@@ -48,6 +48,9 @@ export function writtenAnswer(context: Context, code: number, { item, entry }: W
 }
 
 export async function get(context: Context): Promise<Answer> {
+  const rv = resourceVersion(context.query);
+  const { version } = context.core.store;
+  if (rv !== undefined && rv > version) throw tooLargeVersion(rv, version);
   return { code: 200, json: single(viewOf(context), entryAt(context)) };
 }
 

@@ -17,7 +17,7 @@ export interface Deletion {
 
 export const orphanFinalizer = 'orphan';
 export const foregroundFinalizer = 'foregroundDeletion';
-const undeletable = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease']);
+const undeletable = new Set(['default', 'kube-system', 'kube-public']);
 
 export interface DeleteTarget {
   namespace: string;
@@ -39,7 +39,7 @@ export async function remove(
     const entry = table.get(key);
     if (!entry) throw notFound(type, target.name);
     checkPreconditions(type, entry, asObj(options.preconditions));
-    if (type.table === '/namespaces' && undeletable.has(target.name) && target.name !== 'default')
+    if (type.table === '/namespaces' && undeletable.has(target.name))
       throw forbidden(type, target.name, 'this namespace may not be deleted');
     const old = load(type, entry);
     await admit(core, type, target, old, call);
@@ -104,15 +104,24 @@ export function checkDeleteOptions(options: Obj): void {
   if (policy !== undefined && !['Foreground', 'Background', 'Orphan'].includes(asString(policy)))
     throw invalidOptions(
       'propagationPolicy',
-      `Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
+      `Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
     );
+  const dryRun = asStrings(options.dryRun);
+  if (dryRun.some((value) => value !== 'All'))
+    throw invalidOptions('dryRun', `Unsupported value: ${JSON.stringify(dryRun)}: supported values: "All"`);
 }
 
 const invalidOptions = (path: string, message: string) =>
   new ApiError(422, 'Invalid', `DeleteOptions.meta.k8s.io "" is invalid: ${path}: ${message}`, {
     group: 'meta.k8s.io',
     kind: 'DeleteOptions',
-    causes: [{ reason: 'FieldValueInvalid', message, field: path }],
+    causes: [
+      {
+        reason: message.startsWith('Unsupported') ? 'FieldValueNotSupported' : 'FieldValueInvalid',
+        message,
+        field: path,
+      },
+    ],
   });
 
 /** Seconds a pod is given; only one that runs on a node has any. */

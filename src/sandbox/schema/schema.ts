@@ -130,7 +130,7 @@ class Walk {
         const child = deref(this.root, known);
         const absent =
           value[name] === null &&
-          (this.options.dropNulls || (child.nullable !== true && known.default !== undefined));
+          (this.options.dropNulls || (child.nullable !== true && known.nullable !== true));
         if (absent) delete value[name];
         else this.visit(child, value[name], at, false);
       } else if (!open && !(embedded && envelope.has(name))) {
