@@ -1,11 +1,13 @@
 // Everything that Spikegate refuses: who tries what, and the exact words of the answer. One table for the
 // contract tests (supertest) and for the end-to-end tests (kubectl), so that messages are in one place.
 import { kinds } from '../src/api/kinds.ts';
+import { dataServices } from './refusals/data-service.ts';
 import { elasticWebs } from './refusals/elastic-web.ts';
 import { goodsChanges, goodsCreation } from './refusals/goods.ts';
 import { orderChanges, orderCreation } from './refusals/orders.ts';
 import { people } from './refusals/people.ts';
 import type { RefusalCase, Step } from './refusals/scenario.ts';
+import { seckills } from './refusals/seckill.ts';
 
 export type { Manifest, RefusalCase, Step } from './refusals/scenario.ts';
 
@@ -16,6 +18,8 @@ export const refusals: readonly RefusalCase[] = [
   ...goodsChanges,
   ...people,
   ...elasticWebs,
+  ...seckills,
+  ...dataServices,
 ];
 
 /** Placeholders of a message and what may stand in their place. */

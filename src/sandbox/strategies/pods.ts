@@ -49,10 +49,11 @@ export function nonNegative(path: string, value: unknown): FieldError[] {
     : [];
 }
 
-export function checkPodSpec(spec: unknown, path: string): FieldError[] {
+/** `claims`: volumes that a StatefulSet adds to its pods. */
+export function checkPodSpec(spec: unknown, path: string, claims: readonly string[] = []): FieldError[] {
   if (!isObj(spec)) return [];
   const volumes = checkVolumes(spec, path);
-  const names = new Set(asList(spec.volumes).map((volume) => asString(volume.name)));
+  const names = new Set([...claims, ...asList(spec.volumes).map((volume) => asString(volume.name))]);
   const seen = new Set<string>();
   const errors = [...volumes];
   if (!Array.isArray(spec.containers) || spec.containers.length === 0)

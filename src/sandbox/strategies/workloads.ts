@@ -45,9 +45,10 @@ function checkTemplate(spec: Obj): FieldError[] {
     errors.push(
       field.invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'),
     );
+  const claims = asList(spec.volumeClaimTemplates).map((it) => asString(asObj(it.metadata).name));
   errors.push(
     ...checkLabels(labels, 'spec.template.labels'),
-    ...checkPodSpec(template.spec, 'spec.template.spec'),
+    ...checkPodSpec(template.spec, 'spec.template.spec', claims),
   );
   const policy = asObj(template.spec).restartPolicy;
   if (policy !== undefined && policy !== 'Always')

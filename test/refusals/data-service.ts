@@ -1,0 +1,165 @@
+// Everything that is refused about DataServices.
+import { type Manifest, patched, type RefusalCase, there } from './scenario.ts';
+
+export const dataService = (name = 'data1', spec: object = {}): Manifest => ({
+  apiVersion: 'd3os-product.com.d3os/v1',
+  kind: 'DataService',
+  metadata: { name },
+  spec: { mysql: { name: 'mysql-dataservice', kind: 1 }, ...spec },
+});
+
+const auth = { image: 'shop/auth:1.0' };
+
+/** What is wrong with a spec, however it comes to be so. */
+const wrongSpecs: { what: string; spec: object; field: string; must: string }[] = [
+  {
+    what: 'whose auth runs elsewhere',
+    spec: { auth: { ...auth, kind: 3 } },
+    field: 'spec.auth.kind',
+    must: 'must not be thirdParty: it is a service of this object',
+  },
+  {
+    what: 'whose uuc is elsewhere, without saying where',
+    spec: { uuc: { kind: 3 } },
+    field: 'spec.uuc.thirdParty',
+    must: 'is required where kind is thirdParty',
+  },
+  {
+    what: 'whose uuc is at no address',
+    spec: { uuc: { kind: 3, thirdParty: { url: '$(touch /tmp/x)' } } },
+    field: 'spec.uuc.thirdParty.url',
+    must: 'must be host:port or a URL, got "$(touch /tmp/x)"',
+  },
+  {
+    what: 'whose uuc is both here and elsewhere',
+    spec: { uuc: { kind: 0, thirdParty: { url: 'uuc:80' } } },
+    field: 'spec.uuc.kind',
+    must: 'must be thirdParty (3) beside thirdParty, got deployment',
+  },
+  {
+    what: 'whose mysql is a Deployment',
+    spec: { mysql: { kind: 'deployment' } },
+    field: 'spec.mysql.kind',
+    must: 'must be statefulSet (1) or thirdParty (3), got deployment',
+  },
+  {
+    what: 'with two mysql that know nothing of each other',
+    spec: { mysql: { kind: 1, replica: 2 } },
+    field: 'spec.mysql.replica',
+    must: 'must be at most 1, got 2',
+  },
+  {
+    what: 'with a service without an image',
+    spec: { auth: { port: 9081 } },
+    field: 'spec.auth.image',
+    must: 'is required',
+  },
+  {
+    what: 'with a port that is none',
+    spec: { auth: { ...auth, port: [9081, '9082'] } },
+    field: 'spec.auth.port',
+    must: 'must be a port (1 to 65535) or a list of at most 16, each a number or {name, port, nodePort}',
+  },
+  {
+    what: 'with a port twice',
+    spec: { auth: { ...auth, port: [9081, { name: 'b', port: 9081 }] } },
+    field: 'spec.auth.port',
+    must: 'must not have a port twice',
+  },
+  {
+    what: 'with two ports of one name',
+    spec: {
+      auth: {
+        ...auth,
+        port: [
+          { name: 'b', port: 9081 },
+          { name: 'b', port: 9082 },
+        ],
+      },
+    },
+    field: 'spec.auth.port',
+    must: 'must not have a name twice',
+  },
+  {
+    what: 'with a file that auth does not have',
+    spec: { auth: { ...auth, config: { 'my.cnf': '' } } },
+    field: 'spec.auth.config',
+    must: 'a file of auth is one of application.yml, got "my.cnf"',
+  },
+  {
+    what: 'with more cpu requested than allowed',
+    spec: { auth: { ...auth, resources: { limits: { cpu: 1 }, requests: { cpu: '1001m' } } } },
+    field: 'spec.auth.resources.requests.cpu',
+    must: 'must be at most the limit (1), got 1001m',
+  },
+  {
+    what: 'with one port of the nodes for two services',
+    spec: { auth: { ...auth, nodePort: 30160 }, web: { image: 'shop/web:1.0', nodePort: 30160 } },
+    field: 'spec.web.nodePort',
+    must: 'must be unique: 30160 is that of auth',
+  },
+];
+
+const message = (field: string, must: string): string =>
+  must.startsWith('a file') ? `${field}: ${must}` : `${field} ${must}`;
+
+const tooLong = `d${'x'.repeat(40)}`;
+
+export const dataServices: RefusalCase[] = [
+  ...wrongSpecs.flatMap(({ what, spec, field, must }): RefusalCase[] => [
+    {
+      ...{
+        name: `a DataService ${what}`,
+        reason: 'Invalid',
+        field,
+        message: message(field, must),
+        setup: [],
+      },
+      action: { create: dataService('data1', spec) },
+    },
+    {
+      ...{
+        name: `a change to a DataService ${what}`,
+        reason: 'Invalid',
+        field,
+        message: message(field, must),
+      },
+      setup: there(dataService()),
+      action: patched('DataService', 'data1', spec),
+    },
+  ]),
+  {
+    name: 'a DataService of an unknown kind',
+    reason: 'Invalid',
+    field: 'spec.mysql.kind',
+    message:
+      'spec.mysql.kind must be one of 0, 1, 2, 3, deployment, statefulSet, daemonSet, thirdParty, Deployment, StatefulSet, DaemonSet, ThirdParty, got 4',
+    setup: [],
+    action: { create: dataService('data1', { mysql: { kind: 4 } }) },
+    contractOnly: 'the API server refuses it by the schema, in its own words',
+  },
+  {
+    name: 'a DataService whose Services would have names that are too long',
+    reason: 'Invalid',
+    field: 'metadata.name',
+    message: `metadata.name must be a DNS label of at most 40 characters that begins with a letter, because Services are called after it, got "${tooLong}"`,
+    setup: [],
+    action: { create: dataService(tooLong) },
+  },
+  {
+    name: 'other names for the children of a DataService',
+    reason: 'Immutable',
+    field: 'spec.namePrefix',
+    message: 'spec.namePrefix is fixed, because children are called after it: it is unset',
+    setup: there(dataService()),
+    action: patched('DataService', 'data1', { namePrefix: 'blue-' }),
+  },
+  {
+    name: 'another volume for the mysql of a DataService',
+    reason: 'Immutable',
+    field: 'spec.mysql.storage',
+    message: 'spec.mysql.storage is fixed: the claim of its volume cannot be changed',
+    setup: there(dataService()),
+    action: patched('DataService', 'data1', { mysql: { storage: { size: '20Gi' } } }),
+  },
+];
