@@ -200,7 +200,7 @@ function limited(web: ElasticWeb, reading: Reading | undefined): ConditionUpdate
       message: `${wanted} pods would do, at least ${min} run`,
     };
   }
-  return { type, status: 'False', reason: 'WithinLimits', message: '' };
+  return { type, status: 'False', reason: 'WithinLimits', message: 'as many pods as the load needs' };
 }
 
 function metricsCondition({ failure, qps, seenAt, replicas }: Reading): ConditionUpdate {

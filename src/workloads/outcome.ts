@@ -75,7 +75,7 @@ export class Outcome {
             reason: 'OwnedByAnother',
             message: conflicts.map(describe).join('; '),
           }
-        : { type: 'Conflict', status: 'False', reason: 'NoConflict', message: '' },
+        : { type: 'Conflict', status: 'False', reason: 'NoConflict', message: 'all children are its own' },
       missing.size > 0
         ? {
             type: 'KindsInstalled',
@@ -83,7 +83,12 @@ export class Outcome {
             reason: 'NotInstalled',
             message: toInstall([...missing]),
           }
-        : { type: 'KindsInstalled', status: 'True', reason: 'Installed', message: '' },
+        : {
+            type: 'KindsInstalled',
+            status: 'True',
+            reason: 'Installed',
+            message: 'every kind that is needed is served',
+          },
     ];
   }
 

@@ -39,10 +39,10 @@ export function summaryOf({ isReady, isProgressing, reason, message, trouble }: 
     { type: 'Ready', status: isReady ? 'True' : 'False', ...why },
     isProgressing
       ? { type: 'Progressing', status: 'True', reason, message }
-      : { type: 'Progressing', status: 'False', reason: 'Settled', message: '' },
+      : { type: 'Progressing', status: 'False', reason: 'Settled', message: 'nothing is under way' },
     trouble
       ? { type: 'Degraded', status: 'True', ...trouble }
-      : { type: 'Degraded', status: 'False', reason: 'AsExpected', message: '' },
+      : { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'nothing is wrong' },
   ];
 }
 
@@ -71,7 +71,8 @@ export async function writeStatus<T extends WithStatus>(write: StatusWrite<T>): 
   const types = new Set(write.conditions.map(({ type }) => type));
   let conditions = (object.status?.conditions ?? []).filter(({ type }) => types.has(type));
   for (const update of write.conditions) {
-    const message = update.message.slice(0, longestMessage);
+    // Kubernetes 1.20 takes an empty string in a list for null, and refuses it.
+    const message = (update.message || update.reason).slice(0, longestMessage);
     conditions = withCondition(conditions, { ...update, message }, generation, now);
   }
   const status = {

@@ -1,5 +1,5 @@
-// A sandbox with the CRDs of the workload kinds and a leader in this process, for tests that break things: children,
-// the leader itself, and what is installed. No admission: what is tried here gets past it anyway.
+// A sandbox, or a real control plane, with the CRDs of the workload kinds and a leader in this process, for tests that
+// break things: children, the leader itself, and what is installed. No admission: what is tried here gets past it.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,9 @@ import type { RequestInfo } from '../../src/kube/transport.ts';
 import { crdOf } from '../../src/manifests/crd.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLog } from '../../src/runtime/log.ts';
-import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
+import { startSandbox } from '../../src/sandbox/index.ts';
+import { explainNotFound, findBinaries, startControlPlane } from '../control-plane/index.ts';
+import { startKubelet } from '../e2e/kubelet.ts';
 
 const namespaces: Resource = {
   group: '',
@@ -31,30 +33,39 @@ export interface Said {
   message: string;
 }
 
+export type Where = 'sandbox' | 'control-plane';
+
+interface Cluster {
+  kubeconfig: string;
+  stop(): Promise<void>;
+}
+
+const found = await findBinaries();
+const whyNot =
+  'missing' in found ? explainNotFound(found) : !found.controllerManager && 'no kube-controller-manager';
+/** Where the tests can run here; the reason where not. */
+export const places: { where: Where; skip: string | false }[] = [
+  { where: 'sandbox', skip: false },
+  { where: 'control-plane', skip: whyNot },
+];
+
 export class Lab {
   /** A person's. */
   readonly client: Client;
   /** Requests of the leaders. */
   readonly requests: RequestInfo[] = [];
   readonly events: Said[] = [];
-  readonly #sandbox: Sandbox;
-  readonly #dir: string;
+  readonly #cluster: Cluster;
   #leader: { leader: WorkloadLeader; abort: AbortController; client: Client } | undefined;
   #namespaces = 0;
 
-  private constructor(sandbox: Sandbox, dir: string) {
-    this.#sandbox = sandbox;
-    this.#dir = dir;
+  private constructor(cluster: Cluster) {
+    this.#cluster = cluster;
     this.client = this.#newClient();
   }
 
-  static async open(options: { kinds?: readonly Kind[]; readyAfterMs?: number } = {}): Promise<Lab> {
-    const dir = await mkdtemp(join(tmpdir(), 'spikegate-lab-'));
-    const sandbox = await startSandbox({
-      ...{ dir, inMemory: true },
-      workloads: { readyAfterMs: options.readyAfterMs ?? 30 },
-    });
-    const lab = new Lab(sandbox, dir);
+  static async open(options: { where?: Where; kinds?: readonly Kind[] } = {}): Promise<Lab> {
+    const lab = new Lab(options.where === 'control-plane' ? await controlPlane() : await sandbox());
     for (const kind of options.kinds ?? workloadKinds) await lab.install(crdOf(kind) as unknown as Draft);
     return lab;
   }
@@ -62,8 +73,7 @@ export class Lab {
   async close(): Promise<void> {
     await this.stopLeader();
     this.client.close();
-    await this.#sandbox.stop();
-    await rm(this.#dir, { recursive: true, force: true });
+    await this.#cluster.stop();
   }
 
   async install(definition: Draft): Promise<void> {
@@ -75,7 +85,7 @@ export class Lab {
     const leader = new WorkloadLeader({
       client,
       clock: systemClock,
-      log: silentLog,
+      log: process.env.LAB_LOG ? (console as unknown as typeof silentLog) : silentLog,
       recorder: {
         event: (object, type, reason, message) =>
           this.events.push({ name: object.metadata.name, type, reason, message }),
@@ -134,10 +144,42 @@ export class Lab {
   }
 
   #newClient(onRequest?: (info: RequestInfo) => void): Client {
-    const config = loadConfig({ file: this.#sandbox.kubeconfig });
+    const config = loadConfig({ file: this.#cluster.kubeconfig });
     return createClient(config, onRequest ? { onRequest } : {});
   }
 }
+
+async function sandbox(): Promise<Cluster> {
+  const dir = await mkdtemp(join(tmpdir(), 'spikegate-lab-'));
+  const running = await startSandbox({ dir, inMemory: true, workloads: { readyAfterMs: 30 } });
+  return {
+    kubeconfig: running.kubeconfig,
+    async stop() {
+      await running.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function controlPlane(): Promise<Cluster> {
+  const plane = await startControlPlane({
+    extraArgs: { controllerManager: ['--kube-api-qps=200', '--kube-api-burst=400'] },
+    fsync: false,
+  });
+  const client = createClient(loadConfig({ file: plane.kubeconfig }));
+  const kubelet = await startKubelet(client);
+  return {
+    kubeconfig: plane.kubeconfig,
+    async stop() {
+      await kubelet.stop();
+      client.close();
+      await plane.stop();
+    },
+  };
+}
+
+/** Kubernetes' garbage collector learns of a new kind of owner only every half minute. */
+export const collectedMs = 60_000;
 
 /** Tries until it does not throw; then its last error. */
 export async function soon<T>(attempt: () => Promise<T> | T, withinMs = 5000): Promise<T> {
