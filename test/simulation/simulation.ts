@@ -3,12 +3,13 @@
 import { SimulatedClock, settle } from '../simulated-clock.ts';
 import { ApiServer } from './api-server.ts';
 import { Checks, Violation } from './checks.ts';
-import { summary, type Weather, type Wire } from './client.ts';
+import { summary, type Wire } from './client.ts';
 import { Cluster } from './cluster.ts';
-import { Crowd, type Temper } from './crowd.ts';
+import { Crowd } from './crowd.ts';
 import { FrontDoor } from './front-door.ts';
+import { type Plan, plan } from './plan.ts';
 import { Random } from './random.ts';
-import type { Settings, Variant } from './replica.ts';
+import type { Variant } from './replica.ts';
 import { Schedule } from './schedule.ts';
 
 export interface Report {
@@ -19,70 +20,8 @@ export interface Report {
   trace: () => string;
 }
 
-/** What a seed decides before anything happens. */
-interface Plan {
-  /** No failures at all: then nothing may be left to a time limit. */
-  calm: boolean;
-  weather: Weather;
-  mishaps: { deniedByOthers: number; judgedTwice: number; answerLost: number };
-  temper: Temper;
-  /** How often time passes, events travel, tasks run, people act; by weight. */
-  pace: { task: number; feed: number; time: number; act: number };
-  actions: number;
-  replicas: number;
-  goods: number;
-  settings: Settings;
-  skewMs: number;
-}
-
-const holdLimitMs = 120_000;
 /** More steps than any healthy history needs. */
 const mostSteps = 60_000;
-
-function plan(seed: number, random: Random): Plan {
-  const calm = random.chance(0.2);
-  const storm = calm ? 0 : random.pick([0, 0.3, 1]);
-  const rare = (most: number) => (calm || random.chance(0.5) ? 0 : random.next() * most);
-  const often = (most: number) => most * random.pick([0.1, 0.5, 1, 3]) * random.next();
-  const slow = random.pick([0.3, 1, 1, 3]);
-  return {
-    calm,
-    weather: {
-      lostRequest: 0.05 * storm * random.next(),
-      lostAnswer: 0.1 * storm * random.next(),
-      late: 0.1 * storm * random.next(),
-      refused: 0.05 * storm * random.next(),
-    },
-    mishaps: { deniedByOthers: rare(0.2), judgedTwice: rare(0.2), answerLost: rare(0.2) },
-    temper: {
-      order: 10,
-      bypass: random.chance(0.3) ? often(3) : 0,
-      sameName: rare(3),
-      pay: often(3),
-      cancel: often(3),
-      touch: rare(3),
-      stock: random.chance(0.4) ? often(2) : 0,
-      replaceGoods: random.chance(0.25) ? often(2) : 0,
-      crash: rare(1.5),
-      crashLeader: rare(1.5),
-      elect: rare(4),
-      stepDown: rare(1),
-      start: 2,
-      relist: rare(1.5),
-      rewind: rare(1.5),
-    },
-    pace: { task: 10, feed: 6 / slow, time: random.pick([0.5, 1, 3]), act: random.pick([0.6, 1.5, 4]) },
-    actions: random.int(15, 75),
-    replicas: random.int(1, 3),
-    goods: random.pick([1, 1, 2, 3]),
-    settings: {
-      paymentWindowMs: random.pick([3_000, 20_000, 90_000]),
-      holdLimitMs,
-      freeze: seed % 16 === 0,
-    },
-    skewMs: calm ? 0 : random.pick([0, 0, 2000]),
-  };
-}
 
 export class Simulation {
   readonly #seed: number;
@@ -134,7 +73,8 @@ export class Simulation {
       await this.#storm();
       await this.#quiet(20_000);
       if (this.#plan.calm) this.#nothingLeftBehind();
-      await this.#quiet(holdLimitMs + this.#plan.settings.paymentWindowMs + 60_000);
+      const { holdLimitMs, paymentWindowMs } = this.#plan.settings;
+      await this.#quiet(holdLimitMs + paymentWindowMs + 60_000);
       this.#checks.atRest(this.#server, this.#clock.now());
       this.#stop();
       await this.#everyoneIsServed();

@@ -1,0 +1,87 @@
+// What a seed decides before anything happens: the weather, the crowd, the machines and how fast all of it goes.
+import type { Weather } from './client.ts';
+import type { Temper } from './crowd.ts';
+import type { Random } from './random.ts';
+import type { Settings } from './replica.ts';
+
+export interface Plan {
+  /** No failures at all: then nothing may be left to a time limit. */
+  calm: boolean;
+  weather: Weather;
+  mishaps: { deniedByOthers: number; judgedTwice: number; answerLost: number };
+  temper: Temper;
+  /** How often time passes, events travel, tasks run, people act; by weight. */
+  pace: { task: number; feed: number; time: number; act: number };
+  actions: number;
+  replicas: number;
+  goods: number;
+  settings: Settings;
+  skewMs: number;
+}
+
+const holdLimitMs = 120_000;
+
+export function plan(seed: number, random: Random): Plan {
+  const calm = random.chance(0.2);
+  const storm = calm ? 0 : random.pick([0, 0.3, 1]);
+  const rare = (most: number) => (calm || random.chance(0.5) ? 0 : random.next() * most);
+  const often = (most: number) => most * random.pick([0.1, 0.5, 1, 3]) * random.next();
+  const slow = random.pick([0.3, 1, 1, 3]);
+  const drawn: Plan = {
+    calm,
+    weather: {
+      lostRequest: 0.05 * storm * random.next(),
+      lostAnswer: 0.1 * storm * random.next(),
+      late: 0.1 * storm * random.next(),
+      refused: 0.05 * storm * random.next(),
+    },
+    mishaps: { deniedByOthers: rare(0.2), judgedTwice: rare(0.2), answerLost: rare(0.2) },
+    temper: {
+      order: 10,
+      bypass: random.chance(0.3) ? often(3) : 0,
+      sameName: rare(3),
+      pay: often(3),
+      cancel: often(3),
+      touch: rare(3),
+      stock: random.chance(0.4) ? often(2) : 0,
+      replaceGoods: random.chance(0.25) ? often(2) : 0,
+      crash: rare(1.5),
+      crashLeader: rare(1.5),
+      elect: rare(4),
+      stepDown: rare(1),
+      start: 2,
+      relist: rare(1.5),
+      rewind: rare(1.5),
+    },
+    pace: { task: 10, feed: 6 / slow, time: random.pick([0.5, 1, 3]), act: random.pick([0.6, 1.5, 4]) },
+    actions: random.int(15, 75),
+    replicas: random.int(1, 3),
+    goods: random.pick([1, 1, 2, 3]),
+    settings: {
+      paymentWindowMs: random.pick([3_000, 20_000, 90_000]),
+      holdLimitMs,
+      freeze: seed % 16 === 0,
+    },
+    skewMs: calm ? 0 : random.pick([0, 0, 2000]),
+  };
+  return calm || random.chance(0.7) ? drawn : siege(drawn, random);
+}
+
+/** Several leaders at a time, orders past admission among the others, and little time. */
+function siege(drawn: Plan, random: Random): Plan {
+  return {
+    ...drawn,
+    temper: {
+      ...{ ...drawn.temper, order: 8, cancel: 4, pay: 2, elect: 3 },
+      ...{ crash: 0.3, crashLeader: 0.3, stepDown: 0.4, relist: 0.5, rewind: 0.5 },
+      bypass: random.pick([0, 6]),
+      stock: random.pick([0, 2]),
+      replaceGoods: random.pick([0, 0, 4]),
+    },
+    pace: { ...drawn.pace, time: 0.5, act: 2 },
+    actions: 80,
+    replicas: 3,
+    goods: 2,
+    settings: { ...drawn.settings, paymentWindowMs: 3_000 },
+  };
+}
