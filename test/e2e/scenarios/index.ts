@@ -2,9 +2,11 @@
 import type { World } from '../world.ts';
 import { certificates } from './certificates.ts';
 import { crowds } from './crowds.ts';
+import { dataService } from './data-service.ts';
 import { deletion } from './deletion.ts';
 import { recovery } from './recovery.ts';
 import { refusalTable } from './refusals.ts';
+import { seckill } from './seckill.ts';
 import { walkthrough } from './walkthrough.ts';
 
 export interface Scenario {
@@ -21,4 +23,6 @@ export const scenarios: readonly Scenario[] = [
   ...recovery,
   ...crowds,
   ...certificates,
+  ...seckill,
+  ...dataService,
 ];
