@@ -22,18 +22,25 @@ export function mutate(
   surroundings: Surroundings,
   deadline: number,
 ): AdmissionResponse {
-  const { kind } = webhooks;
   const call = callOf(request, surroundings, deadline);
-  if (!isReadable(webhooks, call) || kind.validate(call.object)) return allow(request);
-  // Only the schema of what is written has been looked at so far, and only the API server looks at the other.
-  if (request.subResource === 'status' && kind.validateStatus(call.object)) return allow(request);
-  const fill = fillerOf(webhooks, request.subResource);
-  return allow(request, { patch: fill ? diff(call.object, fill(call)) : [] });
+  if (!isReadable(webhooks, call)) return allow(request);
+  if (request.subResource === 'status') return mutateStatus(webhooks, call);
+  if (request.subResource || webhooks.kind.validate(call.object)) return allow(request);
+  return allow(request, { patch: diff(call.object, webhooks.default(call)) });
 }
 
-function fillerOf(webhooks: Webhooks<KubeObject>, subResource: string | undefined) {
-  if (!subResource) return webhooks.default;
-  return subResource === 'status' ? webhooks.defaultStatus : undefined;
+/**
+ * Of a write to /status the API server stores the status alone, but it shows us whatever spec the client sent
+ * with it; what the status is about is the spec that is stored.
+ */
+function mutateStatus(
+  { kind, defaultStatus }: Webhooks<KubeObject>,
+  call: Call<KubeObject>,
+): AdmissionResponse {
+  const { request, object, old } = call;
+  if (!defaultStatus || !old || kind.validateStatus(object)) return allow(request);
+  const asStored = { ...object, spec: (old as WithSpec).spec };
+  return allow(request, { patch: diff(asStored, defaultStatus({ ...call, object: asStored })) });
 }
 
 /** The answer of a validating webhook. Only `reserve` waits for anything. */
