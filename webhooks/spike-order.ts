@@ -43,6 +43,7 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
       fixed('createTime', 'allocated'),
       fixed('expiredTime', 'allocated'),
       paymentStands,
+      deadlineIsGiven,
       paymentIsInTime,
       payTimeIsOurs,
     ],
@@ -162,6 +163,16 @@ function deadlineIsOurs({ object, now, surroundings }: OrderCall): ReturnType<Or
     `spec.expiredTime is allocated and at most ${timestamp(latest)}, got ${expiredTime ?? 'nothing'}`,
     'spec.expiredTime',
   );
+}
+
+/** An order without a deadline was paid at once, and has none, or got past admission, and gets what we give. */
+function deadlineIsGiven({ object, old, surroundings }: OrderCall): ReturnType<OrderRule> {
+  const { expiredTime } = object.spec;
+  if (!old || old.spec.expiredTime || !expiredTime) return undefined;
+  const created = parseTime(old.metadata.creationTimestamp) ?? 0;
+  if (!old.spec.isPay && expiredTime === timestamp(created + surroundings.paymentWindowMs)) return undefined;
+  const message = `spec.expiredTime is fixed (allocated): it is nothing, got ${JSON.stringify(expiredTime)}`;
+  return refuse('Immutable', message, 'spec.expiredTime');
 }
 
 /**
