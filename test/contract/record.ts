@@ -213,6 +213,10 @@ await step('goods-server-side-apply', ['apply', '--server-side', '--force-confli
 });
 await step('goods-label', ['label', 'spikegoods', 'goods1', 'a=b']);
 await step('goods-status', patch('spikegoods', 'goods1', { status: { num: 1 } }, '--subresource=status'));
+await rawStep('goods-status-with-spec', 'PATCH', 'spikegoods/goods1/status', {
+  spec: { stockCount: 1000, price: 'none' },
+  status: { num: 2, lastStockCount: 998 },
+});
 await rawStep('goods-status-odd', 'PATCH', 'spikegoods/goods1/status', { status: { holds: 5 } });
 await step('order-pay', patch('spikeorder', 'order1', { spec: { isPay: true } }));
 await step('order-replace', ['replace', '-f', '-'], order('order1', { isPay: true }));

@@ -28,6 +28,21 @@ describe('lastStockCount', () => {
     assert.equal(await remainderOf({ num: 5, lastStockCount: 3 }), 0);
   });
 
+  it('is reckoned from the stock that is stored, not from a spec that came with the status', async () => {
+    await using world = new World();
+    await world.create(goods());
+    for (const spec of [{ stockCount: 1000 }, { stockCount: 'many' }, { price: null }]) {
+      const { object } = await world.patchStatus(
+        'SpikeGoods',
+        'goods1',
+        { num: 2, lastStockCount: 998 },
+        { spec },
+      );
+      assert.equal(object?.status.lastStockCount, 3);
+      assert.equal(object?.spec.stockCount, 5);
+    }
+  });
+
   it('is 0 when the orders are more than the stock, and below 0 when holds are: that cannot be stored', async () => {
     assert.equal(await remainderOf({ num: 4, reserved: 4 }), 0);
     assert.equal(await remainderOf({ num: 4, holds: [hold('a', 3)] }), -2);

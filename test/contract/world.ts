@@ -167,15 +167,21 @@ export class World {
   }
 
   /** PATCH of the status subresource, as our reconcilers and administrators may. */
-  async patchStatus(kindName: string, name: string, status: object, how: How = {}): Promise<Outcome> {
+  async patchStatus(
+    kindName: string,
+    name: string,
+    status: object,
+    how: How & { spec?: object } = {},
+  ): Promise<Outcome> {
     const kind = kindOf(kindName);
     const oldObject = this.#mustGet(kindName, name);
-    const object = merge(oldObject, { status });
+    const object = merge(oldObject, { status, ...(how.spec ? { spec: how.spec } : {}) });
     const asked = { kind, operation: 'UPDATE', oldObject, subResource: 'status', ...flagsOf(how) } as const;
     const filled = await this.#filled({ ...asked, object }, how);
     if (!filled.object) return filled;
-    const response = await this.validate({ ...asked, object: filled.object });
-    return this.#stores(response, filled.object, how);
+    const next = { ...filled.object, spec: oldObject.spec };
+    const response = await this.validate({ ...asked, object: next });
+    return this.#stores(response, next, how);
   }
 
   /** DELETE of one object, or of each of a collection (then the request has no name). */

@@ -204,6 +204,23 @@ export const orderChanges: RefusalCase[] = [
     }),
   ),
   {
+    name: 'a deadline for an order that was paid at once',
+    reason: 'Immutable',
+    field: 'spec.expiredTime',
+    message: `spec.expiredTime is fixed (allocated): it is nothing, got "${otherTime}"`,
+    setup: there(buyer(), goods(), order('order1', { isPay: true })),
+    action: patched('SpikeOrder', 'order1', { expiredTime: otherTime }),
+  },
+  {
+    name: 'a deadline of its own for an order that has none because it got past admission',
+    reason: 'Immutable',
+    field: 'spec.expiredTime',
+    message: 'spec.expiredTime is fixed (allocated): it is nothing, got "2099-01-01T00:00:00.000Z"',
+    setup: [...there(buyer(), goods()), { bypass: order() }],
+    action: patched('SpikeOrder', 'order1', { expiredTime: '2099-01-01T00:00:00.000Z' }),
+    contractOnly: 'needs the webhooks off for a while',
+  },
+  {
     name: 'a change of the id of an order',
     reason: 'Immutable',
     field: 'spec.orderId',
