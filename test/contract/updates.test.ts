@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { inUseFinalizer } from '../../src/api/names.ts';
 import { buyer, goods, keptBack, type Manifest, order, seller } from '../refusals/scenario.ts';
 import { kindOf, merge, type Thing } from './things.ts';
-import { at, day, World } from './world.ts';
+import { at, day, minute, World } from './world.ts';
 
 const everything = [
   seller(),
@@ -139,6 +139,17 @@ describe('an update', () => {
     await world.clock.advance(world.paymentWindowMs - 1);
     const { response } = await world.patch('SpikeOrder', 'order1', { spec: { isPay: true } });
     assert.equal(response.allowed, true, response.status?.message);
+  });
+
+  it('pays an order though other webhooks took half a minute after ours', async () => {
+    await using world = new World();
+    for (const manifest of [buyer(), goods(), order()]) await world.create(manifest);
+    await world.clock.advance(minute);
+    const meddled = { spec: { payTime: at(minute / 2) } };
+    const { response } = await world.patch('SpikeOrder', 'order1', { spec: { isPay: true } }, { meddled });
+    assert.equal(response.allowed, true, response.status?.message);
+    const atOnce = order('order2', { isPay: true });
+    assert.equal((await world.create(atOnce, { meddled })).response.allowed, true);
   });
 
   it('does not pay an order whose payment another replica stamped after the deadline', async () => {
