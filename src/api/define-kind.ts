@@ -4,6 +4,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 import type { Static, TSchema } from './schema.ts';
+import { withSharedParts } from './shared-parts.ts';
 import { type SchemaViolation, violationOf } from './violations.ts';
 
 export interface PrinterColumn {
@@ -71,7 +72,7 @@ export type ObjectOf<K> = K extends Kind<infer Spec, infer Status> ? CustomObjec
 
 // The first error ends the check: a map of a million wrong values must not cost a million messages. Verbose
 // errors carry the value, which a message should name.
-const ajv = new Ajv({ verbose: true, strict: false, validateFormats: true });
+const ajv = new Ajv({ verbose: true, strict: false, validateFormats: true, inlineRefs: false });
 // ajv-formats is CommonJS: its default export arrives as a namespace under NodeNext.
 (addFormats as unknown as (target: Ajv) => void)(ajv);
 // RFC 3339 has a leap second, JavaScript has not: a time that rules cannot compare is no time.
@@ -113,7 +114,7 @@ export function defineKind<Spec extends TSchema, Status extends TSchema>(
 function checker(schema: object): (object: unknown) => SchemaViolation | undefined {
   let compiled: ValidateFunction | undefined;
   return (object) => {
-    compiled ??= ajv.compile(forAjv(schema) as object);
+    compiled ??= ajv.compile(withSharedParts(forAjv(schema) as object));
     const [error] = compiled(object) ? [] : (compiled.errors ?? []);
     return error && violationOf(error);
   };

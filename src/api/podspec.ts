@@ -63,6 +63,15 @@ export const resources = object(
 );
 export type Resources = Static<typeof resources>;
 
+/** Kubernetes reads `cpu: 1` as well as `cpu: "1"`; its server-side apply, in 1.20, only the latter. */
+export function inStrings(resources: Resources): Record<string, Record<string, string>> {
+  const entries = Object.entries(resources).map(([list, quantities]) => [
+    list,
+    Object.fromEntries(Object.entries(quantities).map(([name, value]) => [name, String(value)])),
+  ]);
+  return Object.fromEntries(entries);
+}
+
 const keyOf = (what: string) =>
   object(
     {

@@ -4,10 +4,15 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { type CustomResourceDefinition, definitions, resourceIn } from '../../src/kube/discovery.ts';
+import {
+  type CustomResourceDefinition,
+  definitions,
+  discover,
+  resourceIn,
+} from '../../src/kube/discovery.ts';
 import { isNotFound } from '../../src/kube/errors.ts';
 import type { Draft, KubeObject, Resource } from '../../src/kube/objects.ts';
-import type { ChildKind } from '../../src/workloads/child-kinds.ts';
+import { autoscalers, type ChildKind, disruptionBudgets } from '../../src/workloads/child-kinds.ts';
 import { startKubelet } from './kubelet.ts';
 import { eventually, type World } from './world.ts';
 
@@ -32,6 +37,8 @@ export async function sample(file: string, kind: string): Promise<Loose> {
 export class Workloads {
   readonly world: World;
   readonly namespace: string;
+  /** Of kinds that differ from one Kubernetes to the next. */
+  readonly #versions = new Map<ChildKind, string>([[autoscalers, 'v1']]);
 
   private constructor(world: World, namespace: string) {
     this.world = world;
@@ -43,15 +50,17 @@ export class Workloads {
     await world.serve(1);
     const kubelet = world.target.name === 'control-plane' ? await startKubelet(world.client) : undefined;
     try {
-      await scenario(new Workloads(world, await world.namespace()));
+      const it = new Workloads(world, await world.namespace());
+      const budgets = await discover(world.client, disruptionBudgets);
+      it.#versions.set(disruptionBudgets, budgets?.version ?? 'v1');
+      await scenario(it);
     } finally {
       await kubelet?.stop();
     }
   }
 
   resource(kind: ChildKind): Resource<Loose> {
-    const version = kind.plural === 'horizontalpodautoscalers' ? 'v1' : kind.versions[0]!;
-    return resourceIn(kind, version) as Resource<Loose>;
+    return resourceIn(kind, this.#versions.get(kind) ?? kind.versions[0]!) as Resource<Loose>;
   }
 
   async create(resource: Resource, object: object): Promise<Loose> {

@@ -9,6 +9,7 @@ import {
   portsOf,
 } from '../../api/data-service.ts';
 import { builtIn, initScripts } from '../../api/data-service-parts.ts';
+import { inStrings } from '../../api/podspec.ts';
 import {
   configMaps,
   daemonSets,
@@ -181,7 +182,7 @@ class Plans {
         protocol: 'TCP',
       })),
       ...this.#environment(name, spec),
-      ...(spec.resources ? { resources: spec.resources } : {}),
+      ...(spec.resources ? { resources: inStrings(spec.resources) } : {}),
       // mysql listens only once its scripts have run.
       readinessProbe: { tcpSocket: { port: ports[0]!.port }, periodSeconds: 5, timeoutSeconds: 2 },
       ...mountsOf(name),
@@ -256,7 +257,7 @@ function claimOf({ storage = {} }: ComponentSpec): object {
     metadata: { name: 'data' },
     spec: {
       accessModes: ['ReadWriteOnce'],
-      resources: { requests: { storage: size } },
+      resources: { requests: { storage: String(size) } },
       ...(storageClassName ? { storageClassName } : {}),
     },
   };

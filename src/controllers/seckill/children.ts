@@ -1,6 +1,6 @@
 // From a Seckill to its children as they should be. Pure: knows the spec and what the cluster serves, not what
 // is stored.
-import type { EnvVar, ServicePort } from '../../api/podspec.ts';
+import { type EnvVar, inStrings, type ServicePort } from '../../api/podspec.ts';
 import {
   enabledServices,
   kafkaConsumer,
@@ -133,7 +133,7 @@ function containerOf({ short, service }: Part): object {
     image: service.image,
     ...(ports.length > 0 ? { ports } : {}),
     ...(service.env?.length ? { env: service.env } : {}),
-    ...(service.resources ? { resources: service.resources } : {}),
+    ...(service.resources ? { resources: inStrings(service.resources) } : {}),
     ...(probed
       ? {
           readinessProbe: {
