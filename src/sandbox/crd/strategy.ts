@@ -5,85 +5,8 @@ import type { Strategy } from '../resources.ts';
 import type { Schema } from '../schema/schema.ts';
 import { type FieldError, field } from '../status.ts';
 import { checkFormat, formats } from '../strategies/names.ts';
-import { asList, asObj, asString, equal, type Item, isObj } from '../types.ts';
-
-const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
-
-function checkSchema(schema: Schema, path: string, isRoot: boolean): FieldError[] {
-  const errors: FieldError[] = [];
-  const preserve = schema['x-kubernetes-preserve-unknown-fields'] === true;
-  const intOrString = schema['x-kubernetes-int-or-string'] === true;
-  if (!schema.type && !intOrString && !(preserve && !isRoot)) {
-    errors.push(
-      field.required(
-        `${path}.type`,
-        isRoot ? 'must not be empty at the root' : 'must not be empty for specified object fields',
-      ),
-    );
-  }
-  if (schema.type && !types.includes(schema.type))
-    errors.push(field.unsupported(`${path}.type`, schema.type, types));
-  if (isRoot && schema.type && schema.type !== 'object')
-    errors.push(field.invalid(`${path}.type`, schema.type, 'must be object at the root'));
-  if (schema.type === 'array' && !schema.items)
-    errors.push(field.required(`${path}.items`, 'must be specified'));
-  if (schema.properties && schema.additionalProperties)
-    errors.push(
-      field.forbidden(
-        `${path}.additionalProperties`,
-        'additionalProperties and properties are mutual exclusive',
-      ),
-    );
-  if (schema.$ref) errors.push(field.forbidden(`${path}.$ref`, '$ref is not supported'));
-  if (schema.pattern) {
-    try {
-      new RegExp(schema.pattern);
-    } catch {
-      errors.push(
-        field.invalid(`${path}.pattern`, schema.pattern, `must be a valid regular expression, but isn't`),
-      );
-    }
-  }
-  errors.push(...checkListType(schema, path));
-  for (const [name, child] of Object.entries(schema.properties ?? {}))
-    errors.push(...checkSchema(child, `${path}.properties[${name}]`, false));
-  if (schema.items) errors.push(...checkSchema(schema.items, `${path}.items`, false));
-  if (isObj(schema.additionalProperties))
-    errors.push(...checkSchema(schema.additionalProperties as Schema, `${path}.additionalProperties`, false));
-  return errors;
-}
-
-function checkListType(schema: Schema, path: string): FieldError[] {
-  if (schema['x-kubernetes-list-type'] !== 'map') return [];
-  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  if (keys.length === 0)
-    return [
-      field.required(
-        `${path}.x-kubernetes-list-map-keys`,
-        'must not be empty if x-kubernetes-list-type is map',
-      ),
-    ];
-  return keys.flatMap((key) => {
-    const known = schema.items?.properties?.[key];
-    if (!known)
-      return [
-        field.invalid(
-          `${path}.x-kubernetes-list-map-keys`,
-          key,
-          'entries must all be names of item properties',
-        ),
-      ];
-    const given = schema.items?.required?.includes(key) || known.default !== undefined;
-    return given
-      ? []
-      : [
-          field.required(
-            `${path}.items.properties[${key}].default`,
-            'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property',
-          ),
-        ];
-  });
-}
+import { asList, asObj, asString, equal, type Item, isObj, type Obj } from '../types.ts';
+import { checkSchema } from './structural.ts';
 
 function checkNames(item: Item): FieldError[] {
   const spec = asObj(item.spec);
@@ -115,6 +38,51 @@ function checkNames(item: Item): FieldError[] {
   return errors;
 }
 
+const columnTypes = ['boolean', 'date', 'integer', 'number', 'string'];
+
+function checkScale(scale: Obj, path: string): FieldError[] {
+  const places = { specReplicasPath: '.spec', statusReplicasPath: '.status' };
+  return Object.entries(places).flatMap(([name, under]) => {
+    const given = asString(scale[name]);
+    return given && !given.startsWith(`${under}.`)
+      ? [field.invalid(`${path}.${name}`, given, `should be a json path under ${under}`)]
+      : [];
+  });
+}
+
+const approval = 'api-approved.kubernetes.io';
+
+/** Groups of Kubernetes' own are not for anybody's definitions. */
+function checkGroup(item: Item): FieldError[] {
+  const group = asString(asObj(item.spec).group);
+  const guarded = /(^|\.)(k8s|kubernetes)\.io$/.test(group);
+  if (!guarded || item.metadata.annotations?.[approval]) return [];
+  return [
+    field.required(
+      `metadata.annotations[${approval}]`,
+      `protected groups must have approval annotation "${approval}", see https://github.com/kubernetes/enhancements/pull/1111`,
+    ),
+  ];
+}
+
+/** Where all versions say the same, what is wrong with it is told once, where v1beta1 had it. */
+function atTheTop(item: Item, errors: FieldError[]): FieldError[] {
+  const versions = asList(asObj(item.spec).versions);
+  const shared = (name: string) => versions.every((version) => equal(version[name], versions[0]?.[name]));
+  const moves = [
+    ['schema', /^spec\.versions\[\d+\]\.schema\.openAPIV3Schema/, 'spec.validation.openAPIV3Schema'],
+    ['subresources', /^spec\.versions\[\d+\]\.subresources/, 'spec.subresources'],
+    ['additionalPrinterColumns', /^spec\.versions\[\d+\]\.additional/, 'spec.additional'],
+  ] as const;
+  const told = errors.map((error) => {
+    for (const [name, from, to] of moves)
+      if (from.test(error.field) && shared(name))
+        return { ...error, field: error.field.replace(from, to).replace(/\.jsonPath$/, '.JSONPath') };
+    return error;
+  });
+  return told.filter((error, i) => told.findIndex((other) => equal(other, error)) === i);
+}
+
 function checkVersions(item: Item): FieldError[] {
   const spec = asObj(item.spec);
   const versions = asList(spec.versions);
@@ -125,6 +93,16 @@ function checkVersions(item: Item): FieldError[] {
       field.invalid('spec.versions', versions, 'must have exactly one version marked as storage version'),
     );
   const conversion = asObj(spec.conversion);
+  if (conversion.strategy !== undefined && !['None', 'Webhook'].includes(asString(conversion.strategy)))
+    errors.push(field.unsupported('spec.conversion.strategy', conversion.strategy, ['None', 'Webhook']));
+  if (spec.preserveUnknownFields === true)
+    errors.push(
+      field.invalid(
+        'spec.preserveUnknownFields',
+        true,
+        'cannot set to true, set x-preserve-unknown-fields to true in spec.versions[*].schema instead',
+      ),
+    );
   if (conversion.strategy === 'Webhook')
     errors.push(field.forbidden('spec.conversion.strategy', 'the sandbox converts with strategy None only'));
   const seen = new Set<string>();
@@ -137,7 +115,17 @@ function checkVersions(item: Item): FieldError[] {
     const schema = asObj(version.schema).openAPIV3Schema;
     if (!isObj(schema)) errors.push(field.required(`${path}.schema.openAPIV3Schema`, 'schemas are required'));
     else errors.push(...checkSchema(schema as Schema, `${path}.schema.openAPIV3Schema`, true));
+    errors.push(...checkScale(asObj(asObj(version.subresources).scale), `${path}.subresources.scale`));
     asList(version.additionalPrinterColumns).forEach((column, n) => {
+      const type = asString(column.type);
+      if (type && !columnTypes.includes(type))
+        errors.push(
+          field.invalid(
+            `${path}.additionalPrinterColumns[${n}].type`,
+            type,
+            `must be one of ${columnTypes.join(',')}`,
+          ),
+        );
       try {
         jsonPath(asString(column.jsonPath));
       } catch (error) {
@@ -180,7 +168,7 @@ export const crdStrategy: Strategy = {
     if (stored && !known.includes(stored)) status.storedVersions = [...known, stored];
     item.status = status;
   },
-  validate: (item) => [...checkNames(item), ...checkVersions(item)],
+  validate: (item) => atTheTop(item, [...checkNames(item), ...checkGroup(item), ...checkVersions(item)]),
   validateUpdate(item, old) {
     const [now, before] = [asObj(item.spec), asObj(old.spec)];
     const fixed = ['group', 'scope'].filter((name) => !equal(now[name], before[name]));

@@ -128,12 +128,12 @@ function checkFinalizers(finalizers: unknown): FieldError[] {
 function checkOwners(owners: unknown): FieldError[] {
   const errors: FieldError[] = [];
   const controllers: string[] = [];
-  asList(owners).forEach((owner, i) => {
-    const path = `metadata.ownerReferences[${i}]`;
+  asList(owners).forEach((owner) => {
+    const path = 'metadata.ownerReferences';
     if (!owner.apiVersion)
       errors.push(field.invalid(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
     for (const name of ['kind', 'name', 'uid'])
-      if (!owner[name]) errors.push(field.invalid(`${path}.${name}`, '', 'must not be empty'));
+      if (!owner[name]) errors.push(field.invalid(`${path}.${name}`, '', `${name} must not be empty`));
     if (owner.controller === true) controllers.push(asString(owner.name));
   });
   if (controllers.length > 1) {

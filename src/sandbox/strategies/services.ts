@@ -1,6 +1,7 @@
 // Services: defaults, rules, and the allocation of cluster IPs and node ports. The allocator is rebuilt from
 // what is stored, so a restart forgets nothing; it knows the store only as a list of services.
 
+import { isIP } from 'node:net';
 import type { Strategy } from '../resources.ts';
 import { type FieldError, field } from '../status.ts';
 import { asList, asNumber, asObj, asString, asStrings, equal, type Item, type Obj } from '../types.ts';
@@ -10,6 +11,8 @@ import { checkPort } from './pods.ts';
 /** Addresses are handed out of 10.96.0.0/16, node ports from 30000 to 32767: kube-apiserver's defaults. */
 const ipBase = '10.96';
 const nodePorts = { first: 30_000, last: 32_767 };
+const affinities = ['ClientIP', 'None'];
+const notAnAddress = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 
 export const allocatedPorts = (service: Item): number[] =>
@@ -35,6 +38,14 @@ export class Allocator {
     if (spec.type === 'ExternalName') return [];
     const asked = asString(spec.clusterIP);
     if (asked && asked !== 'None') {
+      if (!asked.startsWith(`${ipBase}.`))
+        return [
+          field.invalid(
+            'spec.clusterIPs',
+            [asked],
+            `failed to allocate IP ${asked}: provided IP is not in the valid range. The range of valid IPs is ${ipBase}.0.0/16`,
+          ),
+        ];
       if (taken.has(asked))
         return [
           field.invalid(
@@ -104,7 +115,19 @@ function validate(item: Item): FieldError[] {
   if (ports.length === 0 && spec.type !== 'ExternalName' && spec.clusterIP !== 'None')
     errors.push(field.required('spec.ports'));
   if (spec.type === 'ExternalName' && !spec.externalName) errors.push(field.required('spec.externalName'));
+  if (!affinities.includes(asString(spec.sessionAffinity) || 'None'))
+    errors.push(field.unsupported('spec.sessionAffinity', spec.sessionAffinity, affinities));
+  if (spec.clusterIP === 'None' && (spec.type === 'NodePort' || spec.type === 'LoadBalancer'))
+    errors.push(
+      field.invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec.type} services`),
+    );
+  asStrings(spec.externalIPs).forEach((ip, i) => {
+    if (!isIP(ip)) errors.push(field.invalid(`spec.externalIPs[${i}]`, ip, notAnAddress));
+  });
+  const ip = asString(spec.clusterIP);
+  if (ip && ip !== 'None' && !isIP(ip)) errors.push(field.invalid('spec.clusterIPs[0]', ip, notAnAddress));
   const names = new Set<string>();
+  const numbers = new Set<string>();
   ports.forEach((port, i) => {
     const path = `spec.ports[${i}]`;
     const name = asString(port.name);
@@ -112,6 +135,20 @@ function validate(item: Item): FieldError[] {
     if (name) errors.push(...checkFormat(formats.label, `${path}.name`, name));
     if (name && names.has(name)) errors.push(field.duplicate(`${path}.name`, name));
     names.add(name);
+    const identity = `${port.port} ${port.protocol}`;
+    if (numbers.has(identity))
+      errors.push(field.duplicate(path, { protocol: port.protocol, port: port.port }));
+    numbers.add(identity);
+    if (port.nodePort && (spec.type === 'ClusterIP' || spec.type === 'ExternalName'))
+      errors.push(field.forbidden(`${path}.nodePort`, `may not be used when \`type\` is '${spec.type}'`));
+    if (typeof port.targetPort === 'string' && !/^[A-Za-z0-9-]+$/.test(port.targetPort))
+      errors.push(
+        field.invalid(
+          `${path}.targetPort`,
+          port.targetPort,
+          'must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)',
+        ),
+      );
     errors.push(...checkPort(`${path}.port`, port.port), ...checkPort(`${path}.targetPort`, port.targetPort));
     if (!['SCTP', 'TCP', 'UDP'].includes(asString(port.protocol)))
       errors.push(field.unsupported(`${path}.protocol`, port.protocol, ['SCTP', 'TCP', 'UDP']));

@@ -25,6 +25,23 @@ function checkData(item: Item): FieldError[] {
   return size > dataLimit ? [...errors, field.tooLong('', dataLimit)] : errors;
 }
 
+/** Keys without which a secret of a type is of no use; basic-auth needs one of its two. */
+const neededKeys: Record<string, string[]> = {
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+};
+
+function checkSecretType(item: Item): FieldError[] {
+  const data = asObj(item.data);
+  const type = asString(item.type);
+  if (type === 'kubernetes.io/basic-auth' && data.username === undefined && data.password === undefined)
+    return ['username', 'password'].map((key) => field.required(`data[${key}]`));
+  const missing = (neededKeys[type] ?? []).filter((key) => data[key] === undefined);
+  return missing.map((key) => field.required(`data[${key}]`));
+}
+
 function immutableData(item: Item, old: Item): FieldError[] {
   if (old.immutable !== true) return [];
   const errors: FieldError[] = [];
@@ -134,7 +151,7 @@ export const strategies: Record<string, Strategy> = {
   ConfigMap: { validate: checkData, validateUpdate: immutableData },
   Secret: {
     fillIn: encodeStringData,
-    validate: checkData,
+    validate: (item) => [...checkData(item), ...checkSecretType(item)],
     validateUpdate: (item, old) => [
       ...(item.type === old.type ? [] : [field.invalid('type', item.type, 'field is immutable')]),
       ...immutableData(item, old),

@@ -4,6 +4,7 @@ import type { Strategy } from '../resources.ts';
 import { type FieldError, field } from '../status.ts';
 import { asList, asNumber, asObj, asString, asStrings, type Item, isObj, type Obj } from '../types.ts';
 import { formatError, formats } from './names.ts';
+import { checkSelector } from './workloads.ts';
 
 const choices: Record<string, readonly string[]> = {
   failurePolicy: ['Fail', 'Ignore'],
@@ -11,6 +12,10 @@ const choices: Record<string, readonly string[]> = {
   sideEffects: ['None', 'NoneOnDryRun'],
   reinvocationPolicy: ['IfNeeded', 'Never'],
 };
+const scopes = ['*', 'Cluster', 'Namespaced'];
+const others: Record<string, string> = { apiGroups: 'API groups', apiVersions: 'API versions' };
+const mustBeAlone = (star: string, what: string) =>
+  `if '${star}' is present, must not specify other ${others[what] ?? what}`;
 const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 
 function checkClientConfig(config: Obj, path: string): FieldError[] {
@@ -33,7 +38,7 @@ function checkClientConfig(config: Obj, path: string): FieldError[] {
     ];
   }
   const errors: FieldError[] = [];
-  const add = (text: string) => errors.push(field.invalid(`${path}.url`, text, ''));
+  const add = (text: string, why: string) => errors.push(field.invalid(`${path}.url`, text, why));
   if (parsed.protocol !== 'https:')
     errors.push(
       field.invalid(
@@ -42,8 +47,8 @@ function checkClientConfig(config: Obj, path: string): FieldError[] {
         "'https' is the only allowed URL scheme; desired format: https://host[/path]",
       ),
     );
-  if (parsed.search) add(parsed.search.slice(1));
-  if (parsed.username) add(parsed.username);
+  if (parsed.search) add(parsed.search.slice(1), 'query parameters are not permitted in the URL');
+  if (parsed.username) add(parsed.username, 'user information is not permitted in the URL');
   return errors;
 }
 
@@ -57,6 +62,16 @@ function checkRules(webhook: Obj, path: string): FieldError[] {
       if (!operations.includes(operation))
         errors.push(field.unsupported(`${at}.operations[${n}]`, operation, operations));
     });
+    for (const name of ['operations', 'apiGroups', 'apiVersions']) {
+      const values = asStrings(rule[name]);
+      if (values.length > 1 && values.includes('*'))
+        errors.push(field.invalid(`${at}.${name}`, values, mustBeAlone('*', name)));
+    }
+    const resources = asStrings(rule.resources);
+    if (resources.length > 1 && resources.includes('*/*'))
+      errors.push(field.invalid(`${at}.resources`, resources, mustBeAlone('*/*', 'resources')));
+    if (rule.scope !== undefined && !scopes.includes(asString(rule.scope)))
+      errors.push(field.unsupported(`${at}.scope`, rule.scope, scopes));
     return errors;
   });
 }
@@ -84,7 +99,13 @@ function validate(item: Item): FieldError[] {
       if (value !== undefined && !allowed.includes(asString(value)))
         errors.push(field.unsupported(`${path}.${option}`, value, allowed));
     }
+    if (webhook.sideEffects === undefined)
+      errors.push(field.required(`${path}.sideEffects`, 'must specify one of None, NoneOnDryRun'));
+    for (const name of ['namespaceSelector', 'objectSelector'])
+      if (webhook[name]) errors.push(...checkSelector(webhook[name], `${path}.${name}`));
     const versions = asStrings(webhook.admissionReviewVersions);
+    if (versions.length === 0)
+      errors.push(field.required(`${path}.admissionReviewVersions`, 'must specify one of v1, v1beta1'));
     if (versions.length > 0 && !versions.includes('v1'))
       errors.push(
         field.invalid(
