@@ -22,6 +22,8 @@ export interface Attributes {
   call: Call;
   object: Item | undefined;
   old: Item | undefined;
+  /** The kind of `object` where a subresource has one of its own: a Scale, an Eviction. */
+  form?: { group: string; version: string; kind: string };
 }
 
 /** What one webhook answered; the newest are kept. */
@@ -187,19 +189,19 @@ export class Admission {
   }
 
   private review(hook: Obj, attributes: Attributes): { uid: string; body: string } {
-    const { type, call, object, old } = attributes;
+    const { type, call, object, old, form } = attributes;
     const version = matchedVersion(hook, this.target(attributes)) ?? type.version;
     const seen = { group: type.group, version };
     const text = (item: Item | undefined) => {
       if (!item) return 'null';
-      return version === type.version
+      return form || version === type.version
         ? JSON.stringify(item)
         : JSON.stringify({ ...item, apiVersion: apiVersionOf(seen) });
     };
     return reviewBody({
-      kind: { ...seen, kind: type.kind },
+      kind: form ?? { ...seen, kind: type.kind },
       resource: { ...seen, resource: type.plural },
-      requestKind: { group: type.group, version: type.version, kind: type.kind },
+      requestKind: form ?? { group: type.group, version: type.version, kind: type.kind },
       requestResource: { group: type.group, version: type.version, resource: type.plural },
       subresource: attributes.subresource,
       name: attributes.name,

@@ -1,6 +1,7 @@
 // The API as the sandbox's own controllers use it: typed by kind name, as a user of their own, through the same
 // operations as everyone's requests.
 
+import { randomBytes } from 'node:crypto';
 import { joinKey } from '../../kube/objects.ts';
 import { type Call, callOf, controllerUser } from '../call.ts';
 import type { Core } from '../operations/core.ts';
@@ -10,7 +11,7 @@ import { update } from '../operations/update.ts';
 import type { ResourceType } from '../resources.ts';
 import { ApiError } from '../status.ts';
 import { type Entry, parse } from '../store/entry.ts';
-import { equal, type Item, type Obj } from '../types.ts';
+import { equal, type Item, type Obj, timestamp } from '../types.ts';
 
 export const isNotFound = (error: unknown) => error instanceof ApiError && error.code === 404;
 
@@ -93,6 +94,32 @@ export class ControllerApi {
     ).catch((error) => {
       if (!isNotFound(error)) throw error;
     });
+  }
+
+  /** Tells people what happened to `item`. Never in the way: an event that cannot be stored is forgotten. */
+  event(item: Item, reason: string, note: string): void {
+    const { name, namespace = 'default', uid, resourceVersion } = item.metadata;
+    const at = timestamp(this.core.clock.now());
+    const component = this.user.name.split(':').at(-1) ?? '';
+    const involvedObject = {
+      ...{ kind: item.kind, namespace, name, uid },
+      apiVersion: item.apiVersion,
+      resourceVersion,
+    };
+    const metadata = { name: `${name}.${randomBytes(8).toString('hex')}`, namespace };
+    const event = {
+      ...{ apiVersion: 'v1', kind: 'Event', metadata, involvedObject, reason, message: note, type: 'Normal' },
+      ...{
+        source: { component },
+        reportingComponent: component,
+        count: 1,
+        firstTimestamp: at,
+        lastTimestamp: at,
+      },
+    };
+    this.create('/events', event as unknown as Item).catch((error) =>
+      this.core.log.warn({ err: error, reason }, 'an event is lost'),
+    );
   }
 
   async delete(

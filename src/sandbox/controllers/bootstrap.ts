@@ -3,6 +3,7 @@
 import type { Core } from '../operations/core.ts';
 import type { Item } from '../types.ts';
 import { ControllerApi } from './api.ts';
+import { EventExpiry } from './expiry.ts';
 import { GarbageCollector } from './garbage.ts';
 import { NamespaceController } from './namespaces.ts';
 import { startWorkloads } from './workloads.ts';
@@ -87,7 +88,11 @@ export async function bootstrap(core: Core, options: ControllerOptions): Promise
   await kubernetesService(core);
   const running: { close(): void }[] = [];
   if (options.controllers) {
-    const all = [new GarbageCollector(core), new NamespaceController(core, options.ca)];
+    const all = [
+      new GarbageCollector(core),
+      new NamespaceController(core, options.ca),
+      new EventExpiry(core),
+    ];
     for (const controller of all) controller.start();
     running.push(...all);
   }

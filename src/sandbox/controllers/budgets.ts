@@ -5,8 +5,8 @@ import { joinKey, splitKey } from '../../kube/objects.ts';
 import type { Core } from '../operations/core.ts';
 import { matchesLabels, parseLabelSelector } from '../selectors.ts';
 import { parse } from '../store/entry.ts';
-import { asObj, asString, type Item, timestamp } from '../types.ts';
-import { ControllerApi } from './api.ts';
+import { asList, asObj, asString, type Item, timestamp } from '../types.ts';
+import { ControllerApi, isLost } from './api.ts';
 import { scaled } from './deployments.ts';
 import { isActive, isReady, replicasOf, statusNumber, withConditions } from './owner.ts';
 import { KeyQueue } from './queue.ts';
@@ -15,6 +15,9 @@ const budgets = 'policy/poddisruptionbudgets';
 const autoscalers = 'autoscaling/horizontalpodautoscalers';
 /** Pods change often and in bunches; a status a moment late is soon enough. */
 const gatherMs = 100;
+/** An eviction whose pod is still there after so long did not happen. */
+const evictionTimeoutMs = 120_000;
+const scalable = new Set(['apps/deployments', 'apps/replicasets', 'apps/statefulsets']);
 
 export class StatusKeeper {
   private readonly api: ControllerApi;
@@ -37,8 +40,7 @@ export class StatusKeeper {
       const touched = new Set<string>();
       for (const { entry } of changes) {
         const own = entry.table === budgets || entry.table === autoscalers;
-        if (own || entry.table === '/pods' || entry.table === 'apps/deployments')
-          touched.add(entry.namespace);
+        if (own || entry.table === '/pods' || scalable.has(entry.table)) touched.add(entry.namespace);
       }
       for (const namespace of touched) this.touch(namespace);
     });
@@ -60,34 +62,84 @@ export class StatusKeeper {
     const { namespace, name } = splitKey(path);
     const item = this.api.get(table, namespace, name);
     if (!item || item.metadata.deletionTimestamp) return;
-    await this.api.status(table, item, table === budgets ? this.budget(item) : this.autoscaler(item));
+    if (table === autoscalers) return this.api.status(table, item, this.autoscaler(item));
+    // Judged anew whenever the write is tried anew: an eviction may have charged the budget in between.
+    const change = (live: Item) => {
+      live.status = this.budget(live, key);
+    };
+    await this.api.update(table, namespace, name, change, 'status').catch((error) => {
+      if (!isLost(error)) throw error;
+    });
   }
 
-  private budget(item: Item): Record<string, unknown> {
+  private budget(item: Item, key: string): Record<string, unknown> {
     const spec = asObj(item.spec);
     const selector = parseLabelSelector(spec.selector);
     const pods = [...this.api.entries('/pods', item.metadata.namespace)]
-      .filter((entry) => matchesLabels(selector, entry.labels))
+      .filter((entry) => spec.selector !== undefined && matchesLabels(selector, entry.labels))
       .map(parse)
       .filter(isActive);
-    const healthy = pods.filter(isReady).length;
+    const evicted = this.evicted(item, pods);
+    const healthy = pods.filter((pod) => isReady(pod) && !(pod.metadata.name in evicted)).length;
+    const counted =
+      spec.maxUnavailable !== undefined || typeof spec.minAvailable === 'string'
+        ? this.expected(pods)
+        : pods.length;
     const desired =
       spec.maxUnavailable === undefined
-        ? scaled(spec.minAvailable ?? 1, pods.length, true)
-        : Math.max(0, pods.length - scaled(spec.maxUnavailable, pods.length, true));
-    const allowed = Math.max(0, healthy - desired);
+        ? scaled(spec.minAvailable ?? 1, counted, true)
+        : Math.max(0, counted - scaled(spec.maxUnavailable, counted, true));
+    const allowed = counted > 0 ? Math.max(0, healthy - desired) : 0;
     const condition =
       allowed > 0
         ? { type: 'DisruptionAllowed', status: 'True', reason: 'SufficientPods', message: '' }
         : { type: 'DisruptionAllowed', status: 'False', reason: 'InsufficientPods', message: '' };
+    const waiting = Object.keys(evicted).length > 0;
+    if (waiting) this.queue.addAfter(key, evictionTimeoutMs);
     return {
       observedGeneration: item.metadata.generation,
+      ...(waiting ? { disruptedPods: evicted } : {}),
       disruptionsAllowed: allowed,
       currentHealthy: healthy,
       desiredHealthy: desired,
-      expectedPods: pods.length,
+      expectedPods: counted,
       conditions: this.conditions(item, [condition]),
     };
+  }
+
+  /** Pods that are about to go: charged by an eviction a moment ago, and still there. */
+  private evicted(budget: Item, pods: readonly Item[]): Record<string, string> {
+    const now = this.api.core.clock.now();
+    const charged = Object.entries(asObj(asObj(budget.status).disruptedPods)).map(
+      ([name, at]) => [name, asString(at)] as const,
+    );
+    return Object.fromEntries(
+      charged.filter(
+        ([name, at]) =>
+          Date.parse(at) + evictionTimeoutMs > now && pods.some((pod) => pod.metadata.name === name),
+      ),
+    );
+  }
+
+  /** How many pods there should be: what their owners ask for, so that one gone already still counts. */
+  private expected(pods: readonly Item[]): number {
+    const counts = new Map<string, number>();
+    for (const pod of pods) {
+      const owner = this.topOwner(pod);
+      if (owner) counts.set(owner.metadata.uid, replicasOf(owner));
+      else counts.set(pod.metadata.uid, 1);
+    }
+    return [...counts.values()].reduce((sum, n) => sum + n, 0);
+  }
+
+  /** The Deployment, ReplicaSet or StatefulSet a pod is of. */
+  private topOwner(item: Item): Item | undefined {
+    const reference = asList(item.metadata.ownerReferences).find((r) => r.controller === true);
+    const table = `apps/${asString(reference?.kind).toLowerCase()}s`;
+    if (!reference || !scalable.has(table)) return undefined;
+    const owner = this.api.get(table, item.metadata.namespace ?? '', asString(reference.name));
+    if (owner?.metadata.uid !== reference.uid) return undefined;
+    return this.topOwner(owner as Item) ?? owner;
   }
 
   private autoscaler(item: Item): Record<string, unknown> {

@@ -81,7 +81,7 @@ export class DeploymentController extends OwnerController {
     const replicas =
       recreate && running > 0 ? 0 : Math.max(0, Math.min(replicasOf(deployment), most - running));
     const revision = Math.max(0, ...old.map(revisionOf)) + 1;
-    return this.api.create(sets, {
+    const made = await this.api.create(sets, {
       apiVersion: 'apps/v1',
       kind: 'ReplicaSet',
       metadata: {
@@ -98,6 +98,13 @@ export class DeploymentController extends OwnerController {
         ...(spec.minReadySeconds ? { minReadySeconds: spec.minReadySeconds } : {}),
       },
     } as unknown as Item);
+    if (replicas > 0)
+      this.api.event(
+        deployment,
+        'ScalingReplicaSet',
+        `Scaled up replica set ${made.metadata.name} from 0 to ${replicas}`,
+      );
+    return made;
   }
 
   /** The template in use has the highest revision, also when it is one rolled back to. */
@@ -122,11 +129,15 @@ export class DeploymentController extends OwnerController {
     }
   }
 
-  private async scale(set: Item, replicas: number): Promise<void> {
-    if (replicasOf(set) === replicas) return;
+  private async scale(deployment: Item, set: Item, replicas: number): Promise<void> {
+    const before = replicasOf(set);
+    if (before === replicas) return;
     await this.api.update(sets, set.metadata.namespace ?? '', set.metadata.name, (live) => {
       asObj(live.spec).replicas = replicas;
     });
+    const way = replicas > before ? 'up' : 'down';
+    const text = `Scaled ${way} replica set ${set.metadata.name} from ${before} to ${replicas}`;
+    this.api.event(deployment, 'ScalingReplicaSet', text);
   }
 
   private async roll(
@@ -139,22 +150,26 @@ export class DeploymentController extends OwnerController {
     const recreate = asObj(asObj(deployment.spec).strategy).type === 'Recreate';
     const running = old.reduce((sum, set) => sum + replicasOf(set), 0);
     if (running === 0 && !(recreate && old.some((set) => statusNumber(set, 'replicas') > 0))) {
-      await this.scale(current, wanted);
+      await this.scale(deployment, current, wanted);
       return;
     }
     if (recreate) {
-      for (const set of old) await this.scale(set, 0);
+      for (const set of old) await this.scale(deployment, set, 0);
       return;
     }
     const have = replicasOf(current);
-    if (have > wanted) return this.scale(current, wanted);
+    if (have > wanted) return this.scale(deployment, current, wanted);
     const grown = Math.min(wanted, have + Math.max(0, limit.total - running - have));
-    await this.scale(current, grown);
-    await this.shrink(old, wanted - limit.unavailable - statusNumber(current, 'availableReplicas'));
+    await this.scale(deployment, current, grown);
+    await this.shrink(
+      deployment,
+      old,
+      wanted - limit.unavailable - statusNumber(current, 'availableReplicas'),
+    );
   }
 
   /** Takes pods from old sets, unavailable ones first, while at least `needed` of them stay available. */
-  private async shrink(old: readonly Item[], needed: number): Promise<void> {
+  private async shrink(deployment: Item, old: readonly Item[], needed: number): Promise<void> {
     let spare =
       old.reduce((sum, set) => sum + statusNumber(set, 'availableReplicas'), 0) - Math.max(0, needed);
     for (const set of old) {
@@ -162,7 +177,7 @@ export class DeploymentController extends OwnerController {
       const available = Math.min(have, statusNumber(set, 'availableReplicas'));
       const taken = Math.max(0, Math.min(available, spare));
       spare -= taken;
-      await this.scale(set, available - taken);
+      await this.scale(deployment, set, available - taken);
     }
   }
 

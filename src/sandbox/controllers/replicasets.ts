@@ -17,11 +17,11 @@ export class ReplicaSetController extends OwnerController {
     const wanted = replicasOf(set);
     if (!set.metadata.deletionTimestamp) {
       const template = asObj(asObj(set.spec).template);
-      for (let n = pods.length; n < Math.min(wanted, pods.length + burst); n++)
-        await this.api.create(
-          '/pods',
-          this.podFrom(set, template, { generateName: `${set.metadata.name}-` }),
-        );
+      for (let n = pods.length; n < Math.min(wanted, pods.length + burst); n++) {
+        const pod = this.podFrom(set, template, { generateName: `${set.metadata.name}-` });
+        const { name } = (await this.api.create('/pods', pod)).metadata;
+        this.api.event(set, 'SuccessfulCreate', `Created pod: ${name}`);
+      }
       if (pods.length > wanted) {
         // Those that are not ready go first, then the youngest.
         const order = [...pods].sort(
@@ -29,10 +29,12 @@ export class ReplicaSetController extends OwnerController {
             Number(isReady(a)) - Number(isReady(b)) ||
             (a.metadata.creationTimestamp > b.metadata.creationTimestamp ? -1 : 1),
         );
-        for (const pod of order.slice(0, Math.min(burst, pods.length - wanted)))
+        for (const pod of order.slice(0, Math.min(burst, pods.length - wanted))) {
           await this.api.delete('/pods', pod.metadata.namespace ?? '', pod.metadata.name, {
             preconditions: { uid: pod.metadata.uid },
           });
+          this.api.event(set, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
+        }
       }
     }
     await this.writeStatus(set);

@@ -12,11 +12,20 @@ import { asStrings, equal, type Item } from '../types.ts';
 import { type Core, checkIdentity, refine, reportUnknown, validateItem, type Written } from './core.ts';
 import { allocate, throwIf } from './create.ts';
 
+/** A subresource that has a form of its own: what callers and webhooks see and write in place of the object. */
+export interface Form {
+  kind: { group: string; version: string; kind: string };
+  show(item: Item): Item;
+  /** `item`, its own to modify, with what `shown` says. */
+  take(item: Item, shown: Item): Item;
+}
+
 export interface UpdateOptions {
   namespace: string;
   name: string;
   /** '' for the object itself, 'status', or another part that is written on its own. */
   subresource: string;
+  form?: Form;
   /** The whole object is replaced (PUT), rather than patched. */
   replace?: boolean;
   /** Managed fields come with the object (server-side apply). */
@@ -75,6 +84,9 @@ async function prepareNext(
   const unknown = refine(type, given);
   if (options.reportUnknown !== false) reportUnknown(type, unknown, call);
   const next = keepFixed(type, live, given, options);
+  const { form } = options;
+  // A form writes the object itself, through a narrower door; a status is judged as a part.
+  const part = form ? '' : options.subresource;
   const attributes: Attributes = {
     type,
     operation: 'UPDATE',
@@ -82,19 +94,22 @@ async function prepareNext(
     namespace: type.table === '/namespaces' ? options.name : options.namespace,
     name: options.name,
     call,
-    object: next,
-    old: live,
+    ...(form
+      ? { form: form.kind, object: form.show(next), old: form.show(live) }
+      : { object: next, old: live }),
   };
-  const mutated = (await core.admission.mutate(attributes, (changed) => {
+  const answer = (await core.admission.mutate(attributes, (changed) => {
+    if (form) return changed;
     refine(type, changed);
     return keepFixed(type, live, changed, options);
   })) as Item;
-  if (options.subresource === '') type.strategy.prepareUpdate?.(mutated, live);
+  const mutated = form ? keepFixed(type, live, form.take(next, answer), options) : answer;
+  if (part === '') type.strategy.prepareUpdate?.(mutated, live);
   countGeneration(type, live, mutated);
-  validateItem(type, mutated, live, options.subresource);
+  validateItem(type, mutated, live, part);
   checkDeletion(type, live, mutated);
-  if (options.subresource === '') throwIf(type, mutated, allocate(core, type, mutated));
-  await core.admission.validate({ ...attributes, object: mutated });
+  if (part === '') throwIf(type, mutated, allocate(core, type, mutated));
+  await core.admission.validate({ ...attributes, object: form ? form.show(mutated) : mutated });
   if (!options.applied) {
     const manager = { name: call.manager, operation: 'Update' as const, subresource: options.subresource };
     trackUpdate(type, live, mutated, manager, core.clock.now());
