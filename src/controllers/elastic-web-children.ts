@@ -1,5 +1,6 @@
 // The children of an ElasticWeb: a Deployment, its Service, and for its metrics a ServiceMonitor. Pure.
 import { type ElasticWeb, type ElasticWebSpec, portOfMetrics, speaks } from '../api/elastic-web.ts';
+import { inStrings } from '../api/podspec.ts';
 import { deployments, serviceMonitors, services } from '../workloads/child-kinds.ts';
 import type { Desired } from '../workloads/children.ts';
 import { labelsOf, labelValue, selectorOf } from '../workloads/identity.ts';
@@ -92,7 +93,7 @@ function deployment(web: ElasticWeb, replicas: number): object {
               ports: ports.flatMap(({ name, containerPort, protocol }) =>
                 containerPort === undefined ? [] : [{ name, containerPort, protocol }],
               ),
-              ...(spec.resources ? { resources: spec.resources } : {}),
+              ...(spec.resources ? { resources: inStrings(spec.resources) } : {}),
               ...(spec.env ? { env: spec.env } : {}),
             },
           ],
