@@ -111,6 +111,7 @@ export async function serve(
       caches: { goods, orders, buyers, sellers },
       ...stores,
       resyncOrders: () => caches.reflectors.orders.resync(),
+      resyncGoods: () => caches.reflectors.goods.resync(),
       settings: {
         paymentWindowMs: settings.paymentWindow,
         holdLimitMs: settings.holdLimit,

@@ -21,16 +21,18 @@ export function goodsReconciler(leading: Leading): (key: string) => Promise<Resu
       return {};
     }
     if (goods.metadata.deletionTimestamp) {
-      const released = await releaseDeleted(goods, {
+      // Settled first: who may not settle any more, or has not listed the orders yet, may not judge either.
+      const isCleanup = catalogue.isTerminating(goods.metadata.namespace ?? '');
+      const { goods: settled, nextMs } = isCleanup ? { goods, nextMs: undefined } : await settler.settle(key);
+      if (!settled) return {};
+      const released = await releaseDeleted(settled, {
         client,
         resource: SpikeGoods,
         clock,
         referrers: (it) => catalogue.liveOrdersOfGoods(it).count + (it.status?.holds?.length ?? 0),
         isTerminating: (namespace) => catalogue.isTerminating(namespace),
       });
-      if (catalogue.isTerminating(goods.metadata.namespace ?? '')) return released;
-      const settled = await settler.settle(key);
-      return earliest(released.requeueAfter, settled.nextMs);
+      return earliest(released.requeueAfter, nextMs);
     }
     if (!goods.spec.goodsId || !goods.spec.endTime) await complete(SpikeGoods, goods);
     const wait = pace.wait(key);

@@ -31,6 +31,8 @@ export interface OrderStore {
 export interface OrderLifecycleOptions {
   catalogue: Pick<Catalogue, 'findGoods' | 'findBuyer'>;
   gate: Gate;
+  /** Lists all goods anew, consistently, into the cache. */
+  resyncGoods(): Promise<void>;
   goods: GoodsStore;
   orders: OrderStore;
   clock: Clock;
@@ -67,9 +69,14 @@ export class OrderLifecycle {
 
   /** First its stock must be seen to be held for it; only then does it get a state. */
   async #accept(seen: SpikeOrder): Promise<{ requeueAfter?: number }> {
-    const { lines, missing } = this.#lines(seen);
-    if (missing.length > 0)
-      return this.#reject(seen, this.#notThere('GoodsNotFound', 'goods', missing, seen));
+    let { lines, missing } = this.#lines(seen);
+    if (missing.length > 0) {
+      const refusal = this.#notThere('GoodsNotFound', 'goods', missing, seen);
+      // The replica that let it in may have seen them, however long ago: this cache can be that late.
+      await this.#options.resyncGoods();
+      ({ lines, missing } = this.#lines(seen));
+      if (missing.length > 0) return this.#reject(seen, refusal);
+    }
     let order = seen;
     if (!lines.every((line) => this.#holds(line, seen))) {
       // A hold is stored before its order, but the cache may show the order first. So look at both, the

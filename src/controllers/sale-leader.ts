@@ -40,6 +40,8 @@ export interface SaleLeaderOptions {
   orders: OrderStore;
   /** Lists all orders anew, consistently, into the cache. */
   resyncOrders(): Promise<void>;
+  /** The same for goods. */
+  resyncGoods(): Promise<void>;
   recorder: Recorder;
   settings: SaleSettings;
   clock: Clock;
@@ -83,8 +85,9 @@ export class SaleLeader {
   }
 
   async stop(): Promise<void> {
-    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     await Promise.all(this.#controllers.splice(0).map((controller) => controller.stop()));
+    // Only now: a settlement under way must not write from books that hear of nothing any more.
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
   }
 
   /**
@@ -148,7 +151,7 @@ export class SaleLeader {
   }
 
   #lifecycle(): OrderLifecycle {
-    const { catalogue, gate, goods, orders, clock, settings, recorder } = this.#options;
+    const { catalogue, gate, goods, orders, resyncGoods, clock, settings, recorder } = this.#options;
     const reasons: Record<OrderPhase, string> = {
       Unpaid: 'Reserved',
       Paid: 'Paid',
@@ -156,7 +159,7 @@ export class SaleLeader {
       Rejected: 'Rejected',
     };
     return new OrderLifecycle({
-      ...{ catalogue, gate, goods, orders, clock },
+      ...{ catalogue, gate, goods, orders, resyncGoods, clock },
       paymentWindowMs: settings.paymentWindowMs,
       entered(order, phase, why) {
         const good = phase === 'Unpaid' || phase === 'Paid';

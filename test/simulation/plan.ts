@@ -26,7 +26,7 @@ export function plan(seed: number, random: Random): Plan {
   const storm = calm ? 0 : random.pick([0, 0.3, 1]);
   const rare = (most: number) => (calm || random.chance(0.5) ? 0 : random.next() * most);
   const often = (most: number) => most * random.pick([0.1, 0.5, 1, 3]) * random.next();
-  const slow = random.pick([0.3, 1, 1, 3]);
+  const slow = random.pick([0.3, 1, 1, 3, 60]);
   const drawn: Plan = {
     calm,
     weather: {

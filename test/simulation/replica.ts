@@ -156,6 +156,7 @@ export class Replica {
       gate: this.gate,
       goods: this.#goodsStore,
       orders: orderStore(this.#client, this.orders),
+      resyncGoods: () => this.feeds[0].resync(),
       resyncOrders: () => this.feeds[1].resync(),
       recorder: {
         event: (object, _, reason) => this.#wire.note(this.life.name, reason, object.metadata.name),
