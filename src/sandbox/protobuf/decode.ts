@@ -73,6 +73,8 @@ function decodeMessage(typeName: string, bytes: Uint8Array): Obj {
   for (const { number, value } of fieldsIn(bytes)) {
     const name = names.get(number);
     const field = name === undefined ? undefined : schema.properties?.[name];
+    // Old clients write the fields of their time even when empty (ObjectMeta.clusterName); that says nothing.
+    if (!field && (value === 0n || (value as Uint8Array).length === 0)) continue;
     if (name === undefined || !field) throw new Error(`field ${number} of ${typeName} is not known`);
     take(out, name, field, value);
   }
