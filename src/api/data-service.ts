@@ -5,6 +5,7 @@ import { image, quantity, resources } from './podspec.ts';
 import {
   choice,
   conditions,
+  flag,
   highestTotal,
   int,
   object,
@@ -185,6 +186,7 @@ const status = object({
   message: optional(text(4096, { description: 'Why, for a person.' })),
   ready: optional(text(16, { description: 'Components that are ready, of all.' })),
   namePrefix: optional(text(64, { description: 'What the names of the children begin with, once decided.' })),
+  hasPlainNames: optional(flag({ description: 'Decided: the names of the children begin with nothing.' })),
   components: optional(
     Type.Array(componentStatus, {
       maxItems: 16,

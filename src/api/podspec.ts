@@ -1,6 +1,6 @@
 // Pieces of schema that the workload kinds share: what goes into containers and Services. Bounded, structural, and
 // checked here so that a child does not fail later. Knows no kind.
-import { quantityPattern } from './quantity.ts';
+import { canonicalQuantity, quantityPattern } from './quantity.ts';
 import { choice, flag, int, listByKey, object, optional, type Static, Type, text, worded } from './schema.ts';
 
 type Note = { description: string; default?: unknown };
@@ -63,11 +63,14 @@ export const resources = object(
 );
 export type Resources = Static<typeof resources>;
 
-/** Kubernetes reads `cpu: 1` as well as `cpu: "1"`; its server-side apply, in 1.20, only the latter. */
+/**
+ * Kubernetes reads `cpu: 1` as well as `cpu: "1"`; its server-side apply, in 1.20, only the latter. Other words for
+ * the same quantity are no change.
+ */
 export function inStrings(resources: Resources): Record<string, Record<string, string>> {
   const entries = Object.entries(resources).map(([list, quantities]) => [
     list,
-    Object.fromEntries(Object.entries(quantities).map(([name, value]) => [name, String(value)])),
+    Object.fromEntries(Object.entries(quantities).map(([name, value]) => [name, canonicalQuantity(value)])),
   ]);
   return Object.fromEntries(entries);
 }

@@ -45,6 +45,19 @@ export function compareQuantities(a: unknown, b: unknown): -1 | 0 | 1 | undefine
 /** Whether two quantities mean the same: `1000m` and `1`, `1Gi` and `1024Mi`. */
 export const sameQuantity = (a: unknown, b: unknown): boolean => compareQuantities(a, b) === 0;
 
+/** The same text for every way to say it: `1000m` is 1, `1024Mi` is 1Gi. What is no quantity stays as it is. */
+export function canonicalQuantity(quantity: string | number): string {
+  const value = parse(quantity);
+  if (value === undefined) return String(quantity);
+  if (value % one !== 0n) {
+    const milli = value * 1000n;
+    return milli % one === 0n ? `${milli / one}m` : String(quantity);
+  }
+  const whole = value / one;
+  const suffix = ['Ei', 'Pi', 'Ti', 'Gi', 'Mi'].find((it) => whole > 0n && whole % binary[it]! === 0n);
+  return suffix === undefined ? String(whole) : `${whole / binary[suffix]!}${suffix}`;
+}
+
 /** For display; loses precision beyond a double's. */
 export function quantityToNumber(quantity: unknown): number | undefined {
   const value = parse(quantity);

@@ -168,14 +168,14 @@ describe('the names of a DataService', () => {
   });
 
   it('stay as they were decided', () => {
-    const decided = { ...younger, status: { namePrefix: '' } };
+    const decided = { ...younger, status: { hasPlainNames: true } };
     assert.equal(prefixOf(decided, [older], []), '');
     assert.equal(prefixOf(older, [decided], []), 'older-');
   });
 
   it('are those of the children that exist, whatever the status says', () => {
     const children = [{ name: 'mine-auth', component: 'auth' }];
-    assert.equal(prefixOf({ ...older, status: { namePrefix: '' } }, [], children), 'mine-');
+    assert.equal(prefixOf({ ...older, status: { hasPlainNames: true } }, [], children), 'mine-');
   });
 
   it('may be chosen, and then leave the plain ones free', () => {

@@ -22,18 +22,25 @@ export function prefixOf(
     const plain = builtIn[component as Component]?.object;
     if (plain !== undefined && name.endsWith(plain)) return name.slice(0, name.length - plain.length);
   }
-  const decided = object.spec.namePrefix ?? object.status?.namePrefix;
+  const decided = decidedOf(object);
   if (decided !== undefined) return decided;
   const isTaken = others.some((other) => holdsPlainNames(other) || isBefore(other, object));
   return isTaken ? `${object.metadata.name}-` : '';
 }
 
-const holdsPlainNames = ({ spec, status }: DataService): boolean =>
-  spec.namePrefix === undefined && status?.namePrefix === '';
+function decidedOf({ spec, status }: DataService): string | undefined {
+  return spec.namePrefix ?? status?.namePrefix ?? (status?.hasPlainNames ? '' : undefined);
+}
+
+/** As the status has it. Kubernetes 1.20 takes an empty text there for none at all. */
+export const written = (prefix: string): { namePrefix: string } | { hasPlainNames: true } =>
+  prefix === '' ? { hasPlainNames: true } : { namePrefix: prefix };
+
+const holdsPlainNames = (other: DataService): boolean => decidedOf(other) === '';
 
 /** Has not been looked at yet, and will get the plain names when it is. */
 function isBefore(other: DataService, object: DataService): boolean {
-  if (other.spec.namePrefix !== undefined || other.status?.namePrefix !== undefined) return false;
+  if (decidedOf(other) !== undefined) return false;
   if (other.metadata.deletionTimestamp) return false;
   return age(other) < age(object);
 }

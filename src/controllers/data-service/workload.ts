@@ -31,7 +31,7 @@ import type { Working, Workload, WorkloadReconciler } from '../../workloads/work
 import { checkThirdParty } from './checks.ts';
 import { owns, type Plan, planOf, presentIn, runnables } from './children.ts';
 import { type Credentials, credentialsOf, referencesOf } from './credentials.ts';
-import { prefixOf } from './names.ts';
+import { prefixOf, written } from './names.ts';
 import { ensurePassword } from './password.ts';
 import { type ComponentState, judge } from './state.ts';
 import { ThirdParties } from './third-parties.ts';
@@ -86,7 +86,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     announce(recorder, object, outcome, verdict);
     const result = await writeStatus<DataService>({
       ...{ client, clock, cache, resource: DataService, object },
-      fields: { ...fields, namePrefix: prefix },
+      fields: { ...fields, ...written(prefix) },
       conditions: [...conditions, ...outcome.conditions()],
     });
     outcome.throwIfFailed();
