@@ -2,6 +2,7 @@
 
 import type { Allowed } from './allowed.ts';
 import { gaps } from './gaps.ts';
+import { extensionGaps } from './gaps-extensions.ts';
 
 const all = ['*'];
 const empty = ['null', '0', '""', '{}', '[]', 'false'];
@@ -170,4 +171,4 @@ const ownership: Allowed[] = [
   },
 ];
 
-export const allowances: Allowed[] = [...newer, ...older, ...words, ...ownership, ...gaps];
+export const allowances: Allowed[] = [...newer, ...older, ...words, ...ownership, ...gaps, ...extensionGaps];

@@ -1,5 +1,5 @@
 // For working on the sandbox: prints where it differs from a real server, all topics or those named.
-// `--gaps` shows what gaps.ts lists too, `--steps` their names; `--all` shows allowed differences too, `--long` whole values; `--document` writes docs/sandbox.md's table.
+// `--gaps` shows what gaps.ts lists too, `--steps` their names and places; `--all` shows allowed differences too, `--long` whole values; `--document` writes docs/sandbox.md's table.
 
 import { explainNotFound, findBinaries } from '../control-plane/index.ts';
 import { allowances } from './allowances.ts';
@@ -7,6 +7,7 @@ import { judge } from './allowed.ts';
 import { differences } from './differential.ts';
 import { tableOf, write } from './document.ts';
 import { gaps } from './gaps.ts';
+import { extensionGaps } from './gaps-extensions.ts';
 import { topics } from './requests/index.ts';
 import type { Difference } from './types.ts';
 
@@ -23,7 +24,9 @@ if ('missing' in binaries) {
   process.exit(1);
 }
 const found = await differences(chosen, binaries);
-const table = args.includes('--gaps') ? allowances.filter((entry) => !gaps.includes(entry)) : allowances;
+const table = args.includes('--gaps')
+  ? allowances.filter((entry) => ![...gaps, ...extensionGaps].includes(entry))
+  : allowances;
 const { left, unused } = judge(found, table);
 
 /** What differs in the same way in several requests is one finding. */
@@ -51,5 +54,10 @@ console.log(
   `${count} requests, ${found.length} differences, ${left.length} not allowed: ${told.size} findings.`,
 );
 if (names.length === 0) for (const line of unused) console.log('no longer needed:', line);
-if (args.includes('--steps')) console.log([...new Set(left.map(({ step }) => `STEP ${step}`))].join('\n'));
+if (args.includes('--steps')) {
+  for (const [step, paths] of Map.groupBy(left, ({ step }) => step)) {
+    const places = new Set(paths.map(({ path }) => path));
+    console.log(`STEP ${step}\t${places.size === 1 ? [...places][0] : '*'}`);
+  }
+}
 process.exitCode = left.length > 0 ? 1 : 0;

@@ -120,12 +120,13 @@ const nameOf = (item: Json): string =>
   JSON.stringify([item?.object?.metadata?.name ?? item?.metadata?.name ?? item?.name ?? item, item?.type]);
 
 export function normalise(answer: Answer, step: Step): Answer {
-  let body = concise(clean(answer.body, ''));
+  let body = clean(answer.body, '');
   const generated = [...generatedNames([body, step.body])];
   if (generated.length > 0) {
     const made = new RegExp(`(?<![a-z0-9])(${generated.map(escaped).join('|')})[a-z0-9]{5}\\b`, 'g');
     body = JSON.parse(JSON.stringify(body).replace(made, '$1<generated>'));
   }
+  body = concise(body);
   if (step.unordered) {
     for (const list of [body?.items, body?.events]) {
       if (Array.isArray(list)) list.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));

@@ -95,7 +95,7 @@ export const deletes: Topic = {
       kind: 'Eviction',
       metadata: { name: 'ev' },
     }),
-    post('a service', services, service('s'), { setup: true }),
+    post('make a service', services, service('s'), { setup: true }),
     del('a service', `${services}/s`),
     post('a deployment', deployments, deployment('d'), { setup: true }),
     del('a deployment, orphans', `${deployments}/d?propagationPolicy=Orphan`),
@@ -143,7 +143,7 @@ export const deletes: Topic = {
     del('services as a collection', services),
     get('what is left', `${configMaps}?labelSelector=c`),
     post(
-      'a namespace',
+      'make a namespace',
       namespaces,
       { metadata: { name: 'd-doomed', labels: { topic: 'delete' } } },
       { setup: true },

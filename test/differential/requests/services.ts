@@ -31,8 +31,8 @@ export const serviceTopic: Topic = {
     post('a service', services, service('a'), {
       save: { ip: 'spec.clusterIP', rv: 'metadata.resourceVersion' },
     }),
-    post('the same address', dry, service('b', { clusterIP: '@{ip}' })),
-    post('an address out of range', dry, service('b', { clusterIP: '1.2.3.4' })),
+    post('the same address', services, service('b1', { clusterIP: '@{ip}' })),
+    post('an address out of range', services, service('b2', { clusterIP: '1.2.3.4' })),
     post('an address that is none', dry, service('b', { clusterIP: 'here' })),
     post('an address of its own', services, service('own', { clusterIP: '10.96.200.200' })),
     post('headless', services, service('headless', { clusterIP: 'None' })),
