@@ -25,7 +25,8 @@ import { Reflector } from './kube/reflector.ts';
 import { Catalogue } from './ledger/catalogue.ts';
 import { Gate } from './ledger/gate.ts';
 import { GoodsWriter } from './ledger/goods-writer.ts';
-import { goodsStore, orderStore } from './ledger/kube-stores.ts';
+import { goodsStore, KubeStore, orderStore } from './ledger/kube-stores.ts';
+import { SecondLook } from './ledger/second-look.ts';
 import { configurationName } from './manifests/webhook-configurations.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Log } from './runtime/log.ts';
@@ -76,6 +77,10 @@ export async function serve(
   const catalogue = new Catalogue(caches.of);
   const ledger = ledgerMetrics(metrics);
   const stores = { goods: goodsStore(client, goods), orders: orderStore(client, orders) };
+  const looks = {
+    goods: new SecondLook(stores.goods.read, clock),
+    buyers: new SecondLook((key) => new KubeStore(client, Buyer, buyers).readIntoCache(key), clock),
+  };
   const writer = new GoodsWriter({ store: stores.goods, clock, random: Math.random, metrics: ledger });
   const gate = new Gate({ writer, clock });
   const certs = createCerts(settings, client, log);
@@ -142,6 +147,7 @@ export async function serve(
         newId: randomUUID,
         orderIsStored: async (namespace, name) =>
           (await stores.orders.read(joinKey(namespace, name))) !== undefined,
+        fetch: (kind, namespace, name) => looks[kind].find(namespace, name),
         paymentWindowMs: settings.paymentWindow,
       },
       log,

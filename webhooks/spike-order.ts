@@ -53,6 +53,20 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     DELETE: [paidOrderIsKept],
   },
 
+  async lookAgain({ object, namespace, surroundings, request }, { reason }) {
+    if (request.operation !== 'CREATE' || !(reason === 'BuyerNotFound' || reason === 'GoodsNotFound'))
+      return false;
+    const { catalogue } = surroundings;
+    const { buyerId, goodsMap } = object.spec;
+    const goods = Object.keys(goodsMap).filter((name) => !catalogue.findGoods(namespace, name));
+    const buyers = catalogue.findBuyer(namespace, buyerId) ? [] : [buyerId];
+    const found = await Promise.all([
+      ...goods.map((name) => surroundings.fetch('goods', namespace, name)),
+      ...buyers.map((name) => surroundings.fetch('buyers', namespace, name)),
+    ]);
+    return found.includes(true);
+  },
+
   async reserve(call) {
     const { surroundings, object, namespace, request } = call;
     const { uid, name } = object.metadata;

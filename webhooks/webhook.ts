@@ -16,6 +16,8 @@ export interface Surroundings {
   newId(): string;
   /** Live read: whether an order of that name is stored. */
   orderIsStored(namespace: string, name: string): Promise<boolean>;
+  /** Live read of a buyer or goods by name, into the cache: whether it is there after all. */
+  fetch(kind: 'buyers' | 'goods', namespace: string, name: string): Promise<boolean>;
   /** Time an order has to be paid, in ms. */
   paymentWindowMs: number;
 }
@@ -46,6 +48,11 @@ export interface Webhooks<T extends KubeObject> {
   /** The first rule that refuses decides. */
   rules: { [operation in Exclude<Operation, 'CONNECT'>]: readonly Rule<T>[] };
   warnings?: readonly Warning<T>[];
-  /** After every rule has passed on CREATE: the only place of admission that may do I/O. */
+  /**
+   * Before a refusal: whether to judge once more. Caches are a moment late, and `kubectl create -f` of a file
+   * makes an order right after its buyer.
+   */
+  lookAgain?(call: Call<T>, refusal: Refusal): Promise<boolean>;
+  /** After every rule has passed on CREATE: the one write of admission. */
   reserve?(call: Call<T>): Promise<{ refusal?: Refusal; audit?: Record<string, string> }>;
 }

@@ -46,6 +46,7 @@ async function start(pair: Pair): Promise<number> {
         ...{ catalogue, clock, newId: randomUUID },
         gate: new Gate({ writer, clock }),
         orderIsStored: async () => false,
+        fetch: async () => false,
         paymentWindowMs: 300_000,
       },
       log,

@@ -3,7 +3,7 @@
 import { Buyer, type BuyerStatus, mostListedIds } from '../api/buyer.ts';
 import { withCondition } from '../api/conditions.ts';
 import { timestamp } from '../api/sale.ts';
-import type { Condition } from '../api/schema.ts';
+import { type Condition, highestTotal } from '../api/schema.ts';
 import { Seller, type SellerStatus } from '../api/seller.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
@@ -36,7 +36,7 @@ export function buyerReconciler(leading: Leading): (key: string) => Promise<Resu
           })),
         ),
         orderCount: orders.length,
-        spendMoney: paid.reduce((sum, order) => sum + (order.status?.money ?? 0), 0),
+        spendMoney: total(paid.map((order) => order.status?.money ?? 0)),
       };
     },
   });
@@ -61,7 +61,7 @@ export function sellerReconciler(leading: Leading): (key: string) => Promise<Res
         ),
         goodsCount: goods.length,
         // Prices are fixed, so units sold times price is what the paid orders paid for these goods.
-        salesMoney: goods.reduce((sum, it) => sum + (it.status?.num ?? 0) * it.spec.spikePrice, 0),
+        salesMoney: total(goods.map((it) => (it.status?.num ?? 0) * it.spec.spikePrice)),
       };
     },
   });
@@ -119,6 +119,13 @@ function personReconciler<T extends Person>(
     return {};
   };
 }
+
+/** Minor units (cents); what a double cannot count exactly is written as the most it can. */
+const total = (amounts: readonly number[]): number =>
+  Math.min(
+    amounts.reduce((sum, amount) => sum + amount, 0),
+    highestTotal,
+  );
 
 interface Listed {
   id: string | undefined;

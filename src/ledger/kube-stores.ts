@@ -40,6 +40,13 @@ export class KubeStore<T extends KubeObject> {
     }
   }
 
+  /** The same for what nobody waits to hear of: what it sees becomes known. */
+  async readIntoCache(key: string): Promise<T | undefined> {
+    const object = await this.read(key);
+    if (object) this.#cache.observe(object);
+    return object;
+  }
+
   async writeStatus(object: T): Promise<T> {
     const stored = await this.#client.replace(this.#resource, object, {
       subresource: 'status',
@@ -58,11 +65,7 @@ export function goodsStore(client: Client, cache: ObjectCache<SpikeGoods>): Good
   const store = new KubeStore(client, SpikeGoods, cache);
   return {
     known: (key) => store.known(key),
-    async read(key) {
-      const goods = await store.read(key);
-      if (goods) cache.observe(goods);
-      return goods;
-    },
+    read: (key) => store.readIntoCache(key),
     async writeStatus(goods) {
       try {
         return await store.writeStatus(goods);

@@ -43,7 +43,7 @@ function mutateStatus(
   return allow(request, { patch: diff(asStored, defaultStatus({ ...call, object: asStored })) });
 }
 
-/** The answer of a validating webhook. Only `reserve` waits for anything. */
+/** The answer of a validating webhook. Only `reserve` waits for anything, and `lookAgain` before a refusal. */
 export async function validate(
   webhooks: Webhooks<KubeObject>,
   request: AdmissionRequest,
@@ -62,7 +62,9 @@ export async function validate(
   // be able to lose its finalizers.
   if (operation === 'UPDATE' && hasSameSpec(call)) return allow(request);
   if (!isReadable(webhooks, call)) return allow(request, { warnings: [unreadable] });
-  const refusal = firstRefusal(webhooks, operation, call);
+  let refusal = firstRefusal(webhooks, operation, call);
+  if (refusal && (await webhooks.lookAgain?.(call, refusal)))
+    refusal = firstRefusal(webhooks, operation, call);
   if (refusal) return deny(request, refusal);
   const warnings =
     operation === 'DELETE' ? [] : (webhooks.warnings ?? []).flatMap((warn) => warn(call) ?? []);

@@ -71,9 +71,10 @@ export class AdmissionServer implements Component {
       socket.once('close', () => this.#sockets.delete(socket));
     });
     server.on('tlsClientError', (error) => log.debug({ err: error.message }, 'TLS handshake failed'));
-    server.on('clientError', (_error, socket) => {
-      if (socket.writable)
-        socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+      const answer = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+      if (socket.writable) socket.end(answer);
       else socket.destroy();
     });
     certs.onChange(() => this.#reload(server));

@@ -35,6 +35,15 @@ describe('an order that is let in', () => {
     assert.deepEqual(response.auditAnnotations, { hold: 'goods1=2' });
   });
 
+  it('may come right after its buyer and goods, before any cache has seen them', async () => {
+    await using world = new World();
+    await world.create(buyer(), { seen: false });
+    await world.create(goods(), { seen: false });
+    const { response } = await world.create(order());
+    assert.equal(response.allowed, true, response.status?.message);
+    assert.equal(leftOf(world), 3);
+  });
+
   it('takes its last units exactly', async () => {
     await using world = await shop();
     assert.equal((await world.create(order('order1', { goodsMap: { goods1: 5 } }))).response.allowed, true);

@@ -39,6 +39,13 @@ export class MemoryStore {
     if (seen) this.#cacheOf(object)?.put(object);
   }
 
+  /** Lets the caches see it now; whether it is stored. */
+  show(key: string): boolean {
+    const object = this.#stored.get(key);
+    if (object) this.#cacheOf(object)?.put(object);
+    return object !== undefined;
+  }
+
   remove(object: Thing): void {
     this.#stored.delete(storedKey(object));
     this.#cacheOf(object)?.remove(object);

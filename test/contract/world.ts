@@ -76,6 +76,10 @@ export class World {
         this.liveReads++;
         return this.store.get(`spikeorders/${ns}/${name}`) !== undefined;
       },
+      fetch: async (kind, ns, name) => {
+        this.liveReads++;
+        return this.store.show(`${kind === 'goods' ? 'spikegoods' : kind}/${ns}/${name}`);
+      },
       paymentWindowMs: this.paymentWindowMs,
     };
     this.app = createApp({

@@ -118,6 +118,7 @@ export class Replica {
       clock: this.life.clock,
       newId: () => this.#wire.server.newUid(),
       orderIsStored: async (namespace, name) => (await orders.read(joinKey(namespace, name))) !== undefined,
+      fetch: async () => false,
       paymentWindowMs: this.#settings.paymentWindowMs,
     };
   }
