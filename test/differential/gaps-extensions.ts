@@ -25,7 +25,7 @@ export const extensionGaps: Allowed[] = [
     ),
   ),
   gap(
-    'Custom resources: `not` and embedded resources are not judged, nulls of optional fields are refused.',
+    'Custom resources: `not` and embedded resources are not judged.',
     'code',
     of('crds', 'refused: the bad | refused: an embedded thing without a kind'),
   ),
@@ -50,12 +50,12 @@ export const extensionGaps: Allowed[] = [
     of('crds', 'made in its second version | read in its first'),
   ),
   gap(
-    "The structure of a definition's schema is judged only in part.",
+    'What is wrong with a definition is told in fewer or other words.',
     '*',
     of('crds', 'wrong: a default of the wrong type'),
   ),
   gap(
-    "The structure of a definition's schema is judged only in part.",
+    'What is wrong with a definition is told in fewer or other words.',
     'body.message',
     of(
       'crds',
@@ -81,6 +81,7 @@ export const extensionGaps: Allowed[] = [
     of('crds', 'a stored version removed'),
   ),
   gap('A version served no more is answered as an unknown path of a group is.', '*', of('crds', 'not there')),
+  gap('Warnings are sent in ASCII.', 'header.warning', of('admission', 'Validating: warn | several at once')),
   gap(
     'Broken JSON patches of webhooks are told in other words, and failurePolicy Ignore covers those that do not parse.',
     '*',
@@ -97,11 +98,6 @@ export const extensionGaps: Allowed[] = [
     of('admission', 'Mutating: bad-pointer | Mutating: failed-test | MutatingIgnore: bad-pointer'),
   ),
   gap(
-    'Webhook answers that are no review are told in other words.',
-    'header.warning',
-    of('admission', 'Validating: warn'),
-  ),
-  gap(
     'Webhooks are shown objects without the managedFields of this write, and of their own writes; with what 1.20 does not show yet.',
     '*',
     of(
@@ -111,5 +107,4 @@ export const extensionGaps: Allowed[] = [
       'asked of a deployment | asked again | not asked again',
     ),
   ),
-  gap('Warnings are sent in ASCII.', 'header.warning', of('admission', 'several at once')),
 ];

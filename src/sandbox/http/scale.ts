@@ -3,7 +3,7 @@
 import { type Form, update } from '../operations/update.ts';
 import { jsonPatch, mergePatch } from '../patch/json.ts';
 import { load, type ResourceType, type ScalePaths } from '../resources.ts';
-import { field, invalid, methodNotAllowed, unsupportedMedia } from '../status.ts';
+import { badRequest, field, invalid, methodNotAllowed, unsupportedMedia } from '../status.ts';
 import { asNumber, asObj, asString, asStrings, dig, type Item, type Obj, put } from '../types.ts';
 import { decodeObject, mediaType, readBody } from './body.ts';
 import type { Context } from './context.ts';
@@ -64,6 +64,27 @@ const formOf = (paths: ScalePaths, type: ResourceType): Form => ({
   take: (item, shown) => withScale(paths, type, item, shown),
 });
 
+/** A scale that a PUT brings is an object of its own kind and of this name. */
+function checkScale(given: Obj, name: string): void {
+  const { kind, apiVersion } = given;
+  if (kind && kind !== 'Scale')
+    throw badRequest(
+      `${kind} in version "v1" cannot be handled as a Scale: no kind ${JSON.stringify(kind)} is registered for version "autoscaling/v1"`,
+    );
+  if (apiVersion && apiVersion !== 'autoscaling/v1')
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (autoscaling/v1)`,
+    );
+  const named = dig(given, 'metadata.name');
+  if (named && named !== name)
+    throw badRequest(`the name of the object (${named}) does not match the name on the URL (${name})`);
+  const replicas = dig(given, 'spec.replicas');
+  if (replicas !== undefined && typeof replicas !== 'number')
+    throw badRequest(
+      `Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal ${typeof replicas} into Go struct field ScaleSpec.spec.replicas of type int32`,
+    );
+}
+
 export async function scale(context: Context): Promise<Answer> {
   const { req, type, core, call, route } = context;
   const paths = type.scale as ScalePaths;
@@ -74,6 +95,7 @@ export async function scale(context: Context): Promise<Answer> {
   const body = await readBody(req);
   const change = req.method === 'PUT' ? decodeObject(body, mediaType(req), 'Scale', 'Scale') : undefined;
   const patch = change ? undefined : decodePatch(body);
+  if (change) checkScale(change, route.name);
   const media = mediaType(req);
   const form = formOf(paths, type);
   const target = { namespace: route.namespace, name: route.name, subresource: 'scale', form };
