@@ -67,7 +67,9 @@ describe('the last spec decides', { timeout: 240_000 }, () => {
       () => ({ podPort: 9000, targetPort: pick(next, [9000, 'web', 9001]) }),
       () => ({ protocol: pick(next, ['TCP', 'UDP', 'Both']) }),
       () => ({ serviceType: pick(next, ['LoadBalancer', 'NodePort', 'ClusterIP']) }),
-      () => ({ resources: pick<unknown>(next, [null, { limits: { cpu: '1000m' }, requests: null }]) }),
+      () => ({
+        resources: pick<unknown>(next, [null, { limits: { cpu: '1000m' }, requests: { cpu: '0.1' } }]),
+      }),
       () => ({ env: pick<unknown>(next, [null, [{ name: 'A', value: 'b' }], [{ name: 'C', value: '1' }]]) }),
       () => ({ mtargetPort: pick<unknown>(next, [null, 8090, 'metric']) }),
       () => ({ minReplicas: pick<unknown>(next, [null, 1]), maxReplicas: pick<unknown>(next, [null, 4]) }),
@@ -111,10 +113,11 @@ describe('the last spec decides', { timeout: 240_000 }, () => {
       ...{ name: metadata.name, labels: metadata.labels, spec },
     }));
     const services = (await all(servicesV1)).map(({ metadata, spec }) => {
-      const { clusterIP: _, clusterIPs: __, ...rest } = spec as Record<string, unknown>;
+      const rest: Record<string, unknown> = { ...spec };
+      for (const field of allocated) delete rest[field];
       const ports = spec.ports?.map(({ nodePort, ...port }) => ({
         ...port,
-        hasNodePort: nodePort !== undefined,
+        hasNodePort: Boolean(nodePort),
       }));
       return { name: metadata.name, labels: metadata.labels, spec: { ...rest, ports: ports?.sort(byText) } };
     });

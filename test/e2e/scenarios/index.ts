@@ -4,6 +4,8 @@ import { certificates } from './certificates.ts';
 import { crowds } from './crowds.ts';
 import { dataService } from './data-service.ts';
 import { deletion } from './deletion.ts';
+import { elasticWebs } from './elastic-web.ts';
+import { imoocPods } from './imooc-pod.ts';
 import { recovery } from './recovery.ts';
 import { refusalTable } from './refusals.ts';
 import { seckill } from './seckill.ts';
@@ -25,4 +27,6 @@ export const scenarios: readonly Scenario[] = [
   ...certificates,
   ...seckill,
   ...dataService,
+  ...elasticWebs,
+  ...imoocPods,
 ];
