@@ -71,6 +71,8 @@ export class Allocator {
 
 function allocatePorts(spec: Obj, taken: Set<number>): FieldError[] {
   if (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') return [];
+  // One Service may have a number once for each protocol.
+  const own = new Map<number, unknown>();
   return asList(spec.ports).flatMap((port, i) => {
     const path = `spec.ports[${i}].nodePort`;
     if (!port.nodePort) {
@@ -87,8 +89,12 @@ function allocatePorts(spec: Obj, taken: Set<number>): FieldError[] {
           `provided port is not in the valid range. The range of valid ports is ${nodePorts.first}-${nodePorts.last}`,
         ),
       ];
-    if (taken.has(wanted)) return [field.invalid(path, wanted, 'provided port is already allocated')];
+    const isShared = own.has(wanted) && own.get(wanted) !== port.protocol;
+    if (taken.has(wanted) && !isShared) {
+      return [field.invalid(path, wanted, 'provided port is already allocated')];
+    }
     taken.add(wanted);
+    own.set(wanted, port.protocol);
     return [];
   });
 }
