@@ -82,7 +82,7 @@ const wrongSpecs: { what: string; spec: object; field: string; must: string }[] 
   },
   {
     what: 'with a file that auth does not have',
-    spec: { auth: { ...auth, config: { 'my.cnf': '' } } },
+    spec: { auth: { ...auth, config: { 'my.cnf': 'x' } } },
     field: 'spec.auth.config',
     must: 'a file of auth is one of application.yml, got "my.cnf"',
   },
