@@ -322,7 +322,7 @@ function sideBySide(world: World): Promise<void> {
     const again = await it.ready(kind, 'a');
     assert.deepEqual(again.status.serviceStatuses.go, { readyReplicas: 5, totalReplicas: 5, phase: 'Ready' });
 
-    // 6. A pod that never becomes ready is told with its service.
+    // 6. A Secret that is named before it is there: the service is made all the same.
     await it.patch(kind, 'b', {
       spec: {
         services: {
