@@ -20,7 +20,7 @@ import { Replica } from './replica.ts';
 import type { Target } from './targets.ts';
 
 /** Leases that change hands within a few seconds, and a server that stops without a long farewell. */
-const quick = [
+const quick = ['--lease-duration', '6s', '--renew-deadline', '4s', '--retry-period', '500ms', '--drain', '500ms'];
   '--lease-duration',
   '3s',
   '--renew-deadline',
