@@ -20,11 +20,11 @@ import { Replica } from './replica.ts';
 import type { Target } from './targets.ts';
 
 /** Leases that change hands within a few seconds, and a server that stops without a long farewell. */
-const quick = ['--lease-duration', '6s', '--renew-deadline', '4s', '--retry-period', '500ms', '--drain', '500ms'];
+const quick = [
   '--lease-duration',
-  '3s',
+  '6s',
   '--renew-deadline',
-  '2s',
+  '4s',
   '--retry-period',
   '500ms',
   '--drain',
