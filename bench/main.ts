@@ -7,6 +7,7 @@ import { rounded, short } from './figures.ts';
 import { machine } from './machine.ts';
 import { fullMemory, memory, quickMemory } from './memory/part.ts';
 import { fullOrders, orders, quickOrders } from './orders/part.ts';
+import { fullSandbox, quickSandbox, sandbox } from './sandbox/part.ts';
 import { fullStatus, quickStatus, status } from './status/part.ts';
 
 const { values, positionals } = parseArgs({
@@ -31,6 +32,7 @@ const parts: Record<string, Part> = {
   orders: (say) => orders(quick ? quickOrders : fullOrders, say),
   status: (say) => status(quick ? quickStatus : fullStatus, say),
   memory: (say) => memory(quick ? quickMemory : fullMemory, say),
+  sandbox: (say) => sandbox(quick ? quickSandbox : fullSandbox, say),
 };
 
 const chosen = positionals.length > 0 ? positionals : Object.keys(parts);
