@@ -7,7 +7,7 @@ import {
   highestTotal,
   id,
   int,
-  listByKey,
+  listOf,
   mostPieces,
   mostStock,
   object,
@@ -70,7 +70,9 @@ const status = object({
     }),
   ),
   holds: optional(
-    listByKey(hold, 'uid', mostHolds, {
+    // Atomic, not a map by uid: managedFields would have entries for every hold, and with 50 of them one write
+    // would cost the API server more than twice the CPU, with 1000 three times. Nobody but us writes them.
+    listOf(hold, mostHolds, {
       description: 'Units held by admission for orders that the leader has not accepted yet.',
     }),
   ),
