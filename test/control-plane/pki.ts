@@ -49,8 +49,8 @@ async function issue(subject: Subject, issuer?: KeyPair): Promise<KeyPair> {
   const { publicKey, privateKey } = await rsaKeys();
   const cert = forge.pki.createCertificate();
   cert.publicKey = forge.pki.publicKeyFromPem(publicKey);
-  // A leading zero byte keeps the number positive, as X.509 demands.
-  cert.serialNumber = `00${randomBytes(16).toString('hex')}`;
+  // A leading 01 keeps the number positive and in its shortest form, as X.509 demands.
+  cert.serialNumber = `01${randomBytes(16).toString('hex')}`;
   const now = systemClock.now();
   cert.validity.notBefore = new Date(now - dayMs);
   cert.validity.notAfter = new Date(now + lifetimeMs);
