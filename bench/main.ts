@@ -9,12 +9,16 @@ import { fullMemory, memory, quickMemory } from './memory/part.ts';
 import { fullOrders, orders, quickOrders } from './orders/part.ts';
 import { fullSandbox, quickSandbox, sandbox } from './sandbox/part.ts';
 import { fullStatus, quickStatus, status } from './status/part.ts';
+import { fullWorkloads, quickWorkloads, workloads } from './workloads/part.ts';
+import { type TargetName, targets } from './workloads/place.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false },
     profile: { type: 'string' },
+    target: { type: 'string' },
+    'quiet-minutes': { type: 'string' },
   },
 });
 const { quick } = values;
@@ -33,12 +37,24 @@ const parts: Record<string, Part> = {
   status: (say) => status(quick ? quickStatus : fullStatus, say),
   memory: (say) => memory(quick ? quickMemory : fullMemory, say),
   sandbox: (say) => sandbox(quick ? quickSandbox : fullSandbox, say),
+  workloads: (say) =>
+    workloads(
+      {
+        ...(quick ? quickWorkloads : fullWorkloads),
+        ...(values.target ? { target: values.target as TargetName } : {}),
+        ...(values['quiet-minutes'] ? { quietMinutes: Number(values['quiet-minutes']) } : {}),
+      },
+      say,
+    ),
 };
 
 const chosen = positionals.length > 0 ? positionals : Object.keys(parts);
+const isTarget = values.target === undefined || (targets as readonly string[]).includes(values.target);
+const isTime = Number(values['quiet-minutes'] ?? 0) >= 0;
 for (const name of chosen) {
-  if (parts[name]) continue;
+  if (parts[name] && isTarget && isTime) continue;
   console.error(`npm run bench [${Object.keys(parts).join('|')}] [--quick] [--profile <directory>]`);
+  console.error(`npm run bench workloads [--target ${targets.join('|')}] [--quiet-minutes <number>]`);
   process.exit(2);
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
