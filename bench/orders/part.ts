@@ -38,7 +38,7 @@ export const fullOrders: OrdersSettings = {
   roundMs: 4000,
   quotaMs: 60_000,
 };
-export const quickOrders: OrdersSettings = { clients: [1, 32], rounds: 2, roundMs: 1500, quotaMs: 1000 };
+export const quickOrders: OrdersSettings = { clients: [32], rounds: 2, roundMs: 1500, quotaMs: 1000 };
 
 const goodsName = 'goods';
 /** Every client is a buyer. */
