@@ -173,6 +173,12 @@ describe('the names of a DataService', () => {
     assert.equal(prefixOf(older, [decided], []), 'older-');
   });
 
+  it('are plain for one alone, even while its status does not say so yet', () => {
+    const given = (it: DataService) => it === younger;
+    assert.equal(prefixOf(younger, [older], [], given), '');
+    assert.equal(prefixOf(older, [younger], [], given), 'older-');
+  });
+
   it('are those of the children that exist, whatever the status says', () => {
     const children = [{ name: 'mine-auth', component: 'auth' }];
     assert.equal(prefixOf({ ...older, status: { hasPlainNames: true } }, [], children), 'mine-');

@@ -12,20 +12,29 @@ export interface NamedChild {
 /**
  * `others`: the DataServices of the same namespace, this one left out. `children`: Services of this one that exist.
  * What exists decides before anything that was written down, so that a lost status changes no name.
+ * `hasPlainNames`: who was given them and may not have it in its status yet.
  */
 export function prefixOf(
   object: DataService,
   others: readonly DataService[],
   children: readonly NamedChild[],
+  hasPlainNames: (it: DataService) => boolean = () => false,
 ): string {
+  const found = prefixIn(children) ?? decidedOf(object) ?? (hasPlainNames(object) ? '' : undefined);
+  if (found !== undefined) return found;
+  const isTaken = others.some(
+    (other) => holdsPlainNames(other) || isBefore(other, object) || hasPlainNames(other),
+  );
+  return isTaken ? `${object.metadata.name}-` : '';
+}
+
+/** What stands before the names of Services that exist. */
+export function prefixIn(children: readonly NamedChild[]): string | undefined {
   for (const { name, component } of children) {
     const plain = builtIn[component as Component]?.object;
     if (plain !== undefined && name.endsWith(plain)) return name.slice(0, name.length - plain.length);
   }
-  const decided = decidedOf(object);
-  if (decided !== undefined) return decided;
-  const isTaken = others.some((other) => holdsPlainNames(other) || isBefore(other, object));
-  return isTaken ? `${object.metadata.name}-` : '';
+  return undefined;
 }
 
 function decidedOf({ spec, status }: DataService): string | undefined {

@@ -31,7 +31,7 @@ import type { Working, Workload, WorkloadReconciler } from '../../workloads/work
 import { checkThirdParty } from './checks.ts';
 import { owns, type Plan, planOf, presentIn, runnables } from './children.ts';
 import { type Credentials, credentialsOf, referencesOf } from './credentials.ts';
-import { prefixOf, written } from './names.ts';
+import { type NamedChild, prefixIn, prefixOf, written } from './names.ts';
 import { ensurePassword } from './password.ts';
 import { type ComponentState, judge } from './state.ts';
 import { ThirdParties } from './third-parties.ts';
@@ -52,6 +52,8 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
   readonly #references: References;
   readonly #thirdParties: ThirdParties;
   readonly #troubles: ReturnType<typeof podTroubles>;
+  /** Uids by key of those that were given the plain names: their status has it only after their first children. */
+  readonly #plain = new Map<string, string>();
 
   constructor(working: Working<DataService>) {
     this.#working = working;
@@ -94,6 +96,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
   }
 
   forget(key: string): void {
+    this.#plain.delete(key);
     this.#references.forget(key);
     this.#thirdParties.forget(key);
   }
@@ -105,14 +108,22 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
   }
 
   #prefixOf(object: DataService): string {
-    const { cache, sources } = this.#working;
     const { uid, namespace = '' } = object.metadata;
-    const others = cache.byIndex(byNamespace, namespace).filter((it) => it.metadata.uid !== uid);
-    const children = sources.ownedBy(services, uid).map(({ metadata }) => ({
-      name: metadata.name,
-      component: metadata.labels?.['app.kubernetes.io/component'] ?? '',
+    const others = this.#working.cache
+      .byIndex(byNamespace, namespace)
+      .filter((it) => it.metadata.uid !== uid);
+    const hasPlainNames = (it: DataService) =>
+      this.#plain.get(keyOf(it)) === it.metadata.uid || prefixIn(this.#servicesOf(it)) === '';
+    const prefix = prefixOf(object, others, this.#servicesOf(object), hasPlainNames);
+    if (prefix === '') this.#plain.set(keyOf(object), uid);
+    return prefix;
+  }
+
+  #servicesOf({ metadata }: DataService): NamedChild[] {
+    return this.#working.sources.ownedBy(services, metadata.uid).map(({ metadata: { name, labels } }) => ({
+      name,
+      component: labels?.['app.kubernetes.io/component'] ?? '',
     }));
-    return prefixOf(object, others, children);
   }
 
   /** Whether there is anything to go on with: a namespace that is going takes no Secret any more. */
