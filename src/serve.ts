@@ -33,7 +33,7 @@ import type { Log } from './runtime/log.ts';
 import { type Component, Manager } from './runtime/manager.ts';
 import { createApp } from './server/app.ts';
 import { MetricsServer } from './server/metrics-server.ts';
-import { controllerMetrics, gauge, queueMetrics } from './server/runtime-metrics.ts';
+import { controllerMetrics, gauge, queueMetrics, requestMetrics } from './server/runtime-metrics.ts';
 import { AdmissionServer } from './server/server.ts';
 import { admissionMetrics, createRegistry, ledgerMetrics } from './server/telemetry.ts';
 import type { ServeSettings } from './settings.ts';
@@ -67,11 +67,12 @@ export async function serve(
     ...(settings.kubeconfig ? { file: settings.kubeconfig } : {}),
     ...(settings.context ? { context: settings.context } : {}),
   });
+  const metrics = createRegistry();
   const client = createClient(config, {
     userAgent: 'spikegate',
+    onRequest: requestMetrics(metrics),
     onWarning: (text) => log.debug({ warning: text }, 'API server warns'),
   });
-  const metrics = createRegistry();
   const caches = createCaches(client, log);
   const { goods, orders, buyers, sellers } = caches.of;
   const catalogue = new Catalogue(caches.of);

@@ -1,5 +1,6 @@
-// controller-runtime's and client-go's metrics of controllers and work queues, on prom-client.
+// controller-runtime's and client-go's metrics of controllers, work queues and requests, on prom-client.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { RequestInfo } from '../kube/transport.ts';
 import type { ControllerMetrics } from '../runtime/controller.ts';
 import type { QueueMetrics } from '../runtime/queue.ts';
 
@@ -130,6 +131,17 @@ export function queueMetrics(registry: Registry): QueueMetrics {
       retries.labels({ name }).inc(0);
     },
   };
+}
+
+/** Counts each HTTP request to the API server, retries as well: what createClient calls `onRequest`. */
+export function requestMetrics(registry: Registry): (info: RequestInfo) => void {
+  const total = new Counter({
+    name: 'rest_client_requests_total',
+    help: 'Number of HTTP requests, partitioned by status code, method, and host.',
+    labelNames: ['code', 'method', 'host'],
+    registers: [registry],
+  });
+  return ({ code, method, host }) => total.labels({ code, method, host }).inc();
 }
 
 /** A gauge whose values are read when it is scraped. */
