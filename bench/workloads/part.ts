@@ -22,7 +22,7 @@ export const quickWorkloads: WorkloadSettings = { target: 'sandbox', count: 10, 
 
 /** Nothing asked for this long: what was to be done is done. */
 const silenceMs = 3000;
-const settledWithinMs = 900_000;
+const settledWithinMs = 600_000;
 
 type Say = (line: string) => void;
 type Requests = Record<string, number>;
@@ -59,6 +59,10 @@ export async function workloads({ target, count, quietMinutes }: WorkloadSetting
     const full = await memory(place);
     say(`\n${settledTable(settled, count)}\n\n${requestTable(settled, count)}`);
     const quiet = await quietly(place, quietMinutes, say);
+    const counted = await countedTwice(place);
+    say(
+      `${counted.proxy} requests in all, by the proxy; ${counted.serve} by serve's rest_client_requests_total\n`,
+    );
     const after = await memory(place);
     const rows = Object.entries({ empty, [`${count} of each kind`]: full, 'after the quiet': after });
     say(
@@ -67,7 +71,7 @@ export async function workloads({ target, count, quietMinutes }: WorkloadSetting
         rows.map(([name, { rssMiB, peakMiB, heapMiB }]) => [name, ...[rssMiB, peakMiB, heapMiB].map(short)]),
       ),
     );
-    return { target, count, settled, quietMinutes, quiet, memory: { empty, full, after } };
+    return { target, count, settled, quietMinutes, quiet, counted, memory: { empty, full, after } };
   } finally {
     await place.stop();
   }
@@ -115,7 +119,6 @@ async function silence(place: Place, kind: Resource, namespace: string, began: n
   for (;;) {
     const counts = (await place.seen()).namespaces[namespace];
     const wait = counts ? counts.lastAt + silenceMs - Date.now() : silenceMs;
-    if (process.env.WL_DEBUG) console.log(counts, (await place.seen()).recent.slice(-8));
     if (counts && wait <= 0) {
       const { items } = await place.admin.list(kind as Resource<Owner>, { namespace });
       const waiting = items.filter((it) => !isReady(it));
@@ -175,6 +178,12 @@ async function requestsOf(place: Place): Promise<Requests> {
     for (const [what, number] of Object.entries(requests)) all[what] = (all[what] ?? 0) + number;
   }
   return all;
+}
+
+/** Since the start of `serve`. What has no answer yet is not in its own count. */
+async function countedTwice(place: Place): Promise<{ proxy: number; serve: number }> {
+  const serve = metricSum([await place.serve.metrics()], 'rest_client_requests_total');
+  return { proxy: total(await requestsOf(place)), serve };
 }
 
 async function reconciles(place: Place): Promise<number> {
