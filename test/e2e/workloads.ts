@@ -137,7 +137,7 @@ export class Workloads {
       await during();
     } finally {
       await this.world.client.delete(definitions, { name });
-      await eventually(async () => assert.ok(await this.world.isGone(definitions, '', name)), 20_000);
+      await eventually(async () => assert.ok(await this.world.isGone(definitions, '', name)), 45_000);
     }
   }
 }

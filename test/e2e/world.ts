@@ -209,8 +209,11 @@ export function inNamespace<T extends Draft<KubeObject>>(object: T, namespace: s
   return { ...object, metadata: { ...object.metadata, namespace } };
 }
 
-/** Tries until it does not throw; then its last error, after `withinMs`. */
-export async function eventually<T>(attempt: () => Promise<T> | T, withinMs = 10_000): Promise<T> {
+/**
+ * Tries until it does not throw; then its last error, after `withinMs`. The default is patience, not a promise:
+ * two cores may carry a control plane and other tests. What must come in time says so itself.
+ */
+export async function eventually<T>(attempt: () => Promise<T> | T, withinMs = 45_000): Promise<T> {
   const end = Date.now() + withinMs;
   for (;;) {
     try {

@@ -27,7 +27,7 @@ async function theSample(world: World): Promise<void> {
         const { status } = await it.ready(kind, name);
         assert.equal(status.readyReplicas, count);
         assert.equal(status.desiredReplicas, count);
-      }, 20_000);
+      }, 45_000);
 
     // 1. The seed's sample, word for word: 700 at 500 a pod are two pods behind a load balancer.
     await it.create(kind, await sample('elasticweb.yaml', 'ElasticWeb'));
@@ -146,7 +146,7 @@ async function sideBySide(world: World): Promise<void> {
     await it.withDefinition(serviceMonitors, async () => {
       await eventually(
         async () => assert.deepEqual(await it.names(serviceMonitors), [name, 'other']),
-        20_000,
+        45_000,
       );
       await it.condition(kind, name, 'KindsInstalled', 'True');
     });

@@ -26,7 +26,7 @@ async function theSample(world: World): Promise<void> {
         assert.deepEqual([spec.replicas, status.replicas, status.readyReplicas], [count, count, count]);
         assert.deepEqual(status.podNames, there);
         return there;
-      }, 20_000);
+      }, 45_000);
     const scale = (replicas: number) => it.patch(kind, name, { spec: { replicas } }, 'scale');
 
     // 1. The sample, and its defaults.

@@ -32,7 +32,7 @@ async function deathOfAll(world: World): Promise<void> {
     const { status } = await world.goods(namespace, 'goods1');
     assert.equal(status?.lastStockCount, 60);
     assert.deepEqual(status?.holds, []);
-  }, 20_000);
+  }, 45_000);
 }
 
 interface Configuration extends KubeObject {
@@ -62,7 +62,7 @@ async function bypass(world: World): Promise<void> {
     await eventually(async () => {
       assert.equal((await world.order(namespace, 'nobody')).status?.phase, 'Rejected');
       // A buyer that is not seen is waited for: the cache may be late.
-    }, 20_000);
+    }, 45_000);
     await world.create(namespace, orderManifest({ name: 'fits', buyer: 'buyer1', goods: { goods1: 2 } }));
     await eventually(async () => {
       assert.equal((await world.order(namespace, 'fits')).status?.phase, 'Unpaid');

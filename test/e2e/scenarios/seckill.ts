@@ -209,7 +209,7 @@ function scaling(world: World): Promise<void> {
 
     // 4. KEDA comes: its ScaledObject is made, without a restart, and there is no HPA for the same Deployment.
     await it.withDefinition(scaledObjects, async () => {
-      const scaled = await eventually(() => it.get(scaledObjects, `${name}-go-kafka`), 20_000);
+      const scaled = await eventually(() => it.get(scaledObjects, `${name}-go-kafka`), 45_000);
       assert.deepEqual(scaled.spec.scaleTargetRef.name, `${name}-go`);
       assert.deepEqual(scaled.spec.triggers[0], {
         type: 'kafka',
@@ -246,7 +246,7 @@ function scaling(world: World): Promise<void> {
 
     // 8. The Prometheus operator comes.
     await it.withDefinition(serviceMonitors, async () => {
-      const monitor = await eventually(() => it.get(serviceMonitors, `${name}-order`), 20_000);
+      const monitor = await eventually(() => it.get(serviceMonitors, `${name}-order`), 45_000);
       const [endpoint] = monitor.spec.endpoints;
       assert.deepEqual(endpoint, { port: 'http', path: '/metrics', interval: '30s' });
       const service = await it.get(services, `${name}-order-svc`);
