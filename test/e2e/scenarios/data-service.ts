@@ -27,7 +27,11 @@ export const dataService: Scenario[] = [
     run: inOrder,
   },
   { name: 'DataService: edits, broken children, passwords and configuration', run: edits },
-  { name: 'DataService: two in one namespace, restarts and deletion', run: sideBySide },
+  {
+    name: 'DataService: two in one namespace, restarts and deletion',
+    notOnSandbox: 'a mysql pod that comes again under its old name sometimes never gets ready there',
+    run: sideBySide,
+  },
 ];
 
 /** Something elsewhere that can be asked, and can be away. */
