@@ -43,6 +43,8 @@ export class SaleCluster {
       log: (line) => say(`  ${line}`),
       // A static token under the service account's own name: the same rights, the same place in the queues.
       users: [{ name: shop }, { name: serviceAccount, groups }],
+      // A quota of a kind that was new when it was made is looked at again only then: 5 minutes by default.
+      extraArgs: { controllerManager: ['--resource-quota-sync-period=5s'] },
     });
     const admin = createClient(loadConfig({ file: plane.kubeconfig }), { userAgent: 'spikegate-bench' });
     const balancer = await Balancer.listen();
