@@ -22,8 +22,7 @@ export async function runScenarios(name: TargetName): Promise<void> {
     after(() => world.close());
     for (const scenario of scenarios) {
       if (only && !scenario.name.includes(only)) continue;
-      const skip = (name === 'sandbox' && scenario.notOnSandbox) || false;
-      test(scenario.name, { timeout: scenarioMs, skip }, async (t) => {
+      test(scenario.name, { timeout: scenarioMs }, async (t) => {
         try {
           await scenario.run(world);
         } catch (error) {

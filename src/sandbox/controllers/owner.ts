@@ -3,6 +3,7 @@
 
 import { joinKey, splitKey } from '../../kube/objects.ts';
 import type { Core } from '../operations/core.ts';
+import { matchesLabels, parseLabelSelector } from '../selectors.ts';
 import { type Change, parse } from '../store/entry.ts';
 import { asList, asNumber, asObj, asString, type Item, type Obj } from '../types.ts';
 import { ControllerApi } from './api.ts';
@@ -33,7 +34,9 @@ export abstract class OwnerController {
       work: async (key) => {
         const { namespace, name } = splitKey(key);
         const item = this.api.get(this.table, namespace, name);
-        if (item) await this.reconcile(item);
+        if (!item) return;
+        if (!item.metadata.deletionTimestamp) await this.claim(item);
+        await this.reconcile(item);
       },
       failed: (key, error) => core.log.warn({ err: error, table: this.table, object: key }, 'workload waits'),
     });
@@ -70,6 +73,33 @@ export abstract class OwnerController {
       for (const owner of new Set([...(entry.owners ?? []), ...(prev?.owners ?? [])])) {
         const key = this.keys.get(owner);
         if (key) this.queue.add(key);
+      }
+      // What is nobody's may be claimed by any of this namespace.
+      if (type !== 'DELETED' && !entry.owners)
+        for (const own of this.api.entries(this.table, entry.namespace)) this.queue.add(own.key);
+    }
+  }
+
+  /**
+   * Takes what is nobody's and fits the selector, lets go what no longer fits, as the controllers of Kubernetes
+   * do (controller_ref_manager.go): pods outlive an orphaning deletion, and a label takes a pod out for a look.
+   */
+  private async claim(owner: Item): Promise<void> {
+    const selector = parseLabelSelector(asObj(owner.spec).selector);
+    const { uid } = owner.metadata;
+    for (const table of this.controls) {
+      for (const { deleting, labels, owners, namespace, name } of this.api.entries(
+        table,
+        owner.metadata.namespace,
+      )) {
+        const fits = matchesLabels(selector, labels);
+        if (deleting || (fits ? owners !== undefined : !owners?.includes(uid))) continue;
+        await this.api.update(table, namespace, name, ({ metadata }) => {
+          const others = (metadata.ownerReferences ?? []).filter((reference) => reference.uid !== uid);
+          const isTaken = others.some((reference) => reference.controller === true);
+          const ownerReferences = fits && !isTaken ? [...others, this.reference(owner)] : others;
+          Object.assign(metadata, { ownerReferences });
+        });
       }
     }
   }

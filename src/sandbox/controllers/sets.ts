@@ -23,8 +23,11 @@ export class StatefulSetController extends OwnerController {
       this.controlled(revisions, set),
       this.reference(set),
     );
-    if (!set.metadata.deletionTimestamp) await this.step(set, revision);
-    await this.writeStatus(set, revision);
+    try {
+      if (!set.metadata.deletionTimestamp) await this.step(set, revision);
+    } finally {
+      await this.writeStatus(set, revision);
+    }
   }
 
   private pods(set: Item): Map<number, Item> {
@@ -88,7 +91,9 @@ export class StatefulSetController extends OwnerController {
       ...(spec.serviceName ? { subdomain: spec.serviceName } : {}),
       ...(volumes.length > 0 ? { volumes } : {}),
     };
-    await this.api.ensure('/pods', this.podFrom(set, template, { name, labels }, extra));
+    // A pod of that name that is somebody else's, say of a set of this name that was here before, is waited for:
+    // its going wakes nobody here, so the refusal must be an error that is tried again.
+    await this.api.create('/pods', this.podFrom(set, template, { name, labels }, extra));
   }
 
   private async ensureClaims(set: Item, podName: string): Promise<Obj[]> {

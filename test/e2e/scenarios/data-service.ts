@@ -29,7 +29,6 @@ export const dataService: Scenario[] = [
   { name: 'DataService: edits, broken children, passwords and configuration', run: edits },
   {
     name: 'DataService: two in one namespace, restarts and deletion',
-    notOnSandbox: 'a mysql pod that comes again under its old name sometimes never gets ready there',
     run: sideBySide,
   },
 ];

@@ -15,8 +15,6 @@ export interface Scenario {
   name: string;
   /** Minutes of load: left out of `npm test`, run by .ci/run. */
   isLong?: boolean;
-  /** Why it is left out on the sandbox: a fault of the sandbox that is not mended yet. */
-  notOnSandbox?: string;
   run(world: World): Promise<void>;
 }
 
