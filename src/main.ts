@@ -2,6 +2,7 @@
 // The command line of Spikegate. Knows which command does what, and nothing of how.
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { type DoctorOptions, withDoctorOptions } from './doctor/options.ts';
 import { install, writeManifests } from './install.ts';
 import { createClient } from './kube/client.ts';
 import { loadConfig } from './kube/config.ts';
@@ -125,6 +126,16 @@ program
     });
     client.close();
   });
+
+withDoctorOptions(
+  program
+    .command('doctor')
+    .description('look at a cluster with Spikegate on it, and say what is wrong and what to do about it'),
+).action(async (options: DoctorOptions) => {
+  // Nothing else needs to have been loaded when a check of a cluster begins.
+  const { doctor } = await import('./doctor/command.ts');
+  process.exitCode = await doctor(options);
+});
 
 interface ManifestOptions {
   out: string;

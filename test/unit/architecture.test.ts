@@ -18,6 +18,16 @@ const allowed: Record<string, string[]> = {
   'src/controllers': ['src/api', 'src/kube', 'src/ledger', 'src/runtime', 'src/workloads'],
   'src/server': ['src/api', 'src/kube', 'src/ledger', 'src/runtime', 'webhooks', 'certs'],
   'src/manifests': ['src/api', 'src/kube', 'src/workloads', 'webhooks'],
+  'src/doctor': [
+    'src',
+    'src/api',
+    'src/kube',
+    'src/ledger',
+    'src/manifests',
+    'src/runtime',
+    'webhooks',
+    'certs',
+  ],
   'src/sandbox': ['src/runtime', 'src/kube', 'certs'],
   'src/demo': ['src', 'src/api', 'src/kube', 'src/runtime', 'src/sandbox'],
 };

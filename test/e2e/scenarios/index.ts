@@ -4,6 +4,7 @@ import { certificates } from './certificates.ts';
 import { crowds } from './crowds.ts';
 import { dataService } from './data-service.ts';
 import { deletion } from './deletion.ts';
+import { doctor } from './doctor.ts';
 import { elasticWebs } from './elastic-web.ts';
 import { imoocPods } from './imooc-pod.ts';
 import { recovery } from './recovery.ts';
@@ -25,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
   ...recovery,
   ...crowds,
   ...certificates,
+  ...doctor,
   ...seckill,
   ...dataService,
   ...elasticWebs,

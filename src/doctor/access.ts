@@ -1,0 +1,56 @@
+// What the doctor must be allowed to do, asked of the API server beforehand (SelfSubjectAccessReview), so that a
+// check that cannot look is told from one that sees nothing.
+import { kinds, saleKinds } from '../api/kinds.ts';
+import type { Client } from '../kube/client.ts';
+import type { KubeObject, Resource } from '../kube/objects.ts';
+import type { Access, Expectations } from './observation.ts';
+
+interface Review extends KubeObject {
+  spec: { resourceAttributes: Access };
+  status?: { allowed?: boolean };
+}
+
+const reviews: Resource<Review> = {
+  group: 'authorization.k8s.io',
+  version: 'v1',
+  kind: 'SelfSubjectAccessReview',
+  plural: 'selfsubjectaccessreviews',
+  namespaced: false,
+};
+
+export function neededAccess({ namespace, lease, certSecret, probeNamespace }: Expectations): Access[] {
+  const get = (group: string, resource: string): Access => ({ verb: 'get', group, resource });
+  const list = (group: string, resource: string): Access => ({ verb: 'list', group, resource });
+  return [
+    get('apiextensions.k8s.io', 'customresourcedefinitions'),
+    get('admissionregistration.k8s.io', 'mutatingwebhookconfigurations'),
+    get('admissionregistration.k8s.io', 'validatingwebhookconfigurations'),
+    ...saleKinds.map(({ group, plural }) => list(group, plural)),
+    list('', 'namespaces'),
+    { ...list('apps', 'deployments'), namespace },
+    { ...list('', 'pods'), namespace },
+    { ...get('', 'services'), namespace },
+    { ...get('', 'endpoints'), namespace },
+    { ...get('', 'secrets'), namespace, name: certSecret },
+    { ...get('coordination.k8s.io', 'leases'), namespace, name: lease },
+    ...kinds.map(({ group, plural }) => {
+      return { verb: 'create', group, resource: plural, namespace: probeNamespace };
+    }),
+  ];
+}
+
+/** What of it these credentials may not do. */
+export async function deniedOf(client: Client, expected: Expectations): Promise<Access[]> {
+  const needed = neededAccess(expected);
+  const answers = await Promise.all(
+    needed.map((resourceAttributes) =>
+      client.create(reviews, {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectAccessReview',
+        metadata: {},
+        spec: { resourceAttributes },
+      }),
+    ),
+  );
+  return needed.filter((_access, index) => answers[index]!.status?.allowed !== true);
+}

@@ -1,0 +1,137 @@
+// The certificate that serves, and the CAs that the API server trusts for it.
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { rootCertificates } from 'node:tls';
+import { pemBlocks } from '../../../certs/pair.ts';
+import type { Check, Finding } from '../findings.ts';
+import { type Observation, valueIn, type WebhookEntry } from '../observation.ts';
+import { entriesOf } from '../webhook-entries.ts';
+
+/** Renewal is due with a third of the life left; with less than a sixth it has been missed for a while. */
+const missedRenewal = 1 / 6;
+
+export const certificateIsValid: Check = {
+  name: 'the serving certificate is valid, for the right names, and renewed in time',
+  run(seen) {
+    const { served, now } = seen;
+    if ('unreadable' in served) return [{ unchecked: `serving certificate: ${served.unreadable}` }];
+    const [leaf] = chainOf(seen);
+    if (!leaf) return [{ unchecked: 'serving certificate: there is none' }];
+    const { host, from } = valueIn(served)!;
+    const where = `certificate of ${from}`;
+    const remedy = renewal(seen);
+    const [start, end] = [leaf.validFromDate.getTime(), leaf.validToDate.getTime()];
+    const found: Finding[] = [];
+    if (now >= end || now < start) {
+      const what = `it is valid from ${iso(start)} to ${iso(end)}, and it is ${iso(now)}`;
+      found.push({ severity: 'error', reason: 'CertificateExpired', where, what, remedy });
+    } else if (end - now < (end - start) * missedRenewal) {
+      const what = `it ends at ${iso(end)}, in ${inWords(end - now)}, and has not been renewed`;
+      found.push({ severity: 'warning', reason: 'CertificateExpiring', where, what, remedy });
+    }
+    if (!(isIP(host) ? leaf.checkIP(host) : leaf.checkHost(host))) {
+      const what = `the API server calls ${host}, it is for ${leaf.subjectAltName ?? 'no name'}`;
+      found.push({ severity: 'error', reason: 'CertificateNameWrong', where, what, remedy });
+    }
+    return found;
+  },
+};
+
+export const bundleMatches: Check = {
+  name: 'every webhook trusts the CA that signed what is served',
+  run(seen) {
+    const entries = entriesOf(seen);
+    if (entries.length === 0) return [];
+    const remedy = republish(seen);
+    const chain = chainOf(seen);
+    const found: Finding[] = [];
+    const without = entries.filter(({ clientConfig }) => !clientConfig.caBundle);
+    const isPublic = chain.length > 0 && isSignedBy(chain, rootCertificates.map(parse));
+    if (without.length > 0 && !isPublic) {
+      const what = 'it has no caBundle, so the API server trusts public CAs only';
+      found.push({ severity: 'error', reason: 'CaBundleMissing', where: namesOf(without), what, remedy });
+    }
+    const byBundle = Map.groupBy(
+      entries.filter(({ clientConfig }) => clientConfig.caBundle),
+      ({ clientConfig }) => clientConfig.caBundle!,
+    );
+    const wrong = [...byBundle].filter(
+      ([bundle]) => chain.length > 0 && !isSignedBy(chain, certificatesOf(bundle)),
+    );
+    if (wrong.length > 0) {
+      const what = `its caBundle does not vouch for what ${valueIn(seen.served)?.from} serves (issuer ${issuerOf(chain)})`;
+      const where = namesOf(wrong.flatMap(([, some]) => some));
+      found.push({ severity: 'error', reason: 'CaBundleWrong', where, what, remedy });
+    } else if (byBundle.size > 1) {
+      const where = namesOf([...byBundle.values()].map(([first]) => first!));
+      const what = `the webhooks trust ${byBundle.size} different bundles`;
+      found.push({ severity: 'warning', reason: 'CaBundlesDiffer', where, what, remedy });
+    }
+    return found;
+  },
+};
+
+function chainOf({ served }: Observation): X509Certificate[] {
+  return (valueIn(served)?.chain ?? []).map(parse);
+}
+
+const parse = (pem: string): X509Certificate => new X509Certificate(pem);
+
+/** What does not parse vouches for nothing. */
+function certificatesOf(bundle: string): X509Certificate[] {
+  return pemBlocks(Buffer.from(bundle, 'base64').toString()).flatMap((pem) => {
+    try {
+      return [parse(pem)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Whether a path leads from the leaf over the certificates that came with it to one that is trusted. */
+function isSignedBy([leaf, ...others]: X509Certificate[], trusted: X509Certificate[]): boolean {
+  let [one, left] = [leaf, others];
+  while (one) {
+    const current: X509Certificate = one;
+    if (trusted.some((ca) => ca.fingerprint256 === current.fingerprint256 || issued(ca, current)))
+      return true;
+    one = left.find((ca) => issued(ca, current));
+    left = left.filter((it) => it !== one);
+  }
+  return false;
+}
+
+const issued = (ca: X509Certificate, one: X509Certificate): boolean =>
+  one.checkIssued(ca) && one.verify(ca.publicKey);
+
+const issuerOf = ([leaf]: X509Certificate[]): string => (leaf?.issuer ?? '').replaceAll('\n', ', ');
+
+function namesOf(entries: readonly WebhookEntry[]): string {
+  const names = entries.map(({ name }) => name);
+  const more = names.length > 2 ? ` and ${names.length - 2} more` : '';
+  return `webhook ${names.slice(0, 2).join(', ')}${more}`;
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z');
+
+function inWords(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 120) return `${minutes} minutes`;
+  return minutes < 2 * 24 * 60
+    ? `${Math.floor(minutes / 60)} hours`
+    : `${Math.floor(minutes / 60 / 24)} days`;
+}
+
+function renewal({ expected: { namespace, certSecret } }: Observation): string {
+  return (
+    `kubectl -n ${namespace} delete secret ${certSecret}   # serve makes a new one within a minute; ` +
+    `with cert-manager: kubectl -n ${namespace} describe certificates`
+  );
+}
+
+function republish({ expected: { namespace } }: Observation): string {
+  return (
+    `kubectl -n ${namespace} rollout restart deployment -l app.kubernetes.io/part-of=spikegate   # serve publishes its ` +
+    `CA when it starts; with cert-manager: kubectl -n cert-manager logs deploy/cert-manager-cainjector`
+  );
+}

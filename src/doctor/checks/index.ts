@@ -1,0 +1,30 @@
+// All checks, in the order in which a person would look.
+import type { Check } from '../findings.ts';
+import { bundleMatches, certificateIsValid } from './certificates.ts';
+import { permissions, version } from './cluster.ts';
+import { definitionsAreCurrent } from './definitions.ts';
+import { leaderIsAlive } from './leader.ts';
+import { namespacesCanGo, salesAreGuarded } from './namespaces.ts';
+import { replicasAreAlike, replicasAreThere } from './replicas.ts';
+import { countersAreRight, holdsAreYoung, nothingIsOversold, ordersExpire } from './sale.ts';
+import { configurationsAreCurrent, serviceHasEndpoints, webhooksAnswer } from './webhooks.ts';
+
+export const checks: readonly Check[] = [
+  version,
+  permissions,
+  definitionsAreCurrent,
+  configurationsAreCurrent,
+  serviceHasEndpoints,
+  replicasAreThere,
+  replicasAreAlike,
+  certificateIsValid,
+  bundleMatches,
+  webhooksAnswer,
+  leaderIsAlive,
+  holdsAreYoung,
+  ordersExpire,
+  countersAreRight,
+  nothingIsOversold,
+  namespacesCanGo,
+  salesAreGuarded,
+];

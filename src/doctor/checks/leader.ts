@@ -1,0 +1,38 @@
+// Somebody leads: without a leader orders are admitted, and then nothing happens to them.
+import type { Check, Finding } from '../findings.ts';
+import { type Observation, valueIn } from '../observation.ts';
+import { lookAtPods } from '../remedies.ts';
+import { addressOf } from '../serving.ts';
+import { firstEntry } from '../webhook-entries.ts';
+
+export const leaderIsAlive: Check = {
+  name: 'somebody leads',
+  run(seen) {
+    const { lease, leaseMoves, expected } = seen;
+    const name = `${expected.namespace}/${expected.lease}`;
+    const where = `lease/${name}`;
+    if ('unreadable' in lease) return [{ unchecked: `${where}: ${lease.unreadable}` }];
+    const finding = (what: string): Finding[] => [
+      { severity: 'error', reason: 'NoLeader', where, what, remedy: lookAtPods(seen) },
+    ];
+    if ('missing' in lease) {
+      const entry = firstEntry(seen);
+      // Outside a cluster a single server may lead without a lease, and then there is nothing to see.
+      if (entry && addressOf(entry)?.isUrl) {
+        return [{ unchecked: `${where} is not there; a server that runs with --no-leader-elect has none` }];
+      }
+      return finding('it is not there: no replica has ever led');
+    }
+    const { holderIdentity, renewTime } = lease.value.spec;
+    if (!holderIdentity) return leaseMoves ? [] : finding('nobody holds it');
+    if (leaseMoves || !hasRunOut(seen)) return [];
+    return finding(`${holderIdentity} held it last, and has not renewed it since ${renewTime ?? 'ever'}`);
+  },
+};
+
+/** By the times written in it, which are another machine's: a reason to look twice. */
+export function hasRunOut({ lease, now }: Pick<Observation, 'lease' | 'now'>): boolean {
+  const { renewTime, leaseDurationSeconds = 15, holderIdentity } = valueIn(lease)?.spec ?? {};
+  if (!holderIdentity || !renewTime) return true;
+  return now > Date.parse(renewTime) + leaseDurationSeconds * 1000;
+}

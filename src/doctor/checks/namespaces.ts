@@ -1,0 +1,66 @@
+// Namespaces that cannot go, and namespaces that the rules leave out.
+import { inUseFinalizer } from '../../api/names.ts';
+import { parseTime } from '../../api/sale.ts';
+import type { Check, Finding } from '../findings.ts';
+import { type StuckObject, valueIn } from '../observation.ts';
+
+export const namespacesCanGo: Check = {
+  name: 'no namespace waits for our finalizers',
+  run(seen) {
+    const { namespaces, stuck, now, expected } = seen;
+    if ('unreadable' in namespaces) return [{ unchecked: `namespaces: ${namespaces.unreadable}` }];
+    const going = (valueIn(namespaces) ?? []).filter(
+      ({ metadata }) =>
+        (parseTime(metadata.deletionTimestamp) ?? Number.POSITIVE_INFINITY) + expected.grace < now,
+    );
+    if (going.length > 0 && 'unreadable' in stuck) {
+      return [{ unchecked: `objects in namespaces that are going: ${stuck.unreadable}` }];
+    }
+    return going.flatMap(({ metadata }): Finding[] => {
+      const objects = (valueIn(stuck) ?? []).filter(({ namespace }) => namespace === metadata.name);
+      const [first] = objects;
+      if (!first) return [];
+      const names = objects.slice(0, 3).map(({ plural, name }) => `${plural}/${name}`);
+      const more = objects.length > 3 ? ` and ${objects.length - 3} more` : '';
+      return [
+        {
+          severity: 'error',
+          reason: 'NamespaceStuck',
+          where: `namespace/${metadata.name}`,
+          what: `it is being deleted since ${metadata.deletionTimestamp} and waits for ${inUseFinalizer} on ${names.join(', ')}${more}`,
+          remedy: objects.slice(0, 3).map(release).join('; '),
+        },
+      ];
+    });
+  },
+};
+
+/** Takes our finalizer off and leaves those of others. */
+function release({ plural, group, namespace, name, finalizers }: StuckObject): string {
+  const others = JSON.stringify(finalizers.filter((it) => it !== inUseFinalizer));
+  return `kubectl -n ${namespace} patch ${plural}.${group} ${name} --type=merge -p '{"metadata":{"finalizers":${others}}}'`;
+}
+
+/** The label by which the webhook configurations leave a namespace out. */
+const exempt = 'spikegate.io/exempt';
+
+export const salesAreGuarded: Check = {
+  name: 'no namespace with a sale in it is exempt from the rules',
+  run({ namespaces, goods }) {
+    // That the namespaces cannot be read is told by the check before.
+    if ('unreadable' in goods) return [{ unchecked: `goods: ${goods.unreadable}` }];
+    const selling = new Set((valueIn(goods) ?? []).map(({ metadata }) => metadata.namespace));
+    const open = (valueIn(namespaces) ?? []).filter(
+      ({ metadata }) => metadata.labels?.[exempt] !== undefined && selling.has(metadata.name),
+    );
+    return open.map(
+      ({ metadata: { name } }): Finding => ({
+        severity: 'warning',
+        reason: 'NamespaceExempt',
+        where: `namespace/${name}`,
+        what: `it has goods, and its label ${exempt} keeps the webhooks away: orders there are not checked`,
+        remedy: `kubectl label namespace ${name} ${exempt}-`,
+      }),
+    );
+  },
+};

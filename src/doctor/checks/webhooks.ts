@@ -1,0 +1,126 @@
+// The webhook configurations, the Service behind them, and whether they answer.
+import { registry } from '../../../webhooks/registry.ts';
+import { configurationName, webhookConfigurations } from '../../manifests/webhook-configurations.ts';
+import { differences } from '../differences.ts';
+import type { Check, Finding, Unchecked } from '../findings.ts';
+import { type Observation, valueIn, type WebhookConfiguration, type WebhookEntry } from '../observation.ts';
+import { lookAtPods, reinstall } from '../remedies.ts';
+import { firstEntry } from '../webhook-entries.ts';
+
+export const configurationsAreCurrent: Check = {
+  name: 'both webhook configurations are there and of this version',
+  run(seen) {
+    const wanted = webhookConfigurations(registry, {
+      target: targetOf(seen),
+    }) as unknown as WebhookConfiguration[];
+    return (['mutating', 'validating'] as const).flatMap((which) => {
+      const kind = `${which === 'mutating' ? 'Mutating' : 'Validating'}WebhookConfiguration`;
+      return judge(kind, seen, seen[which], wanted.find((it) => it.kind === kind)!);
+    });
+  },
+};
+
+function targetOf(seen: Observation) {
+  const { url, service } = firstEntry(seen)?.clientConfig ?? {};
+  if (url && URL.canParse(url)) return { url: new URL(url).origin };
+  const { namespace, service: name } = seen.expected;
+  return { service: { namespace, name, ...(service?.port ? { port: service.port } : {}) } };
+}
+
+function judge(
+  kind: string,
+  seen: Observation,
+  found: Observation['mutating'],
+  wanted: WebhookConfiguration,
+): (Finding | Unchecked)[] {
+  const where = `${kind.toLowerCase()}/${configurationName}`;
+  if ('unreadable' in found) return [{ unchecked: `${where}: ${found.unreadable}` }];
+  const remedy = reinstall(seen);
+  if ('missing' in found) {
+    const what = 'it is not there: nothing is checked and no stock is held before orders are stored';
+    return [{ severity: 'error', reason: 'ConfigurationMissing', where, what, remedy }];
+  }
+  const changes = (wanted.webhooks ?? []).flatMap((entry) => changed(entry, found.value));
+  if (changes.length === 0) return [];
+  const more = changes.length > 5 ? `; and ${changes.length - 5} more` : '';
+  const what = changes.slice(0, 5).join('; ') + more;
+  return [{ severity: 'error', reason: 'ConfigurationOutdated', where, what, remedy }];
+}
+
+function changed(wanted: WebhookEntry, { webhooks = [] }: WebhookConfiguration): string[] {
+  const stored = webhooks.find(({ name }) => name === wanted.name);
+  if (!stored) return [`the webhook ${wanted.name} must be there`];
+  return differences(wanted, stored, { extras: 'allowed', path: wanted.name });
+}
+
+export const serviceHasEndpoints: Check = {
+  name: 'the Service of the webhooks is there, with pods that are ready behind it',
+  run(seen) {
+    if (!seen.service) return [];
+    const { name, object, endpoints } = seen.service;
+    const [namespace, service] = name.split('/');
+    const where = `service/${name}`;
+    if ('unreadable' in object) return [{ unchecked: `${where}: ${object.unreadable}` }];
+    if ('missing' in object) {
+      const what = 'the webhooks name it and it is not there, so every write of a sale is refused';
+      const remedy = `kubectl -n ${namespace} get services   # then: kubectl apply -k manifests/overlays/self-signed`;
+      return [{ severity: 'error', reason: 'ServiceMissing', where, what, remedy }];
+    }
+    if ('unreadable' in endpoints) return [{ unchecked: `endpoints/${name}: ${endpoints.unreadable}` }];
+    const subsets = valueIn(endpoints)?.subsets ?? [];
+    if (subsets.some(({ addresses = [] }) => addresses.length > 0)) return [];
+    const waiting = subsets.reduce((sum, { notReadyAddresses = [] }) => sum + notReadyAddresses.length, 0);
+    const what = `it has no endpoint that is ready (${waiting} not ready), so every write of a sale is refused`;
+    const remedy = `kubectl -n ${namespace} describe service ${service}; ${lookAtPods(seen)}`;
+    return [{ severity: 'error', reason: 'ServiceWithoutEndpoints', where, what, remedy }];
+  },
+};
+
+export const webhooksAnswer: Check = {
+  name: 'a dry run of every kind reaches its webhooks',
+  run(seen) {
+    const byCause = new Map<string, string[]>();
+    const outcomes: (Finding | Unchecked)[] = [];
+    for (const { kind, outcome } of seen.answers) {
+      if (outcome.is === 'failed') {
+        byCause.set(outcome.cause, [...(byCause.get(outcome.cause) ?? []), outcome.webhook]);
+      } else if (outcome.is === 'unclear') {
+        outcomes.push({ unchecked: `dry run of ${kind}: ${outcome.why}` });
+      } else if (outcome.is === 'unseen') {
+        outcomes.push({
+          severity: 'error',
+          reason: 'WebhookNotCalled',
+          where: `webhooks of ${kind}`,
+          what: `a dry run in namespace ${seen.expected.probeNamespace} is not seen by them: ${outcome.missing}`,
+          remedy: `kubectl get namespace ${seen.expected.probeNamespace} --show-labels; ${reinstall(seen)}`,
+        });
+      }
+    }
+    for (const [cause, webhooks] of byCause) {
+      outcomes.push({
+        severity: 'error',
+        reason: 'WebhookNotAnswering',
+        where: `webhook ${webhooks.join(', ')}`,
+        what: `the API server cannot call it: ${cause}`,
+        remedy: remedyFor(cause, seen),
+      });
+    }
+    return outcomes;
+  },
+};
+
+/** What the API server says when it cannot call, and what is behind it. */
+const causes: [RegExp, (seen: Observation) => string][] = [
+  [/x509|certificate/i, (seen) => `${lookAtPods(seen)}   # see the findings about certificates`],
+  [/no endpoints available|connection refused|EOF|connection reset/i, lookAtPods],
+  [
+    /deadline exceeded|timeout/i,
+    (seen) =>
+      `kubectl -n ${seen.expected.namespace} get networkpolicies,pods -o wide   # the API server must reach the pods' port`,
+  ],
+  [/not found|could not find/i, reinstall],
+];
+
+function remedyFor(cause: string, seen: Observation): string {
+  return (causes.find(([pattern]) => pattern.test(cause))?.[1] ?? lookAtPods)(seen);
+}

@@ -1,0 +1,32 @@
+// `spikegate doctor` as the command line runs it: flags to options, the terminal, the exit code.
+import { createClient } from '../kube/client.ts';
+import { loadConfig } from '../kube/config.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { exitCodes, runDoctor } from './doctor.ts';
+import type { DoctorOptions } from './options.ts';
+import { dialTls } from './serving.ts';
+
+/** More than the two seconds in which a leader renews its lease, and than a settlement takes. */
+const lookAgainMs = 5000;
+
+/** Resolves to the exit code; what went wrong has been printed by then. */
+export async function doctor({ kubeconfig, context, output, ...expected }: DoctorOptions): Promise<number> {
+  try {
+    const config = loadConfig({
+      ...(kubeconfig ? { file: kubeconfig } : {}),
+      ...(context ? { context } : {}),
+    });
+    const client = createClient(config, { userAgent: 'spikegate-doctor' });
+    try {
+      return await runDoctor({ client, expected, clock: systemClock, dial: dialTls, lookAgainMs }, output, {
+        print: console.log,
+        isTerminal: process.stdout.isTTY === true,
+      });
+    } finally {
+      client.close();
+    }
+  } catch (error) {
+    console.error(`spikegate doctor: the cluster could not be looked at: ${(error as Error).message}`);
+    return exitCodes.failed;
+  }
+}

@@ -1,0 +1,138 @@
+// What the doctor knows of a cluster when the checks begin: read once, then only looked at. Knows no client.
+import type { SpikeGoods } from '../api/spike-goods.ts';
+import type { SpikeOrder } from '../api/spike-order.ts';
+import type { CustomResourceDefinition } from '../kube/discovery.ts';
+import type { Lease } from '../kube/lease-record.ts';
+import type { KubeObject } from '../kube/objects.ts';
+
+/** A read: what it gave, that there is nothing, or why it could not be done. */
+export type Seen<T> = { value: T } | { missing: true } | { unreadable: string };
+
+export const isSeen = <T>(seen: Seen<T>): seen is { value: T } => 'value' in seen;
+export const valueIn = <T>(seen: Seen<T>): T | undefined => (isSeen(seen) ? seen.value : undefined);
+
+/** The names under which Spikegate is deployed, and how patient its settings are. Times in ms. */
+export interface Expectations {
+  namespace: string;
+  service: string;
+  lease: string;
+  certSecret: string;
+  /** Where the dry-run objects would be created. */
+  probeNamespace: string;
+  holdLimit: number;
+  paymentWindow: number;
+  /** What may be late before it is a finding: a leader changes, a queue is long. */
+  grace: number;
+}
+
+export interface WebhookEntry {
+  name: string;
+  clientConfig: {
+    url?: string;
+    service?: { namespace: string; name: string; path?: string; port?: number };
+    caBundle?: string;
+  };
+  failurePolicy?: string;
+  [field: string]: unknown;
+}
+
+export interface WebhookConfiguration extends KubeObject {
+  webhooks?: WebhookEntry[];
+}
+
+export interface Definition extends CustomResourceDefinition {
+  spec: CustomResourceDefinition['spec'] & { [field: string]: unknown };
+  status?: {
+    conditions?: { type: string; status: string; message?: string }[];
+    storedVersions?: string[];
+  };
+}
+
+export interface Endpoints extends KubeObject {
+  subsets?: { addresses?: unknown[]; notReadyAddresses?: unknown[] }[];
+}
+
+export interface Namespace extends KubeObject {
+  status?: { phase?: string };
+}
+
+export interface Deployment extends KubeObject {
+  spec: {
+    replicas?: number;
+    selector?: { matchLabels?: Record<string, string> };
+    template?: { spec?: { volumes?: { secret?: { secretName?: string } }[] } };
+  };
+  status?: { readyReplicas?: number };
+}
+
+export interface Pod extends KubeObject {
+  spec: { containers: { name: string; image: string }[] };
+  status?: { phase?: string };
+}
+
+/** How the API server answered one dry run. */
+export interface ProbeAnswer {
+  kind: string;
+  outcome: /** A webhook of ours refused what it had to refuse, or filled in what it had to. */
+    | { is: 'answered' }
+    /** It was let through although a webhook of ours had to refuse it, or to fill something in. */
+    | { is: 'unseen'; missing: string }
+    /** `webhook` as the API server names it; `cause` in its words. */
+    | { is: 'failed'; webhook: string; cause: string }
+    | { is: 'unclear'; why: string };
+}
+
+/** What serves the webhooks: from its own port where that can be reached from here, else from the Secret. */
+export interface ServedCertificate {
+  /** PEM, leaf first. */
+  chain: string[];
+  from: string;
+  /** The names by which the API server calls it. */
+  host: string;
+}
+
+export interface Access {
+  verb: string;
+  group: string;
+  resource: string;
+  subresource?: string;
+  namespace?: string;
+  name?: string;
+}
+
+export interface StuckObject {
+  plural: string;
+  group: string;
+  namespace: string;
+  name: string;
+  finalizers: string[];
+}
+
+export interface Observation {
+  expected: Expectations;
+  /** By the API server's clock, epoch ms. */
+  now: number;
+  /** `v1.20.2` */
+  version: string;
+  denied: readonly Access[];
+  /** By name, `plural.group`. */
+  definitions: ReadonlyMap<string, Seen<Definition>>;
+  mutating: Seen<WebhookConfiguration>;
+  validating: Seen<WebhookConfiguration>;
+  /** Of the Service that the webhooks name; undefined where they name none. */
+  service: { name: string; object: Seen<KubeObject>; endpoints: Seen<Endpoints> } | undefined;
+  answers: readonly ProbeAnswer[];
+  served: Seen<ServedCertificate>;
+  lease: Seen<Lease>;
+  /** The lease was renewed while we looked, whatever the times in it say. */
+  leaseMoves: boolean;
+  goods: Seen<SpikeGoods[]>;
+  orders: Seen<SpikeOrder[]>;
+  /** Goods (namespace/name) whose counters were wrong at two looks in a row, unchanged in between. */
+  steady: ReadonlySet<string>;
+  namespaces: Seen<Namespace[]>;
+  /** Objects with our finalizer in namespaces that are going, and in no others. */
+  stuck: Seen<StuckObject[]>;
+  deployments: Seen<Deployment[]>;
+  pods: Seen<Pod[]>;
+}

@@ -1,0 +1,203 @@
+// Reads from a cluster everything that the checks want to look at. Only reads and dry runs: it changes nothing.
+import { kinds, saleKinds } from '../api/kinds.ts';
+import { inUseFinalizer, partOfLabels } from '../api/names.ts';
+import { SpikeGoods } from '../api/spike-goods.ts';
+import { SpikeOrder } from '../api/spike-order.ts';
+import type { Client } from '../kube/client.ts';
+import { isForbidden, isNotFound } from '../kube/errors.ts';
+import { type Lease, leaseResource } from '../kube/lease-record.ts';
+import { type KubeObject, keyOf, type Resource } from '../kube/objects.ts';
+import { configurationName } from '../manifests/webhook-configurations.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import { deniedOf } from './access.ts';
+import { hasRunOut } from './checks/leader.ts';
+import { miscounts } from './checks/sale.ts';
+import {
+  type Deployment,
+  type Expectations,
+  isSeen,
+  type Namespace,
+  type Observation,
+  type Pod,
+  type Seen,
+  type StuckObject,
+  valueIn,
+} from './observation.ts';
+import { probe } from './probes.ts';
+import * as resources from './resources.ts';
+import { type Dial, servedCertificate } from './serving.ts';
+import { entriesOf, firstEntry } from './webhook-entries.ts';
+
+export interface ObserveOptions {
+  client: Client;
+  expected: Expectations;
+  clock: Clock;
+  dial: Dial;
+  /** Ms until what looks wrong but may be about to change is looked at again: more than a lease's retry period. */
+  lookAgainMs: number;
+}
+
+/** Objects per page of a list. */
+const pageSize = 500;
+
+/** @throws Error when the API server does not answer, or not as one */
+export async function observe(options: ObserveOptions): Promise<Observation> {
+  const { client, expected } = options;
+  const { namespace } = expected;
+  const server = await serverOf(options);
+  const [denied, definitions, mutating, validating, goods, orders, namespaces, deployments, firstLease] =
+    await Promise.all([
+      deniedOf(client, expected),
+      definitionsOf(client),
+      look(() => client.get(resources.mutatingConfigurations, { name: configurationName })),
+      look(() => client.get(resources.validatingConfigurations, { name: configurationName })),
+      look(() => listAll<SpikeGoods>(client, SpikeGoods)),
+      look(() => listAll<SpikeOrder>(client, SpikeOrder)),
+      look(() => listAll<Namespace>(client, resources.namespaces)),
+      look(() => ownDeployments(client, namespace)),
+      lookAtLease(client, expected),
+    ]);
+  const configurations = { mutating, validating };
+  const [service, answers, served, pods, stuck, again] = await Promise.all([
+    serviceOf(client, configurations),
+    Promise.all(kinds.map((kind) => probe(client, kind, expected.probeNamespace))),
+    servedCertificate(
+      firstEntry(configurations),
+      () => look(() => client.get(resources.secrets, { namespace, name: expected.certSecret })),
+      expected.certSecret,
+      options.dial,
+    ),
+    look(() => podsOf(client, namespace, valueIn(deployments) ?? [])),
+    look(() => stuckIn(client, valueIn(namespaces) ?? [])),
+    lookAgain(options, { goods, orders, lease: firstLease, now: server.now }),
+  ]);
+  return {
+    expected,
+    ...server,
+    ...{ denied, definitions, mutating, validating, service, answers, served },
+    ...{ goods, orders, namespaces, stuck, deployments, pods },
+    ...again,
+  };
+}
+
+async function look<T>(read: () => Promise<T>): Promise<Seen<T>> {
+  try {
+    return { value: await read() };
+  } catch (error) {
+    if (isNotFound(error)) return { missing: true };
+    return { unreadable: isForbidden(error) ? 'these credentials may not' : (error as Error).message };
+  }
+}
+
+async function listAll<T extends KubeObject>(
+  client: Client,
+  resource: Resource<T>,
+  where: { namespace?: string; labelSelector?: string } = {},
+): Promise<T[]> {
+  const items: T[] = [];
+  let next: string | undefined;
+  do {
+    const page = await client.list(resource, {
+      ...where,
+      limit: pageSize,
+      ...(next ? { continue: next } : {}),
+    });
+    items.push(...page.items);
+    next = page.metadata.continue;
+  } while (next);
+  return items;
+}
+
+/** What is dated is dated by the cluster, so its clock is the one to compare with. */
+async function serverOf({ client, clock }: ObserveOptions): Promise<{ version: string; now: number }> {
+  const { status, headers, body } = await client.request('GET', '/version');
+  const { gitVersion } = (body ?? {}) as { gitVersion?: string };
+  if (status !== 200 || !gitVersion) throw new Error(`GET ${client.server}/version answers HTTP ${status}`);
+  const date = Date.parse(String(headers.date ?? ''));
+  return { version: gitVersion, now: Number.isNaN(date) ? clock.now() : date };
+}
+
+async function definitionsOf(client: Client): Promise<Observation['definitions']> {
+  const names = kinds.map(({ plural, group }) => `${plural}.${group}`);
+  const found = await Promise.all(
+    names.map((name) => look(() => client.get(resources.definitions, { name }))),
+  );
+  return new Map(names.map((name, index) => [name, found[index]!]));
+}
+
+async function serviceOf(
+  client: Client,
+  configurations: Pick<Observation, 'mutating' | 'validating'>,
+): Promise<Observation['service']> {
+  const named = entriesOf(configurations).find(({ clientConfig }) => clientConfig.service);
+  if (!named) return undefined;
+  const { namespace, name } = named.clientConfig.service!;
+  const [object, endpoints] = await Promise.all([
+    look(() => client.get(resources.services, { namespace, name })),
+    look(() => client.get(resources.endpoints, { namespace, name })),
+  ]);
+  return { name: `${namespace}/${name}`, object, endpoints };
+}
+
+/** The labels alone would also give what a workload of ours owns. */
+async function ownDeployments(client: Client, namespace: string): Promise<Deployment[]> {
+  const label = 'app.kubernetes.io/part-of';
+  const labelSelector = `${label}=${partOfLabels[label]}`;
+  const found = await listAll(client, resources.deployments, { namespace, labelSelector });
+  return found.filter(({ metadata }) => !metadata.ownerReferences?.length);
+}
+
+async function podsOf(client: Client, namespace: string, deployments: Deployment[]): Promise<Pod[]> {
+  const selectors = deployments.map(({ spec }) => Object.entries(spec.selector?.matchLabels ?? {}));
+  const found = await Promise.all(
+    selectors
+      .filter((labels) => labels.length > 0)
+      .map((labels) => labels.map(([name, value]) => `${name}=${value}`).join(','))
+      .map((labelSelector) => listAll(client, resources.pods, { namespace, labelSelector })),
+  );
+  return found.flat();
+}
+
+async function stuckIn(client: Client, namespaces: Namespace[]): Promise<StuckObject[]> {
+  const going = namespaces.filter(({ metadata }) => metadata.deletionTimestamp);
+  const found = going.flatMap(({ metadata: { name: namespace } }) =>
+    saleKinds.map(async (kind) => {
+      const items = await listAll(client, kind as Resource, { namespace });
+      return items
+        .filter(({ metadata }) => metadata.finalizers?.includes(inUseFinalizer))
+        .map(({ metadata: { name, finalizers = [] } }) => {
+          return { plural: kind.plural, group: kind.group, namespace, name, finalizers };
+        });
+    }),
+  );
+  return (await Promise.all(found)).flat();
+}
+
+const lookAtLease = (client: Client, { namespace, lease }: Expectations): Promise<Seen<Lease>> =>
+  look(() => client.get(leaseResource, { namespace, name: lease }));
+
+/** A second look, only where the first one saw what a moment may put right. */
+async function lookAgain(
+  { client, clock, expected, lookAgainMs }: ObserveOptions,
+  first: Pick<Observation, 'goods' | 'orders' | 'lease' | 'now'>,
+): Promise<Pick<Observation, 'goods' | 'orders' | 'lease' | 'leaseMoves' | 'steady'>> {
+  const { goods, orders, lease } = first;
+  const suspects = isSeen(goods) && isSeen(orders) ? miscounts(goods.value, orders.value) : [];
+  const isDoubtful = isSeen(lease) && hasRunOut(first);
+  const same = { goods, orders, lease, leaseMoves: false, steady: new Set<string>() };
+  if (suspects.length === 0 && !isDoubtful) return same;
+  await sleep(clock, lookAgainMs);
+  const later = isDoubtful ? await lookAtLease(client, expected) : lease;
+  const leaseMoves = JSON.stringify(valueIn(later)?.spec) !== JSON.stringify(valueIn(lease)?.spec);
+  if (suspects.length === 0) return { ...same, lease: later, leaseMoves };
+  const [goodsAfter, ordersAfter] = await Promise.all([
+    look(() => listAll<SpikeGoods>(client, SpikeGoods)),
+    look(() => listAll<SpikeOrder>(client, SpikeOrder)),
+  ]);
+  const versions = new Map(suspects.map((it) => [keyOf(it.goods), it.goods.metadata.resourceVersion]));
+  const unchanged = miscounts(valueIn(goodsAfter) ?? [], valueIn(ordersAfter) ?? []).filter(
+    (it) => versions.get(keyOf(it.goods)) === it.goods.metadata.resourceVersion,
+  );
+  const steady = new Set(unchanged.map((it) => keyOf(it.goods)));
+  return { goods: goodsAfter, orders: ordersAfter, lease: later, leaseMoves, steady };
+}

@@ -1,0 +1,16 @@
+// Commands that more than one check hands out. Pure.
+import type { Observation } from './observation.ts';
+import { addressOf } from './serving.ts';
+import { firstEntry } from './webhook-entries.ts';
+
+/** Applies CRDs, permissions and webhook configurations anew, the webhooks pointing where they point. */
+export function reinstall(seen: Observation): string {
+  const entry = firstEntry(seen);
+  const address = entry && addressOf(entry);
+  const where = address?.isUrl ? ` --webhook-url ${new URL(entry!.clientConfig.url!).origin}` : '';
+  const { namespace } = seen.expected;
+  return `spikegate manifests --install${namespace === 'spikegate-system' ? '' : ` --namespace ${namespace}`}${where}`;
+}
+
+export const lookAtPods = ({ expected: { namespace } }: Observation): string =>
+  `kubectl -n ${namespace} get pods -o wide; kubectl -n ${namespace} logs -l app.kubernetes.io/name=spikegate --tail=50`;

@@ -1,0 +1,36 @@
+// Where the API server serves what the doctor and the uninstaller look at, beside our own kinds.
+import { definitions as definitionsResource } from '../kube/discovery.ts';
+import type { KubeObject, Resource } from '../kube/objects.ts';
+import type {
+  Definition,
+  Deployment,
+  Endpoints,
+  Namespace,
+  Pod,
+  WebhookConfiguration,
+} from './observation.ts';
+
+const builtin = <T extends KubeObject>(
+  group: string,
+  kind: string,
+  namespaced: boolean,
+  plural = `${kind.toLowerCase()}s`,
+): Resource<T> => ({ group, version: 'v1', kind, plural, namespaced });
+
+export const definitions = definitionsResource as Resource<Definition>;
+export const mutatingConfigurations = builtin<WebhookConfiguration>(
+  'admissionregistration.k8s.io',
+  'MutatingWebhookConfiguration',
+  false,
+);
+export const validatingConfigurations = builtin<WebhookConfiguration>(
+  'admissionregistration.k8s.io',
+  'ValidatingWebhookConfiguration',
+  false,
+);
+export const services = builtin<KubeObject>('', 'Service', true);
+export const endpoints = builtin<Endpoints>('', 'Endpoints', true, 'endpoints');
+export const secrets = builtin<KubeObject & { data?: Record<string, string> }>('', 'Secret', true);
+export const namespaces = builtin<Namespace>('', 'Namespace', false);
+export const pods = builtin<Pod>('', 'Pod', true);
+export const deployments = builtin<Deployment>('apps', 'Deployment', true);

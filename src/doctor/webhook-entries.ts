@@ -1,0 +1,11 @@
+// The webhooks of both configurations as one list. Pure.
+import { type Observation, valueIn, type WebhookEntry } from './observation.ts';
+
+type Configurations = Pick<Observation, 'mutating' | 'validating'>;
+
+export function entriesOf({ mutating, validating }: Configurations): WebhookEntry[] {
+  return [mutating, validating].flatMap((seen) => valueIn(seen)?.webhooks ?? []);
+}
+
+/** They all point at one server; where one does not, the comparison with what is generated says so. */
+export const firstEntry = (seen: Configurations): WebhookEntry | undefined => entriesOf(seen)[0];
