@@ -8,7 +8,14 @@ import { join } from 'node:path';
 import type { Cancel, Clock } from '../src/runtime/clock.ts';
 import { CheckLoop } from './check-loop.ts';
 import { messageOf, parsePair } from './pair.ts';
-import { type CertLogger, type CertSource, Served, type ServingPair } from './source.ts';
+import {
+  type CertLogger,
+  type CertMetrics,
+  type CertSource,
+  noCertMetrics,
+  Served,
+  type ServingPair,
+} from './source.ts';
 
 export interface FileSourceOptions {
   /** Where tls.crt and tls.key are. */
@@ -19,6 +26,7 @@ export interface FileSourceOptions {
   pollEvery?: number;
   /** Milliseconds that a burst of events is gathered for: a volume is updated with half a dozen of them. */
   debounce?: number;
+  metrics?: CertMetrics;
 }
 
 export class FileSource implements CertSource {
@@ -30,7 +38,7 @@ export class FileSource implements CertSource {
   #lastProblem: string | undefined;
 
   constructor(options: FileSourceOptions) {
-    this.#options = { pollEvery: 10_000, debounce: 100, ...options };
+    this.#options = { pollEvery: 10_000, debounce: 100, metrics: noCertMetrics, ...options };
     this.#served = new Served(options.logger);
     this.#loop = new CheckLoop(options.clock);
   }
@@ -61,14 +69,19 @@ export class FileSource implements CertSource {
     return this.#served.expiry;
   }
 
+  authorityExpiry(): number {
+    return this.#served.authorityExpiry;
+  }
+
   recheck(): void {
     this.#loop.recheck();
   }
 
   async #load(): Promise<void> {
-    const { clock, directory, logger } = this.#options;
+    const { clock, directory, logger, metrics } = this.#options;
+    metrics.read();
     try {
-      const { cert, key } = await readTogether(directory);
+      const { cert, key, authorities } = await readTogether(directory);
       const pair = parsePair(cert, key);
       const now = clock.now();
       if (now < pair.notBefore.getTime())
@@ -77,10 +90,11 @@ export class FileSource implements CertSource {
         throw new Error(`tls.crt expired at ${pair.notAfter.toISOString()}`);
       this.#lastProblem = undefined;
       if (pair.cert === this.#served.pair?.cert && pair.key === this.#served.pair.key) return;
-      this.#served.offer(pair);
+      this.#served.offer(pair, undefined, authorities);
       const { serial, notAfter } = pair;
       logger.info({ directory, serial, notAfter }, 'the serving certificate was loaded');
     } catch (error) {
+      metrics.failed();
       const problem = messageOf(error);
       // Every poll finds it again; once is enough.
       if (problem === this.#lastProblem) return;
@@ -118,13 +132,17 @@ export class FileSource implements CertSource {
 }
 
 /**
- * Both files from one state of the directory. A kubelet writes a new folder and then turns the link `..data`
+ * The files from one state of the directory. A kubelet writes a new folder and then turns the link `..data`
  * to it; going through the link for each file could read the certificate before the turn and the key after.
  */
-async function readTogether(directory: string): Promise<{ cert: string; key: string }> {
+async function readTogether(directory: string): Promise<{ cert: string; key: string; authorities: string }> {
   const folder = await realpath(join(directory, '..data')).catch(() => directory);
-  const [cert, key] = await Promise.all(
-    ['tls.crt', 'tls.key'].map((name) => readFile(join(folder, name), 'utf8')),
-  );
-  return { cert: cert!, key: key! };
+  const read = (name: string) => readFile(join(folder, name), 'utf8');
+  // The CA is only looked at, for when it expires; not every issuer gives one.
+  const [cert, key, authorities] = await Promise.all([
+    read('tls.crt'),
+    read('tls.key'),
+    read('ca.crt').catch(() => ''),
+  ]);
+  return { cert, key, authorities };
 }

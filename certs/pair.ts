@@ -36,6 +36,32 @@ export function parseCertificate(pem: string, what: string): X509Certificate {
   }
 }
 
+/**
+ * When the certificate that signed the first one of `chain` expires, in seconds since the epoch. Its signer is
+ * looked for in the rest of the chain and in `authorities` (both PEM); 0 when it is in neither.
+ */
+export function issuerExpiry(chain: string, authorities: string): number {
+  const [own, ...rest] = pemBlocks(chain);
+  if (!own) return 0;
+  const leaf = parseCertificate(own, 'tls.crt');
+  for (const block of [...rest, ...pemBlocks(authorities)]) {
+    // What cannot be read signed nothing that we serve.
+    const signer = attempt(() => new X509Certificate(block));
+    if (signer && leaf.checkIssued(signer) && leaf.verify(signer.publicKey)) {
+      return signer.validToDate.getTime() / 1000;
+    }
+  }
+  return 0;
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
 export function parseKey(pem: string, what: string): KeyObject {
   try {
     return createPrivateKey(pem);

@@ -35,7 +35,14 @@ import {
   type Serving,
   serializeState,
 } from './secret-state.ts';
-import { type CertLogger, type CertSource, Served, type ServingPair } from './source.ts';
+import {
+  type CertLogger,
+  type CertMetrics,
+  type CertSource,
+  noCertMetrics,
+  Served,
+  type ServingPair,
+} from './source.ts';
 
 /** The Secret was written by somebody else since it was read, or exists already, or is gone. */
 export class ConflictError extends Error {
@@ -79,6 +86,7 @@ export interface SecretSourceOptions {
   checkEvery?: number;
   random?: RandomBytes;
   newKey?: KeyMaker;
+  metrics?: CertMetrics;
 }
 
 const day = 24 * 3_600_000;
@@ -106,7 +114,13 @@ export class SecretSource implements CertSource {
 
   /** @throws RangeError when the lifetimes cannot work together */
   constructor(options: SecretSourceOptions) {
-    this.#options = { ...rotationDefaults, random: randomBytes, newKey: rsaKey, ...options };
+    this.#options = {
+      ...rotationDefaults,
+      random: randomBytes,
+      newKey: rsaKey,
+      metrics: noCertMetrics,
+      ...options,
+    };
     const { names, authorityLifetime, leafLifetime, overlap } = this.#options;
     this.#settings = { names: names.map(canonicalName), authorityLifetime, leafLifetime, overlap };
     checkSettings(this.#settings);
@@ -136,21 +150,27 @@ export class SecretSource implements CertSource {
     return this.#served.expiry;
   }
 
+  authorityExpiry(): number {
+    return this.#served.authorityExpiry;
+  }
+
   recheck(): void {
     this.#loop.recheck();
   }
 
   async #checkSafely(signal: AbortSignal): Promise<Rest> {
-    const { logger, random, checkEvery, leafLifetime } = this.#options;
+    const { logger, random, checkEvery, leafLifetime, metrics } = this.#options;
     // Replicas that wait alike all make a key for the same renewal, and all but one throw it away.
     const jitter = 1 - random(1)[0]! / 1024;
     const ms = Math.min(checkEvery, leafLifetime / 20) * jitter;
+    metrics.read();
     try {
       await this.#check(signal);
       this.#failures = 0;
       return { ms };
     } catch (error) {
       if (signal.aborted) return { ms };
+      metrics.failed();
       const fields = { err: error, failures: ++this.#failures };
       logger.error(fields, 'certificates could not be checked; what is served stays');
       return { ms: Math.min(ms, 500 * 2 ** this.#failures * jitter), undisturbed: true };

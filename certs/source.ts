@@ -1,5 +1,6 @@
 // What the admission server needs to know of certificates: a pair to serve, a bundle to be trusted by,
 // and word of changes. Knows neither where they come from nor who serves them.
+import { issuerExpiry } from './pair.ts';
 
 /** A serving certificate with its key, checked to belong together. */
 export interface ServingPair {
@@ -26,9 +27,21 @@ export interface CertSource {
   onChange(listener: () => void): () => void;
   /** When the served certificate expires, in seconds since the epoch; 0 while there is none. */
   expiry(): number;
+  /** When the CA that signed it expires, in seconds since the epoch; 0 while that is not known. */
+  authorityExpiry(): number;
   /** Looks again now, not at the next regular check. */
   recheck(): void;
 }
+
+/** Named for the metrics of controller-runtime's certwatcher. */
+export interface CertMetrics {
+  /** certwatcher_read_certificate_total */
+  read(): void;
+  /** certwatcher_read_certificate_errors_total */
+  failed(): void;
+}
+
+export const noCertMetrics: CertMetrics = { read() {}, failed() {} };
 
 /** The part of pino that this room uses. */
 export interface CertLogger {
@@ -43,6 +56,7 @@ export class Served {
   readonly #logger: CertLogger;
   #pair: ServingPair | undefined;
   #bundle: string | undefined;
+  #authorityExpiry = 0;
 
   constructor(logger: CertLogger) {
     this.#logger = logger;
@@ -60,13 +74,21 @@ export class Served {
     return this.#pair ? this.#pair.notAfter.getTime() / 1000 : 0;
   }
 
-  /** Takes over what is new; `undefined` leaves the old one. Listeners hear of a real change only. */
-  offer(pair: ServingPair | undefined, bundle?: string): void {
+  get authorityExpiry(): number {
+    return this.#authorityExpiry;
+  }
+
+  /**
+   * Takes over what is new; `undefined` leaves the old one. Listeners hear of a real change only.
+   * @param authorities PEM, the CAs among which the signer is, where that is not the bundle
+   */
+  offer(pair: ServingPair | undefined, bundle?: string, authorities = bundle): void {
     const before = [this.#pair?.cert, this.#pair?.key, this.#bundle];
     this.#pair = pair ?? this.#pair;
     this.#bundle = bundle ?? this.#bundle;
     const after = [this.#pair?.cert, this.#pair?.key, this.#bundle];
     if (before.every((text, i) => text === after[i])) return;
+    if (this.#pair) this.#authorityExpiry = issuerExpiry(this.#pair.cert, authorities ?? '');
     for (const listener of this.#listeners) {
       try {
         listener();

@@ -67,6 +67,7 @@ function fixed(pair: Pair): CertSource {
     caBundle: () => undefined,
     onChange: () => () => {},
     expiry: () => 0,
+    authorityExpiry: () => 0,
     recheck() {},
   };
 }

@@ -40,6 +40,7 @@ before(async () => {
     caBundle: () => undefined,
     onChange: () => () => undefined,
     expiry: () => 0,
+    authorityExpiry: () => 0,
     recheck: () => undefined,
   };
   server = new AdmissionServer({
