@@ -4,7 +4,7 @@ import type { CustomObject } from '../api/define-kind.ts';
 import { type Change, ObjectCache } from '../kube/cache.ts';
 import { changesSpec } from '../kube/change-feed.ts';
 import type { Client } from '../kube/client.ts';
-import { type KubeObject, keyOf } from '../kube/objects.ts';
+import { aboutKey, type KubeObject, keyOf } from '../kube/objects.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Controller, type ControllerMetrics } from '../runtime/controller.ts';
@@ -94,6 +94,7 @@ export class WorkloadLeader {
     });
     const controller = new Controller({
       ...{ name: kind.singular, workers, clock, log },
+      about: (key) => aboutKey(kind.kind, key, cache.get(key)),
       ...(controllerMetrics ? { metrics: controllerMetrics } : {}),
       ...(queueMetrics ? { queueMetrics } : {}),
       reconcile: async (key, { signal }) => {

@@ -70,6 +70,16 @@ export function splitKey(key: string): Key {
     : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
+/** What log lines say about an object; `uid` is the thread that joins them. */
+export function aboutObject({ kind, metadata: { namespace, name, uid } }: KubeObject): object {
+  return { kind, namespace, name, uid };
+}
+
+/** The same for a key whose object may be gone. */
+export function aboutKey(kind: string, key: string, object: KubeObject | undefined): object {
+  return object ? aboutObject(object) : { kind, ...splitKey(key) };
+}
+
 export function apiVersionOf(resource: Resource): string {
   return resource.group ? `${resource.group}/${resource.version}` : resource.version;
 }

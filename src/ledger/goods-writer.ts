@@ -10,9 +10,13 @@
 // per order falls as the load rises. Changes are pure and idempotent (StockDraft), so evaluating them
 // again on a newer copy is always right. Kubernetes' quota evaluator
 // (apiserver pkg/admission/plugin/resourcequota/controller.go) is the model.
+import { randomUUID } from 'node:crypto';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
+import { aboutObject } from '../kube/objects.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
+import { debugs, type Log, reasonOf, silentLog } from '../runtime/log.ts';
+import { changedHolds } from './changed-holds.ts';
 import { type GoodsStore, GoodsWriteError, type LedgerMetrics } from './ports.ts';
 import { StockDraft } from './stock-draft.ts';
 
@@ -32,6 +36,17 @@ export interface ChangeOptions {
 }
 
 export type Outcome = { goods: SpikeGoods; refusal?: undefined } | { refusal: Refusal };
+
+export interface GoodsWriterOptions {
+  store: GoodsStore;
+  clock: Clock;
+  random: () => number;
+  metrics: LedgerMetrics;
+  /** Hears of every write, at debug: which orders it carried. */
+  log?: Log;
+  /** Ids of writes in the log. */
+  newId?: () => string;
+}
 
 interface Entry extends ChangeOptions {
   change: Change;
@@ -63,13 +78,17 @@ export class GoodsWriter {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #metrics: LedgerMetrics;
+  readonly #log: Log;
+  readonly #newId: () => string;
   readonly #lanes = new Map<string, Lane>();
 
-  constructor(options: { store: GoodsStore; clock: Clock; random: () => number; metrics: LedgerMetrics }) {
+  constructor(options: GoodsWriterOptions) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#random = options.random;
     this.#metrics = options.metrics;
+    this.#log = options.log ?? silentLog;
+    this.#newId = options.newId ?? randomUUID;
   }
 
   /**
@@ -192,10 +211,24 @@ export class GoodsWriter {
 
   async #write(lane: Lane, draft: StockDraft, changes: number): Promise<SpikeGoods> {
     const started = this.#clock.monotonic();
-    const goods = await this.#store.writeStatus(draft.result());
-    lane.confirmedAt = this.#clock.monotonic();
-    this.#metrics.wrote(changes, lane.confirmedAt - started);
-    return goods;
+    const wanted = draft.result();
+    const line = debugs(this.#log)
+      ? { writeID: this.#newId(), changes, ...writeLine(draft.goods, wanted) }
+      : undefined;
+    try {
+      const goods = await this.#store.writeStatus(wanted);
+      lane.confirmedAt = this.#clock.monotonic();
+      const ms = lane.confirmedAt - started;
+      this.#metrics.wrote(changes, ms);
+      if (line)
+        this.#log.debug({ ...line, resourceVersion: goods.metadata.resourceVersion, ms }, 'ledger write');
+      return goods;
+    } catch (error) {
+      const reason = error instanceof GoodsWriteError ? error.failure : reasonOf(error);
+      if (line)
+        this.#log.debug({ ...line, reason, ms: this.#clock.monotonic() - started }, 'ledger write failed');
+      throw error;
+    }
   }
 
   #answer(key: string, entry: Entry, goods: SpikeGoods, refusal: Refusal | undefined): void {
@@ -221,6 +254,12 @@ export class GoodsWriter {
     return goods;
   }
 }
+
+/** What the log says of one write: the goods, and the orders whose holds it takes, gives back or hands on. */
+const writeLine = (before: SpikeGoods, after: SpikeGoods): object => ({
+  ...aboutObject(before),
+  ...changedHolds(before, after),
+});
 
 const busy: Refusal = {
   ...refuse('TooManyRequests', 'the stock is being changed by too many others; try again'),

@@ -1,8 +1,9 @@
-// A controller: workers that take keys from a queue and call `reconcile`, with back-off, time limits and
-// metrics. Knows nothing of Kubernetes or of any kind.
+// A controller: workers that take keys from a queue and call `reconcile`, with back-off, time limits, metrics
+// and an id for each run in the log. Knows nothing of Kubernetes or of any kind.
 
+import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from './clock.ts';
-import { type Log, reasonOf, silentLog } from './log.ts';
+import { debugs, type Log, reasonOf, silentLog, withFields } from './log.ts';
 import { type QueueMetrics, WorkQueue } from './queue.ts';
 
 export interface Result {
@@ -13,6 +14,7 @@ export interface Result {
 export interface ReconcileContext {
   /** Aborts when the time limit passes or the controller is told to end at once. */
   signal: AbortSignal;
+  /** Names the controller, the object and this run in every line. */
   log: Log;
   /** Failures in a row before this run. */
   failures: number;
@@ -56,6 +58,10 @@ export interface ControllerOptions {
   workers?: number;
   clock?: Clock;
   log?: Log;
+  /** What log lines say about the object of a key: kind, namespace, name, uid. Default: the key. */
+  about?: (key: string) => object;
+  /** Ids of runs. */
+  newId?: () => string;
   metrics?: ControllerMetrics;
   queueMetrics?: QueueMetrics;
   /** Milliseconds one reconcile may take before its signal aborts. Default 60,000. */
@@ -74,7 +80,10 @@ export class Controller {
   readonly #log: Log;
   readonly #metrics: ControllerMetrics | undefined;
   readonly #timeout: number;
-  readonly #running = new Set<AbortController>();
+  readonly #about: (key: string) => object;
+  readonly #newId: () => string;
+  /** By key: a key is with one worker at most. */
+  readonly #running = new Map<string, { abort: AbortController; id: string }>();
   #state: 'new' | 'running' | 'stopped' = 'new';
   #aborted = false;
 
@@ -85,6 +94,8 @@ export class Controller {
     this.#clock = opts.clock ?? systemClock;
     this.#log = opts.log ?? silentLog;
     this.#metrics = opts.metrics;
+    this.#about = opts.about ?? ((key) => ({ key }));
+    this.#newId = opts.newId ?? randomUUID;
     this.#timeout = opts.timeout ?? 60_000;
     this.queue = new WorkQueue({
       name: opts.name,
@@ -100,6 +111,11 @@ export class Controller {
 
   enqueue(key: string, priority?: number): void {
     this.queue.add(key, priority);
+  }
+
+  /** The id of the run for this key, while there is one: joins what it does to its line in the log. */
+  reconcileID(key: string): string | undefined {
+    return this.#running.get(key)?.id;
   }
 
   /** Sets the workers going. When `signal` aborts (the lease is lost) what runs is told to end at once. */
@@ -121,7 +137,8 @@ export class Controller {
     this.#aborted = true;
     this.#state = 'stopped';
     void this.queue.shutDown();
-    for (const running of this.#running) running.abort(new Error(`controller ${this.name} is stopped`));
+    for (const { abort } of this.#running.values())
+      abort.abort(new Error(`controller ${this.name} is stopped`));
   }
 
   async #work(): Promise<void> {
@@ -132,10 +149,7 @@ export class Controller {
       try {
         await this.#run(key);
       } catch (error) {
-        this.#log.error(
-          { controller: this.name, key, err: error },
-          'controller failed outside its reconcile',
-        );
+        this.#log.error({ ...this.#line(key), err: error }, 'controller failed outside its reconcile');
       } finally {
         this.queue.done(key);
       }
@@ -147,21 +161,29 @@ export class Controller {
     const failures = this.queue.failures(key);
     const began = this.#clock.monotonic();
     const cancel = this.#clock.after(this.#timeout, () => abort.abort(new ReconcileTimeout(this.#timeout)));
-    this.#running.add(abort);
+    this.#running.set(key, { abort, id: this.#newId() });
+    const log = withFields(this.#log, () => this.#line(key));
     let result: ReconcileResult = 'error';
     try {
       // A reconcile that ignores its signal keeps its worker: were it left alone, a second worker could
       // take the same key while the first still writes.
-      const done = await this.#reconcile(key, { signal: abort.signal, log: this.#log, failures });
+      const done = await this.#reconcile(key, { signal: abort.signal, log, failures });
       result = this.#succeed(key, done?.requeueAfter);
     } catch (error) {
       this.#fail(key, abort.signal.reason instanceof ReconcileTimeout ? abort.signal.reason : error, error);
     } finally {
       cancel();
-      this.#running.delete(abort);
       const seconds = (this.#clock.monotonic() - began) / 1000;
+      if (result !== 'error' && debugs(this.#log)) {
+        this.#log.debug({ ...this.#line(key), result, ms: rounded(seconds * 1000) }, 'reconciled');
+      }
+      this.#running.delete(key);
       if (result !== 'error' || !this.#aborted) this.#metrics?.reconciled(this.name, result, seconds);
     }
+  }
+
+  #line(key: string): object {
+    return { controller: this.name, ...this.#about(key), reconcileID: this.reconcileID(key) };
   }
 
   #succeed(key: string, requeueAfter: number | undefined): ReconcileResult {
@@ -175,7 +197,7 @@ export class Controller {
     // Told to end at once, it ended with an error: that is no failure of the key.
     if (this.#aborted) return;
     this.#metrics?.failed(this.name);
-    const line = { controller: this.name, key, reason: reasonOf(error), err: thrown };
+    const line = { ...this.#line(key), reason: reasonOf(error), err: thrown };
     if (error instanceof TerminalError) {
       this.#metrics?.failedForGood(this.name);
       this.queue.forget(key);
@@ -186,6 +208,8 @@ export class Controller {
     this.#log.warn({ ...line, failures: this.queue.failures(key), retryInMs }, 'reconcile failed');
   }
 }
+
+const rounded = (ms: number): number => Math.round(ms * 100) / 100;
 
 class ReconcileTimeout extends Error {
   override readonly name = 'ReconcileTimeout';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Change, GoodsWriter, type Outcome } from '../../src/ledger/goods-writer.ts';
 import { noLedgerMetrics } from '../../src/ledger/ports.ts';
+import { silentLog } from '../../src/runtime/log.ts';
 import { SimulatedClock, settle } from '../simulated-clock.ts';
 import { goodsOf, ManualStore } from '../simulation/manual-store.ts';
 
@@ -50,6 +51,55 @@ describe('the writer of goods', () => {
     );
     assert.deepEqual(reasons(outcomes), ['held', 'held', 'held', ...Array(5).fill('SoldOut')]);
     assert.equal(store.stored.get(key)?.status?.lastStockCount, 0);
+  });
+
+  it('says of each write which orders it carried, where somebody listens', async () => {
+    const { clock, store } = setUp(100);
+    const lines: Record<string, unknown>[] = [];
+    let debugging = true;
+    const log = { ...silentLog, debug: (fields: object) => void lines.push({ ...fields }) };
+    const writer = new GoodsWriter({
+      ...{ store, clock, random: () => 0.5, metrics: noLedgerMetrics },
+      log: { ...log, isLevelEnabled: () => debugging },
+      newId: () => `write-${lines.length + 1}`,
+    });
+    await Promise.all([writer.submit(key, hold('a')), writer.submit(key, hold('b'))]);
+    await writer.submit(key, drop('a'));
+    debugging = false;
+    await writer.submit(key, drop('b'));
+    const told = lines.map(({ writeID, held, ended, uid, name }) => ({ writeID, held, ended, uid, name }));
+    const goods = { uid: 'uid-of-apple', name: 'apple' };
+    assert.deepEqual(
+      told.flatMap(({ held }) => held),
+      ['a', 'b'],
+    );
+    assert.deepEqual(told.at(-1), { writeID: `write-${lines.length}`, held: [], ended: ['a'], ...goods });
+    assert.equal(lines.at(-1)?.resourceVersion, `${lines.length + 1}`);
+  });
+
+  it('says of a write that failed which one it was, and why', async () => {
+    const { clock, store } = setUp(100, { automatic: false });
+    const lines: Record<string, unknown>[] = [];
+    const log = {
+      ...silentLog,
+      isLevelEnabled: () => true,
+      debug: (fields: object) => void lines.push({ ...fields }),
+    };
+    const writer = new GoodsWriter({ store, clock, random: () => 0.5, metrics: noLedgerMetrics, log });
+    const outcome = writer.submit(key, hold('a'));
+    await settle();
+    store.elsewhere(key, heldElsewhere('z', 1));
+    store.automatic = true;
+    store.calls.shift()!.go();
+    await outcome;
+    assert.deepEqual(
+      lines.map(({ reason, held }) => [reason, held]),
+      [
+        ['conflict', ['a']],
+        [undefined, ['a']],
+      ],
+    );
+    assert.notEqual(lines[0]?.writeID, lines[1]?.writeID);
   });
 
   it('writes goods independently of each other', async () => {

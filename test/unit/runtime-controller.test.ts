@@ -14,12 +14,15 @@ import { SimulatedClock, settle } from '../simulated-clock.ts';
 
 type Line = { level: string; message: string; reason?: string; retryInMs?: number; key?: string };
 
-function set(opts: Omit<ControllerOptions, 'name' | 'clock'>) {
+function set(opts: Omit<ControllerOptions, 'name' | 'clock'>, debugging = false) {
   const clock = new SimulatedClock();
   const lines: Line[] = [];
   const write = (level: string) => (fields: object, message: string) =>
     lines.push({ level, message, ...fields });
-  const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+  const log: Log = {
+    ...{ debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    isLevelEnabled: () => debugging,
+  };
   const counts: Record<string, number> = {};
   const count = (what: string) => {
     counts[what] = (counts[what] ?? 0) + 1;
@@ -151,6 +154,44 @@ describe('a reconcile', () => {
     assert.equal(lines[0]!.reason, 'ReconcileTimeout');
     assert.equal(calls, 2);
   });
+});
+
+test('each run has an id of its own in every line, with what is known of the object', async () => {
+  let ids = 0;
+  const seen: (string | undefined)[] = [];
+  const { controller, lines, abort, clock } = set(
+    {
+      newId: () => `run-${++ids}`,
+      about: (key) => ({ kind: 'Order', name: key, uid: `uid-of-${key}` }),
+      async reconcile(key, { log, failures }) {
+        seen.push(controller.reconcileID(key));
+        log.info({ step: 1 }, 'at work');
+        if (failures === 0) throw new Error('not yet');
+      },
+    },
+    true,
+  );
+  controller.enqueue('a');
+  await controller.start(abort.signal);
+  await clock.advance(1000);
+  const about = { controller: 'orders', kind: 'Order', name: 'a', uid: 'uid-of-a' };
+  assert.deepEqual(seen, ['run-1', 'run-2']);
+  assert.deepEqual(
+    lines
+      .map(({ message, level, ...line }) => [level, message, JSON.parse(JSON.stringify(line))])
+      .map(([level, message, { err: _, ...line }]) => [level, message, line]),
+    [
+      ['info', 'at work', { ...about, reconcileID: 'run-1', step: 1 }],
+      [
+        'warn',
+        'reconcile failed',
+        { ...about, reconcileID: 'run-1', reason: 'Error', failures: 1, retryInMs: 5 },
+      ],
+      ['info', 'at work', { ...about, reconcileID: 'run-2', step: 1 }],
+      ['debug', 'reconciled', { ...about, reconcileID: 'run-2', result: 'success', ms: 0 }],
+    ],
+  );
+  assert.equal(controller.reconcileID('a'), undefined);
 });
 
 test('no key is ever with two workers, whatever fails, and the last add is always followed by a run', async () => {
