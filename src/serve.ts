@@ -1,11 +1,10 @@
 // Puts one Spikegate process together: the admission server on every replica, the reconcilers on the leader.
 import { randomUUID } from 'node:crypto';
-import type { Registry } from 'prom-client';
 import { servingNames } from '../certs/authority.ts';
 import { FileSource } from '../certs/file-source.ts';
 import { kubeBundlePublisher, kubeSecretStore } from '../certs/kube-secret.ts';
 import { SecretSource } from '../certs/secret-source.ts';
-import type { CertSource } from '../certs/source.ts';
+import type { CertMetrics, CertSource } from '../certs/source.ts';
 import { registry as webhooks } from '../webhooks/registry.ts';
 import { Buyer } from './api/buyer.ts';
 import { Seller } from './api/seller.ts';
@@ -32,10 +31,9 @@ import { systemClock } from './runtime/clock.ts';
 import type { Log } from './runtime/log.ts';
 import { type Component, Manager } from './runtime/manager.ts';
 import { createApp } from './server/app.ts';
+import { createMetrics, watchMetrics } from './server/metrics.ts';
 import { MetricsServer } from './server/metrics-server.ts';
-import { controllerMetrics, gauge, queueMetrics, requestMetrics } from './server/runtime-metrics.ts';
 import { AdmissionServer } from './server/server.ts';
-import { admissionMetrics, createRegistry, ledgerMetrics } from './server/telemetry.ts';
 import type { ServeSettings } from './settings.ts';
 
 export interface Running {
@@ -67,31 +65,29 @@ export async function serve(
     ...(settings.kubeconfig ? { file: settings.kubeconfig } : {}),
     ...(settings.context ? { context: settings.context } : {}),
   });
-  const metrics = createRegistry();
+  const metrics = createMetrics();
   const client = createClient(config, {
     userAgent: 'spikegate',
-    onRequest: requestMetrics(metrics),
+    onRequest: metrics.requests,
     onWarning: (text) => log.debug({ warning: text }, 'API server warns'),
   });
   const caches = createCaches(client, log);
   const { goods, orders, buyers, sellers } = caches.of;
   const catalogue = new Catalogue(caches.of);
-  const ledger = ledgerMetrics(metrics);
   const stores = { goods: goodsStore(client, goods), orders: orderStore(client, orders) };
   const looks = {
     goods: new SecondLook(stores.goods.read, clock),
     buyers: new SecondLook((key) => new KubeStore(client, Buyer, buyers).readIntoCache(key), clock),
   };
-  const writer = new GoodsWriter({ store: stores.goods, clock, random: Math.random, metrics: ledger });
+  const writer = new GoodsWriter({
+    store: stores.goods,
+    clock,
+    random: Math.random,
+    metrics: metrics.ledger,
+    log,
+  });
   const gate = new Gate({ writer, clock });
-  const certs = createCerts(settings, client, log);
-  gauge(
-    metrics,
-    'spikegate_certificate_expiry_seconds',
-    'When the serving certificate expires, epoch seconds.',
-    'mode',
-    () => [[settings.certs, certs.expiry()]],
-  );
+  const certs = createCerts(settings, client, log, metrics.certificates);
 
   const server = new AdmissionServer({
     host: settings.host,
@@ -104,12 +100,12 @@ export async function serve(
   const metricsServer = new MetricsServer({
     host: settings.metricsHost,
     port: settings.metricsPort,
-    registry: metrics,
+    registry: metrics.registry,
   });
   const recorder = new EventRecorder({ client, component: 'spikegate', clock });
   const runtimeMetrics = {
-    controllerMetrics: controllerMetrics(metrics),
-    queueMetrics: queueMetrics(metrics),
+    controllerMetrics: metrics.controllers,
+    queueMetrics: metrics.queues,
   };
   const elector = createElector(settings, client, log, onLost, (epoch, signal) => {
     const sale = new SaleLeader({
@@ -123,7 +119,8 @@ export async function serve(
         holdLimitMs: settings.holdLimit,
         orderWorkers: settings.workers,
       },
-      ledgerMetrics: ledger,
+      ledgerMetrics: metrics.ledger,
+      orderMetrics: metrics.orders,
       ...runtimeMetrics,
       onFenced: (error) => onLost(error.message),
     });
@@ -133,7 +130,14 @@ export async function serve(
     });
     return lead(sale, workloads, epoch, signal, log, onLost);
   });
-  leaderGauge(metrics, elector);
+  watchMetrics(metrics.registry, {
+    goods,
+    caches: { SpikeGoods: goods, SpikeOrder: orders, Buyer: buyers, Seller: sellers },
+    clock,
+    mostGoods: settings.metricsGoods,
+    certs,
+    isLeader: () => elector.isLeader,
+  });
 
   const manager = new Manager({
     log,
@@ -152,7 +156,7 @@ export async function serve(
         paymentWindowMs: settings.paymentWindow,
       },
       log,
-      metrics: admissionMetrics(metrics),
+      metrics: metrics.admission,
       isRefusing: server.isRefusing,
       async readiness() {
         const { ok, why } = manager.ready();
@@ -229,10 +233,10 @@ function createCaches(client: Client, log: Log) {
   };
 }
 
-function createCerts(settings: ServeSettings, client: Client, log: Log): CertSource {
+function createCerts(settings: ServeSettings, client: Client, log: Log, metrics: CertMetrics): CertSource {
   if (settings.certs === 'files') {
     if (!settings.certDir) throw new Error('--certs files needs --cert-dir');
-    return new FileSource({ directory: settings.certDir, clock, logger: log });
+    return new FileSource({ directory: settings.certDir, clock, logger: log, metrics });
   }
   return new SecretSource({
     store: kubeSecretStore(client, settings.namespace, settings.certSecret),
@@ -240,6 +244,7 @@ function createCerts(settings: ServeSettings, client: Client, log: Log): CertSou
     names: servingNames(settings.service, settings.namespace, settings.certNames),
     clock,
     logger: log,
+    metrics,
     leafLifetime: settings.certLifetime,
     authorityLifetime: settings.caLifetime,
     overlap: settings.caOverlap,
@@ -330,10 +335,4 @@ function asComponent(name: string, certs: CertSource): Component {
     start: (signal) => certs.start(signal),
     ready: () => (certs.current() ? { ok: true } : { ok: false, why: 'no serving certificate' }),
   };
-}
-
-function leaderGauge(metrics: Registry, elector: Elector): void {
-  gauge(metrics, 'leader_election_master_status', 'Whether this replica leads.', 'name', () => [
-    ['spikegate', elector.isLeader ? 1 : 0],
-  ]);
 }

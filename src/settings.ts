@@ -10,6 +10,7 @@ export interface ServeSettings {
   port: number;
   metricsHost: string;
   metricsPort: number;
+  metricsGoods: number;
   certs: 'self-signed' | 'files';
   certDir?: string;
   certSecret: string;
@@ -91,6 +92,9 @@ export function withServeOptions(command: Command): Command {
     .default(9443);
   option('--metrics-host <address>', 'address of /metrics').default('0.0.0.0');
   option('--metrics-port <number>', 'port of /metrics, 0 for a free one').argParser(parsePort).default(8080);
+  option('--metrics-goods <number>', 'goods with stock series of their own; the rest is summed as _others')
+    .argParser(wholeNumber(0, 10_000))
+    .default(200);
   option(
     '--certs <mode>',
     'self-signed: made and rotated here, shared through a Secret; files: read from --cert-dir',

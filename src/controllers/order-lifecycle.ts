@@ -37,8 +37,8 @@ export interface OrderLifecycleOptions {
   orders: OrderStore;
   clock: Clock;
   paymentWindowMs: number;
-  /** Told after a new state is stored. */
-  entered(order: SpikeOrder, phase: OrderPhase, why: string): void;
+  /** Told after a new state is stored. `from`: the state before it, undefined when it is the first. */
+  entered(order: SpikeOrder, phase: OrderPhase, why: string, from: OrderPhase | undefined): void;
 }
 
 /** What an order refers to may reach this cache a little later than the order itself. */
@@ -174,7 +174,7 @@ export class OrderLifecycle {
         ),
       },
     });
-    this.#options.entered(stored, phase, why);
+    this.#options.entered(stored, phase, why, order.status?.phase);
     return phase === 'Unpaid' ? this.#untilDeadline(stored) : {};
   }
 }

@@ -1,10 +1,11 @@
 // One term of leadership: takes the ledger over, then runs a controller per kind of the sale.
 // What wakes which controller is written here and nowhere else.
+import { parseTime } from '../api/sale.ts';
 import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
 import type { Change, ObjectCache } from '../kube/cache.ts';
 import { changesSpec } from '../kube/change-feed.ts';
 import type { Client } from '../kube/client.ts';
-import { joinKey, type KubeObject, keyOf } from '../kube/objects.ts';
+import { aboutKey, aboutObject, joinKey, type KubeObject, keyOf } from '../kube/objects.ts';
 import { Books } from '../ledger/books.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Gate } from '../ledger/gate.ts';
@@ -47,10 +48,17 @@ export interface SaleLeaderOptions {
   clock: Clock;
   log: Log;
   ledgerMetrics: LedgerMetrics;
+  orderMetrics?: OrderMetrics;
   controllerMetrics?: ControllerMetrics;
   queueMetrics?: QueueMetrics;
   /** A later term has written: this process must not go on. */
   onFenced(error: FencedError): void;
+}
+
+/** What is told of the life of orders. */
+export interface OrderMetrics {
+  /** An order entered a state. `sinceAsked`: ms since admission allocated its createTime, for its first state. */
+  entered(phase: OrderPhase, sinceAsked?: number): void;
 }
 
 const otherWorkers = 4;
@@ -66,20 +74,22 @@ export class SaleLeader {
 
   /** Resolves when the ledger is taken over and the controllers run. `epoch` is the term's number. */
   async start(epoch: number, signal: AbortSignal): Promise<void> {
+    const { caches } = this.#options;
     const books = this.#openBooks();
     const settler = this.#settler(epoch, books);
     await this.#takeOver(settler, signal);
     if (signal.aborted) return;
     const leading = this.#leading(settler);
-    const lifecycle = this.#lifecycle();
-    const orders = this.#controller(
-      'spikeorder',
+    const lifecycle = this.#lifecycle((key) => orders.reconcileID(key));
+    const orders: Controller = this.#controller(
+      'SpikeOrder',
+      caches.orders,
       (key) => lifecycle.reconcile(key),
       this.#options.settings.orderWorkers,
     );
-    const goods = this.#controller('spikegoods', goodsReconciler(leading), otherWorkers);
-    const buyers = this.#controller('buyer', buyerReconciler(leading), otherWorkers);
-    const sellers = this.#controller('seller', sellerReconciler(leading), otherWorkers);
+    const goods = this.#controller('SpikeGoods', caches.goods, goodsReconciler(leading), otherWorkers);
+    const buyers = this.#controller('Buyer', caches.buyers, buyerReconciler(leading), otherWorkers);
+    const sellers = this.#controller('Seller', caches.sellers, sellerReconciler(leading), otherWorkers);
     this.#wire({ orders, goods, buyers, sellers });
     await Promise.all(this.#controllers.map((controller) => controller.start(signal)));
   }
@@ -150,8 +160,10 @@ export class SaleLeader {
     };
   }
 
-  #lifecycle(): OrderLifecycle {
-    const { catalogue, gate, goods, orders, resyncGoods, clock, settings, recorder } = this.#options;
+  /** `reconcileID`: of the reconcile that runs for a key. */
+  #lifecycle(reconcileID: (key: string) => string | undefined): OrderLifecycle {
+    const { catalogue, gate, goods, orders, resyncGoods, clock, settings, recorder, orderMetrics, log } =
+      this.#options;
     const reasons: Record<OrderPhase, string> = {
       Unpaid: 'Reserved',
       Paid: 'Paid',
@@ -161,20 +173,38 @@ export class SaleLeader {
     return new OrderLifecycle({
       ...{ catalogue, gate, goods, orders, resyncGoods, clock },
       paymentWindowMs: settings.paymentWindowMs,
-      entered(order, phase, why) {
+      entered(order, phase, why, from) {
         const good = phase === 'Unpaid' || phase === 'Paid';
+        const asked = from === undefined ? parseTime(order.spec.createTime) : undefined;
+        orderMetrics?.entered(phase, asked === undefined ? undefined : clock.now() - asked);
+        log.info(
+          {
+            ...aboutObject(order),
+            reason: reasons[phase],
+            from,
+            reconcileID: reconcileID(keyOf(order)),
+            ...(asked === undefined ? {} : { ms: clock.now() - asked }),
+          },
+          why,
+        );
         recorder.event(order, good ? 'Normal' : 'Warning', reasons[phase], why);
       },
     });
   }
 
-  #controller(name: string, reconcile: Reconcile, workers: number): Controller {
+  #controller(
+    kind: string,
+    cache: { get(key: string): KubeObject | undefined },
+    reconcile: Reconcile,
+    workers: number,
+  ): Controller {
     const { clock, log, controllerMetrics, queueMetrics, onFenced } = this.#options;
     const controller = new Controller({
-      name,
+      name: kind.toLowerCase(),
       workers,
       clock,
       log,
+      about: (key) => aboutKey(kind, key, cache.get(key)),
       ...(controllerMetrics ? { metrics: controllerMetrics } : {}),
       ...(queueMetrics ? { queueMetrics } : {}),
       reconcile: async (key, context) => {

@@ -31,7 +31,11 @@ export interface LedgerMetrics {
   wrote(changes: number, milliseconds: number): void;
   conflicted(): void;
   refused(reason: string): void;
-  settled(key: string): void;
+  /**
+   * A settlement is stored. `now`: epoch ms; `lags`: how long the orders whose holds it took over had waited
+   * for it, in ms.
+   */
+  settled(now: number, lags: readonly number[]): void;
   droppedHold(): void;
 }
 

@@ -92,8 +92,9 @@ export class Settler {
   }
 
   async #write(key: string): Promise<SpikeGoods | undefined> {
-    const { writer, books, epoch, describe, metrics } = this.#options;
+    const { writer, books, epoch, describe, metrics, clock } = this.#options;
     let settles = false;
+    let since: number[] = [];
     const outcome = await writer.submit(
       key,
       (draft) => {
@@ -105,6 +106,7 @@ export class Settler {
           draft.set({ ledgerEpoch: epoch });
           return undefined;
         }
+        since = settledTimes(draft, books);
         draft.settle(books.totals(namespace, name, draft.goods.spec.goodsId), books.isAccounted, epoch);
         draft.set(describe(draft.goods, draft.available));
         return undefined;
@@ -114,7 +116,11 @@ export class Settler {
     const goods = stored(outcome);
     if (goods && settles) {
       this.#mine.add(goods.metadata.uid);
-      metrics.settled(key);
+      const now = clock.now();
+      metrics.settled(
+        now,
+        since.map((time) => now - time),
+      );
     }
     return goods;
   }
@@ -154,6 +160,15 @@ export class Settler {
     if (phase !== 'Ended' && turn !== undefined) waits.push(turn - now);
     return waits.length > 0 ? Math.min(...waits) : undefined;
   }
+}
+
+/** When the holds were taken that a settlement takes over, in epoch ms. */
+function settledTimes(draft: StockDraft, books: Books): number[] {
+  const times: number[] = [];
+  for (const { uid, time } of draft.holds()) {
+    if (books.isAccounted(uid)) times.push(parseTime(time) ?? 0);
+  }
+  return times;
 }
 
 const ageOf = (hold: Hold, now: number): number => now - (parseTime(hold.time) ?? 0);

@@ -4,11 +4,11 @@ import { mutatePath, validatePath } from '../../webhooks/registry.ts';
 import type { Surroundings, Webhooks } from '../../webhooks/webhook.ts';
 import type { AdmissionRequest, AdmissionResponse, AdmissionReview } from '../kube/admission.ts';
 import type { KubeObject } from '../kube/objects.ts';
-import type { Log } from '../runtime/log.ts';
+import { debugs, type Log } from '../runtime/log.ts';
 import { mutate, validate } from './admission.ts';
 import { BadRequest, readBody } from './body.ts';
 import { errored, reviewOf, whatIsWrong, whyNotJudged } from './review.ts';
-import type { AdmissionMetrics, RouteMetrics } from './telemetry.ts';
+import type { AdmissionMetrics, CountDecision } from './telemetry.ts';
 
 export interface AppOptions {
   registry: readonly Webhooks<KubeObject>[];
@@ -26,6 +26,7 @@ const defaultTimeoutMs = 10_000;
 /** Kept back from the caller's time limit, so that the answer is still heard. */
 const answerMarginMs = 250;
 
+type Step = 'mutate' | 'validate';
 type Judge = (request: AdmissionRequest, deadline: number) => AdmissionResponse | Promise<AdmissionResponse>;
 
 export function createApp(options: AppOptions): Express {
@@ -39,8 +40,9 @@ export function createApp(options: AppOptions): Express {
     const { kind } = webhooks;
     const mutating: Judge = (request, deadline) => mutate(webhooks, request, surroundings, deadline);
     const validating: Judge = (request, deadline) => validate(webhooks, request, surroundings, deadline);
-    reviews.set(mutatePath(kind), admission(options, webhooks, mutatePath(kind), mutating));
-    reviews.set(validatePath(kind), admission(options, webhooks, validatePath(kind), validating));
+    const decided = options.metrics.decisions(kind.kind);
+    reviews.set(mutatePath(kind), admission(options, webhooks, 'mutate', mutating));
+    reviews.set(validatePath(kind), admission(options, webhooks, 'validate', validating, decided));
   }
   // One look-up instead of a walk over all routes, each with its pattern.
   app.use((request, response, next) => {
@@ -63,9 +65,16 @@ export function createApp(options: AppOptions): Express {
   return app;
 }
 
-function admission(options: AppOptions, webhooks: Webhooks<KubeObject>, path: string, judge: Judge) {
+function admission(
+  options: AppOptions,
+  webhooks: Webhooks<KubeObject>,
+  step: Step,
+  judge: Judge,
+  decided?: CountDecision,
+) {
   const { clock } = options.surroundings;
-  const metrics = options.metrics.route(path);
+  const { kind } = webhooks;
+  const metrics = options.metrics.route(step === 'mutate' ? mutatePath(kind) : validatePath(kind));
   return async (request: Request, response: Response): Promise<void> => {
     const started = clock.monotonic();
     metrics.began();
@@ -81,7 +90,9 @@ function admission(options: AppOptions, webhooks: Webhooks<KubeObject>, path: st
       const answer = await judged(options, webhooks, review, deadline, judge);
       code = answer.status?.code ?? 200;
       send(response, 200, reviewOf(answer));
-      logDecision(options.log, path, review.request, answer, clock.monotonic() - started);
+      const { request: asked } = review;
+      if (!asked.dryRun) decided?.(asked.operation, answer.allowed ? undefined : answer.status?.reason);
+      logDecision(options.log, kind.kind, asked, answer, step, clock.monotonic() - started);
     } catch (error) {
       code = badRequest(response, error, options.log);
     } finally {
@@ -111,7 +122,7 @@ async function judged(
     const answer = judge(request, deadline);
     return answer instanceof Promise ? await withinTime(options, request, answer, deadline) : answer;
   } catch (error) {
-    options.log.error({ err: error, uid: request.uid, kind: request.kind.kind }, 'admission failed');
+    options.log.error({ err: error, requestID: request.uid, kind: request.kind.kind }, 'admission failed');
     options.metrics.panicked();
     return errored(request.uid, 500, 'InternalError', `internal error (request ${request.uid})`);
   }
@@ -181,28 +192,37 @@ function send(response: Response, code: number, body: unknown): void {
   response.end(text);
 }
 
+/**
+ * One line for each decision. Defaults decide nothing: a mutating webhook that only filled in has its line at
+ * debug, which is half of all lines less.
+ */
 function logDecision(
   log: Log,
-  path: string,
+  kind: string,
   request: AdmissionRequest,
   answer: AdmissionResponse,
+  step: Step,
   milliseconds: number,
 ): void {
-  log.info(
-    {
-      webhook: path,
-      operation: request.operation,
-      namespace: request.namespace,
-      name: request.name,
-      objectUid: request.object?.metadata.uid ?? request.oldObject?.metadata.uid,
-      uid: request.uid,
-      allowed: answer.allowed,
-      reason: answer.status?.reason,
-      dryRun: request.dryRun || undefined,
-      ms: Math.round(milliseconds * 100) / 100,
-    },
-    answer.allowed ? 'allowed' : (answer.status?.message ?? 'refused'),
-  );
+  const isDecision = step === 'validate' || !answer.allowed;
+  if (!isDecision && !debugs(log)) return;
+  const { metadata } = request.object ?? request.oldObject ?? {};
+  const line = {
+    step,
+    kind,
+    namespace: request.namespace,
+    // Empty under generateName and on a collection delete; then the object knows.
+    name: request.name || metadata?.name,
+    uid: metadata?.uid,
+    operation: request.operation,
+    subresource: request.subResource || undefined,
+    requestID: request.uid,
+    allowed: answer.allowed,
+    reason: answer.status?.reason,
+    dryRun: request.dryRun || undefined,
+    ms: Math.round(milliseconds * 100) / 100,
+  };
+  const message = answer.allowed ? 'allowed' : (answer.status?.message ?? 'refused');
+  if (isDecision) log.info(line, message);
+  else log.debug(line, message);
 }
-
-export type { RouteMetrics };

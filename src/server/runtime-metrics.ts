@@ -1,13 +1,15 @@
 // controller-runtime's and client-go's metrics of controllers, work queues and requests, on prom-client.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { RequestInfo } from '../kube/transport.ts';
-import type { ControllerMetrics } from '../runtime/controller.ts';
+import type { ControllerMetrics, ReconcileResult } from '../runtime/controller.ts';
 import type { QueueMetrics } from '../runtime/queue.ts';
 
 const workBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const queueBuckets = [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1000];
+const results: readonly ReconcileResult[] = ['success', 'error', 'requeue', 'requeue_after'];
 
-export function controllerMetrics(registry: Registry): ControllerMetrics {
+/** `names`: the controllers that run where this replica leads; their series begin at 0 before it does. */
+export function controllerMetrics(registry: Registry, names: readonly string[]): ControllerMetrics {
   const registers = [registry];
   const total = new Counter({
     name: 'controller_runtime_reconcile_total',
@@ -34,42 +36,71 @@ export function controllerMetrics(registry: Registry): ControllerMetrics {
     buckets: workBuckets,
     registers,
   });
+  const of = perName(names, (controller) => {
+    time.zero({ controller });
+    const made = {
+      results: new Map(results.map((result) => [result, total.labels({ controller, result })])),
+      errors: errors.labels({ controller }),
+      terminal: terminal.labels({ controller }),
+      time: time.labels({ controller }),
+    };
+    for (const child of [...made.results.values(), made.errors, made.terminal]) child.inc(0);
+    return made;
+  });
   const readers = new Map<string, Parameters<ControllerMetrics['begin']>[1]>();
+  const read = (value: (read: Parameters<ControllerMetrics['begin']>[1]) => number) => () =>
+    of.names().map((name) => [name, readers.has(name) ? value(readers.get(name)!) : 0] as [string, number]);
   gauge(
     registry,
     'controller_runtime_active_workers',
     'Number of currently used workers per controller.',
-    'controller',
-    () => [...readers].map(([name, read]) => [name, read.activeWorkers()]),
+    ['controller'],
+    read((it) => it.activeWorkers()),
   );
   gauge(
     registry,
     'controller_runtime_max_concurrent_reconciles',
     'Maximum number of concurrent reconciles per controller.',
-    'controller',
-    () => [...readers].map(([name, read]) => [name, read.maxConcurrentReconciles]),
+    ['controller'],
+    read((it) => it.maxConcurrentReconciles),
   );
   return {
-    begin(controller, read) {
-      readers.set(controller, read);
-      for (const result of ['success', 'error', 'requeue', 'requeue_after']) {
-        total.labels({ controller, result }).inc(0);
-      }
-      errors.labels({ controller }).inc(0);
-      terminal.labels({ controller }).inc(0);
+    begin(controller, reader) {
+      of.get(controller);
+      readers.set(controller, reader);
     },
     reconciled(controller, result, seconds) {
-      total.labels({ controller, result }).inc();
-      time.labels({ controller }).observe(seconds);
+      const children = of.get(controller);
+      children.results.get(result)?.inc();
+      children.time.observe(seconds);
     },
-    failed: (controller) => errors.labels({ controller }).inc(),
-    failedForGood: (controller) => terminal.labels({ controller }).inc(),
+    failed: (controller) => of.get(controller).errors.inc(),
+    failedForGood: (controller) => of.get(controller).terminal.inc(),
   };
 }
 
-export function queueMetrics(registry: Registry): QueueMetrics {
+/** What is kept for each name, made at once for those that are known and at first sight for any other. */
+function perName<T>(known: readonly string[], make: (name: string) => T) {
+  const made = new Map(known.map((name) => [name, make(name)]));
+  return {
+    names: (): string[] => [...made.keys()],
+    get(name: string): T {
+      let it = made.get(name);
+      if (!it) {
+        it = make(name);
+        made.set(name, it);
+      }
+      return it;
+    },
+  };
+}
+
+/** `names` as for controllerMetrics: each controller has a queue of its name. */
+export function queueMetrics(registry: Registry, names: readonly string[]): QueueMetrics {
   const registers = [registry];
-  const labelNames = ['name'] as const;
+  // controller-runtime 0.19 added `controller`, which says the same; its dashboards ask for either.
+  const labelNames = ['name', 'controller'] as const;
+  const labels = (name: string) => ({ name, controller: name });
   const adds = new Counter({
     name: 'workqueue_adds_total',
     help: 'Total number of adds handled by workqueue.',
@@ -96,39 +127,51 @@ export function queueMetrics(registry: Registry): QueueMetrics {
     buckets: queueBuckets,
     registers,
   });
+  const of = perName(names, (name) => {
+    waited.zero(labels(name));
+    worked.zero(labels(name));
+    const made = {
+      adds: adds.labels(labels(name)),
+      retries: retries.labels(labels(name)),
+      waited: waited.labels(labels(name)),
+      worked: worked.labels(labels(name)),
+    };
+    made.adds.inc(0);
+    made.retries.inc(0);
+    return made;
+  });
   const readers = new Map<string, Parameters<QueueMetrics['gauges']>[1]>();
   const values = (read: (gauges: Parameters<QueueMetrics['gauges']>[1]) => number) => () =>
-    [...readers].map(([name, gauges]) => [name, read(gauges)] as [string, number]);
+    of.names().map((name) => [name, readers.has(name) ? read(readers.get(name)!) : 0] as [string, number]);
   gauge(
     registry,
     'workqueue_depth',
     'Current depth of workqueue.',
-    'name',
+    labelNames,
     values((it) => it.depth()),
   );
   gauge(
     registry,
     'workqueue_unfinished_work_seconds',
     'How many seconds of work has been done that is in progress and has not been observed by work_duration.',
-    'name',
+    labelNames,
     values((it) => it.unfinishedWorkSeconds()),
   );
   gauge(
     registry,
     'workqueue_longest_running_processor_seconds',
     'How many seconds has the longest running processor for workqueue been running.',
-    'name',
+    labelNames,
     values((it) => it.longestRunningProcessorSeconds()),
   );
   return {
-    added: (name) => adds.labels({ name }).inc(),
-    retried: (name) => retries.labels({ name }).inc(),
-    waited: (name, seconds) => waited.labels({ name }).observe(seconds),
-    worked: (name, seconds) => worked.labels({ name }).observe(seconds),
-    gauges(name, read) {
-      readers.set(name, read);
-      adds.labels({ name }).inc(0);
-      retries.labels({ name }).inc(0);
+    added: (name) => of.get(name).adds.inc(),
+    retried: (name) => of.get(name).retries.inc(),
+    waited: (name, seconds) => of.get(name).waited.observe(seconds),
+    worked: (name, seconds) => of.get(name).worked.observe(seconds),
+    gauges(name, reader) {
+      of.get(name);
+      readers.set(name, reader);
     },
   };
 }
@@ -141,25 +184,36 @@ export function requestMetrics(registry: Registry): (info: RequestInfo) => void 
     labelNames: ['code', 'method', 'host'],
     registers: [registry],
   });
-  return ({ code, method, host }) => total.labels({ code, method, host }).inc();
+  const children = new Map<string, { inc(): void }>();
+  return ({ code, method, host }) => {
+    const key = `${method} ${code} ${host}`;
+    let child = children.get(key);
+    if (!child) {
+      child = total.labels({ code, method, host });
+      children.set(key, child);
+    }
+    child.inc();
+  };
 }
 
-/** A gauge whose values are read when it is scraped. */
+/** A gauge whose values are read when it is scraped: pairs of what all its labels are, and the value. */
 export function gauge(
   registry: Registry,
   name: string,
   help: string,
-  label: string,
+  labels: readonly string[],
   read: () => [string, number][],
 ): void {
   new Gauge({
     name,
     help,
-    labelNames: [label],
+    labelNames: labels,
     registers: [registry],
     collect() {
       this.reset();
-      for (const [value, number] of read()) this.set({ [label]: value }, number);
+      for (const [value, number] of read()) {
+        this.set(Object.fromEntries(labels.map((label) => [label, value])), number);
+      }
     },
   });
 }

@@ -1,5 +1,6 @@
-// Prometheus metrics, under controller-runtime's names where it has one, so that its dashboards work.
-// The rooms below know only the small interfaces that this file implements.
+// Prometheus metrics of admission and of the ledger, under controller-runtime's names where it has one, so that
+// its dashboards work. The rooms below know only the small interfaces that this file implements. Every series
+// whose labels are known in advance is there from the start, at 0: a rate needs a first value.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { refusalCodes } from '../api/refusals.ts';
 import type { LedgerMetrics } from '../ledger/ports.ts';
@@ -9,13 +10,27 @@ export interface RouteMetrics {
   ended(code: number, seconds: number): void;
 }
 
+/** Called once for every answer of a validating webhook that is no dry run; `reason` is undefined for a yes. */
+export type CountDecision = (operation: string, reason: string | undefined) => void;
+
 export interface AdmissionMetrics {
   route(path: string): RouteMetrics;
+  /** Counts the decisions about objects of this kind; undefined for a kind whose decisions nobody counts. */
+  decisions(kind: string): CountDecision | undefined;
   panicked(): void;
 }
 
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+/** Holds carry whole seconds; what a healthy leader needs is in the first bucket. */
+const settleBuckets = [1, 2, 5, 10, 30, 60, 120, 300, 600];
+
+/** The answers that a webhook of ours gives: yes, what a refusal says, and what a fault says. */
+const answerCodes = [...new Set([200, 400, 500, 503, ...Object.values(refusalCodes)])];
+const operations = ['CREATE', 'UPDATE', 'DELETE'] as const;
+/** Reasons of answers that are no refusal: the review could not be judged. */
+const faults = ['BadRequest', 'InternalError'];
+const accepted = 'Accepted';
 
 export function createRegistry(): Registry {
   const registry = new Registry();
@@ -27,7 +42,7 @@ export function admissionMetrics(registry: Registry): AdmissionMetrics {
   const registers = [registry];
   const requests = new Counter({
     name: 'controller_runtime_webhook_requests_total',
-    help: 'Total number of admission requests by HTTP status code.',
+    help: 'Total number of admission requests by status code: of the review, where it was judged, else of HTTP.',
     labelNames: ['webhook', 'code'],
     registers,
   });
@@ -49,10 +64,12 @@ export function admissionMetrics(registry: Registry): AdmissionMetrics {
     help: 'Total number of webhook panics.',
     registers,
   });
+  const countOrder = orderDecisions(registry);
   return {
     route(webhook) {
-      const byCode = new Map([200, 500].map((code) => [code, requests.labels({ webhook, code })]));
+      const byCode = new Map(answerCodes.map((code) => [code, requests.labels({ webhook, code })]));
       for (const child of byCode.values()) child.inc(0);
+      latency.zero({ webhook });
       const seconds = latency.labels({ webhook });
       const current = inFlight.labels({ webhook });
       current.set(0);
@@ -70,8 +87,29 @@ export function admissionMetrics(registry: Registry): AdmissionMetrics {
         },
       };
     },
+    decisions: (kind) => (kind === 'SpikeOrder' ? countOrder : undefined),
     panicked: () => panics.inc(),
   };
+}
+
+function orderDecisions(registry: Registry): CountDecision {
+  const total = new Counter({
+    name: 'spikegate_order_admissions_total',
+    help: 'Decisions of admission about orders by operation, outcome and reason; dry runs are left out.',
+    labelNames: ['operation', 'outcome', 'reason'],
+    registers: [registry],
+  });
+  const child = (operation: string, reason: string) =>
+    total.labels({ operation, outcome: reason === accepted ? 'accepted' : 'refused', reason });
+  const reasons = [accepted, ...Object.keys(refusalCodes), ...faults];
+  const children = new Map(
+    operations.map((operation) => [
+      operation as string,
+      new Map(reasons.map((reason) => [reason, child(operation, reason)])),
+    ]),
+  );
+  for (const byReason of children.values()) for (const it of byReason.values()) it.inc(0);
+  return (operation, reason = accepted) => children.get(operation)?.get(reason)?.inc();
 }
 
 export function ledgerMetrics(registry: Registry): LedgerMetrics {
@@ -106,6 +144,17 @@ export function ledgerMetrics(registry: Registry): LedgerMetrics {
     help: 'Settlements of a goods by this leader.',
     registers,
   });
+  const lastSettle = new Gauge({
+    name: 'spikegate_ledger_last_settle_timestamp_seconds',
+    help: 'When this replica last settled a goods, epoch seconds; 0 if it never has.',
+    registers,
+  });
+  const settleLag = new Histogram({
+    name: 'spikegate_ledger_settle_lag_seconds',
+    help: 'From the hold of an order to the settlement that counts the order, in steps of a second.',
+    buckets: settleBuckets,
+    registers,
+  });
   const dropped = new Counter({
     name: 'spikegate_ledger_lapsed_holds_total',
     help: 'Holds given back because their order was never stored.',
@@ -118,7 +167,11 @@ export function ledgerMetrics(registry: Registry): LedgerMetrics {
     },
     conflicted: () => conflicts.inc(),
     refused: (reason) => byReason.get(reason)?.inc(),
-    settled: () => settles.inc(),
+    settled(now, lags) {
+      settles.inc();
+      lastSettle.set(now / 1000);
+      for (const lag of lags) settleLag.observe(lag / 1000);
+    },
     droppedHold: () => dropped.inc(),
   };
 }

@@ -88,6 +88,7 @@ export class World {
       log: silentLog,
       metrics: {
         route: () => ({ began: () => void this.inFlight++, ended: () => void this.inFlight-- }),
+        decisions: () => undefined,
         panicked: () => void this.panics++,
       },
       readiness: async () => [],

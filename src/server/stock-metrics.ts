@@ -1,0 +1,177 @@
+// What a sale looks like in numbers: stock by goods, holds, and the states that orders enter. Gauges are read from
+// the caches when they are scraped; nothing here is on the way of an order.
+//
+// Every replica has the caches, so every replica tells the same stock: a query takes `max by (namespace, goods)`
+// of it and never a sum over replicas. What only the leader does (states of orders) is counted, and counters of
+// all replicas may be summed.
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { SpikeGoods } from '../api/spike-goods.ts';
+import { type OrderPhase, orderPhases } from '../api/spike-order.ts';
+import { oldestHoldOf, type StockLevels, stockLevelsOf } from '../ledger/stock-levels.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** Label values of what is over the ceiling. No name in Kubernetes begins so. */
+export const others = '_others';
+
+const levels: readonly (keyof StockLevels)[] = ['available', 'reserved', 'sold', 'held'];
+const meaning: Record<keyof StockLevels, string> = {
+  available: 'Units that can still be ordered',
+  reserved: 'Units in accepted orders that are not paid yet',
+  sold: 'Units paid',
+  held: 'Units held by admission for orders that the leader has not accepted yet',
+};
+
+/** The part of a cache that is looked at. */
+export interface Sized {
+  readonly size: number;
+}
+export interface GoodsSource extends Sized {
+  values(): Iterable<SpikeGoods>;
+}
+
+export interface StockMetricsOptions {
+  goods: GoodsSource;
+  clock: Clock;
+  /** Goods that have series of their own; the rest is summed under `_others`. */
+  mostGoods: number;
+}
+
+export function stockMetrics(registry: Registry, { goods, clock, mostGoods }: StockMetricsOptions): void {
+  const registers = [registry];
+  const gauges = new Map(
+    levels.map((level) => [
+      level,
+      new Gauge({
+        name: `spikegate_stock_${level}`,
+        help: `${meaning[level]}, by goods.`,
+        labelNames: ['namespace', 'goods'],
+        registers,
+        // The first of them looks at the goods for all.
+        ...(level === 'available' ? { collect: () => collect() } : {}),
+      }),
+    ]),
+  );
+  const goodsGauge = new Gauge({
+    name: 'spikegate_stock_goods',
+    help: 'Goods with series of their own (own), and goods that are summed because there are too many (summed).',
+    labelNames: ['series'],
+    registers,
+  });
+  for (const series of ['own', 'summed']) goodsGauge.set({ series }, 0);
+
+  const collect = () => {
+    for (const gauge of gauges.values()) gauge.reset();
+    const { own, summed } = byCeiling(goods.values(), mostGoods);
+    const set = (labels: { namespace: string; goods: string }, stock: StockLevels) => {
+      for (const level of levels) gauges.get(level)!.set(labels, stock[level]);
+    };
+    for (const it of own) {
+      set({ namespace: it.metadata.namespace ?? '', goods: it.metadata.name }, stockLevelsOf(it));
+    }
+    if (summed.length > 0) set({ namespace: others, goods: others }, sumOf(summed));
+    goodsGauge.set({ series: 'own' }, own.length);
+    goodsGauge.set({ series: 'summed' }, summed.length);
+  };
+
+  new Gauge({
+    name: 'spikegate_ledger_oldest_hold_seconds',
+    help: 'Age of the oldest hold of all goods; 0 where there is none.',
+    registers,
+    collect() {
+      let oldest = Number.POSITIVE_INFINITY;
+      for (const it of goods.values()) oldest = Math.min(oldest, oldestHoldOf(it) ?? oldest);
+      this.set(Number.isFinite(oldest) ? Math.max(0, clock.now() - oldest) / 1000 : 0);
+    },
+  });
+}
+
+/**
+ * Which goods have series of their own: the same in every replica and at every scrape, so that no series comes
+ * and goes. Those whose sale is not over come first, of these the older ones.
+ */
+export function byCeiling(
+  all: Iterable<SpikeGoods>,
+  most: number,
+): { own: SpikeGoods[]; summed: SpikeGoods[] } {
+  const own: SpikeGoods[] = [];
+  const summed: SpikeGoods[] = [];
+  // Sorting all of them at every scrape would stop admission for a while where there are very many.
+  for (const goods of all) {
+    if (own.length === most) {
+      if (most === 0 || precedes(own[most - 1]!, goods)) {
+        summed.push(goods);
+        continue;
+      }
+      summed.push(own.pop()!);
+    }
+    own.splice(placeOf(goods, own), 0, goods);
+  }
+  return { own, summed };
+}
+
+function placeOf(goods: SpikeGoods, sorted: readonly SpikeGoods[]): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (precedes(sorted[middle]!, goods)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function precedes(a: SpikeGoods, b: SpikeGoods): boolean {
+  const over = Number(a.status?.phase === 'Ended') - Number(b.status?.phase === 'Ended');
+  if (over !== 0) return over < 0;
+  const [madeA, madeB] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
+  return madeA === madeB ? a.metadata.uid < b.metadata.uid : madeA < madeB;
+}
+
+function sumOf(all: readonly SpikeGoods[]): StockLevels {
+  const sum: StockLevels = { available: 0, reserved: 0, sold: 0, held: 0 };
+  for (const goods of all) {
+    const stock = stockLevelsOf(goods);
+    for (const level of levels) sum[level] += stock[level];
+  }
+  return sum;
+}
+
+/** How many objects of each kind this replica has in its caches; named by kind. */
+export function cacheMetrics(registry: Registry, caches: Record<string, Sized>): void {
+  new Gauge({
+    name: 'spikegate_cache_objects',
+    help: 'Objects in the caches of this replica, by kind.',
+    labelNames: ['kind'],
+    registers: [registry],
+    collect() {
+      for (const [kind, cache] of Object.entries(caches)) this.set({ kind }, cache.size);
+    },
+  });
+}
+
+const acceptBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+/** For the leader: satisfies SaleLeader's port of the same name. */
+export function orderMetrics(registry: Registry) {
+  const registers = [registry];
+  const phases = new Counter({
+    name: 'spikegate_order_phases_total',
+    help: 'States that orders have entered, while this replica led.',
+    labelNames: ['phase'],
+    registers,
+  });
+  const children = new Map(orderPhases.map((phase) => [phase, phases.labels({ phase })]));
+  for (const child of children.values()) child.inc(0);
+  const accept = new Histogram({
+    name: 'spikegate_order_accept_seconds',
+    help: 'From the moment an order was asked for until the leader stored its first state.',
+    buckets: acceptBuckets,
+    registers,
+  });
+  return {
+    entered(phase: OrderPhase, sinceAsked?: number): void {
+      children.get(phase)?.inc();
+      if (sinceAsked !== undefined) accept.observe(Math.max(0, sinceAsked) / 1000);
+    },
+  };
+}
