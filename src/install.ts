@@ -6,9 +6,10 @@ import { kinds } from './api/kinds.ts';
 import type { Client } from './kube/client.ts';
 import { isAlreadyExists } from './kube/errors.ts';
 import type { KubeObject, Resource } from './kube/objects.ts';
-import { crdOf, type Manifest } from './manifests/crd.ts';
+import { crdOf } from './manifests/crd.ts';
 import { generatedFiles } from './manifests/generated.ts';
-import { type RbacOptions, rbac } from './manifests/rbac.ts';
+import type { Manifest } from './manifests/manifest.ts';
+import { certificateRbac, type RbacOptions, rbac } from './manifests/rbac.ts';
 import { type WebhookTarget, webhookConfigurations } from './manifests/webhook-configurations.ts';
 import { type Clock, sleep } from './runtime/clock.ts';
 
@@ -67,8 +68,12 @@ export async function install(client: Client, options: InstallOptions): Promise<
   for (const kind of kinds) await apply(crdOf(kind));
   for (const kind of kinds) await established(client, `${kind.plural}.${kind.group}`, options.clock);
   await ensureNamespace(client, options.rbac.namespace);
-  for (const manifest of rbac(kinds, options.rbac)) await apply(manifest);
-  for (const manifest of webhookConfigurations(registry, { target: options.target })) await apply(manifest);
+  const { target, rbac: permissions } = options;
+  const { namespace } = permissions;
+  const configurations = webhookConfigurations(registry, { target, namespace });
+  for (const manifest of [...rbac(kinds, permissions), ...certificateRbac(permissions), ...configurations]) {
+    await apply(manifest);
+  }
 }
 
 interface Crd extends KubeObject {

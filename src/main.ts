@@ -8,7 +8,7 @@ import { createClient } from './kube/client.ts';
 import { loadConfig } from './kube/config.ts';
 import type { LocalOptions } from './local.ts';
 import { createLogger } from './logging.ts';
-import { deployment } from './manifests/generated.ts';
+import { deployment, version } from './manifests/names.ts';
 import { systemClock } from './runtime/clock.ts';
 import { serve } from './serve.ts';
 import { parseDuration, parsePort, type ServeSettings, wholeNumber, withServeOptions } from './settings.ts';
@@ -17,6 +17,7 @@ const program = new Command('spikegate')
   .description(
     'Flash sales on Kubernetes: an order that Kubernetes accepts has its stock, and no unit is sold twice.',
   )
+  .version(version)
   .showHelpAfterError('(spikegate --help tells more)');
 
 withServeOptions(

@@ -34,7 +34,7 @@ import { createApp } from './server/app.ts';
 import { createMetrics, watchMetrics } from './server/metrics.ts';
 import { MetricsServer } from './server/metrics-server.ts';
 import { AdmissionServer } from './server/server.ts';
-import type { ServeSettings } from './settings.ts';
+import { type ServeSettings, stopsWithinMs } from './settings.ts';
 
 export interface Running {
   readonly port: number;
@@ -142,7 +142,7 @@ export async function serve(
   const manager = new Manager({
     log,
     stopTimeout: settings.drain + 5000,
-    gracePeriod: settings.drain + 18_000,
+    gracePeriod: stopsWithinMs(settings.drain),
   });
   server.use(
     createApp({

@@ -1,6 +1,6 @@
 // Flags and environment of `spikegate serve`, checked, in one table. Knows nothing of what they are used for.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { deployment } from './manifests/generated.ts';
+import { deployment } from './manifests/names.ts';
 
 export interface ServeSettings {
   kubeconfig?: string;
@@ -159,6 +159,9 @@ export function withServeOptions(command: Command): Command {
   for (const made of options) command.addOption(made);
   return command;
 }
+
+/** Milliseconds that a process takes to stop at the most, by its drain: what Kubernetes must not cut short. */
+export const stopsWithinMs = (drain: number): number => drain + 18_000;
 
 /** What `serve` does when it is told nothing. */
 export function defaultServeSettings(): ServeSettings {

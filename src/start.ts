@@ -3,7 +3,7 @@
 import { install } from './install.ts';
 import { createClient } from './kube/client.ts';
 import { loadConfig } from './kube/config.ts';
-import { deployment } from './manifests/generated.ts';
+import { deployment } from './manifests/names.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Log } from './runtime/log.ts';
 import { type Running, serve } from './serve.ts';

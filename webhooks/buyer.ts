@@ -19,6 +19,7 @@ const identity = ownIdentity<Buyer>('buyerId', (call, reference) =>
 
 export const buyerWebhooks: Webhooks<Buyer> = {
   kind: Buyer as Kind,
+  defaulting: 'allocated',
   default(call) {
     const { object, old, surroundings } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['buyerId'])) : object;

@@ -40,6 +40,7 @@ const rules: DataServiceRule[] = [
 
 export const dataServiceWebhooks: Webhooks<DataService> = {
   kind: DataService as Kind,
+  defaulting: 'assumed',
 
   /** The schema's defaults are all there are: the API server fills them in. */
   default: ({ object }) => object,

@@ -28,6 +28,7 @@ const shape: WebRule[] = [
 
 export const elasticWebWebhooks: Webhooks<ElasticWeb> = {
   kind: ElasticWeb as Kind,
+  defaulting: 'assumed',
   default: (call) => (isBeingDeleted(call) ? call.object : fillIn(call.object, ElasticWeb.specDefaults)),
   rules: { CREATE: [nameFits(longestName), ...shape], UPDATE: shape, DELETE: [] },
   warnings: [

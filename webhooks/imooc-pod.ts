@@ -6,6 +6,7 @@ import type { Webhooks } from './webhook.ts';
 
 export const imoocPodWebhooks: Webhooks<ImoocPod> = {
   kind: ImoocPod as Kind,
+  defaulting: 'assumed',
   default: (call) => (isBeingDeleted(call) ? call.object : fillIn(call.object, ImoocPod.specDefaults)),
   rules: { CREATE: [], UPDATE: [], DELETE: [] },
 };

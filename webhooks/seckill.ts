@@ -29,6 +29,7 @@ const rules: SeckillRule[] = [imagesAreNamed, servicesAreSound, scalingIsPossibl
 
 export const seckillWebhooks: Webhooks<Seckill> = {
   kind: Seckill as Kind,
+  defaulting: 'assumed',
 
   /** The schema's defaults are all there are: the API server fills them in. */
   default: ({ object }) => object,

@@ -20,6 +20,7 @@ const identity = ownIdentity<Seller>('sellerId', (call, reference) =>
 
 export const sellerWebhooks: Webhooks<Seller> = {
   kind: Seller as Kind,
+  defaulting: 'allocated',
   default(call) {
     const { object, old, surroundings } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['sellerId'])) : object;

@@ -27,6 +27,7 @@ const identity = ownIdentity<SpikeGoods>('goodsId', (call, reference) =>
 
 export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
   kind: SpikeGoods as Kind,
+  defaulting: 'allocated',
 
   default(call) {
     const { object, old, surroundings, now } = call;

@@ -25,6 +25,7 @@ const longestRequestMs = 60_000;
 
 export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
   kind: SpikeOrder as Kind,
+  defaulting: 'allocated',
 
   default(call) {
     const { object, old, surroundings, now } = call;

@@ -39,8 +39,16 @@ export interface Call<T extends KubeObject> {
 export type Rule<T extends KubeObject> = (call: Call<T>) => Refusal | undefined;
 export type Warning<T extends KubeObject> = (call: Call<T>) => string | undefined;
 
+/**
+ * What `default` fills in. `allocated`: ids, times, a remainder, which nobody else gives, so nothing may be stored
+ * without it (failurePolicy Fail). `assumed`: what the schema's defaults say and the reconciler takes for granted
+ * where it is absent, so an object may be stored while no replica answers (failurePolicy Ignore).
+ */
+export type Defaulting = 'allocated' | 'assumed';
+
 export interface Webhooks<T extends KubeObject> {
   kind: Kind;
+  defaulting: Defaulting;
   /** Returns the object with what is missing filled in; the same object when nothing is. Must not mutate. */
   default(call: Call<T>): T;
   /** The same for writes of the status subresource. */

@@ -1,19 +1,15 @@
 // CustomResourceDefinitions from the definitions of the kinds (apiextensions.k8s.io/v1, Kubernetes 1.16 and on).
 import type { Kind } from '../api/define-kind.ts';
+import { type Manifest, partOfSpikegate } from './manifest.ts';
 
-export interface Manifest {
-  apiVersion: string;
-  kind: string;
-  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
-  [field: string]: unknown;
-}
+export type { Manifest };
 
 export function crdOf(kind: Kind): Manifest {
   const { group, version, plural, singular, shortNames, printerColumns } = kind;
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}`, labels: { 'app.kubernetes.io/part-of': 'spikegate' } },
+    metadata: { name: `${plural}.${group}`, labels: partOfSpikegate },
     spec: {
       group,
       scope: 'Namespaced',

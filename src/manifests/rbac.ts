@@ -3,7 +3,7 @@ import type { Kind } from '../api/define-kind.ts';
 import { workloadKinds } from '../api/kinds.ts';
 import { definitionName } from '../kube/discovery.ts';
 import { type ChildKind, pods, usedChildKinds } from '../workloads/child-kinds.ts';
-import type { Manifest } from './crd.ts';
+import { type Manifest, partOfSpikegate } from './manifest.ts';
 import { configurationName } from './webhook-configurations.ts';
 
 export interface RbacOptions {
@@ -13,49 +13,47 @@ export interface RbacOptions {
   certSecret: string;
 }
 
-interface PolicyRule {
+export interface PolicyRule {
   apiGroups: string[];
   resources: string[];
   resourceNames?: string[];
   verbs: string[];
 }
 
+/** What every replica needs, and the roles of people. */
 export function rbac(kinds: readonly Kind[], options: RbacOptions): Manifest[] {
   const { namespace, serviceAccount } = options;
-  const labels = { 'app.kubernetes.io/part-of': 'spikegate' };
-  const subjects = [{ kind: 'ServiceAccount', name: serviceAccount, namespace }];
-  const bind = (kind: 'ClusterRole' | 'Role') => ({
-    subjects,
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: serviceAccount },
-  });
-  const v1 = 'rbac.authorization.k8s.io/v1';
+  const metadata = { name: serviceAccount, namespace, labels: partOfSpikegate };
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: serviceAccount, namespace, labels } },
-    {
-      apiVersion: v1,
-      kind: 'ClusterRole',
-      metadata: { name: serviceAccount, labels },
-      rules: clusterRules(kinds),
-    },
-    {
-      apiVersion: v1,
-      kind: 'ClusterRoleBinding',
-      metadata: { name: serviceAccount, labels },
-      ...bind('ClusterRole'),
-    },
-    {
-      apiVersion: v1,
-      kind: 'Role',
-      metadata: { name: serviceAccount, namespace, labels },
-      rules: namespaceRules(options),
-    },
-    {
-      apiVersion: v1,
-      kind: 'RoleBinding',
-      metadata: { name: serviceAccount, namespace, labels },
-      ...bind('Role'),
-    },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
+    ...granted(serviceAccount, options, { cluster: clusterRules(kinds), own: leaseRules(options) }),
     ...kinds.flatMap((kind) => [personRole(kind, 'viewer'), personRole(kind, 'editor')]),
+  ];
+}
+
+/** What is needed besides where Spikegate makes its own certificates (`--certs self-signed`), and nowhere else. */
+export function certificateRbac(options: RbacOptions): Manifest[] {
+  const name = `${options.serviceAccount}-certificates`;
+  return granted(name, options, { cluster: [publishRule], own: secretRules(options) });
+}
+
+/** The rules as roles of this name, bound to the service account: across the cluster, and in its own namespace. */
+function granted(
+  name: string,
+  { namespace, serviceAccount }: RbacOptions,
+  rules: { cluster: PolicyRule[]; own: PolicyRule[] },
+): Manifest[] {
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const labels = partOfSpikegate;
+  const bound = (kind: 'ClusterRole' | 'Role') => ({
+    subjects: [{ kind: 'ServiceAccount', name: serviceAccount, namespace }],
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
+  });
+  return [
+    { apiVersion, kind: 'ClusterRole', metadata: { name, labels }, rules: rules.cluster },
+    { apiVersion, kind: 'ClusterRoleBinding', metadata: { name, labels }, ...bound('ClusterRole') },
+    { apiVersion, kind: 'Role', metadata: { name, namespace, labels }, rules: rules.own },
+    { apiVersion, kind: 'RoleBinding', metadata: { name, namespace, labels }, ...bound('Role') },
   ];
 }
 
@@ -63,32 +61,30 @@ function clusterRules(kinds: readonly Kind[]): PolicyRule[] {
   const sale = kinds.filter((kind) => !workloadKinds.includes(kind));
   return [
     // update takes finalizers off, patch lets admission complete an object that got past it.
-    rule(sale, '', ['get', 'list', 'watch', 'update', 'patch']),
-    rule(sale, '/status', ['update']),
+    ...rulesFor(sale, '', ['get', 'list', 'watch', 'update', 'patch']),
+    ...rulesFor(sale, '/status', ['update']),
     { apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },
     { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
-    {
-      apiGroups: ['admissionregistration.k8s.io'],
-      resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
-      resourceNames: [configurationName],
-      verbs: ['get', 'update'],
-    },
     ...workloadRules(kinds.filter((kind) => workloadKinds.includes(kind))),
   ];
 }
 
-function rule(kinds: readonly Kind[], subresource: string, verbs: string[]): PolicyRule {
-  const apiGroups = [...new Set(kinds.map((kind) => kind.group))];
-  return { apiGroups, resources: kinds.map((kind) => `${kind.plural}${subresource}`), verbs };
+/** One rule for each group: a rule for several would also be about every resource in every other's group. */
+function rulesFor(kinds: readonly Kind[], subresource: string, verbs: string[]): PolicyRule[] {
+  return [...new Set(kinds.map((kind) => kind.group))].map((group) => ({
+    apiGroups: [group],
+    resources: kinds.filter((it) => it.group === group).map((it) => `${it.plural}${subresource}`),
+    verbs,
+  }));
 }
 
 function workloadRules(kinds: readonly Kind[]): PolicyRule[] {
   if (kinds.length === 0) return [];
   return [
-    rule(kinds, '', ['get', 'list', 'watch']),
-    rule(kinds, '/status', ['update']),
+    ...rulesFor(kinds, '', ['get', 'list', 'watch']),
+    ...rulesFor(kinds, '/status', ['update']),
     // What blockOwnerDeletion needs where OwnerReferencesPermissionEnforcement is on.
-    rule(kinds, '/finalizers', ['update']),
+    ...rulesFor(kinds, '/finalizers', ['update']),
     ...usedChildKinds.map(childRule),
     {
       apiGroups: ['apiextensions.k8s.io'],
@@ -105,7 +101,7 @@ function childRule(kind: ChildKind): PolicyRule {
   return { apiGroups: [kind.group], resources: [kind.plural], verbs: ['get', 'list', 'watch', ...write] };
 }
 
-function namespaceRules({ lease, certSecret }: RbacOptions): PolicyRule[] {
+function leaseRules({ lease }: RbacOptions): PolicyRule[] {
   return [
     // A create cannot be limited by name: the name is not known yet when it is authorised.
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
@@ -115,10 +111,23 @@ function namespaceRules({ lease, certSecret }: RbacOptions): PolicyRule[] {
       resourceNames: [lease],
       verbs: ['get', 'update'],
     },
+  ];
+}
+
+function secretRules({ certSecret }: RbacOptions): PolicyRule[] {
+  return [
     { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
     { apiGroups: [''], resources: ['secrets'], resourceNames: [certSecret], verbs: ['get', 'update'] },
   ];
 }
+
+/** The CA goes into our own webhook configurations, and into no others. */
+const publishRule: PolicyRule = {
+  apiGroups: ['admissionregistration.k8s.io'],
+  resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+  resourceNames: [configurationName],
+  verbs: ['get', 'update'],
+};
 
 /** Aggregated into the cluster's own view and edit roles, as kubebuilder's scaffolding has them. */
 function personRole(kind: Kind, role: 'viewer' | 'editor'): Manifest {
@@ -131,7 +140,7 @@ function personRole(kind: Kind, role: 'viewer' | 'editor'): Manifest {
     metadata: {
       name: `spikegate-${kind.singular}-${role}`,
       labels: {
-        'app.kubernetes.io/part-of': 'spikegate',
+        ...partOfSpikegate,
         ...Object.fromEntries(into.map((name) => [`rbac.authorization.k8s.io/aggregate-to-${name}`, 'true'])),
       },
     },

@@ -4,60 +4,76 @@ import { mutatePath, validatePath } from '../../webhooks/registry.ts';
 import type { Webhooks } from '../../webhooks/webhook.ts';
 import type { Kind } from '../api/define-kind.ts';
 import type { KubeObject } from '../kube/objects.ts';
-import type { Manifest } from './crd.ts';
+import { type Manifest, partOfSpikegate } from './manifest.ts';
 
 /** Where the API server finds the webhooks: a Service in the cluster, or a URL for a server outside it. */
 export type WebhookTarget = { service: { namespace: string; name: string; port?: number } } | { url: string };
 
 export interface WebhookConfigurationOptions {
   target: WebhookTarget;
+  /** Where Spikegate itself runs; its objects are not asked about. */
+  namespace: string;
   /** PEM; absent where somebody else (cert-manager) puts it in. */
   caBundle?: string;
 }
 
 export const configurationName = 'spikegate';
 
-/** Long enough for a hold under contention, short enough that a client does not give up first. */
-const timeoutSeconds = 10;
+/** On a namespace: nothing in it is asked about. */
+export const exemptLabel = 'spikegate.io/exempt';
 
 /**
- * Namespaces that must work for Spikegate to come up are left out: a webhook that guards what it needs to
- * start can never start again.
+ * Long enough for a hold under contention: what does not fit is answered 429, which clients try again. An API server
+ * that waits longer only keeps its clients longer from a replica that answers.
  */
-const exempt = { matchExpressions: [{ key: 'spikegate.io/exempt', operator: 'DoesNotExist' }] };
+const timeoutSeconds = 5;
+
+type Operation = 'CREATE' | 'UPDATE' | 'DELETE';
+
+interface Webhook {
+  verb: 'mutate' | 'validate';
+  kind: Kind;
+  path: string;
+  operations: readonly Operation[];
+  withStatus: boolean;
+  failurePolicy: 'Fail' | 'Ignore';
+}
 
 export function webhookConfigurations(
   registry: readonly Webhooks<KubeObject>[],
   options: WebhookConfigurationOptions,
 ): Manifest[] {
+  const configuration = (kind: string, webhooks: readonly Webhook[]): Manifest => ({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind,
+    metadata: { name: configurationName, labels: partOfSpikegate },
+    webhooks: webhooks.map((webhook) => entry(webhook, options)),
+  });
   return [
-    {
-      apiVersion: 'admissionregistration.k8s.io/v1',
-      kind: 'MutatingWebhookConfiguration',
-      metadata: { name: configurationName, labels: { 'app.kubernetes.io/part-of': 'spikegate' } },
-      webhooks: registry.map(({ kind, defaultStatus }) =>
-        webhook('mutate', kind, mutatePath(kind), ['CREATE', 'UPDATE'], options, defaultStatus !== undefined),
-      ),
-    },
-    {
-      apiVersion: 'admissionregistration.k8s.io/v1',
-      kind: 'ValidatingWebhookConfiguration',
-      metadata: { name: configurationName, labels: { 'app.kubernetes.io/part-of': 'spikegate' } },
-      webhooks: registry.map(({ kind }) =>
-        webhook('validate', kind, validatePath(kind), ['CREATE', 'UPDATE', 'DELETE'], options, false),
-      ),
-    },
+    configuration('MutatingWebhookConfiguration', registry.map(mutating)),
+    configuration('ValidatingWebhookConfiguration', registry.map(validating)),
   ];
 }
 
-function webhook(
-  verb: string,
-  kind: Kind,
-  path: string,
-  operations: string[],
-  { target, caBundle }: WebhookConfigurationOptions,
-  withStatus: boolean,
-): unknown {
+function mutating({ kind, defaulting, defaultStatus }: Webhooks<KubeObject>): Webhook {
+  return {
+    ...{ verb: 'mutate', kind, path: mutatePath(kind), operations: ['CREATE', 'UPDATE'] },
+    withStatus: defaultStatus !== undefined,
+    failurePolicy: defaulting === 'allocated' ? 'Fail' : 'Ignore',
+  };
+}
+
+/** A deletion that no rule is about is not asked about: while no replica answers, a namespace could not go. */
+function validating({ kind, rules }: Webhooks<KubeObject>): Webhook {
+  const deletions: Operation[] = rules.DELETE.length > 0 ? ['DELETE'] : [];
+  return {
+    ...{ verb: 'validate', kind, path: validatePath(kind), operations: ['CREATE', 'UPDATE', ...deletions] },
+    ...{ withStatus: false, failurePolicy: 'Fail' },
+  };
+}
+
+function entry(webhook: Webhook, { target, namespace, caBundle }: WebhookConfigurationOptions): unknown {
+  const { verb, kind, path, operations, withStatus, failurePolicy } = webhook;
   const { group, version, plural, singular } = kind;
   const where = 'url' in target ? { url: `${target.url}${path}` } : { service: { ...target.service, path } };
   return {
@@ -76,11 +92,17 @@ function webhook(
         scope: 'Namespaced',
       },
     ],
-    failurePolicy: 'Fail',
+    failurePolicy,
     matchPolicy: 'Equivalent',
     sideEffects: verb === 'mutate' ? 'None' : 'NoneOnDryRun',
     ...(verb === 'mutate' ? { reinvocationPolicy: 'IfNeeded' } : {}),
     timeoutSeconds,
-    namespaceSelector: exempt,
+    namespaceSelector: {
+      matchExpressions: [
+        { key: exemptLabel, operator: 'DoesNotExist' },
+        // Kubernetes labels every namespace with its name, from 1.21 on; where none has the label, none is left out.
+        { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', namespace] },
+      ],
+    },
   };
 }

@@ -1,0 +1,185 @@
+// What runs Spikegate on a cluster: its Namespace, Deployment, Services, and what keeps them safe. Kubernetes 1.20
+// knows every field here; only PodDisruptionBudget has another version there.
+
+import { type Manifest, partOfSpikegate } from './manifest.ts';
+import { deployment, version } from './names.ts';
+import { exemptLabel } from './webhook-configurations.ts';
+
+const name = 'spikegate';
+
+/** Selectors are fixed for the life of a Deployment: nothing goes in here that may change. */
+export const selector = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/instance': name };
+const labels = { ...selector, ...partOfSpikegate };
+
+export const ports = { webhook: 9443, metrics: 8080 };
+
+/** Where cert-manager's Secret is mounted. */
+export const certDirectory = '/var/run/spikegate/certificates';
+
+/** The image's own user; the image sets the same. */
+export const user = 65_532;
+
+/**
+ * Longer than `serve` takes to stop (a drain of 10 s and what it gives its parts after that); who is killed earlier
+ * leaves its lease to run out.
+ */
+export const terminationGracePeriodSeconds = 45;
+
+/** Above every workload that says nothing, far below the system's own. */
+const priority = 1_000_000;
+
+const metadata = (named: string, extra: object = labels) => ({
+  name: named,
+  namespace: deployment.namespace,
+  labels: extra as Record<string, string>,
+});
+
+export const namespace: Manifest = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: {
+    name: deployment.namespace,
+    labels: {
+      ...partOfSpikegate,
+      // Admission must not guard what it needs to start.
+      [exemptLabel]: 'true',
+      'pod-security.kubernetes.io/enforce': 'restricted',
+      'pod-security.kubernetes.io/audit': 'restricted',
+      'pod-security.kubernetes.io/warn': 'restricted',
+    },
+  },
+};
+
+export const priorityClass: Manifest = {
+  apiVersion: 'scheduling.k8s.io/v1',
+  kind: 'PriorityClass',
+  metadata: { name, labels: partOfSpikegate },
+  value: priority,
+  description: 'Spikegate: while none of its pods runs, no order can be made.',
+};
+
+const probe = (path: string, more: object) => ({
+  httpGet: { path, port: 'https', scheme: 'HTTPS' },
+  // /readyz opens a connection to its own port and gives that 2 s.
+  timeoutSeconds: 3,
+  ...more,
+});
+
+const container = {
+  name,
+  image: `${name}:${version}`,
+  imagePullPolicy: 'IfNotPresent',
+  args: ['serve'],
+  env: [{ name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } }],
+  ports: [
+    { name: 'https', containerPort: ports.webhook, protocol: 'TCP' },
+    { name: 'metrics', containerPort: ports.metrics, protocol: 'TCP' },
+  ],
+  startupProbe: probe('/healthz', { periodSeconds: 2, failureThreshold: 60 }),
+  livenessProbe: probe('/healthz', { periodSeconds: 10, failureThreshold: 3 }),
+  readinessProbe: probe('/readyz', { periodSeconds: 5, failureThreshold: 2 }),
+  // No limit of CPU: what is throttled answers late, and a late answer is a failed order.
+  resources: { requests: { cpu: '200m', memory: '192Mi' }, limits: { memory: '512Mi' } },
+  securityContext: {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  },
+};
+
+const spread = (topologyKey: string) => ({
+  maxSkew: 1,
+  topologyKey,
+  // On a cluster of one node the next pod must still find a place while the last one runs.
+  whenUnsatisfiable: 'ScheduleAnyway',
+  labelSelector: { matchLabels: selector },
+});
+
+export const workload: Manifest = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: metadata(name),
+  spec: {
+    replicas: 2,
+    revisionHistoryLimit: 3,
+    // Endpoints follow readiness with a delay: the last pod goes only when the new one has been reachable for a while.
+    minReadySeconds: 5,
+    selector: { matchLabels: selector },
+    strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+    template: {
+      metadata: { labels: { ...labels, 'app.kubernetes.io/version': version } },
+      spec: {
+        serviceAccountName: deployment.serviceAccount,
+        priorityClassName: name,
+        terminationGracePeriodSeconds,
+        topologySpreadConstraints: [spread('topology.kubernetes.io/zone'), spread('kubernetes.io/hostname')],
+        securityContext: {
+          runAsNonRoot: true,
+          runAsUser: user,
+          runAsGroup: user,
+          fsGroup: user,
+          seccompProfile: { type: 'RuntimeDefault' },
+        },
+        containers: [container],
+      },
+    },
+  },
+};
+
+/** For kustomize, over `workload`: certificates from the Secret that cert-manager keeps. */
+export const workloadWithCertManager: Manifest = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name, namespace: deployment.namespace },
+  spec: {
+    template: {
+      spec: {
+        containers: [
+          {
+            name,
+            args: ['serve', '--certs', 'files', '--cert-dir', certDirectory],
+            volumeMounts: [{ name: 'certificates', mountPath: certDirectory, readOnly: true }],
+          },
+        ],
+        volumes: [
+          { name: 'certificates', secret: { secretName: deployment.certSecret, defaultMode: 0o440 } },
+        ],
+      },
+    },
+  },
+};
+
+const service = (named: string, from: { name: string; port: number; targetPort: string }): Manifest => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: metadata(named, { ...labels, 'app.kubernetes.io/component': from.targetPort }),
+  spec: { type: 'ClusterIP', selector, ports: [{ ...from, protocol: 'TCP' }] },
+});
+
+export const services: Manifest[] = [
+  service(deployment.service, { name: 'https', port: 443, targetPort: 'https' }),
+  service(deployment.metricsService, { name: 'metrics', port: ports.metrics, targetPort: 'metrics' }),
+];
+
+/**
+ * Who may reach it: the API server, whose address no policy can name, and whoever collects metrics. It reaches out to
+ * the API server and to whatever an ElasticWeb or a DataService names, so what goes out is free.
+ */
+export const networkPolicy: Manifest = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: metadata(name),
+  spec: {
+    podSelector: { matchLabels: selector },
+    policyTypes: ['Ingress'],
+    ingress: [{ ports: Object.values(ports).map((port) => ({ protocol: 'TCP', port })) }],
+  },
+};
+
+/** policy/v1 is there from 1.21 on, policy/v1beta1 until 1.24. */
+export const disruptionBudget = (apiVersion: 'policy/v1' | 'policy/v1beta1'): Manifest => ({
+  apiVersion,
+  kind: 'PodDisruptionBudget',
+  metadata: metadata(name),
+  spec: { maxUnavailable: 1, selector: { matchLabels: selector } },
+});

@@ -1,0 +1,140 @@
+// `kubectl apply -k` of both overlays on a real API server: every object is stored as it is written, and a `serve`
+// with the service account's own token, and no other rights than its, runs a sale.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
+import { servingPair } from '../../bench/pki.ts';
+import type { Manifest } from '../../src/manifests/manifest.ts';
+import { configurationName } from '../../src/manifests/webhook-configurations.ts';
+import { includes } from '../../src/workloads/compare.ts';
+import { explainNotFound, findBinaries } from '../control-plane/index.ts';
+import type { Replica } from '../e2e/replica.ts';
+import { eventually } from '../e2e/world.ts';
+import { Cluster, certManagerKinds, configurations } from './cluster.ts';
+import { playSale } from './sale.ts';
+
+const found = await findBinaries();
+const skip = 'missing' in found ? explainNotFound(found) : false;
+
+describe('kubectl apply -k', { skip }, () => {
+  let cluster: Cluster;
+  before(async () => {
+    cluster = await Cluster.start();
+    await cluster.standIns(...certManagerKinds);
+  });
+  after(() => cluster?.stop());
+
+  test('self-signed: every object is accepted, and a sale runs', { timeout: 120_000 }, async () => {
+    const objects = await apply('self-signed');
+    assert.deepEqual(
+      new Set(objects.map(({ kind }) => kind)),
+      new Set([
+        ...['CustomResourceDefinition', 'Namespace', 'PriorityClass', 'ServiceAccount'],
+        ...['ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'],
+        ...['Deployment', 'Service', 'PodDisruptionBudget', 'NetworkPolicy'],
+        ...['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'],
+      ]),
+    );
+    await cluster.aimWebhooks();
+    const replica = await cluster.serve();
+    await published();
+    await isProbed(replica);
+    await playSale(cluster, await cluster.namespace());
+    // An upgrade applies again what is there; the CA that serve has put in stays.
+    await cluster.stopServing();
+    await cluster.aimWebhooks(false);
+    const before = await bundles();
+    await cluster.kubectl(['apply', '-k', cluster.overlay('self-signed')]);
+    assert.deepEqual(await bundles(), before);
+  });
+
+  test('cert-manager: the same with its Secret mounted and its CA injected', {
+    timeout: 120_000,
+  }, async () => {
+    const objects = await apply('cert-manager');
+    assert.deepEqual(
+      objects.filter(({ apiVersion }) => apiVersion === 'cert-manager.io/v1').map(({ kind }) => kind),
+      ['Certificate', 'Certificate', 'Issuer', 'Issuer'],
+    );
+    const directory = await mkdtemp(join(tmpdir(), 'spikegate-certificates-'));
+    try {
+      const { ca, cert, key } = await servingPair();
+      await Promise.all([
+        writeFile(join(directory, 'tls.crt'), cert),
+        writeFile(join(directory, 'tls.key'), key),
+      ]);
+      await cluster.aimWebhooks();
+      await inject(ca);
+      // Its permissions must do without what only self-signed certificates need.
+      await cluster.kubectl(['delete', '-f', join(cluster.overlay('self-signed'), permissions)]);
+      const replica = await cluster.serve(['--certs', 'files', '--cert-dir', directory]);
+      await isProbed(replica);
+      await playSale(cluster, await cluster.namespace());
+      assert.deepEqual(new Set(await bundles()), new Set([Buffer.from(ca).toString('base64')]));
+    } finally {
+      await cluster.stopServing();
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  const permissions = '../../../certificates/self-signed/permissions.yaml';
+
+  /** Applies, and returns what was applied; all of it is stored, with every field. */
+  async function apply(name: 'self-signed' | 'cert-manager'): Promise<Manifest[]> {
+    const overlay = cluster.overlay(name);
+    await cluster.kubectl(['apply', '-k', overlay]);
+    const rendered = parseAllDocuments(await cluster.kubectl(['kustomize', overlay]));
+    const objects = rendered.map((document) => document.toJS() as Manifest);
+    for (const object of objects) {
+      const what = `${object.kind} ${object.metadata.name}`;
+      const stored = await cluster.stored(object);
+      assert.ok(stored, `${what} is not there`);
+      assert.ok(includes(stored, object), `${what} is stored as ${JSON.stringify(stored)}`);
+    }
+    return objects;
+  }
+
+  async function bundles(): Promise<(string | undefined)[]> {
+    const all = await Promise.all(
+      configurations.map((resource) => cluster.admin.get(resource, { name: configurationName })),
+    );
+    return all.flatMap(({ webhooks }) => webhooks.map(({ clientConfig }) => clientConfig.caBundle));
+  }
+
+  async function published(): Promise<void> {
+    await eventually(async () => assert.ok((await bundles()).every(Boolean)));
+  }
+
+  /** What cert-manager's injector does with the annotation. */
+  async function inject(ca: string): Promise<void> {
+    const caBundle = Buffer.from(ca).toString('base64');
+    for (const resource of configurations) {
+      const found = await cluster.admin.get(resource, { name: configurationName });
+      assert.ok(found.metadata.annotations?.['cert-manager.io/inject-ca-from']);
+      const webhooks = found.webhooks.map((webhook) => ({
+        ...webhook,
+        clientConfig: { ...webhook.clientConfig, caBundle },
+      }));
+      await cluster.admin.replace(resource, { ...found, webhooks });
+    }
+  }
+});
+
+/** The Deployment's probes, as a kubelet sends them: it does not look at the certificate. */
+async function isProbed(replica: Replica): Promise<void> {
+  for (const path of ['/healthz', '/readyz']) {
+    await eventually(async () => {
+      const status = await new Promise<number | undefined>((resolve, reject) => {
+        get({ port: replica.port, path, rejectUnauthorized: false, agent: false }, (answer) => {
+          answer.resume();
+          resolve(answer.statusCode);
+        }).on('error', reject);
+      });
+      assert.equal(status, 200, path);
+    });
+  }
+}
