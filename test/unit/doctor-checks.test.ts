@@ -35,7 +35,8 @@ const leaf = (from: number, lifetime: number, names = [host]): string =>
 
 function healthy(): Observation {
   const target = { service: { namespace: deployment.namespace, name: deployment.service } };
-  const [mutating, validating] = webhookConfigurations(registry, { target, caBundle: ca.cert });
+  const { namespace } = deployment;
+  const [mutating, validating] = webhookConfigurations(registry, { target, namespace, caBundle: ca.cert });
   const definitions = kinds.map((kind) => {
     const definition = crdOf(kind) as unknown as Definition;
     const conditions = [{ type: 'Established', status: 'True' }];
@@ -202,7 +203,11 @@ describe('the doctor', () => {
     assertFinds(() => ({ lease: released }), 'NoLeader', /nobody holds it/, /get pods/);
     assert.deepEqual(findings({ ...healthy(), lease: released, leaseMoves: true }), []);
     const url = 'https://127.0.0.1:9443';
-    const [mutating, validating] = webhookConfigurations(registry, { target: { url }, caBundle: ca.cert });
+    const [mutating, validating] = webhookConfigurations(registry, {
+      target: { url },
+      namespace: deployment.namespace,
+      caBundle: ca.cert,
+    });
     const outside = {
       mutating: { value: mutating } as unknown as Observation['mutating'],
       validating: { value: validating } as unknown as Observation['validating'],

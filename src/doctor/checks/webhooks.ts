@@ -12,6 +12,7 @@ export const configurationsAreCurrent: Check = {
   run(seen) {
     const wanted = webhookConfigurations(registry, {
       target: targetOf(seen),
+      namespace: seen.expected.namespace,
     }) as unknown as WebhookConfiguration[];
     return (['mutating', 'validating'] as const).flatMap((which) => {
       const kind = `${which === 'mutating' ? 'Mutating' : 'Validating'}WebhookConfiguration`;
