@@ -5,6 +5,7 @@ import { certificates, injection } from './certificates.ts';
 import { crdOf } from './crd.ts';
 import * as deploy from './deploy.ts';
 import { type Manifest, toYaml } from './manifest.ts';
+import { monitoringFiles } from './monitoring.ts';
 import { deployment } from './names.ts';
 import { certificateRbac, rbac } from './rbac.ts';
 import { webhookConfigurations } from './webhook-configurations.ts';
@@ -29,6 +30,7 @@ const kustomization = (content: Kustomization): unknown => ({
 const crdFile = (kind: (typeof kinds)[number]): string => `${kind.group}_${kind.plural}.yaml`;
 
 const { namespace, service: name } = deployment;
+const monitoring = monitoringFiles(namespace);
 const configurations = webhookConfigurations(registry, {
   target: { service: { namespace, name } },
   namespace,
@@ -91,6 +93,7 @@ const folders: Record<string, Record<string, readonly unknown[]>> = {
       }),
     ],
   },
+  monitoring: Object.fromEntries(Object.entries(monitoring.yaml).map(([file, it]) => [file, [it]])),
   ...overlays('', 'policy/v1'),
   ...overlays('kubernetes-1.20/', 'policy/v1beta1'),
 };
@@ -119,5 +122,6 @@ export function generatedFiles(): Map<string, string> {
       files.set(`${folder}/${file}`, header + toYaml(objects));
     }
   }
+  for (const [file, text] of Object.entries(monitoring.text)) files.set(`monitoring/${file}`, text);
   return files;
 }

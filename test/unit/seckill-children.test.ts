@@ -137,7 +137,7 @@ describe('the children of a Seckill', () => {
       panel.targets.map(({ expr }) => expr),
     );
     for (const metric of [
-      'spikegate_ledger_refusals_total',
+      'spikegate_order_admissions_total',
       'controller_runtime_webhook_latency_seconds_bucket',
       'kube_deployment_status_replicas_ready',
     ]) {

@@ -2,67 +2,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
-import { createMetrics, watchMetrics } from '../../src/server/metrics.ts';
 import { byCeiling, others } from '../../src/server/stock-metrics.ts';
-import { mutatePath, validatePath, registry as webhooks } from '../../webhooks/registry.ts';
-import { SimulatedClock } from '../simulated-clock.ts';
+import { registry as webhooks } from '../../webhooks/registry.ts';
+import { Exported } from '../monitoring/exported.ts';
 import { goodsOf } from '../simulation/manual-store.ts';
 
-interface Sample {
-  labels: Record<string, string>;
-  value: number;
-}
-
-class Exported {
-  readonly clock = new SimulatedClock();
-  readonly metrics = createMetrics();
-  goods: SpikeGoods[] = [];
-  certificates = { serving: 0, ca: 0 };
-
-  constructor(mostGoods = 200) {
-    const stored = () => this.goods;
-    const goods = {
-      values: stored,
-      get size() {
-        return stored().length;
-      },
-    };
-    watchMetrics(this.metrics.registry, {
-      goods,
-      caches: { SpikeGoods: goods, SpikeOrder: { size: 3 } },
-      clock: this.clock,
-      mostGoods,
-      certs: { expiry: () => this.certificates.serving, authorityExpiry: () => this.certificates.ca },
-      isLeader: () => false,
-    });
-    for (const { kind } of webhooks) {
-      this.metrics.admission.route(mutatePath(kind));
-      this.metrics.admission.route(validatePath(kind));
+async function stockOf(exported: Exported): Promise<Record<string, number[]>> {
+  const all: Record<string, number[]> = {};
+  for (const level of ['available', 'reserved', 'sold', 'held']) {
+    for (const { labels, value } of await exported.read(`spikegate_stock_${level}`)) {
+      const key = `${labels.namespace}/${labels.goods}`;
+      all[key] = [...(all[key] ?? []), value];
     }
   }
-
-  /** As a scrape reads it. */
-  async read(name: string): Promise<Sample[]> {
-    const found: Sample[] = [];
-    for (const line of (await this.metrics.registry.metrics()).split('\n')) {
-      const [, metric, labels = '', value] = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
-      if (metric !== name) continue;
-      const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, text]) => [key!, text!]);
-      found.push({ labels: Object.fromEntries(pairs), value: Number(value) });
-    }
-    return found;
-  }
-
-  async stock(): Promise<Record<string, number[]>> {
-    const all: Record<string, number[]> = {};
-    for (const level of ['available', 'reserved', 'sold', 'held']) {
-      for (const { labels, value } of await this.read(`spikegate_stock_${level}`)) {
-        const key = `${labels.namespace}/${labels.goods}`;
-        all[key] = [...(all[key] ?? []), value];
-      }
-    }
-    return all;
-  }
+  return all;
 }
 
 let made = 0;
@@ -163,9 +116,9 @@ describe('metrics of the stock', () => {
       goods('apple', { num: 3, reserved: 2, holds: [hold('a', 1), hold('b', 2)] }),
       goods('berry'),
     ];
-    assert.deepEqual(await exported.stock(), { 'shop/apple': [2, 2, 3, 3], 'shop/berry': [10, 0, 0, 0] });
+    assert.deepEqual(await stockOf(exported), { 'shop/apple': [2, 2, 3, 3], 'shop/berry': [10, 0, 0, 0] });
     exported.goods = exported.goods.slice(1);
-    assert.deepEqual(await exported.stock(), { 'shop/berry': [10, 0, 0, 0] });
+    assert.deepEqual(await stockOf(exported), { 'shop/berry': [10, 0, 0, 0] });
     assert.deepEqual(
       (await exported.read('spikegate_cache_objects')).map(({ labels, value }) => [labels.kind, value]),
       [
@@ -178,7 +131,7 @@ describe('metrics of the stock', () => {
   it('have a ceiling: what is over it is summed, and counted', async () => {
     const exported = new Exported(2);
     exported.goods = ['a', 'b', 'c', 'd'].map((name) => goods(name, { num: 1, reserved: 2 }));
-    assert.deepEqual(await exported.stock(), {
+    assert.deepEqual(await stockOf(exported), {
       'shop/a': [7, 2, 1, 0],
       'shop/b': [7, 2, 1, 0],
       [`${others}/${others}`]: [14, 4, 2, 0],

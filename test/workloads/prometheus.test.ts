@@ -1,29 +1,19 @@
 // ElasticWeb and a real Prometheus server (Debian's package) that scrapes a real HTTP service of this test under real
 // load: pods are added, stay when Prometheus is away, and go when the load goes.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcp } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { ElasticWeb } from '../../src/api/elastic-web.ts';
+import { freePort } from '../../src/start.ts';
+import { ended, skipWithout, startPrometheus } from '../prometheus.ts';
 import { elasticWeb } from '../refusals/elastic-web.ts';
 import { Lab, pause, soon } from './lab.ts';
 
-const binary = (process.env.PATH ?? '')
-  .split(delimiter)
-  .map((folder) => join(folder, 'prometheus'))
-  .find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-const skip = binary ? false : 'no prometheus on the PATH (apt-get install prometheus)';
+const skip = skipWithout('prometheus');
 
 /** Counts what it serves, as Spring's Actuator does; two replicas of it are two targets. */
 class Service {
@@ -53,44 +43,15 @@ function load(services: readonly Service[], qps: number): () => void {
   return () => clearInterval(timer);
 }
 
-async function freePort(): Promise<number> {
-  const probe = createTcp().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
-function startPrometheus(
-  dir: string,
-  port: number,
-  namespace: string,
-  services: readonly Service[],
-): ChildProcess {
+function configOf(namespace: string, services: readonly Service[]): string {
   const targets = [...services.entries()].map(
     ([index, service]) =>
       `      - targets: ['127.0.0.1:${service.port}']\n        labels: {namespace: ${namespace}, pod: web-5d9c7b-a${index}bcd}\n`,
   );
   // Another workload of the namespace, whose load is not ours.
   const other = `      - targets: ['127.0.0.1:${services[0]!.port}']\n        labels: {namespace: ${namespace}, pod: web-b-5d9c7b-abcde}\n`;
-  const config = `global: {scrape_interval: 250ms, scrape_timeout: 200ms}\nscrape_configs:\n  - job_name: web\n    static_configs:\n${targets.join('')}${other}`;
-  const file = join(dir, 'prometheus.yml');
-  writeFileSync(file, config);
-  return spawn(
-    binary!,
-    [
-      ...[`--config.file=${file}`, `--storage.tsdb.path=${join(dir, 'data')}`, '--log.level=error'],
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
-  );
+  return `global: {scrape_interval: 250ms, scrape_timeout: 200ms}\nscrape_configs:\n  - job_name: web\n    static_configs:\n${targets.join('')}${other}`;
 }
-
-const ended = (child: ChildProcess): Promise<void> =>
-  new Promise((resolve) => {
-    child.once('exit', () => resolve());
-    child.kill('SIGKILL');
-  });
 
 test('pods follow the requests per second that Prometheus sees', { skip, timeout: 120_000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'spikegate-prometheus-'));
@@ -98,7 +59,7 @@ test('pods follow the requests per second that Prometheus sees', { skip, timeout
   const lab = await Lab.open();
   const namespace = await lab.namespace();
   const port = await freePort();
-  let prometheus = startPrometheus(dir, port, namespace, services);
+  let prometheus = startPrometheus(dir, port, configOf(namespace, services));
   let stopLoad = () => {};
   try {
     await lab.lead();
@@ -155,7 +116,7 @@ test('pods follow the requests per second that Prometheus sees', { skip, timeout
     await pause(2500);
     assert.ok(((await web()).status?.desiredReplicas ?? 0) >= 4);
 
-    prometheus = startPrometheus(dir, port, namespace, services);
+    prometheus = startPrometheus(dir, port, configOf(namespace, services));
     await soon(async () => assert.equal((await available())?.status, 'True'), 20_000);
     await pods(4, 5);
     stopLoad();

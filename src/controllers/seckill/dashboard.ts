@@ -1,4 +1,6 @@
 // The Grafana dashboard of a Seckill as JSON: how its services do, and how the sale goes. Pure; knows no child.
+import { dashboardOf, type Panel } from '../../monitoring/grafana.ts';
+import { orderPanels } from '../../monitoring/sale-panels.ts';
 
 export interface DashboardOptions {
   name: string;
@@ -7,105 +9,17 @@ export interface DashboardOptions {
   topic?: { topic: string; consumerGroup: string } | undefined;
 }
 
-interface Query {
-  expr: string;
-  legendFormat: string;
-}
-
-interface Panel {
-  title: string;
-  description: string;
-  unit: string;
-  queries: Query[];
-  type?: 'timeseries' | 'stat';
-}
-
-// biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana fills it in
-const datasource = { type: 'prometheus', uid: '${datasource}' };
-const columns = 24;
-const width = 12;
-const height = 8;
-
 /** Deterministic: the same sale gives the same text, so that nothing is written anew. */
 export function dashboard(options: DashboardOptions): string {
-  const panels = [...salePanels(), ...servicePanels(options), ...kafkaPanels(options)];
-  return JSON.stringify({
-    uid: `seckill-${options.namespace}-${options.name}`.slice(0, 40),
-    title: `Seckill ${options.namespace}/${options.name}`,
-    tags: ['spikegate', 'seckill'],
-    schemaVersion: 36,
-    editable: true,
-    refresh: '10s',
-    time: { from: 'now-1h', to: 'now' },
-    templating: {
-      list: [{ name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus' }],
-    },
-    panels: panels.map(render),
-  });
-}
-
-function render({ title, description, unit, queries, type = 'timeseries' }: Panel, index: number): object {
-  const inRow = columns / width;
-  return {
-    id: index + 1,
-    ...{ type, title, description, datasource },
-    gridPos: { x: (index % inRow) * width, y: Math.floor(index / inRow) * height, w: width, h: height },
-    fieldConfig: { defaults: { unit, min: 0 }, overrides: [] },
-    options: type === 'stat' ? { reduceOptions: { calcs: ['lastNotNull'] } } : { tooltip: { mode: 'multi' } },
-    targets: queries.map((query, number) => ({
-      ...query,
-      datasource,
-      refId: String.fromCharCode(65 + number),
-    })),
-  };
-}
-
-function salePanels(): Panel[] {
-  const webhook = '/validate-myapp-spike-com-v1-spikeorder';
-  return [
-    {
-      title: 'Orders asked for',
-      description: 'Reviews of orders per second, by answer.',
-      unit: 'reqps',
-      queries: [
-        {
-          expr: `sum by (code) (rate(controller_runtime_webhook_requests_total{webhook="${webhook}"}[1m]))`,
-          legendFormat: '{{code}}',
-        },
-      ],
-    },
-    {
-      title: 'Orders refused',
-      description: 'Holds refused per second, by reason: SoldOut is the end of the sale.',
-      unit: 'reqps',
-      queries: [
-        {
-          expr: 'sum by (reason) (rate(spikegate_ledger_refusals_total[1m])) > 0',
-          legendFormat: '{{reason}}',
-        },
-      ],
-    },
-    {
-      title: 'Time of an order',
-      description: 'How long a buyer waits for the yes or no.',
-      unit: 's',
-      queries: [0.5, 0.99].map((quantile) => ({
-        expr: `histogram_quantile(${quantile}, sum by (le) (rate(controller_runtime_webhook_latency_seconds_bucket{webhook="${webhook}"}[1m])))`,
-        legendFormat: `p${quantile * 100}`,
-      })),
-    },
-    {
-      title: 'Orders in one write',
-      description: 'What group commit gathers: grows with the rush.',
-      unit: 'short',
-      queries: [
-        {
-          expr: 'sum(rate(spikegate_ledger_write_changes_sum[1m])) / sum(rate(spikegate_ledger_write_changes_count[1m]))',
-          legendFormat: 'mean',
-        },
-      ],
-    },
-  ];
+  const { namespace, name } = options;
+  return JSON.stringify(
+    dashboardOf({
+      uid: `seckill-${namespace}-${name}`,
+      title: `Seckill ${namespace}/${name}`,
+      tags: ['seckill'],
+      panels: [...orderPanels, ...servicePanels(options), ...kafkaPanels(options)],
+    }),
+  );
 }
 
 function servicePanels({ namespace, services }: DashboardOptions): Panel[] {

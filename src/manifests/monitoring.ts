@@ -1,0 +1,74 @@
+// The kustomize component manifests/monitoring: for clusters with the Prometheus operator, and a Grafana that loads
+// dashboards from ConfigMaps.
+import { operatorDashboardJson } from '../monitoring/operator-dashboard.ts';
+import { prometheusRules } from '../monitoring/rules.ts';
+import { saleDashboardJson } from '../monitoring/sale-dashboard.ts';
+import { type Manifest, partOfSpikegate } from './manifest.ts';
+
+const labels = { 'app.kubernetes.io/name': 'spikegate', ...partOfSpikegate };
+
+const serviceMonitor = (namespace: string): Manifest => ({
+  apiVersion: 'monitoring.coreos.com/v1',
+  kind: 'ServiceMonitor',
+  metadata: { name: 'spikegate', namespace, labels },
+  spec: {
+    selector: {
+      matchLabels: { 'app.kubernetes.io/name': 'spikegate', 'app.kubernetes.io/component': 'metrics' },
+    },
+    endpoints: [
+      {
+        port: 'metrics',
+        path: '/metrics',
+        interval: '15s',
+        // Stock has a label `namespace`, that of the goods; it would be renamed for the namespace of the pod.
+        honorLabels: true,
+      },
+    ],
+  },
+});
+
+const prometheusRule = (namespace: string): Manifest => ({
+  apiVersion: 'monitoring.coreos.com/v1',
+  kind: 'PrometheusRule',
+  metadata: { name: 'spikegate', namespace, labels },
+  spec: prometheusRules(),
+});
+
+const dashboards = { sale: saleDashboardJson(), operator: operatorDashboardJson() };
+
+/**
+ * Dashboards are files, to be imported by hand as well; kustomize makes ConfigMaps of them. A component needs
+ * kustomize 3.7, or kubectl 1.21.
+ */
+const kustomization = {
+  apiVersion: 'kustomize.config.k8s.io/v1alpha1',
+  kind: 'Component',
+  resources: ['service-monitor.yaml', 'prometheus-rule.yaml'],
+};
+const configMaps = (namespace: string) =>
+  Object.keys(dashboards).map((name) => ({
+    name: `spikegate-dashboard-${name}`,
+    namespace,
+    files: [`dashboards/${name}.json`],
+    options: { disableNameSuffixHash: true, labels: { ...labels, grafana_dashboard: '1' } },
+  }));
+
+/** File names below manifests/monitoring: objects of YAML, and texts. */
+export function monitoringFiles(namespace: string): {
+  yaml: Record<string, unknown>;
+  text: Record<string, string>;
+} {
+  return {
+    yaml: {
+      'service-monitor.yaml': serviceMonitor(namespace),
+      'prometheus-rule.yaml': prometheusRule(namespace),
+      'kustomization.yaml': { ...kustomization, configMapGenerator: configMaps(namespace) },
+    },
+    text: Object.fromEntries(
+      Object.entries(dashboards).map(([name, json]) => [
+        `dashboards/${name}.json`,
+        `${JSON.stringify(json, null, 2)}\n`,
+      ]),
+    ),
+  };
+}

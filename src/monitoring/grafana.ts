@@ -1,0 +1,113 @@
+// Grafana dashboards as JSON, from panels as data. Pure and deterministic: the same panels give the same text, so
+// that nothing is written anew. Knows no metric.
+
+export interface Query {
+  expr: string;
+  legendFormat: string;
+}
+
+export interface Panel {
+  title: string;
+  description: string;
+  /** A unit of Grafana: short, s, reqps, percentunit, bytes … */
+  unit: string;
+  queries: readonly Query[];
+  /** Default: timeseries. */
+  type?: 'timeseries' | 'stat';
+  /** Of 24 columns; default: 12 for a timeseries, 6 for a stat. */
+  width?: number;
+  /** It may be below 0. */
+  isSigned?: boolean;
+}
+
+/** A choice at the top of a dashboard: values of a label, all of them unless told otherwise. */
+export interface Variable {
+  name: string;
+  label: string;
+  /** label_values(…) */
+  query: string;
+}
+
+export interface Dashboard {
+  /** At most 40 characters; Grafana knows the dashboard by it. */
+  uid: string;
+  title: string;
+  tags: readonly string[];
+  variables?: readonly Variable[];
+  panels: readonly Panel[];
+}
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana fills it in
+const datasource = { type: 'prometheus', uid: '${datasource}' };
+const columns = 24;
+
+/** The oldest schema that has what is used here: Grafana 8.5 and on. */
+const schemaVersion = 36;
+
+export function dashboardOf({ uid, title, tags, variables = [], panels }: Dashboard): object {
+  return {
+    uid: uid.slice(0, 40),
+    title,
+    tags: ['spikegate', ...tags],
+    schemaVersion,
+    editable: true,
+    refresh: '10s',
+    time: { from: 'now-1h', to: 'now' },
+    templating: {
+      list: [
+        { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus' },
+        ...variables.map(renderVariable),
+      ],
+    },
+    panels: placed(panels),
+  };
+}
+
+function renderVariable({ name, label, query }: Variable): object {
+  return {
+    ...{ name, label, query, datasource, type: 'query' },
+    definition: query,
+    // 2: when the time range changes, since label values come and go.
+    ...{ refresh: 2, sort: 1, multi: true, includeAll: true, allValue: '.*' },
+    current: { text: 'All', value: '$__all' },
+  };
+}
+
+/** From left to right, a new line where the next one does not fit. */
+function placed(panels: readonly Panel[]): object[] {
+  let x = 0;
+  let y = 0;
+  let lineHeight = 0;
+  return panels.map((panel, index) => {
+    const isStat = panel.type === 'stat';
+    const { width: w = isStat ? 6 : 12 } = panel;
+    const h = isStat ? 4 : 8;
+    if (x + w > columns) {
+      x = 0;
+      y += lineHeight;
+      lineHeight = 0;
+    }
+    const gridPos = { x, y, w, h };
+    x += w;
+    lineHeight = Math.max(lineHeight, h);
+    return renderPanel(panel, index + 1, gridPos);
+  });
+}
+
+function renderPanel(panel: Panel, id: number, gridPos: object): object {
+  const { title, description, unit, queries, type = 'timeseries', isSigned } = panel;
+  return {
+    id,
+    ...{ type, title, description, datasource, gridPos },
+    fieldConfig: { defaults: isSigned ? { unit } : { unit, min: 0 }, overrides: [] },
+    options:
+      type === 'stat'
+        ? { reduceOptions: { calcs: ['lastNotNull'] }, colorMode: 'none' }
+        : { tooltip: { mode: 'multi', sort: 'desc' } },
+    targets: queries.map((query, number) => ({
+      ...query,
+      datasource,
+      refId: String.fromCharCode(65 + number),
+    })),
+  };
+}

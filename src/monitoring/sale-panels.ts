@@ -1,0 +1,48 @@
+// Panels about orders that every dashboard of a sale has: the general one, and that of a Seckill's services.
+import type { Panel } from './grafana.ts';
+import { orderWebhook, quantile, rate } from './queries.ts';
+
+const window = '$__rate_interval';
+const admissions = (matchers: string) =>
+  rate(`spikegate_order_admissions_total{operation="CREATE"${matchers}}`, window);
+
+/** Median and the slowest hundredth of a histogram. */
+export const quantiles = (histogram: string): Panel['queries'] =>
+  [0.5, 0.99].map((q) => ({ expr: quantile(q, histogram, window), legendFormat: `p${q * 100}` }));
+
+export const orderPanels: readonly Panel[] = [
+  {
+    title: 'Orders asked for',
+    description: 'Orders per second, by what admission said.',
+    unit: 'reqps',
+    queries: [{ expr: `sum by (outcome) (${admissions('')})`, legendFormat: '{{outcome}}' }],
+  },
+  {
+    title: 'Orders refused',
+    description: 'Refused orders per second, by reason: SoldOut is the end of the sale.',
+    unit: 'reqps',
+    queries: [
+      {
+        expr: `sum by (reason) (${admissions(',outcome="refused"')}) > 0`,
+        legendFormat: '{{reason}}',
+      },
+    ],
+  },
+  {
+    title: 'Time of an order',
+    description: 'How long a buyer waits for the yes or no.',
+    unit: 's',
+    queries: quantiles(`controller_runtime_webhook_latency_seconds{webhook="${orderWebhook}"}`),
+  },
+  {
+    title: 'Orders in one write',
+    description: 'What group commit gathers: grows with the rush.',
+    unit: 'short',
+    queries: [
+      {
+        expr: `sum(${rate('spikegate_ledger_write_changes_sum', window)}) / sum(${rate('spikegate_ledger_write_changes_count', window)})`,
+        legendFormat: 'mean',
+      },
+    ],
+  },
+];
