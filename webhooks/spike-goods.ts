@@ -1,5 +1,6 @@
 // Admission of SpikeGoods: identity, time of the sale, and edits that keep every promise made so far.
 import type { Kind } from '../src/api/define-kind.ts';
+import { holdsOf } from '../src/api/holds.ts';
 import { refuse } from '../src/api/refusals.ts';
 import { endOfSale, parseTime, timestamp } from '../src/api/sale.ts';
 import { SpikeGoods } from '../src/api/spike-goods.ts';
@@ -159,7 +160,7 @@ function nothingIsCommitted(call: GoodsCall): ReturnType<GoodsRule> {
   const referrers = call.surroundings.catalogue.liveOrdersOfGoods(object);
   if (referrers.count > 0) return stillReferenced('goods', object.metadata.name, orders, referrers);
   // Orders that the cache does not show yet have their holds in the object itself.
-  const holds = object.status?.holds ?? [];
+  const holds = holdsOf(object.status);
   if (holds.length === 0) return undefined;
   const example = holds[0]?.order ?? '';
   return stillReferenced('goods', object.metadata.name, orders, { count: holds.length, example });

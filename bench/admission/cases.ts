@@ -1,7 +1,9 @@
 // What the admission bench asks: one review per case, with the fields and sizes that Kubernetes sends
 // (test/contract/recorded has originals), each call with ids of its own.
+
 import { Buyer } from '../../src/api/buyer.ts';
 import type { Kind } from '../../src/api/define-kind.ts';
+import { formatHolds } from '../../src/api/holds.ts';
 import { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { SpikeOrder } from '../../src/api/spike-order.ts';
 import { mutatePath, validatePath } from '../../webhooks/registry.ts';
@@ -135,7 +137,7 @@ function goodsStatus(): Asked {
     time: at(0),
   }));
   const goods = goodsOf(5, holds);
-  const before = { ...goods, status: { ...goods.status, holds: holds.slice(1) } };
+  const before = { ...goods, status: { ...goods.status, holds: formatHolds(holds.slice(1)) } };
   return {
     kind: SpikeGoods as Kind,
     operation: 'UPDATE',

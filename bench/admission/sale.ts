@@ -1,8 +1,9 @@
 // The sale that the admission bench asks about: a few thousand objects as the API server would have stored
 // them, and a goods store in memory that behaves as the API server and the leader do together.
 import { Buyer } from '../../src/api/buyer.ts';
+import { formatHolds, type Hold, heldUnits, holdsOf } from '../../src/api/holds.ts';
 import { Seller } from '../../src/api/seller.ts';
-import { type Hold, SpikeGoods } from '../../src/api/spike-goods.ts';
+import { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { SpikeOrder } from '../../src/api/spike-order.ts';
 import { ObjectCache } from '../../src/kube/cache.ts';
 import { type KubeObject, keyOf, type ObjectMeta } from '../../src/kube/objects.ts';
@@ -63,7 +64,7 @@ export function goodsOf(number: number, holds: Hold[] = []): SpikeGoods {
       num: 0,
       reserved,
       lastStockCount: stockCount - reserved - holds.length,
-      holds,
+      holds: formatHolds(holds),
       ledgerEpoch: 1,
     },
   };
@@ -160,8 +161,10 @@ export function memoryGoodsStore(cache: ObjectCache<SpikeGoods>): GoodsStore {
 
 /** What the leader's next settlement makes of it: the holds become reserved units. */
 function settled(goods: SpikeGoods): SpikeGoods {
-  const { holds = [], reserved = 0 } = goods.status ?? {};
+  const holds = holdsOf(goods.status);
   if (holds.length < mostWaiting) return goods;
-  const units = holds.reduce((sum, hold) => sum + hold.quantity, 0);
-  return { ...goods, status: { ...goods.status, holds: [], reserved: reserved + units } };
+  return {
+    ...goods,
+    status: { ...goods.status, holds: [], reserved: (goods.status?.reserved ?? 0) + heldUnits(goods.status) },
+  };
 }

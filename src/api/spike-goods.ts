@@ -1,5 +1,6 @@
 // SpikeGoods: what is on sale, from when to when, and how much of it is left.
 import { defineKind, type ObjectOf } from './define-kind.ts';
+import { longestText, mostHolds } from './holds.ts';
 import {
   choice,
   conditions,
@@ -8,7 +9,6 @@ import {
   id,
   int,
   listOf,
-  mostPieces,
   mostStock,
   object,
   observedGeneration,
@@ -18,20 +18,6 @@ import {
   text,
   time,
 } from './schema.ts';
-
-/**
- * Holds that one goods can carry at once. At about 130 bytes each they stay well inside etcd's
- * 1.5 MiB; a leader drains them many times a second, so a full list means that nobody leads.
- */
-export const mostHolds = 4096;
-
-const hold = object({
-  uid: text(64, { description: 'uid of the order that the units are held for.' }, 1),
-  order: text(253, { description: 'Name of that order.' }, 1),
-  quantity: int(1, mostPieces * 64, { description: 'Units held.' }),
-  time: time({ description: 'When they were first held.' }),
-});
-export type Hold = Static<typeof hold>;
 
 export const salePhases = ['Scheduled', 'OnSale', 'SoldOut', 'Ended'] as const;
 export type SalePhase = (typeof salePhases)[number];
@@ -70,11 +56,13 @@ const status = object({
     }),
   ),
   holds: optional(
-    // Atomic, not a map by uid: managedFields would have entries for every hold, and with 50 of them one write
-    // would cost the API server more than twice the CPU, with 1000 three times. Nobody but us writes them.
-    listOf(hold, mostHolds, {
-      description: 'Units held by admission for orders that the leader has not accepted yet.',
-    }),
+    listOf(
+      text(longestText, { description: 'Since when, then uid:units:name of each order.' }, 1),
+      mostHolds,
+      {
+        description: 'Units held by admission for orders that the leader has not accepted yet.',
+      },
+    ),
   ),
   ledgerEpoch: optional(
     int(0, highestTotal, { description: 'Term of the leader that last settled; a lower one may not write.' }),

@@ -1,5 +1,6 @@
 // Goods: their counters through settlement, the state of the sale, and their end.
 import { withCondition } from '../api/conditions.ts';
+import { holdsOf } from '../api/holds.ts';
 import { parseTime, salePhase, timestamp } from '../api/sale.ts';
 import { SpikeGoods, type SpikeGoodsStatus } from '../api/spike-goods.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -29,7 +30,7 @@ export function goodsReconciler(leading: Leading): (key: string) => Promise<Resu
         client,
         resource: SpikeGoods,
         clock,
-        referrers: (it) => catalogue.liveOrdersOfGoods(it).count + (it.status?.holds?.length ?? 0),
+        referrers: (it) => catalogue.liveOrdersOfGoods(it).count + holdsOf(it.status).length,
         isTerminating: (namespace) => catalogue.isTerminating(namespace),
       });
       return earliest(released.requeueAfter, nextMs);

@@ -1,6 +1,7 @@
 // The life of one order: accepted, paid, expired or rejected. Only the leader runs it. I/O is injected, so
 // that the simulation runs this same code.
 import { withCondition } from '../api/conditions.ts';
+import { isHeld } from '../api/holds.ts';
 import { type Refusal, type RefusalReason, refuse } from '../api/refusals.ts';
 import {
   acceptedStatus,
@@ -108,8 +109,7 @@ export class OrderLifecycle {
   }
 
   #holds({ goods }: OrderLine, order: SpikeOrder): boolean {
-    const known = this.#options.goods.known(keyOf(goods));
-    return known?.status?.holds?.some((hold) => hold.uid === order.metadata.uid) === true;
+    return isHeld(this.#options.goods.known(keyOf(goods))?.status, order.metadata.uid);
   }
 
   /** The order got past admission (the webhook was off): it is judged and takes its stock now, or goes without. */

@@ -53,7 +53,8 @@ export class Gate {
    * goods refuses (see isStored). Idempotent by uid. `deadline` is on `clock.monotonic()` in ms.
    */
   async hold(request: HoldRequest, deadline?: number): Promise<Refusal | undefined> {
-    const time = timestamp(this.#clock.now());
+    // Whole seconds: holds of one second share a text (api/holds.ts), and their time limit is many seconds.
+    const time = timestamp(Math.floor(this.#clock.now() / 1000) * 1000);
     for (const [index, line] of request.lines.entries()) {
       const refusal = await this.#take(request, line, time, deadline).catch((error: unknown) => {
         // Nobody knows whether this line was stored: what is stored now must be looked at.

@@ -4,9 +4,10 @@
 // and dropped its hold after the new one listed the orders, and then the stock of that order would be in
 // nobody's sum. So the first write to a goods only *claims* it (raises ledgerEpoch, by compare-and-swap);
 // from then on the old leader cannot drop a hold. Orders listed after the claim show all it ever accepted.
+import { type Hold, holdsOf } from '../api/holds.ts';
 import { RefusedError } from '../api/refusals.ts';
 import { parseTime, salePhase } from '../api/sale.ts';
-import type { Hold, SpikeGoods, SpikeGoodsStatus } from '../api/spike-goods.ts';
+import type { SpikeGoods, SpikeGoodsStatus } from '../api/spike-goods.ts';
 import { keyOf } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Books } from './books.ts';
@@ -129,7 +130,7 @@ export class Settler {
   async #lapsedHolds(goods: SpikeGoods): Promise<Hold[]> {
     const { books, clock, holdLimitMs, readOrderUid } = this.#options;
     const { namespace = '' } = goods.metadata;
-    const old = (goods.status?.holds ?? []).filter(
+    const old = holdsOf(goods.status).filter(
       (hold) => !books.has(hold.uid) && ageOf(hold, clock.now()) >= holdLimitMs,
     );
     const stored = await Promise.all(old.map((hold) => readOrderUid(namespace, hold.order)));
@@ -154,7 +155,7 @@ export class Settler {
   #next(goods: SpikeGoods): number | undefined {
     const { clock, holdLimitMs } = this.#options;
     const now = clock.now();
-    const waits = (goods.status?.holds ?? []).map((hold) => Math.max(holdLimitMs - ageOf(hold, now), 1000));
+    const waits = holdsOf(goods.status).map((hold) => Math.max(holdLimitMs - ageOf(hold, now), 1000));
     const phase = salePhase(goods.spec, 1, now);
     const turn = parseTime(phase === 'Scheduled' ? goods.spec.startTime : goods.spec.endTime);
     if (phase !== 'Ended' && turn !== undefined) waits.push(turn - now);

@@ -1,7 +1,8 @@
 // The stock of one goods while it is being changed: pure arithmetic, no I/O, no clock.
 // The one place that knows `available = stockCount − num − reserved − Σ holds`.
+import { formatHolds, type Hold, heldUnits, holdsOf, mostHolds } from '../api/holds.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
-import { type Hold, mostHolds, type SpikeGoods, type SpikeGoodsStatus } from '../api/spike-goods.ts';
+import type { SpikeGoods, SpikeGoodsStatus } from '../api/spike-goods.ts';
 
 /** What the orders that the leader sees add up to, in units. */
 export interface Totals {
@@ -11,9 +12,7 @@ export interface Totals {
 
 /** stockCount − num − reserved − Σ holds, in units. Negative only if somebody bypassed admission. */
 export function availableOf(stockCount: number, status: SpikeGoodsStatus | undefined): number {
-  let available = stockCount - (status?.num ?? 0) - (status?.reserved ?? 0);
-  for (const hold of status?.holds ?? []) available -= hold.quantity;
-  return available;
+  return stockCount - (status?.num ?? 0) - (status?.reserved ?? 0) - heldUnits(status);
 }
 
 /**
@@ -37,7 +36,7 @@ export class StockDraft {
   constructor(goods: SpikeGoods) {
     this.goods = goods;
     this.#status = goods.status ?? {};
-    this.#holds = new Map((goods.status?.holds ?? []).map((hold) => [hold.uid, hold]));
+    this.#holds = new Map(holdsOf(goods.status).map((hold) => [hold.uid, hold]));
     this.#available = availableOf(goods.spec.stockCount, goods.status);
   }
 
@@ -116,7 +115,7 @@ export class StockDraft {
 
   /** The object to store. */
   result(): SpikeGoods {
-    const status = { ...this.#status, holds: [...this.#holds.values()] };
+    const status = { ...this.#status, holds: formatHolds(this.#holds.values()) };
     return {
       ...this.goods,
       status: { ...status, lastStockCount: remainderOf(this.goods.spec.stockCount, status) },

@@ -1,17 +1,15 @@
 // What admission takes for an order, and that it leaves nothing behind where it should not.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { holdsOf } from '../../src/api/holds.ts';
 import { GoodsWriteError } from '../../src/ledger/ports.ts';
 import { buyer, goods, idOf, order } from '../refusals/scenario.ts';
 import { settle } from '../simulated-clock.ts';
 import { kindOf } from './things.ts';
 import { at, World } from './world.ts';
 
-const holdsOf = (world: World, name = 'goods1') =>
-  (world.get('SpikeGoods', name)?.status?.holds ?? []).map((hold: { order: string; quantity: number }) => [
-    hold.order,
-    hold.quantity,
-  ]);
+const heldIn = (world: World, name = 'goods1') =>
+  holdsOf(world.get('SpikeGoods', name)?.status).map(({ order, quantity }) => [order, quantity]);
 
 const leftOf = (world: World, name = 'goods1') => world.get('SpikeGoods', name)?.status?.lastStockCount;
 
@@ -28,7 +26,7 @@ describe('an order that is let in', () => {
   it('has its stock held under its uid, and says so in the audit log', async () => {
     await using world = await shop();
     const { object, response } = await world.create(order());
-    assert.deepEqual(world.get('SpikeGoods', 'goods1')?.status.holds, [
+    assert.deepEqual(holdsOf(world.get('SpikeGoods', 'goods1')?.status), [
       { uid: object?.metadata.uid, order: 'order1', quantity: 2, time: at(0) },
     ]);
     assert.equal(leftOf(world), 3);
@@ -54,7 +52,7 @@ describe('an order that is let in', () => {
     await using world = await shop();
     const both = order('order1', { goodsMap: { [idOf.goods]: 2, goods1: 1 } });
     const { response } = await world.create(both);
-    assert.deepEqual(holdsOf(world), [['order1', 3]]);
+    assert.deepEqual(heldIn(world), [['order1', 3]]);
     assert.deepEqual(response.auditAnnotations, { hold: 'goods1=3' });
   });
 
@@ -64,14 +62,14 @@ describe('an order that is let in', () => {
     const asked = { kind: kindOf('SpikeOrder'), operation: 'CREATE', object: object ?? null } as const;
     const [again, ...more] = await Promise.all([1, 2, 3].map(() => world.validate(asked)));
     for (const response of [again, ...more]) assert.equal(response?.allowed, true);
-    assert.deepEqual(holdsOf(world), [['order1', 2]]);
+    assert.deepEqual(heldIn(world), [['order1', 2]]);
   });
 
   it('may leave its name to the API server', async () => {
     await using world = await shop();
     const { object } = await world.create({ ...order(), metadata: { generateName: 'order-' } });
     assert.match(object?.metadata.name ?? '', /^order-/);
-    assert.deepEqual(holdsOf(world), [[object?.metadata.name, 2]]);
+    assert.deepEqual(heldIn(world), [[object?.metadata.name, 2]]);
   });
 
   it('may name goods and buyer as every object names its parts', async () => {
@@ -80,7 +78,7 @@ describe('an order that is let in', () => {
     const odd = order('valueof', { buyerId: 'prototype', goodsMap: { constructor: 1, 'to-string': 1 } });
     const { response } = await world.create(odd);
     assert.equal(response.allowed, true, response.status?.message);
-    assert.deepEqual(holdsOf(world, 'constructor'), [['valueof', 1]]);
+    assert.deepEqual(heldIn(world, 'constructor'), [['valueof', 1]]);
   });
 
   it('has its stock, however many ask at once', async () => {
@@ -95,8 +93,8 @@ describe('an order that is let in', () => {
     assert.equal(allowed.length, 5);
     for (const { response } of answers)
       if (!response.allowed) assert.equal(response.status?.reason, 'SoldOut');
-    assert.equal(holdsOf(world).length, 5);
-    assert.equal(holdsOf(world, 'goods2').length, 5);
+    assert.equal(heldIn(world).length, 5);
+    assert.equal(heldIn(world, 'goods2').length, 5);
     assert.equal(leftOf(world, 'goods2'), 990);
   });
 });
@@ -108,7 +106,7 @@ describe('an order that is refused', () => {
     const { response } = await world.create(many);
     assert.equal(response.status?.message, 'spec.goodsMap.goods2: sold out: requested 2, available 1');
     await settle();
-    for (const name of ['goods0', 'goods1', 'goods2']) assert.deepEqual(holdsOf(world, name), []);
+    for (const name of ['goods0', 'goods1', 'goods2']) assert.deepEqual(heldIn(world, name), []);
     assert.equal(leftOf(world), 5);
     assert.equal(leftOf(world, 'goods0'), 5);
   });
@@ -120,7 +118,7 @@ describe('an order that is refused', () => {
     assert.equal((await world.create(order())).response.status?.reason, 'AlreadyExists');
     assert.equal(world.liveReads, 1);
     assert.equal(world.store.writes, writes);
-    assert.deepEqual(holdsOf(world), [['order1', 2]]);
+    assert.deepEqual(heldIn(world), [['order1', 2]]);
   });
 
   it('is not refused for a name that the cache has not seen go', async () => {

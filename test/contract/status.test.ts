@@ -1,6 +1,7 @@
 // Writes of the status subresource: the remainder beside the counters is always right, whoever writes them.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { formatHolds } from '../../src/api/holds.ts';
 import { goods, order } from '../refusals/scenario.ts';
 import { kindOf, merge } from './things.ts';
 import { at, World } from './world.ts';
@@ -18,7 +19,10 @@ async function remainderOf(status: object, spec: object = {}): Promise<unknown> 
 describe('lastStockCount', () => {
   it('is what is neither sold, nor reserved, nor held', async () => {
     assert.equal(await remainderOf({ num: 1 }), 4);
-    assert.equal(await remainderOf({ num: 1, reserved: 1, holds: [hold('a', 1), hold('b', 1)] }), 1);
+    assert.equal(
+      await remainderOf({ num: 1, reserved: 1, holds: formatHolds([hold('a', 1), hold('b', 1)]) }),
+      1,
+    );
     assert.equal(await remainderOf({ reserved: 5 }), 0);
     assert.equal(await remainderOf({ reserved: 0 }, { stockCount: 0 }), 0);
   });
@@ -45,16 +49,14 @@ describe('lastStockCount', () => {
 
   it('is 0 when the orders are more than the stock, and below 0 when holds are: that cannot be stored', async () => {
     assert.equal(await remainderOf({ num: 4, reserved: 4 }), 0);
-    assert.equal(await remainderOf({ num: 4, holds: [hold('a', 3)] }), -2);
+    assert.equal(await remainderOf({ num: 4, holds: formatHolds([hold('a', 3)]) }), -2);
   });
 
   it('is left alone in a status that the API server is going to refuse', async () => {
     await using world = new World();
     const stored = (await world.create(goods())).object;
     const odd = [
-      ...[5, 'x', {}, [null], [5], [{ uid: 'a' }], [hold('a', 1), { ...hold('b', 1), quantity: '1' }]].map(
-        (holds) => ({ holds }),
-      ),
+      ...[5, 'x', {}, [null], [5], [{ uid: 'a' }], [formatHolds([hold('a', 1)])]].map((holds) => ({ holds })),
       ...['1', -1, 1.5, null, {}].map((num) => ({ num })),
       { lastStockCount: -1 },
     ];

@@ -1,4 +1,5 @@
 // Everything that is refused about goods.
+import { formatHolds } from '../../src/api/holds.ts';
 import {
   buyer,
   deleted,
@@ -210,7 +211,7 @@ export const goodsChanges: RefusalCase[] = [
           kind: 'SpikeGoods',
           name: 'goods1',
           with: {
-            holds: [{ uid: 'u9', order: 'order9', quantity: 1, time: '2020-01-01T00:00:00.000Z' }],
+            holds: formatHolds([{ uid: 'u9', order: 'order9', quantity: 1, time: '2020-01-01T00:00:00Z' }]),
           },
         },
       },

@@ -1,5 +1,5 @@
 // Everything that is refused about an order.
-import { mostHolds } from '../../src/api/spike-goods.ts';
+import { formatHolds, mostHolds } from '../../src/api/holds.ts';
 import {
   buyer,
   deleted,
@@ -117,12 +117,14 @@ export const orderCreation: RefusalCase[] = [
           kind: 'SpikeGoods',
           name: 'goods1',
           with: {
-            holds: Array.from({ length: mostHolds }, (_, i) => ({
-              uid: `u${i}`,
-              order: `o${i}`,
-              quantity: 1,
-              time: otherTime,
-            })),
+            holds: formatHolds(
+              Array.from({ length: mostHolds }, (_, i) => ({
+                uid: `u${i}`,
+                order: `o${i}`,
+                quantity: 1,
+                time: otherTime,
+              })),
+            ),
           },
         },
       },

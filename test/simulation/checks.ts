@@ -1,5 +1,6 @@
 // What must be true: after every stored revision, and when all is quiet. Works from what is stored alone, with
 // sums of its own; the ledger's arithmetic is not used to check the ledger.
+import { heldUnits, holdsOf } from '../../src/api/holds.ts';
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import type { OrderPhase, SpikeOrder } from '../../src/api/spike-order.ts';
 import { keyOf } from '../../src/kube/objects.ts';
@@ -27,9 +28,7 @@ const allowedNext: Record<OrderPhase | 'none', readonly string[]> = {
 const phaseOf = (order: SpikeOrder): OrderPhase | 'none' => order.status?.phase ?? 'none';
 
 const committedOf = ({ status }: SpikeGoods): number =>
-  (status?.num ?? 0) +
-  (status?.reserved ?? 0) +
-  (status?.holds ?? []).reduce((sum, hold) => sum + hold.quantity, 0);
+  (status?.num ?? 0) + (status?.reserved ?? 0) + heldUnits(status);
 
 export class Checks implements Watcher {
   violation: Violation | undefined;
@@ -67,7 +66,7 @@ export class Checks implements Watcher {
           `${name}: ledgerEpoch went from ${before?.status?.ledgerEpoch} to ${after.status?.ledgerEpoch}`,
         );
       }
-      const uids = (after.status?.holds ?? []).map((hold) => hold.uid);
+      const uids = holdsOf(after.status).map((hold) => hold.uid);
       if (new Set(uids).size !== uids.length) this.fail(`${name}: two holds of one order`);
     }
     this.#checkStock(name);
@@ -166,7 +165,8 @@ export class Checks implements Watcher {
     for (const goods of server.goods.objects.values()) {
       const { status, metadata, spec } = goods;
       const { reserved, num } = sums.get(metadata.name) ?? { reserved: 0, num: 0 };
-      if (status?.holds?.length) this.fail(`${metadata.name}: ${status.holds.length} holds remain`);
+      const holds = holdsOf(status).length;
+      if (holds > 0) this.fail(`${metadata.name}: ${holds} holds remain`);
       if (status?.reserved !== reserved || status.num !== num) {
         const counted = `reserved ${status?.reserved}, num ${status?.num}`;
         this.fail(`${keyOf(goods)}: ${counted}, but the orders say ${reserved} and ${num}`);

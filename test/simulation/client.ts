@@ -1,5 +1,6 @@
 // The way between one process and the API server: every call is a request that arrives some time and an answer
 // that comes back some time, or gets lost, or is given up on while the request is still on its way.
+import { holdsOf } from '../../src/api/holds.ts';
 import type { Client } from '../../src/kube/client.ts';
 import { ApiError, ConnectionError } from '../../src/kube/errors.ts';
 import { type KubeObject, keyOf, type Resource } from '../../src/kube/objects.ts';
@@ -104,11 +105,13 @@ export function summary(object: KubeObject): () => string {
   return () => {
     const { metadata, status, spec } = object as KubeObject & {
       spec: { stockCount?: number; isPay?: boolean; goodsMap?: Record<string, number> };
-      status?: { holds?: { uid: string; quantity: number }[]; phase?: string } & Record<string, unknown>;
+      status?: { holds?: string[]; phase?: string } & Record<string, unknown>;
     };
     const head = `${metadata.name}/${metadata.uid.slice(-3)}@${metadata.resourceVersion}`;
     if (!spec.goodsMap) {
-      const holds = (status?.holds ?? []).map((hold) => `${hold.uid.slice(-3)}:${hold.quantity}`).join(' ');
+      const holds = holdsOf(status)
+        .map((hold) => `${hold.uid.slice(-3)}:${hold.quantity}`)
+        .join(' ');
       const { num, reserved, ledgerEpoch, lastStockCount } = status ?? {};
       const gone = metadata.deletionTimestamp ? ' deleting' : '';
       return `${head} stock ${spec.stockCount} num ${num} reserved ${reserved} holds [${holds}] left ${lastStockCount} epoch ${ledgerEpoch}${gone}`;

@@ -1,6 +1,7 @@
 // A goods store for unit tests: what is stored, what this process knows of it, and every call in the hands of the
 // test, which lets it through, loses it or changes what is stored meanwhile.
-import type { SpikeGoods } from '../../src/api/spike-goods.ts';
+import { formatHolds, type Hold, holdsOf } from '../../src/api/holds.ts';
+import type { SpikeGoods, SpikeGoodsStatus } from '../../src/api/spike-goods.ts';
 import { keyOf } from '../../src/kube/objects.ts';
 import { type GoodsStore, GoodsWriteError } from '../../src/ledger/ports.ts';
 
@@ -15,7 +16,10 @@ export interface Call {
   lose(stored: boolean): void;
 }
 
-export function goodsOf(name: string, stockCount: number, status?: SpikeGoods['status']): SpikeGoods {
+/** Status fields with the holds as they are, not as they are stored. */
+type Status = Omit<SpikeGoodsStatus, 'holds'> & { holds?: Hold[] };
+
+export function goodsOf(name: string, stockCount: number, status?: Status): SpikeGoods {
   return {
     apiVersion: 'myapp.spike.com/v1',
     kind: 'SpikeGoods',
@@ -27,9 +31,12 @@ export function goodsOf(name: string, stockCount: number, status?: SpikeGoods['s
       creationTimestamp: '2026-01-01T00:00:00Z',
     },
     spec: { price: 10, spikePrice: 8, stockCount, goodsId: `id-of-${name}` },
-    ...(status ? { status } : {}),
+    ...(status ? { status: statusOf(status) } : {}),
   };
 }
+
+const statusOf = ({ holds, ...status }: Status): SpikeGoodsStatus =>
+  holds ? { ...status, holds: formatHolds(holds) } : status;
 
 export class ManualStore implements GoodsStore {
   readonly stored = new Map<string, SpikeGoods>();
@@ -125,6 +132,6 @@ export class ManualStore implements GoodsStore {
   }
 
   holdsOf(key: string): string[] {
-    return (this.stored.get(key)?.status?.holds ?? []).map((hold) => hold.uid);
+    return holdsOf(this.stored.get(key)?.status).map((hold) => hold.uid);
   }
 }

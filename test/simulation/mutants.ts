@@ -1,5 +1,6 @@
 // Ledgers with one fault each, to prove that the simulation sees it: faults that somebody could really write.
 // They are put in from outside, by wrapping what is injected or by replacing a method while a test runs.
+import { holdsOf } from '../../src/api/holds.ts';
 import type { Client } from '../../src/kube/client.ts';
 import { isConflict } from '../../src/kube/errors.ts';
 import { type KubeObject, keyOf, type Resource } from '../../src/kube/objects.ts';
@@ -227,7 +228,7 @@ function alwaysHeld(store: GoodsStore): GoodsStore {
       const goods = store.known(key);
       if (!goods) return undefined;
       const holds = [...(goods.status?.holds ?? [])];
-      holds.some = () => true;
+      Object.assign(holdsOf({ holds }), { some: () => true });
       return { ...goods, status: { ...goods.status, holds } };
     },
     read: (key) => store.read(key),

@@ -1,5 +1,6 @@
 // One history of a flash sale, drawn from a seed: the real ledger, webhooks and reconcilers on a model of
 // Kubernetes. Every seed has its own mixture of weather, crowd and machines.
+import { holdsOf } from '../../src/api/holds.ts';
 import { SimulatedClock, settle } from '../simulated-clock.ts';
 import { ApiServer } from './api-server.ts';
 import { Checks, Violation } from './checks.ts';
@@ -175,7 +176,7 @@ export class Simulation {
   #nothingLeftBehind(): void {
     const stored = new Set([...this.#server.orders.objects.values()].map((order) => order.metadata.uid));
     for (const goods of this.#server.goods.objects.values()) {
-      for (const { uid, order } of goods.status?.holds ?? []) {
+      for (const { uid, order } of holdsOf(goods.status)) {
         if (this.#door.refused.has(uid)) this.#checks.fail(`${order} was refused and left a hold`);
         // Of an order past admission, the hold may be taken after it was deleted; that one must lapse.
         if (this.#checks.admitted.has(uid) && this.#checks.wasStored(uid) && !stored.has(uid)) {

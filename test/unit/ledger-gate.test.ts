@@ -1,6 +1,7 @@
 // Holds of whole orders: all goods or none, in name order, and what is given back when it fails.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { holdsOf } from '../../src/api/holds.ts';
 import { Gate, type HoldRequest } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
 import { noLedgerMetrics } from '../../src/ledger/ports.ts';
@@ -26,7 +27,7 @@ describe('the gate', () => {
   it('holds every goods of an order, and says when', async () => {
     const { clock, store, gate } = setUp({ apple: 5, berry: 5 });
     assert.equal(await gate.hold(request('1', { apple: 2, berry: 3 })), undefined);
-    const holds = store.stored.get('shop/berry')?.status?.holds;
+    const holds = holdsOf(store.stored.get('shop/berry')?.status);
     const time = new Date(clock.now()).toISOString();
     assert.deepEqual(holds, [{ uid: '1', order: 'order-1', quantity: 3, time }]);
     assert.equal(store.stored.get('shop/apple')?.status?.lastStockCount, 3);

@@ -1,6 +1,7 @@
 // The lane of one goods: group commit, lost races, deadlines, and writes of which nobody knows the outcome.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { formatHolds, holdsOf } from '../../src/api/holds.ts';
 import { type Change, GoodsWriter, type Outcome } from '../../src/ledger/goods-writer.ts';
 import { noLedgerMetrics } from '../../src/ledger/ports.ts';
 import { silentLog } from '../../src/runtime/log.ts';
@@ -21,7 +22,10 @@ const drop =
   };
 const heldElsewhere = (uid: string, quantity: number) => (goods: ReturnType<typeof goodsOf>) => ({
   ...goods,
-  status: { ...goods.status, holds: [...(goods.status?.holds ?? []), { uid, order: uid, quantity, time }] },
+  status: {
+    ...goods.status,
+    holds: formatHolds([...holdsOf(goods.status), { uid, order: uid, quantity, time }]),
+  },
 });
 
 function setUp(stockCount: number, options: { automatic?: boolean } = {}) {

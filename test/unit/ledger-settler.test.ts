@@ -1,7 +1,8 @@
 // Settlement by a leader: the claim of a new term, what a term that ended may not do, and holds that lapse.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Hold, SpikeGoods } from '../../src/api/spike-goods.ts';
+import { formatHolds, type Hold } from '../../src/api/holds.ts';
+import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import type { OrderPhase, SpikeOrder } from '../../src/api/spike-order.ts';
 import { Books } from '../../src/ledger/books.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
@@ -60,14 +61,14 @@ describe('settlement', () => {
   it('writes what the orders add up to, and drops the holds of those it counts', async () => {
     const { books, settler, status, hold, store } = setUp(goodsOf('apple', 10), 1);
     const holds = [hold('1', 2), hold('2', 3), hold('3', 1)];
-    store.elsewhere(key, (goods) => ({ ...goods, status: { holds } }));
+    store.elsewhere(key, (goods) => ({ ...goods, status: { holds: formatHolds(holds) } }));
     books.put(orderOf('1', 2, 'Unpaid'));
     books.put(orderOf('2', 3, 'Paid'));
     books.put(orderOf('3', 1));
     await settler.settle(key);
     assert.deepEqual(status(), {
       ...{ num: 3, reserved: 2, ledgerEpoch: 1, lastStockCount: 4 },
-      holds: [holds[2]],
+      holds: formatHolds([holds[2]!]),
     });
   });
 
@@ -164,7 +165,7 @@ describe('a hold', () => {
   async function afterMs(ageMs: number, stored?: SpikeOrder) {
     const world = setUp(goodsOf('apple', 10), 1);
     const hold = world.hold('1', 2, ageMs);
-    world.store.elsewhere(key, (goods) => ({ ...goods, status: { holds: [hold] } }));
+    world.store.elsewhere(key, (goods) => ({ ...goods, status: { holds: formatHolds([hold]) } }));
     world.store.forget(key);
     if (stored) world.orders.set('stored', stored);
     const { nextMs } = await world.settler.settle(key);
@@ -199,7 +200,7 @@ describe('a hold', () => {
 
   it('goes at once when its order is known to be deleted', async () => {
     const { books, settler, store, hold } = setUp(goodsOf('apple', 10), 1);
-    store.elsewhere(key, (goods) => ({ ...goods, status: { holds: [hold('1', 2)] } }));
+    store.elsewhere(key, (goods) => ({ ...goods, status: { holds: formatHolds([hold('1', 2)]) } }));
     store.forget(key);
     books.remove(orderOf('1', 2));
     await settler.settle(key);

@@ -1,7 +1,8 @@
 // The arithmetic of one goods: available = stockCount − num − reserved − all holds, whatever is done to it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { mostHolds, type SpikeGoods } from '../../src/api/spike-goods.ts';
+import { formatHolds, mostHolds } from '../../src/api/holds.ts';
+import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { availableOf, remainderOf, StockDraft } from '../../src/ledger/stock-draft.ts';
 import { goodsOf } from '../simulation/manual-store.ts';
 import { Random } from '../simulation/random.ts';
@@ -51,7 +52,7 @@ describe('a draft of stock', () => {
     const { status } = draft.result();
     assert.deepEqual(status, {
       ...{ num: 3, reserved: 2, ledgerEpoch: 7, lastStockCount: 3 },
-      holds: [hold('c', 1)],
+      holds: formatHolds([hold('c', 1)]),
     });
   });
 
@@ -70,7 +71,7 @@ describe('a draft of stock', () => {
     draft.settle({ reserved: 1, num: 2 }, () => true, 3);
     draft.set({ phase: 'OnSale' });
     assert.deepEqual(draft.result().status?.holds, []);
-    assert.deepEqual(goods.status?.holds, [hold('a', 2)]);
+    assert.deepEqual(goods.status?.holds, formatHolds([hold('a', 2)]));
   });
 
   it('keeps its sum through any sequence of changes', () => {
@@ -99,7 +100,7 @@ describe('the remainder', () => {
   });
 
   it('is negative when holds do, so that the schema refuses to store it', () => {
-    assert.equal(remainderOf(3, { num: 2, holds: [hold('a', 2)] }), -1);
+    assert.equal(remainderOf(3, { num: 2, holds: formatHolds([hold('a', 2)]) }), -1);
   });
 });
 
