@@ -22,6 +22,7 @@ import {
   startNoop,
 } from './lanes.ts';
 import { type OrdersRow, type Round, rowOf, showOrders } from './report.ts';
+import { requestsPerOrder, requestsSoFar } from './requests.ts';
 
 export interface OrdersSettings {
   clients: readonly number[];
@@ -127,12 +128,14 @@ async function run({ cluster, noop, clients }: Stage, lane: Lane, count: number,
     from: made,
     ms,
   };
+  const requestsBefore = await requestsSoFar(cluster.admin);
   const [metricsBefore, before] = [await cluster.metrics(), cpu()];
   const result = await clients.ask<ClientsResult>('create', order as never);
   made += result.created + count;
   const ended = cpu();
   const settledMs = lane.name === 'spikegate' ? await settled(cluster.admin, lane.namespace) : 0;
   const [after, metricsAfter] = [cpu(), await cluster.metrics()];
+  const requests = requestsPerOrder(requestsBefore, await requestsSoFar(cluster.admin), result.created);
   const perOrder = (of: typeof before) =>
     Object.fromEntries(
       Object.entries(of).map(([name, value]) => [
@@ -143,6 +146,7 @@ async function run({ cluster, noop, clients }: Stage, lane: Lane, count: number,
   return {
     ...result,
     settledMs,
+    requests,
     cpuMs: perOrder(ended),
     cpuMsInAll: perOrder(after),
     ...(lane.name === 'spikegate' ? { ledger: ledgerOf(growth(metricsBefore, metricsAfter)) } : {}),

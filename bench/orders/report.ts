@@ -17,6 +17,8 @@ export interface Round extends ClientsResult {
   /** CPU milliseconds per order, by who used them: until the last create, and until all is settled. */
   cpuMs: Record<string, number>;
   cpuMsInAll: Record<string, number>;
+  /** What the API server was asked for, per order, until all is settled. */
+  requests: Record<string, number>;
   ledger?: Ledger;
 }
 
@@ -40,6 +42,8 @@ export interface OrdersRow {
   ratio: Record<string, Quartiles>;
   ledger: Ledger;
   settledMs: number;
+  /** Of our lane, in its last round. */
+  requests: Record<string, number>;
 }
 
 const pairs: readonly (readonly [LaneName, LaneName])[] = [
@@ -67,6 +71,7 @@ export function rowOf(clients: number, rounds: Rounds): OrdersRow {
     ),
     ledger: medians(ledgers as unknown as Record<string, number>[]) as unknown as Ledger,
     settledMs: median(of('spikegate').map(({ settledMs }) => settledMs)),
+    requests: of('spikegate').at(-1)!.requests,
   };
 }
 
@@ -116,11 +121,19 @@ export function showOrders(rows: readonly OrdersRow[]): string {
   const failures = rows.flatMap(({ lanes: of }) =>
     lanes.flatMap((name) => (of[name]!.example ? [`${name}: ${of[name]!.example}`] : [])),
   );
+  const requests = rows
+    .map(({ clients, requests: of }) =>
+      [`${clients} clients:`, ...Object.entries(of).map(([name, count]) => `${name} ${short(count)}`)].join(
+        '  ',
+      ),
+    )
+    .join('\n');
   return [
     speed,
     latency,
     `ledger:\n${ledger}`,
     `CPU ms per order until the last create (until all is settled):\n${cpuTable(rows, lanes)}`,
+    `requests per order, of spikegate's last round:\n${requests}`,
     ...failures,
   ].join('\n\n');
 }
