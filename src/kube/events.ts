@@ -69,6 +69,12 @@ const seriesSize = 4096;
 const burst = 25;
 const refill = 5 * 60_000;
 
+// A crowd tells the same of thousands of objects. Nobody reads that, and each event takes the API server as
+// much as an order does: of one kind and reason a hundred at once, then ten a second.
+const kindOfNewsSize = 256;
+const kindOfNewsBurst = 100;
+const kindOfNewsRefill = 100;
+
 const maxMessage = 1024;
 const maxName = 253;
 const attempts = 3;
@@ -85,6 +91,7 @@ export class EventRecorder {
   readonly #queue = new Map<string, Pending>();
   readonly #series: RecentMap<Series>;
   readonly #buckets: TokenBuckets;
+  readonly #kindsOfNews: TokenBuckets;
   readonly #abort = new AbortController();
   #pump: Promise<void> | undefined;
   #serial = 0;
@@ -99,6 +106,7 @@ export class EventRecorder {
     this.#onDrop = opts.onDrop;
     this.#series = new RecentMap(this.#clock, seriesSize, seriesWindow);
     this.#buckets = new TokenBuckets(this.#clock, seriesSize, burst, refill);
+    this.#kindsOfNews = new TokenBuckets(this.#clock, kindOfNewsSize, kindOfNewsBurst, kindOfNewsRefill);
   }
 
   /**
@@ -120,7 +128,7 @@ export class EventRecorder {
       this.#onDrop?.('queue full');
       return;
     }
-    if (!this.#buckets.take(about.metadata.uid)) {
+    if (!this.#buckets.take(about.metadata.uid) || !this.#kindsOfNews.take(`${about.kind} ${reason}`)) {
       this.#onDrop?.('rate');
       return;
     }
