@@ -21,6 +21,7 @@ import { LeaderElector } from './kube/lease.ts';
 import { nextEpoch } from './kube/lease-record.ts';
 import { joinKey, type KubeObject, type Resource } from './kube/objects.ts';
 import { Reflector } from './kube/reflector.ts';
+import { WriteLatency } from './kube/write-latency.ts';
 import { Catalogue } from './ledger/catalogue.ts';
 import { Gate } from './ledger/gate.ts';
 import { GoodsWriter } from './ledger/goods-writer.ts';
@@ -66,9 +67,13 @@ export async function serve(
     ...(settings.context ? { context: settings.context } : {}),
   });
   const metrics = createMetrics();
+  const writeLatency = new WriteLatency();
   const client = createClient(config, {
     userAgent: 'spikegate',
-    onRequest: metrics.requests,
+    onRequest(info) {
+      metrics.requests(info);
+      writeLatency.note(info);
+    },
     onWarning: (text) => log.debug({ warning: text }, 'API server warns'),
   });
   const caches = createCaches(client, log);
@@ -118,7 +123,10 @@ export async function serve(
         paymentWindowMs: settings.paymentWindow,
         holdLimitMs: settings.holdLimit,
         orderWorkers: settings.workers,
+        crowd: settings.crowd,
+        acceptDelayMs: settings.acceptDelay,
       },
+      writeMs: () => writeLatency.ms,
       ledgerMetrics: metrics.ledger,
       orderMetrics: metrics.orders,
       ...runtimeMetrics,

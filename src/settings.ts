@@ -28,6 +28,8 @@ export interface ServeSettings {
   paymentWindow: number;
   holdLimit: number;
   workers: number;
+  crowd: number;
+  acceptDelay: number;
   workloadWorkers: number;
   drain: number;
   logLevel: string;
@@ -144,6 +146,15 @@ export function withServeOptions(command: Command): Command {
   option('--workers <number>', 'orders worked on at once by the leader')
     .argParser(wholeNumber(1, 256))
     .default(16);
+  option('--crowd <number>', 'more new orders at once than this are a crowd: letting orders in goes first')
+    .argParser(wholeNumber(0, 1_000_000))
+    .default(1);
+  option(
+    '--accept-delay <duration>',
+    'how long an order in a crowd may wait for its status; its stock is held',
+  )
+    .argParser(parseDuration)
+    .default(5000, '5s');
   option('--workload-workers <number>', 'workloads worked on at once by the leader, per kind')
     .argParser(wholeNumber(1, 64))
     .default(4);

@@ -14,8 +14,11 @@ import { Coalesce } from './coalesce.ts';
 import { releaseDeleted } from './deletion.ts';
 import type { Leading } from './leading.ts';
 
-/** Sums of one person are this far apart at the closest. */
-const sumEveryMs = 250;
+/**
+ * Sums of one person are this far apart at the closest. They may lag, and a write of a status takes the API
+ * server twice what the create of an order takes.
+ */
+const sumEveryMs = 2000;
 
 export function buyerReconciler(leading: Leading): (key: string) => Promise<Result> {
   return personReconciler(leading, {
@@ -134,7 +137,8 @@ interface Listed {
 }
 
 function newestIds(listed: Listed[]): string[] {
-  const key = (it: Listed) => `${it.since} ${it.name}`;
-  const byAge = listed.sort((a, b) => (key(a) < key(b) ? -1 : 1));
-  return byAge.flatMap((it) => it.id ?? []).slice(-mostListedIds);
+  // The keys once, not in every comparison: somebody may have ten thousand orders.
+  const keyed = listed.flatMap(({ id, since, name }) => (id ? [{ id, key: `${since} ${name}` }] : []));
+  keyed.sort((a, b) => (a.key < b.key ? -1 : 1));
+  return keyed.slice(-mostListedIds).map(({ id }) => id);
 }

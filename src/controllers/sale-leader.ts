@@ -1,5 +1,6 @@
 // One term of leadership: takes the ledger over, then runs a controller per kind of the sale.
 // What wakes which controller is written here and nowhere else.
+import { holdsOf, mostHolds } from '../api/holds.ts';
 import { parseTime } from '../api/sale.ts';
 import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
 import type { Change, ObjectCache } from '../kube/cache.ts';
@@ -17,6 +18,7 @@ import { type Clock, sleep } from '../runtime/clock.ts';
 import { Controller, type ControllerMetrics, type Reconcile } from '../runtime/controller.ts';
 import type { Log } from '../runtime/log.ts';
 import { lowPriority, normalPriority, type QueueMetrics } from '../runtime/queue.ts';
+import { Deferral } from './deferral.ts';
 import { describeGoods, goodsReconciler } from './goods.ts';
 import type { LeaderCaches, Leading, Recorder } from './leading.ts';
 import { goodsKeysOf, OrderLifecycle, type OrderStore } from './order-lifecycle.ts';
@@ -29,6 +31,10 @@ export interface SaleSettings {
   holdLimitMs: number;
   /** Orders worked on at once. */
   orderWorkers: number;
+  /** More new orders at once than this are a crowd; see deferral.ts. */
+  crowd: number;
+  /** How long an order in a crowd may wait for its state, in ms. */
+  acceptDelayMs: number;
 }
 
 export interface SaleLeaderOptions {
@@ -44,6 +50,8 @@ export interface SaleLeaderOptions {
   /** The same for goods. */
   resyncGoods(): Promise<void>;
   recorder: Recorder;
+  /** How long a write to the API server takes just now, in ms. */
+  writeMs(): number;
   settings: SaleSettings;
   clock: Clock;
   log: Log;
@@ -62,6 +70,10 @@ export interface OrderMetrics {
 }
 
 const otherWorkers = 4;
+/** Holds of a goods that may wait for their order's state: what comes in meanwhile needs room, too. */
+const mostDeferred = Math.floor(mostHolds * 0.75);
+/** Sums of people give way to orders. */
+const peopleWorkers = 1;
 
 export class SaleLeader {
   readonly #options: SaleLeaderOptions;
@@ -88,9 +100,10 @@ export class SaleLeader {
       this.#options.settings.orderWorkers,
     );
     const goods = this.#controller('SpikeGoods', caches.goods, goodsReconciler(leading), otherWorkers);
-    const buyers = this.#controller('Buyer', caches.buyers, buyerReconciler(leading), otherWorkers);
-    const sellers = this.#controller('Seller', caches.sellers, sellerReconciler(leading), otherWorkers);
-    this.#wire({ orders, goods, buyers, sellers });
+    const buyers = this.#controller('Buyer', caches.buyers, buyerReconciler(leading), peopleWorkers);
+    const sellers = this.#controller('Seller', caches.sellers, sellerReconciler(leading), peopleWorkers);
+    const deferral = this.#deferral(orders);
+    this.#wire({ orders, goods, buyers, sellers }, deferral, books);
     await Promise.all(this.#controllers.map((controller) => controller.start(signal)));
   }
 
@@ -220,7 +233,25 @@ export class SaleLeader {
     return controller;
   }
 
-  #wire(to: { orders: Controller; goods: Controller; buyers: Controller; sellers: Controller }): void {
+  #deferral(orders: Controller): Deferral {
+    const { clock, settings } = this.#options;
+    const deferral = new Deferral({
+      clock,
+      crowd: settings.crowd,
+      writeMs: this.#options.writeMs,
+      delayMs: settings.acceptDelayMs,
+      most: mostDeferred,
+      release: (key) => orders.enqueue(key),
+    });
+    this.#unsubscribe.push(() => deferral.stop());
+    return deferral;
+  }
+
+  #wire(
+    to: { orders: Controller; goods: Controller; buyers: Controller; sellers: Controller },
+    deferral: Deferral,
+    books: Books,
+  ): void {
     const { caches, catalogue, settings } = this.#options;
     const wakePeople = (order: SpikeOrder, priority: number) => {
       const buyer = catalogue.findBuyer(order.metadata.namespace ?? '', order.spec.buyerId);
@@ -231,20 +262,25 @@ export class SaleLeader {
       // An answer to our own write comes from a reconcile that has seen to what follows.
       const isOwnWrite = change.source === 'observe';
       const phase = order.status?.phase;
-      const isOpen = phase === undefined || phase === 'Unpaid';
-      if (type !== 'deleted' && isOpen && !isOwnWrite) to.orders.enqueue(keyOf(order), priority);
+      const key = keyOf(order);
+      if (type === 'deleted') deferral.forget(key);
+      else if (phase === undefined && change.source === 'watch') deferral.add(key);
+      else if ((phase === undefined || phase === 'Unpaid') && !isOwnWrite) to.orders.enqueue(key, priority);
       if (type === 'updated' && phase === old?.status?.phase) return;
-      if (phase !== undefined || type === 'deleted') {
-        for (const key of goodsKeysOf(order, catalogue)) to.goods.enqueue(key, priority);
-      }
+      // Without a state it counts for nobody yet; its buyer hears of it when it has one.
+      if (phase === undefined && type !== 'deleted') return;
+      for (const goods of goodsKeysOf(order, catalogue)) to.goods.enqueue(goods, priority);
       wakePeople(order, priority);
     });
     this.#each(caches.goods, (change, priority) => {
       const { object: goods, old } = change;
       const key = keyOf(goods);
-      if (changesSpec(change)) to.goods.enqueue(key, priority);
+      const holds = holdsOf(goods.status);
+      // A hold may be seen after its order has come and gone.
+      const isDone = () => holds.some(({ uid }) => books.isAccounted(uid));
+      if (changesSpec(change) || isDone()) to.goods.enqueue(key, priority);
       // An order that is never stored wakes nobody; its hold lapses by the clock.
-      else if (goods.status?.holds?.length) to.goods.queue.addAfter(key, settings.holdLimitMs);
+      else if (holds.length > 0) to.goods.queue.addAfter(key, settings.holdLimitMs);
       const seller = goods.spec.sellerId
         ? catalogue.findSeller(goods.metadata.namespace ?? '', goods.spec.sellerId)
         : undefined;

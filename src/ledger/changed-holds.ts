@@ -1,4 +1,5 @@
 // Which orders one write of a goods status is about: for the log. Pure.
+import { holdsOf } from '../api/holds.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 
 /**
@@ -10,4 +11,4 @@ export function changedHolds(before: SpikeGoods, after: SpikeGoods): { held: str
   return { held: [...is].filter((uid) => !was.has(uid)), ended: [...was].filter((uid) => !is.has(uid)) };
 }
 
-const uidsOf = ({ status }: SpikeGoods): Set<string> => new Set((status?.holds ?? []).map(({ uid }) => uid));
+const uidsOf = ({ status }: SpikeGoods): Set<string> => new Set(holdsOf(status).map(({ uid }) => uid));

@@ -1,4 +1,5 @@
 // What a goods has, as numbers to look at. Pure; nothing decides by them.
+import { holdsOf } from '../api/holds.ts';
 import { parseTime } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { availableOf } from './stock-draft.ts';
@@ -22,6 +23,6 @@ export function stockLevelsOf({ spec, status }: SpikeGoods): StockLevels {
 export function oldestHoldOf({ status }: SpikeGoods): number | undefined {
   let oldest: string | undefined;
   // Times of one form (RFC 3339, UTC) are in order as texts.
-  for (const { time } of status?.holds ?? []) if (oldest === undefined || time < oldest) oldest = time;
+  for (const { time } of holdsOf(status)) if (oldest === undefined || time < oldest) oldest = time;
   return parseTime(oldest);
 }

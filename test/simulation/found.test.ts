@@ -26,7 +26,13 @@ async function setUp() {
     weather: calm,
     note() {},
   };
-  const settings = { paymentWindowMs: 60_000, holdLimitMs: 120_000, freeze: true };
+  const settings = {
+    paymentWindowMs: 60_000,
+    holdLimitMs: 120_000,
+    crowd: 100,
+    acceptDelayMs: 0,
+    freeze: true,
+  };
   const replica = new Replica(new Life('r1', clock, 0), wire, settings, {});
   const lost: unknown[] = [];
   /** Everything that can arrive arrives, until `enough`. */

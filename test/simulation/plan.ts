@@ -60,6 +60,8 @@ export function plan(seed: number, random: Random): Plan {
     settings: {
       paymentWindowMs: random.pick([3_000, 20_000, 90_000]),
       holdLimitMs,
+      crowd: random.pick([0, 0.3, 100]),
+      acceptDelayMs: random.pick([0, 500, 5_000]),
       freeze: seed % 16 === 0,
     },
     skewMs: calm ? 0 : random.pick([0, 0, 2000]),

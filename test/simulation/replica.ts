@@ -27,6 +27,9 @@ import type { Life } from './schedule.ts';
 export interface Settings {
   paymentWindowMs: number;
   holdLimitMs: number;
+  /** New orders at once that are a crowd, and how long an order in one waits for its state. */
+  crowd: number;
+  acceptDelayMs: number;
   /** Caches freeze what they hold: finds whoever changes an object in place. Slower. */
   freeze: boolean;
 }
@@ -166,6 +169,8 @@ export class Replica {
         paymentWindowMs: this.#settings.paymentWindowMs,
         holdLimitMs: this.#settings.holdLimitMs,
         orderWorkers: this.#wire.random.int(1, 8),
+        crowd: this.#settings.crowd,
+        acceptDelayMs: this.#settings.acceptDelayMs,
       },
       clock,
       log: {
@@ -173,6 +178,7 @@ export class Replica {
         warn: (fields) => this.#wire.note(this.life.name, (fields as { err?: unknown }).err),
         error: (fields) => lost((fields as { err?: unknown }).err),
       },
+      writeMs: () => 100,
       ledgerMetrics: noLedgerMetrics,
       onFenced: lost,
     };

@@ -1,6 +1,7 @@
 // What a process exports: series that are there from the start, stock by goods under a ceiling, orders by outcome.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { formatHolds } from '../../src/api/holds.ts';
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { byCeiling, others } from '../../src/server/stock-metrics.ts';
 import { registry as webhooks } from '../../webhooks/registry.ts';
@@ -113,7 +114,7 @@ describe('metrics of the stock', () => {
   it('are what the cache says when it is asked, and go with their goods', async () => {
     const exported = new Exported();
     exported.goods = [
-      goods('apple', { num: 3, reserved: 2, holds: [hold('a', 1), hold('b', 2)] }),
+      goods('apple', { num: 3, reserved: 2, holds: formatHolds([hold('a', 1), hold('b', 2)]) }),
       goods('berry'),
     ];
     assert.deepEqual(await stockOf(exported), { 'shop/apple': [2, 2, 3, 3], 'shop/berry': [10, 0, 0, 0] });
@@ -172,7 +173,7 @@ describe('metrics of the stock', () => {
     const exported = new Exported();
     const at = (seconds: number) => new Date(exported.clock.now() - seconds * 1000).toISOString();
     exported.goods = [
-      goods('apple', { holds: [hold('a', 1, at(10)), hold('b', 1, at(70))] }),
+      goods('apple', { holds: formatHolds([hold('a', 1, at(10)), hold('b', 1, at(70))]) }),
       goods('berry'),
     ];
     assert.equal((await exported.read('spikegate_ledger_oldest_hold_seconds'))[0]?.value, 70);

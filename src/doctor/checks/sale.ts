@@ -1,15 +1,13 @@
 // The sale: holds that leak, orders that do not expire, counters that are not what the orders add up to.
+import { heldUnits, holdsOf } from '../../api/holds.ts';
 import { deadlineOf, isPaid, parseTime, timestamp } from '../../api/sale.ts';
-import type { Hold, SpikeGoods } from '../../api/spike-goods.ts';
+import type { SpikeGoods } from '../../api/spike-goods.ts';
 import type { SpikeOrder } from '../../api/spike-order.ts';
 import { keyOf } from '../../kube/objects.ts';
 import { Books } from '../../ledger/books.ts';
 import type { Check, Finding, Unchecked } from '../findings.ts';
 import type { Observation, Seen } from '../observation.ts';
 import { lookAtPods } from '../remedies.ts';
-
-/** The one place of the doctor that knows how holds are stored. */
-const holdsIn = ({ status }: SpikeGoods): readonly Hold[] => status?.holds ?? [];
 
 const unreadable = (what: string, seen: Seen<unknown>): Unchecked[] =>
   'unreadable' in seen ? [{ unchecked: `${what}: ${seen.unreadable}` }] : [];
@@ -24,7 +22,7 @@ export const holdsAreYoung: Check = {
     const { holdLimit, grace } = seen.expected;
     const before = seen.now - holdLimit - grace;
     return seen.goods.value.flatMap((goods): Finding[] => {
-      const old = holdsIn(goods).filter(({ time }) => (parseTime(time) ?? 0) < before);
+      const old = holdsOf(goods.status).filter(({ time }) => (parseTime(time) ?? 0) < before);
       if (old.length === 0) return [];
       const units = old.reduce((sum, { quantity }) => sum + quantity, 0);
       const oldest = old.reduce((a, b) => (a.time < b.time ? a : b));
@@ -118,7 +116,7 @@ export const nothingIsOversold: Check = {
     if (!('value' in goods)) return unreadable('goods', goods);
     return goods.value.flatMap((item): Finding[] => {
       const { num = 0, reserved = 0 } = item.status ?? {};
-      const held = holdsIn(item).reduce((sum, { quantity }) => sum + quantity, 0);
+      const held = heldUnits(item.status);
       const over = num + reserved + held - item.spec.stockCount;
       if (over <= 0) return [];
       const { namespace, name } = item.metadata;

@@ -2,6 +2,7 @@
 // and how to take it back. They know the cluster; they know nothing of how the doctor looks.
 import { randomBytes } from 'node:crypto';
 import { issueAuthority, rsaKey } from '../../../certs/authority.ts';
+import { formatHolds } from '../../../src/api/holds.ts';
 import { kinds } from '../../../src/api/kinds.ts';
 import { SpikeGoods } from '../../../src/api/spike-goods.ts';
 import { SpikeOrder } from '../../../src/api/spike-order.ts';
@@ -297,7 +298,7 @@ export const faultsOfTheSale: Fault[] = [
           goods.status = {
             ...goods.status,
             num: 7,
-            holds: [{ uid: 'lost', order: 'lost', quantity: 2, time }],
+            holds: formatHolds([{ uid: 'lost', order: 'lost', quantity: 2, time }]),
           };
         },
         'status',
