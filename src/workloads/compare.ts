@@ -24,6 +24,9 @@ const quantityFields = new Set(['sizeLimit', 'averageValue', 'divisor']);
 /** What belongs to us alone: an entry that somebody added there changes what it does. */
 const exclusive = new Set(['selector', 'matchLabels', 'data', 'stringData', 'binaryData', 'env', 'ports']);
 
+/** Where the order says something: a variable may refer to those before it. */
+const ordered = new Set(['env']);
+
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -105,6 +108,10 @@ function pruneItems(stored: unknown[], wanted: unknown[], field: string, fills: 
   });
   if (fills && exclusive.has(field)) {
     kept.push(...wanted.filter((item) => !stored.some((other) => hasKey(other, item, keys))));
+  }
+  if (ordered.has(field)) {
+    const place = (item: unknown) => wanted.findIndex((other) => hasKey(item, other, keys));
+    kept.sort((a, b) => place(a) - place(b));
   }
   const isAsBefore = kept.length === stored.length && kept.every((item, i) => item === stored[i]);
   return isAsBefore ? stored : kept;

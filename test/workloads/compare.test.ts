@@ -80,6 +80,14 @@ test('a stranger goes where everything is ours, and stays elsewhere', () => {
   assert.deepEqual(restored(renumbered, ours), ours);
 });
 
+test('variables are put in their order, since one may refer to those before it', () => {
+  const env = (...names: string[]) => ({ env: names.map((name) => ({ name, value: name })) });
+  const stored = env('B', 'A', 'C');
+  assert.deepEqual(withoutStrangers(stored, env('A', 'B', 'C')), env('A', 'B', 'C'));
+  assert.equal(withoutStrangers(stored, env('B', 'A', 'C')), stored);
+  assert.deepEqual(withoutStrangers(stored, env('C', 'B')), env('C', 'B'));
+});
+
 test('the hash of what is applied does not depend on the order of keys', () => {
   assert.equal(hashOf({ a: 1, b: { c: 2, d: 3 } }), hashOf({ b: { d: 3, c: 2 }, a: 1 }));
   assert.notEqual(hashOf({ a: [1, 2] }), hashOf({ a: [2, 1] }));

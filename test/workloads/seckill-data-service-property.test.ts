@@ -19,11 +19,9 @@ import {
 } from '../../src/workloads/child-kinds.ts';
 import { Random } from '../simulation/random.ts';
 import { Lab, pause, soon } from './lab.ts';
+import { Story, seedsOf, timeoutFor } from './seeds.ts';
 
-/** SEED repeats one run; RUNS makes more of them. */
-const seeds = process.env.SEED
-  ? [Number(process.env.SEED)]
-  : Array.from({ length: Number(process.env.RUNS ?? 3) }, (_, index) => index + 1);
+const seeds = seedsOf(3);
 const settleMs = 30_000;
 
 type Owner = CustomObject<unknown, { phase?: string; observedGeneration?: number }>;
@@ -49,6 +47,8 @@ function sorted(_key: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+const a = { name: 'A', value: '1' };
+const c = { name: 'C', value: '$(A)' };
 const maybe = (next: Random, value: unknown): unknown => (next.chance(0.5) ? value : null);
 
 function seckillEdit(next: Random): object {
@@ -59,7 +59,8 @@ function seckillEdit(next: Random): object {
     () => service({ image: `shop/any:${next.int(1, 3)}` }),
     () => service({ replicas: next.int(0, 3) }),
     () => service({ ports: [{ name: 'http', port: next.int(80, 82), targetPort: next.int(8080, 8082) }] }),
-    () => service({ env: maybe(next, [{ name: 'A', value: `${next.int(1, 3)}` }]) }),
+    () => service({ env: maybe(next, [a, c].slice(next.int(0, 1))) }),
+    () => service({ env: next.chance(0.5) ? [a, c] : [c, a] }),
     () => service({ resources: maybe(next, { requests: { cpu: next.pick(['1000m', 1, '250m']) } }) }),
     () => ({ scaling: { hpa: { enabled: next.chance(0.5), minReplicas: 2, maxReplicas: next.int(2, 5) } } }),
     () => ({ monitoring: { enabled: next.chance(0.5), grafanaEnabled: true } }),
@@ -96,7 +97,7 @@ const kinds = [
   },
 ];
 
-describe('the last spec of a Seckill or DataService decides', { timeout: 400_000 }, () => {
+describe('the last spec of a Seckill or DataService decides', { timeout: timeoutFor(seeds, 2) }, () => {
   let lab: Lab;
   before(async () => {
     lab = await Lab.open();
@@ -109,30 +110,24 @@ describe('the last spec of a Seckill or DataService decides', { timeout: 400_000
       .items;
 
   /** Not the owner reference: who takes it off a child that is about to go has taken the child. */
-  async function breakOne(next: Random, namespace: string): Promise<void> {
+  async function breakOne(next: Random, namespace: string, story: Story): Promise<void> {
     const resource = next.pick(children);
     const all = await owned(resource, namespace);
     if (all.length === 0) return;
     const key = { namespace, name: next.pick(all).metadata.name };
-    const patch = (change: object) => lab.client.patch(resource, key, change, { type: 'merge' });
-    await trying(
-      next.pick<() => Promise<unknown>>([
-        () => lab.client.delete(resource, key),
-        () => patch({ metadata: { annotations: { 'spikegate.io/applied': null } } }),
-        () =>
-          patch(
-            resource.kind === 'ConfigMap'
-              ? { data: { odd: 'one' } }
-              : { metadata: { labels: { odd: 'one' } } },
-          ),
-        () =>
-          patch(
-            resource.kind === 'Service'
-              ? { spec: { selector: { odd: 'one' } } }
-              : { metadata: { labels: { 'app.kubernetes.io/part-of': 'odd' } } },
-          ),
-      ])(),
-    );
+    const patch = (change: object) => () => lab.client.patch(resource, key, change, { type: 'merge' });
+    const [what, breakIt] = next.pick<[string, () => Promise<unknown>]>([
+      ['delete', () => lab.client.delete(resource, key)],
+      ['not applied', patch({ metadata: { annotations: { 'spikegate.io/applied': null } } })],
+      resource.kind === 'ConfigMap'
+        ? ['odd data', patch({ data: { odd: 'one' } })]
+        : ['odd label', patch({ metadata: { labels: { odd: 'one' } } })],
+      resource.kind === 'Service'
+        ? ['odd selector', patch({ spec: { selector: { odd: 'one' } } })]
+        : ['odd part', patch({ metadata: { labels: { 'app.kubernetes.io/part-of': 'odd' } } })],
+    ]);
+    story.tell(`break ${resource.kind} ${key.name}`, what);
+    await trying(breakIt());
   }
 
   /** All that the spec decides; what differs from one namespace to the other is put in the same words. */
@@ -152,35 +147,48 @@ describe('the last spec of a Seckill or DataService decides', { timeout: 400_000
       .sort();
   }
 
-  for (const { resource, spec, edit } of kinds) {
+  for (const kind of kinds) {
     for (const seed of seeds) {
-      it(`${resource.kind}, seed ${seed}`, async () => {
-        const next = new Random(seed);
-        const [namespace, twin] = [await lab.namespace(), await lab.namespace()];
-        await lab.lead();
-        await lab.create(resource, namespace, 'one', { spec });
-        for (let step = 0; step < 25; step++) {
-          const dice = next.next();
-          if (dice < 0.5) await trying(lab.patch(resource, namespace, 'one', { spec: edit(next) }));
-          else if (dice < 0.88) await breakOne(next, namespace);
-          else {
-            lab.killLeader();
-            await pause(next.int(0, 30));
-            await lab.lead();
-          }
-          await pause(next.int(0, 40));
-        }
-        const last = await lab.client.get(resource, { namespace, name: 'one' });
-        await lab.create(resource, twin, 'one', { spec: last.spec });
-        await soon(async () => {
-          for (const place of [namespace, twin]) {
-            const { status, metadata } = await lab.client.get(resource, { namespace: place, name: 'one' });
-            assert.equal(status?.phase, 'Ready', JSON.stringify(status));
-            assert.equal(status?.observedGeneration, metadata.generation);
-          }
-          assert.deepEqual(await world(namespace), await world(twin));
-        }, settleMs);
+      it(`${kind.resource.kind}, seed ${seed}`, () => {
+        const story = new Story(seed);
+        return story.of(() => property(kind, new Random(seed), story));
       });
     }
+  }
+
+  async function property(
+    { resource, spec, edit }: (typeof kinds)[number],
+    next: Random,
+    story: Story,
+  ): Promise<void> {
+    const [namespace, twin] = [await lab.namespace(), await lab.namespace()];
+    await lab.lead();
+    await lab.create(resource, namespace, 'one', { spec });
+    for (let step = 0; step < 25; step++) {
+      const dice = next.next();
+      if (dice < 0.5) {
+        const change = edit(next);
+        story.tell('edit', change);
+        await trying(lab.patch(resource, namespace, 'one', { spec: change }));
+      } else if (dice < 0.88) {
+        await breakOne(next, namespace, story);
+      } else {
+        story.tell('kill the leader');
+        lab.killLeader();
+        await pause(next.int(0, 30));
+        await lab.lead();
+      }
+      await pause(next.int(0, 40));
+    }
+    const last = await lab.client.get(resource, { namespace, name: 'one' });
+    await lab.create(resource, twin, 'one', { spec: last.spec });
+    await soon(async () => {
+      for (const place of [namespace, twin]) {
+        const { status, metadata } = await lab.client.get(resource, { namespace: place, name: 'one' });
+        assert.equal(status?.phase, 'Ready', JSON.stringify(status));
+        assert.equal(status?.observedGeneration, metadata.generation);
+      }
+      assert.deepEqual(await world(namespace), await world(twin));
+    }, settleMs);
   }
 });
