@@ -6,10 +6,10 @@ export interface Rest {
   /** Milliseconds until the next check. */
   ms: number;
   /**
-   * Whether nobody may cut it short: after a failure. Otherwise a check that fails after a write, woken by the
-   * news of that same write, would go round at full speed.
+   * How many of them nobody may cut short. A check that writes is woken by the news of that same write; one that
+   * fails after it, or that another writer answers each time, would go round at full speed.
    */
-  undisturbed?: boolean;
+  undisturbedMs?: number;
 }
 
 export class CheckLoop {
@@ -31,9 +31,9 @@ export class CheckLoop {
   async run(signal: AbortSignal, check: () => Promise<Rest>): Promise<void> {
     while (!signal.aborted) {
       this.#asked = false;
-      const { ms, undisturbed } = await check();
-      if (undisturbed) await sleep(this.#clock, ms, signal);
-      else if (!this.#asked) await this.#rest(ms, signal);
+      const { ms, undisturbedMs = 0 } = await check();
+      if (undisturbedMs > 0) await sleep(this.#clock, undisturbedMs, signal);
+      if (!this.#asked && ms > undisturbedMs) await this.#rest(ms - undisturbedMs, signal);
     }
   }
 

@@ -1,9 +1,13 @@
 // The Secret and the webhook configurations behind secret-source.ts, on a real client.
+// What is decided by is read live; watches of these three objects only tell when there is something to read.
 import type { Client } from '../src/kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../src/kube/errors.ts';
+import { NamedObject } from '../src/kube/named-object.ts';
 import type { KubeObject, Resource } from '../src/kube/objects.ts';
+import type { Clock } from '../src/runtime/clock.ts';
 import { type BundlePublisher, ConflictError, type SecretStore } from './secret-source.ts';
 import type { SecretData } from './secret-state.ts';
+import type { CertLogger } from './source.ts';
 
 interface Secret extends KubeObject {
   type?: string;
@@ -33,8 +37,35 @@ const configurations = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfig
 
 const callMs = 10_000;
 
+export interface CertCluster {
+  client: Client;
+  clock: Clock;
+  logger: CertLogger;
+}
+
+function follow<T extends KubeObject>(
+  { client, clock, logger }: CertCluster,
+  resource: Resource<T>,
+  name: string,
+  namespace?: string,
+): NamedObject<T> {
+  return new NamedObject<T>({
+    ...{ client, clock, resource, name },
+    ...(namespace === undefined ? {} : { namespace }),
+    onHandlerError: (error) => logger.error({ err: error }, 'a listener of certificate changes failed'),
+    onError: (error, { failures }) => {
+      // It is tried again for ever; until it works, what is not heard of is read.
+      if (failures > 1) return;
+      const fields = { err: (error as Error).message, kind: resource.kind, name };
+      logger.warn(fields, 'an object of the certificates cannot be followed; it is read instead');
+    },
+  });
+}
+
 /** State shared by all replicas in the Secret `namespace`/`name`. */
-export function kubeSecretStore(client: Client, namespace: string, name: string): SecretStore {
+export function kubeSecretStore(cluster: CertCluster, namespace: string, name: string): SecretStore {
+  const { client } = cluster;
+  const followed = follow(cluster, secrets, name, namespace);
   const body = (data: SecretData) => ({
     apiVersion: 'v1',
     kind: 'Secret',
@@ -75,20 +106,43 @@ export function kubeSecretStore(client: Client, namespace: string, name: string)
         .catch(asConflict);
       return secret.metadata.resourceVersion;
     },
+    watch(listener, signal) {
+      followed.onChange(listener);
+      void followed.start(signal);
+    },
+    isAt: (version) => (followed.isFresh ? followed.get()?.metadata.resourceVersion === version : undefined),
   };
 }
 
 /** Puts the bundle into every webhook of both configurations called `name`; one that is missing is left missing. */
-export function kubeBundlePublisher(client: Client, name: string): BundlePublisher {
+export function kubeBundlePublisher(cluster: CertCluster, name: string): BundlePublisher {
+  const followed = configurations.map((resource) => follow(cluster, resource, name));
   return {
     async publish(latest) {
       let wrote = false;
       for (const resource of configurations)
-        wrote = (await publishTo(client, resource, name, latest)) || wrote;
+        wrote = (await publishTo(cluster.client, resource, name, latest)) || wrote;
       return wrote;
+    },
+    watch(listener, signal) {
+      for (const it of followed) {
+        it.onChange(listener);
+        void it.start(signal);
+      }
+    },
+    shows(bundle) {
+      if (!followed.every(({ isFresh }) => isFresh)) return undefined;
+      const caBundle = inBase64(bundle);
+      return followed.every((it) => trusts(it.get(), caBundle));
     },
   };
 }
+
+const inBase64 = (bundle: string): string => Buffer.from(bundle).toString('base64');
+
+/** One that is not there trusts nobody wrong. */
+const trusts = (configuration: WebhookConfiguration | undefined, caBundle: string): boolean =>
+  configuration?.webhooks?.every((webhook) => webhook.clientConfig.caBundle === caBundle) ?? true;
 
 async function publishTo(
   client: Client,
@@ -99,8 +153,8 @@ async function publishTo(
   for (;;) {
     try {
       const found = await client.get(resource, { name }, { timeoutMs: callMs });
-      const caBundle = Buffer.from(await latest()).toString('base64');
-      if (found.webhooks?.every((webhook) => webhook.clientConfig.caBundle === caBundle)) return false;
+      const caBundle = inBase64(await latest());
+      if (trusts(found, caBundle)) return false;
       const webhooks = (found.webhooks ?? []).map((webhook) => ({
         ...webhook,
         clientConfig: { ...webhook.clientConfig, caBundle },

@@ -28,6 +28,10 @@ export class MemorySecretStore implements SecretStore {
     signal.addEventListener('abort', () => this.#watchers.delete(listener), { once: true });
   }
 
+  isAt(version: string): boolean {
+    return this.#stored?.version === version;
+  }
+
   /** Stores without asking for a version, as `kubectl replace --force` would; undefined deletes. */
   put(data: SecretData | undefined): string {
     const version = String(++this.#revision);

@@ -6,6 +6,10 @@
 //   read the Secret → adopt a new pair or bundle → ask policy → take one step (a write) → again from the start
 //   … until policy is content; then make sure the bundle is still published, and wait for the next check.
 //
+// Between such checks nothing is read: the Secret and the configurations are followed by watches, a change of either
+// begins a check at once, and whether time alone makes a step due is judged from what was read last. Where nothing
+// is followed (no permission, a dead watch), every look is a check.
+//
 // Every step is one compare-and-swap and every decision starts from a fresh read, so a crash between any two
 // leaves a state that the next check, here or in another replica, goes on from.
 
@@ -59,6 +63,8 @@ export interface SecretStore {
   update(data: SecretData, version: string): Promise<string>;
   /** Calls `listener` after the Secret may have changed; without it, the regular check finds changes. */
   watch?(listener: () => void, signal: AbortSignal): void;
+  /** Whether the Secret still has this version, by what the watch has told; undefined where that is not known. */
+  isAt?(version: string): boolean | undefined;
 }
 
 export interface BundlePublisher {
@@ -70,6 +76,10 @@ export interface BundlePublisher {
    * newer one. An object that does not exist is not an error.
    */
   publish(latest: () => Promise<string>): Promise<boolean>;
+  /** Calls `listener` after a configuration may have changed; without it, the regular check finds changes. */
+  watch?(listener: () => void, signal: AbortSignal): void;
+  /** Whether every configuration trusts exactly this bundle, by what the watch has told; undefined where unknown. */
+  shows?(bundle: string): boolean | undefined;
 }
 
 export interface SecretSourceOptions {
@@ -83,7 +93,10 @@ export interface SecretSourceOptions {
   authorityLifetime?: number;
   leafLifetime?: number;
   overlap?: number;
+  /** Between two looks at what is known. */
   checkEvery?: number;
+  /** Between two checks that read everything, whatever the watches say: makes up for an event that never came. */
+  readEvery?: number;
   random?: RandomBytes;
   newKey?: KeyMaker;
   metrics?: CertMetrics;
@@ -98,7 +111,11 @@ export const rotationDefaults = {
   overlap: day,
   // Short timers judged by the wall clock, not one long one: a timer does not count while a machine sleeps.
   checkEvery: 60_000,
+  readEvery: 3_600_000,
 };
+
+/** Between two checks, however often they are asked for: somebody may undo every one of them. */
+const leastRest = 1_000;
 
 /** More than one rotation takes, so reaching it is a fault: then the next check tries again. */
 const mostRounds = 20;
@@ -111,6 +128,8 @@ export class SecretSource implements CertSource {
   #parsed: { version: string; state: ParsedSecret } | undefined;
   readonly #loop: CheckLoop;
   #failures = 0;
+  /** What the last check that read everything left behind; undefined when it must be read again. */
+  #settled: { version: string; state: ParsedSecret; monotonic: number; wall: number } | undefined;
 
   /** @throws RangeError when the lifetimes cannot work together */
   constructor(options: SecretSourceOptions) {
@@ -129,8 +148,9 @@ export class SecretSource implements CertSource {
   }
 
   start(signal: AbortSignal): Promise<void> {
-    if (!signal.aborted) this.#options.store.watch?.(() => this.recheck(), signal);
-    void this.#loop.run(signal, () => this.#checkSafely(signal));
+    const { store, publisher } = this.#options;
+    if (!signal.aborted) for (const it of [store, publisher]) it.watch?.(() => this.#loop.recheck(), signal);
+    void this.#loop.run(signal, () => this.#look(signal));
     return this.#served.ready(signal);
   }
 
@@ -155,26 +175,42 @@ export class SecretSource implements CertSource {
   }
 
   recheck(): void {
+    this.#settled = undefined;
     this.#loop.recheck();
   }
 
-  async #checkSafely(signal: AbortSignal): Promise<Rest> {
+  async #look(signal: AbortSignal): Promise<Rest> {
     const { logger, random, checkEvery, leafLifetime, metrics } = this.#options;
     // Replicas that wait alike all make a key for the same renewal, and all but one throw it away.
     const jitter = 1 - random(1)[0]! / 1024;
     const ms = Math.min(checkEvery, leafLifetime / 20) * jitter;
+    if (this.#nothingIsDue()) return { ms };
     metrics.read();
     try {
+      this.#settled = undefined;
       await this.#check(signal);
       this.#failures = 0;
-      return { ms };
+      return { ms, undisturbedMs: Math.min(ms, leastRest) };
     } catch (error) {
       if (signal.aborted) return { ms };
       metrics.failed();
       const fields = { err: error, failures: ++this.#failures };
       logger.error(fields, 'certificates could not be checked; what is served stays');
-      return { ms: Math.min(ms, 500 * 2 ** this.#failures * jitter), undisturbed: true };
+      const rest = Math.min(ms, 500 * 2 ** this.#failures * jitter);
+      return { ms: rest, undisturbedMs: rest };
     }
+  }
+
+  /** By what is known without asking: all is as the last check left it, and the time for no step has come. */
+  #nothingIsDue(): boolean {
+    const { store, publisher, clock, readEvery } = this.#options;
+    if (!this.#settled) return false;
+    const { version, state, monotonic, wall } = this.#settled;
+    const now = clock.now();
+    // By both clocks: one of them stands still while a machine sleeps.
+    if (Math.max(clock.monotonic() - monotonic, Math.abs(now - wall)) >= readEvery) return false;
+    if (!store.isAt?.(version) || !publisher.shows?.(bundleOf(state.authorities))) return false;
+    return recall(state, this.#serving, now) === state && nextStep(state, this.#settings, now) === undefined;
   }
 
   async #check(signal: AbortSignal): Promise<void> {
@@ -200,7 +236,10 @@ export class SecretSource implements CertSource {
             logger.warn({}, 'the bundle had been overwritten; the new CA waits for its overlap again');
             await this.#write(waiting, stored);
           }
-          if (!step) return;
+          if (!step) {
+            if (stored && !waiting) this.#settle(stored.version, state);
+            return;
+          }
           if (waiting) continue;
         }
         await this.#write(await this.#take(step, state), stored);
@@ -211,6 +250,11 @@ export class SecretSource implements CertSource {
       }
     }
     throw new Error(`certificates must settle within ${mostRounds} steps, and did not`);
+  }
+
+  #settle(version: string, state: ParsedSecret): void {
+    const { clock } = this.#options;
+    this.#settled = { version, state, monotonic: clock.monotonic(), wall: clock.now() };
   }
 
   /** Carries a step out as far as it lies outside the Secret; resolves to the state to store. */

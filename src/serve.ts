@@ -246,9 +246,10 @@ function createCerts(settings: ServeSettings, client: Client, log: Log, metrics:
     if (!settings.certDir) throw new Error('--certs files needs --cert-dir');
     return new FileSource({ directory: settings.certDir, clock, logger: log, metrics });
   }
+  const cluster = { client, clock, logger: log };
   return new SecretSource({
-    store: kubeSecretStore(client, settings.namespace, settings.certSecret),
-    publisher: kubeBundlePublisher(client, configurationName),
+    store: kubeSecretStore(cluster, settings.namespace, settings.certSecret),
+    publisher: kubeBundlePublisher(cluster, configurationName),
     names: servingNames(settings.service, settings.namespace, settings.certNames),
     clock,
     logger: log,

@@ -117,7 +117,10 @@ export function withServeOptions(command: Command): Command {
   option('--ca-overlap <duration>', 'how long a new CA is trusted before it signs')
     .argParser(positiveDuration)
     .default(units.d!, '1d');
-  option('--cert-check <duration>', 'how often certificates are looked at')
+  option(
+    '--cert-check <duration>',
+    'how often certificates are looked at; what others change is noticed at once',
+  )
     .argParser(positiveDuration)
     .default(60_000, '60s');
   option('--service <name>', 'Service of the webhooks; its names are in the certificate').default(

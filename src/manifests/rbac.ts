@@ -117,7 +117,12 @@ function leaseRules({ lease }: RbacOptions): PolicyRule[] {
 function secretRules({ certSecret }: RbacOptions): PolicyRule[] {
   return [
     { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
-    { apiGroups: [''], resources: ['secrets'], resourceNames: [certSecret], verbs: ['get', 'update'] },
+    {
+      apiGroups: [''],
+      resources: ['secrets'],
+      resourceNames: [certSecret],
+      verbs: ['get', 'list', 'watch', 'update'],
+    },
   ];
 }
 
@@ -126,7 +131,8 @@ const publishRule: PolicyRule = {
   apiGroups: ['admissionregistration.k8s.io'],
   resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
   resourceNames: [configurationName],
-  verbs: ['get', 'update'],
+  // A list or watch is permitted by name when its field selector names the object.
+  verbs: ['get', 'list', 'watch', 'update'],
 };
 
 /** Aggregated into the cluster's own view and edit roles, as kubebuilder's scaffolding has them. */

@@ -1,10 +1,9 @@
 // Objects that owners only refer to (a ConfigMap or a Secret of an environment variable): each is followed by its
 // name, as long as an owner refers to it, and wakes those owners. Nothing else of those kinds is read or kept.
 // Knows no owner's kind.
-import { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
+import { NamedObject } from '../kube/named-object.ts';
 import { joinKey, type KubeObject, type Resource } from '../kube/objects.ts';
-import { Reflector } from '../kube/reflector.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 
@@ -27,10 +26,8 @@ const resources: Record<Reference['kind'], Resource<Referenced>> = {
 const firstLookMs = 5_000;
 
 interface Followed {
-  cache: ObjectCache<Referenced>;
-  reflector: Reflector<Referenced>;
+  object: NamedObject<Referenced>;
   owners: Set<string>;
-  isKnown: boolean;
   known: Promise<unknown>;
 }
 
@@ -70,13 +67,12 @@ export class References {
   }
 
   get(reference: Reference): Referenced | undefined {
-    const { namespace, name } = reference;
-    return this.#followed.get(idOf(reference))?.cache.get(joinKey(namespace, name));
+    return this.#followed.get(idOf(reference))?.object.get();
   }
 
   /** What we have just written ourselves. */
   observe(reference: Reference, object: Referenced): void {
-    this.#followed.get(idOf(reference))?.cache.observe(object);
+    this.#followed.get(idOf(reference))?.object.observe(object);
   }
 
   forget(owner: string): void {
@@ -86,42 +82,35 @@ export class References {
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await Promise.all([...this.#followed.values()].map(({ reflector }) => reflector.stop()));
+    await Promise.all([...this.#followed.values()].map((it) => it.object.stop()));
   }
 
   #begin(id: string, { kind, namespace, name }: Reference): Followed {
     const { client, clock, log, wake } = this.#options;
-    const cache = new ObjectCache<Referenced>({
+    const object = new NamedObject<Referenced>({
+      ...{ client, clock, namespace, name, resource: resources[kind] },
       onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
-    });
-    const reflector = new Reflector<Referenced>({
-      ...{ client, clock, cache, namespace, resource: resources[kind] },
-      fieldSelector: `metadata.name=${name}`,
       onError: (error, info) =>
         log.warn(
           { err: (error as Error).message, ...{ kind, namespace, name }, ...info },
           'following failed',
         ),
     });
-    const followed: Followed = {
-      ...{ cache, reflector, owners: new Set<string>(), isKnown: false },
-      known: Promise.resolve(),
-    };
+    const owners = new Set<string>();
+    // The first list wakes nobody: who asked for it waits.
+    object.onChange(({ source }) => {
+      if (object.isKnown && source !== 'observe') for (const owner of owners) wake(owner);
+    });
+    const followed = { object, owners, known: object.start(this.#stop.signal) };
     this.#followed.set(id, followed);
-    cache.onChange(({ source }) => {
-      if (followed.isKnown && source !== 'observe') for (const owner of followed.owners) wake(owner);
-    });
-    followed.known = reflector.start(this.#stop.signal).then(() => {
-      followed.isKnown = true;
-    });
     return followed;
   }
 
   async #whenKnown(id: string): Promise<void> {
     const followed = this.#followed.get(id);
-    if (!followed || followed.isKnown) return;
+    if (!followed || followed.object.isKnown) return;
     await Promise.race([followed.known, sleep(this.#options.clock, firstLookMs, this.#stop.signal)]);
-    if (!followed.isKnown) throw new Error(`${id} could not be read`);
+    if (!followed.object.isKnown) throw new Error(`${id} could not be read`);
   }
 
   #leave(owner: string, id: string): void {
@@ -130,6 +119,6 @@ export class References {
     followed.owners.delete(owner);
     if (followed.owners.size > 0) return;
     this.#followed.delete(id);
-    void followed.reflector.stop();
+    void followed.object.stop();
   }
 }

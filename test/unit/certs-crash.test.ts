@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { KeyMaker } from '../../certs/authority.ts';
-import { dealtKeys, minute, type Weather, World } from './certs-world.ts';
+import { dealtKeys, minute, seeing, type Weather, World } from './certs-world.ts';
 
 const settings = {
   authorityLifetime: 60 * minute,
@@ -17,7 +17,7 @@ const settings = {
 type Failure = 'error before' | 'error after' | 'death before' | 'death after';
 
 /** Runs the life of a CA and a half; `at` is the number of the call that fails. Resolves to the calls and their times. */
-async function rotation(newKey: KeyMaker, at?: number, failure?: Failure) {
+async function rotation(newKey: KeyMaker, watchLag: { watchLag?: number }, at?: number, failure?: Failure) {
   const calls: { call: string; time: number }[] = [];
   let world: World;
   const fail = (call: string): never => {
@@ -36,7 +36,7 @@ async function rotation(newKey: KeyMaker, at?: number, failure?: Failure) {
     return result;
   };
   const counted: KeyMaker = async () => (await weather('key', newKey)) as string;
-  world = new World({ newKey: counted, settings, weather });
+  world = new World({ newKey: counted, settings, weather, ...watchLag });
   world.start();
   // Beyond the first CA's end and the five minutes after which it is dropped.
   await world.pass(70 * minute, minute);
@@ -54,30 +54,31 @@ async function rotation(newKey: KeyMaker, at?: number, failure?: Failure) {
   return { calls, outcome };
 }
 
-describe('a failure at any call', () => {
-  let newKey: KeyMaker;
-  let calm: Awaited<ReturnType<typeof rotation>>;
-  before(async () => {
-    newKey = await dealtKeys(4);
-    calm = await rotation(newKey);
-  });
-  const well = { replicas: 1, authorities: 1, trusted: true, served: true, rotated: true };
-
-  for (const failure of ['error before', 'error after', 'death before', 'death after'] as const) {
-    it(`is recovered from: ${failure}`, async () => {
-      assert.deepEqual(calm.outcome, well);
-      // Checks that change nothing are alike; the calls around a change are what matters.
-      const changes = new Set(
-        calm.calls.filter(({ call }) => /create|update|write|key/.test(call)).map(({ time }) => time),
-      );
-      const points = calm.calls.flatMap(({ time }, index) => (changes.has(time) ? [index] : []));
-      assert.ok(points.length > 40, `${points.length} points`);
-      for (const at of points) {
-        // A read has no effect: failing after it is failing before the next call.
-        if (failure.endsWith('after') && !/create|update|write/.test(calm.calls[at]!.call)) continue;
-        const { outcome } = await rotation(newKey, at, failure);
-        assert.deepEqual(outcome, well, `${failure} call ${at}, ${calm.calls[at]!.call}`);
-      }
+for (const { how, watchLag } of seeing)
+  describe(`a failure at any call, ${how}`, () => {
+    let newKey: KeyMaker;
+    let calm: Awaited<ReturnType<typeof rotation>>;
+    before(async () => {
+      newKey = await dealtKeys(4);
+      calm = await rotation(newKey, watchLag);
     });
-  }
-});
+    const well = { replicas: 1, authorities: 1, trusted: true, served: true, rotated: true };
+
+    for (const failure of ['error before', 'error after', 'death before', 'death after'] as const) {
+      it(`is recovered from: ${failure}`, async () => {
+        assert.deepEqual(calm.outcome, well);
+        // Checks that change nothing are alike; the calls around a change are what matters.
+        const changes = new Set(
+          calm.calls.filter(({ call }) => /create|update|write|key/.test(call)).map(({ time }) => time),
+        );
+        const points = calm.calls.flatMap(({ time }, index) => (changes.has(time) ? [index] : []));
+        assert.ok(points.length > 40, `${points.length} points`);
+        for (const at of points) {
+          // A read has no effect: failing after it is failing before the next call.
+          if (failure.endsWith('after') && !/create|update|write/.test(calm.calls[at]!.call)) continue;
+          const { outcome } = await rotation(newKey, watchLag, at, failure);
+          assert.deepEqual(outcome, well, `${failure} call ${at}, ${calm.calls[at]!.call}`);
+        }
+      });
+    }
+  });

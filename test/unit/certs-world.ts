@@ -22,6 +22,12 @@ export const minute = 60_000;
 export const hour = 60 * minute;
 export const day = 24 * hour;
 
+/** How replicas learn of what others change. */
+export const seeing: { how: string; watchLag: { watchLag?: number } }[] = [
+  { how: 'read at every look', watchLag: {} },
+  { how: 'followed by watches', watchLag: { watchLag: 2000 } },
+];
+
 /** Repeatable random numbers, 0 to 1 (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed;
@@ -68,6 +74,8 @@ export interface WorldOptions {
   weather?: Weather;
   /** Milliseconds until an API server acts on a configuration, at most. */
   apiServerLag?: number;
+  /** Replicas hear of changes by watches, each up to so many milliseconds late; unset: they only read. */
+  watchLag?: number;
 }
 
 export interface Replica {
@@ -89,6 +97,11 @@ export class World {
   readonly views = new Map<string, string>();
   readonly replicas = new Set<Replica>();
   readonly random: () => number;
+  /** Whether what watches should tell is lost, without a word. */
+  isDeaf = false;
+  /** Calls of the replicas to the outside. */
+  readonly calls: string[] = [];
+  readonly #configurationWatchers = new Set<() => void>();
   /** Every leaf that was ever stored, with the time it appeared. */
   readonly leaves: { certificate: X509Certificate; at: number }[] = [];
   comparisons = 0;
@@ -184,6 +197,7 @@ export class World {
   configure(configuration: Configuration, bundle: string): void {
     configuration.bundle = bundle;
     configuration.version++;
+    for (const watcher of this.#configurationWatchers) watcher();
     this.verify();
     for (const server of ['first', 'second']) {
       const view = `${server} ${configuration.name}`;
@@ -195,6 +209,13 @@ export class World {
         this.verify();
       });
     }
+  }
+
+  /** Somebody takes the bundle out of a configuration; API servers have not looked yet. */
+  wipe(configuration: Configuration): void {
+    configuration.bundle = undefined;
+    configuration.version++;
+    for (const watcher of this.#configurationWatchers) watcher();
   }
 
   #vouches(bundle: string, cert: string, now: number): boolean {
@@ -222,15 +243,23 @@ export class World {
 
   #storeSeenByAReplica(): SecretStore {
     const { store } = this;
+    const told = new Told<string | undefined>(this, async () => (await store.read())?.version);
     return {
       read: () => this.#outside('secret.read', () => store.read()),
       create: (data) => this.#outside('secret.create', () => store.create(data)),
       update: (data, version) => this.#outside('secret.update', () => store.update(data, version)),
-      watch: (listener, signal) => store.watch(listener, signal),
+      ...(this.watchLag === undefined
+        ? { watch: (listener, signal) => store.watch(listener, signal) }
+        : {
+            watch: (listener, signal) =>
+              told.start(listener, signal, (onEvent) => store.watch(onEvent, signal)),
+            isAt: (version) => told.is((heard) => heard === version),
+          }),
     };
   }
 
   #publisher(): BundlePublisher {
+    const told = new Told(this, async () => this.configurations.map(({ bundle }) => bundle));
     return {
       publish: async (latest) => {
         let written = false;
@@ -239,7 +268,21 @@ export class World {
         }
         return written;
       },
+      ...(this.watchLag === undefined
+        ? {}
+        : {
+            watch: (listener, signal) =>
+              told.start(listener, signal, (onEvent) => {
+                this.#configurationWatchers.add(onEvent);
+                signal.addEventListener('abort', () => this.#configurationWatchers.delete(onEvent));
+              }),
+            shows: (bundle) => told.is((heard) => heard.every((one) => one === bundle)),
+          }),
     };
+  }
+
+  get watchLag(): number | undefined {
+    return this.#options.watchLag;
   }
 
   async #publishTo(configuration: Configuration, latest: () => Promise<string>): Promise<boolean> {
@@ -258,7 +301,37 @@ export class World {
 
   async #outside<T>(call: string, act: () => Promise<T>): Promise<T> {
     const { weather } = this.#options;
+    this.calls.push(call);
     return weather ? ((await weather(call, act)) as T) : act();
+  }
+}
+
+/** What one watch has told so far: late, and nothing while the world is deaf. */
+class Told<T> {
+  readonly #world: World;
+  readonly #read: () => Promise<T>;
+  #heard: { value: T } | undefined;
+
+  constructor(world: World, read: () => Promise<T>) {
+    this.#world = world;
+    this.#read = read;
+  }
+
+  is(judge: (heard: T) => boolean): boolean | undefined {
+    return this.#heard && judge(this.#heard.value);
+  }
+
+  start(listener: () => void, signal: AbortSignal, follow: (onEvent: () => void) => void): void {
+    const hear = async () => {
+      const lag = this.#world.random() * (this.#world.watchLag ?? 0);
+      if (this.#world.isDeaf) return;
+      if (lag > 0) await sleep(this.#world.clock, lag, signal);
+      if (signal.aborted) return;
+      this.#heard = { value: await this.#read() };
+      listener();
+    };
+    follow(() => void hear());
+    void hear();
   }
 }
 
