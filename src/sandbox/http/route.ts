@@ -31,6 +31,18 @@ export function resourceRoute(path: string): ResourceRoute | undefined {
   return { group, version, namespace, plural, name, subresource, extra: extra.length > 0 };
 }
 
+/**
+ * The name that a list or watch is limited to by its field selector: permission is asked for that name, as
+ * Kubernetes does (apiserver pkg/endpoints/request/requestinfo.go).
+ */
+export function nameSelected(query: URLSearchParams): string {
+  for (const term of (query.get('fieldSelector') ?? '').split(',')) {
+    const [, name] = /^metadata\.name==?([^=].*)$/.exec(term) ?? [];
+    if (name) return name;
+  }
+  return '';
+}
+
 function decode(part: string): string {
   try {
     return decodeURIComponent(part);

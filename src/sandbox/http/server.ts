@@ -16,7 +16,7 @@ import { patch } from './patch.ts';
 import { flag } from './query.ts';
 import { type Answer, errorAnswer, send, sendText } from './respond.ts';
 import { type Access, isReview, requestToken, review } from './reviews.ts';
-import { type ResourceRoute, resourceRoute } from './route.ts';
+import { nameSelected, type ResourceRoute, resourceRoute } from './route.ts';
 import { subresource } from './subresources.ts';
 import { del, deleteCollection, get, list, post, replace, watch } from './verbs.ts';
 import type { WatchHub } from './watch.ts';
@@ -181,7 +181,7 @@ export class ApiServer {
     const scoped = type.namespaced || route.namespace === '';
     if (!scoped || (type.namespaced && route.name && !route.namespace)) throw noSuchPath();
     const verb = verbOf(req.method ?? '', route, query);
-    this.authorize(user, verb, route);
+    this.authorize(user, verb, { ...route, name: route.name || nameSelected(query) });
     const call = callFor(req, query, user);
     call.warnings = warnings;
     const context: Context = { core, hub, req, res, query, route, type, accept, call };
