@@ -23,7 +23,7 @@ export interface ObjectMeta {
   annotations?: Record<string, string>;
   finalizers?: string[];
   ownerReferences?: OwnerReference[];
-  managedFields?: unknown[];
+  managedFields?: { manager?: string; operation?: string; subresource?: string; [field: string]: unknown }[];
 }
 
 export interface KubeObject {

@@ -101,12 +101,12 @@ export class Children {
     const wanted = draftOf(owner, child, resource);
     const key = { namespace, name: child.name };
     let live = this.#sources.cacheOf(child.kind).get(joinKey(namespace, child.name));
-    // The cache holds only what is labelled as ours: what it does not know may be there all the same.
-    if (!live) live = await this.#read(resource, key, pass);
-    if (live && controllerOf(live)?.uid !== owner.metadata.uid) {
-      if (!isOrphanOf(live, wanted)) return outcome.conflict(child.kind.kind, child.name, controllerOf(live));
-      await pass.ownerLives();
-    } else if (!live) {
+    // The cache holds only what is labelled as ours, and not who wrote it: what it does not know to be this owner's
+    // may be there all the same, and may be its own.
+    if (controllerOf(live)?.uid !== owner.metadata.uid) live = await this.#read(resource, key, pass);
+    if (controllerOf(live)?.uid !== owner.metadata.uid) {
+      if (live && !isOrphanOf(live, wanted))
+        return outcome.conflict(child.kind.kind, child.name, controllerOf(live));
       await pass.ownerLives();
     }
     if (live?.metadata.deletionTimestamp) return outcome.leave(child.kind, live);
@@ -263,11 +263,18 @@ function draftOf(owner: KubeObject, child: Desired, resource: Resource): Applied
   };
 }
 
-/** Nobody's, and made by us for this very place: its owner was deleted without it, or its reference was lost. */
+/**
+ * Nobody's, and made by us for this very place: its owner was deleted without it, or its reference was lost. By
+ * what it has of ours, or by what the server itself wrote down of who applied it (managedFields), which stays when
+ * somebody takes a label off.
+ */
 function isOrphanOf(live: KubeObject, wanted: Applied): boolean {
-  const { labels, annotations } = live.metadata;
-  if (controllerOf(live) || annotations?.[appliedAnnotation] === undefined) return false;
-  return includes(labels, wanted.metadata.labels);
+  const { labels = {}, annotations, managedFields = [] } = live.metadata;
+  if (controllerOf(live)) return false;
+  const ours = Object.entries(wanted.metadata.labels ?? {});
+  if (ours.some(([name, value]) => labels[name] !== undefined && labels[name] !== value)) return false;
+  if (annotations?.[appliedAnnotation] !== undefined && includes(labels, wanted.metadata.labels)) return true;
+  return managedFields.some(({ manager, operation }) => manager === fieldManager && operation === 'Apply');
 }
 
 const rewriting = (object: KubeObject, wanted: Applied): string =>

@@ -40,8 +40,8 @@ export function ownerReference(owner: KubeObject): OwnerReference {
   return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
-export const controllerOf = (object: KubeObject): OwnerReference | undefined =>
-  object.metadata.ownerReferences?.find((it) => it.controller);
+export const controllerOf = (object: KubeObject | undefined): OwnerReference | undefined =>
+  object?.metadata.ownerReferences?.find((it) => it.controller);
 
 /** Of any JSON; the order of keys does not count. 16 hexadecimal digits. */
 export const hashOf = (value: unknown): string => digest(JSON.stringify(value, sorted)).slice(0, 16);
