@@ -88,6 +88,11 @@ export function priceOf(lines: readonly OrderLine[]): { money: number; discount:
   return { money, discount };
 }
 
+/** Money for people: `5999.00` of 599900 minor units. Amounts are whole and not negative. */
+export function moneyText(minor: number): string {
+  return `${Math.floor(minor / 100)}.${String(minor % 100).padStart(2, '0')}`;
+}
+
 const payStatus: Record<OrderPhase, SpikeOrderStatus['payStatus'] & string> = {
   Unpaid: '0',
   Paid: '1',

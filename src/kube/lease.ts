@@ -120,6 +120,11 @@ export class LeaderElector {
     return this.#record.holder;
   }
 
+  /** Whether that holder has renewed in time, as far as seen from here. */
+  get hasLeader(): boolean {
+    return this.isLeader || this.#record.isValid();
+  }
+
   /** Begins to wait for the lease; a process that only waits is as ready as one that leads. */
   async start(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#abort(), { once: true });

@@ -93,6 +93,12 @@ export class Reflector<T extends KubeObject> {
     return this.#lastActivity;
   }
 
+  /** Why the server is not being followed right now; undefined from the moment it is heard again. */
+  get trouble(): string | undefined {
+    if (this.#lastError === undefined) return undefined;
+    return (this.#lastError as Partial<Error> | null)?.message ?? String(this.#lastError);
+  }
+
   /** Resolves when the cache is synced, or when `signal` aborts or `stop` is called before that. */
   async start(signal: AbortSignal): Promise<void> {
     if (this.#running) throw new Error(`${this.name} was started before`);

@@ -15,10 +15,29 @@ export interface AppOptions {
   surroundings: Surroundings;
   log: Log;
   metrics: AdmissionMetrics;
+  /** Hears of every decision, on the hot path: it counts or notes, and returns. */
+  onDecision?(decision: Decision, message: string): void;
   /** Names what is not ready; empty when all is. */
   readiness(): Promise<string[]>;
   /** From the moment a drain has waited long enough: answer 503 and let the client go elsewhere. */
   isRefusing(): boolean;
+}
+
+/** One decision of admission, as it is logged, and for who counts decisions or tells of them. */
+export interface Decision {
+  step: Step;
+  kind: string;
+  namespace: string | undefined;
+  name: string | undefined;
+  /** Of the object. */
+  uid: string | undefined;
+  operation: string;
+  subresource: string | undefined;
+  requestID: string;
+  allowed: boolean;
+  reason: string | undefined;
+  dryRun: true | undefined;
+  ms: number;
 }
 
 /** The API server's default for a webhook, when the call does not say. */
@@ -92,7 +111,7 @@ function admission(
       send(response, 200, reviewOf(answer));
       const { request: asked } = review;
       if (!asked.dryRun) decided?.(asked.operation, answer.allowed ? undefined : answer.status?.reason);
-      logDecision(options.log, kind.kind, asked, answer, step, clock.monotonic() - started);
+      tellDecision(options, kind.kind, asked, answer, step, clock.monotonic() - started);
     } catch (error) {
       code = badRequest(response, error, options.log);
     } finally {
@@ -196,8 +215,8 @@ function send(response: Response, code: number, body: unknown): void {
  * One line for each decision. Defaults decide nothing: a mutating webhook that only filled in has its line at
  * debug, which is half of all lines less.
  */
-function logDecision(
-  log: Log,
+function tellDecision(
+  { log, onDecision }: AppOptions,
   kind: string,
   request: AdmissionRequest,
   answer: AdmissionResponse,
@@ -207,7 +226,7 @@ function logDecision(
   const isDecision = step === 'validate' || !answer.allowed;
   if (!isDecision && !debugs(log)) return;
   const { metadata } = request.object ?? request.oldObject ?? {};
-  const line = {
+  const decision: Decision = {
     step,
     kind,
     namespace: request.namespace,
@@ -223,6 +242,9 @@ function logDecision(
     ms: Math.round(milliseconds * 100) / 100,
   };
   const message = answer.allowed ? 'allowed' : (answer.status?.message ?? 'refused');
-  if (isDecision) log.info(line, message);
-  else log.debug(line, message);
+  if (!isDecision) log.debug(decision, message);
+  else {
+    log.info(decision, message);
+    onDecision?.(decision, message);
+  }
 }

@@ -1,8 +1,16 @@
 // /metrics on a port of its own, over plain HTTP: what watches us is not what we admit.
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Component } from '../runtime/manager.ts';
+
+export interface MetricsServerOptions {
+  host: string;
+  port: number;
+  registry: Registry;
+  /** Further pages of this port; true when it has taken the request. */
+  pages?(request: IncomingMessage, response: ServerResponse): boolean;
+}
 
 export class MetricsServer implements Component {
   readonly name = 'metrics server';
@@ -10,10 +18,11 @@ export class MetricsServer implements Component {
   readonly #host: string;
   readonly #port: number;
 
-  constructor(options: { host: string; port: number; registry: Registry }) {
+  constructor(options: MetricsServerOptions) {
     this.#host = options.host;
     this.#port = options.port;
     this.#server = createServer(async (request, response) => {
+      if (options.pages?.(request, response)) return;
       if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
         response.writeHead(404).end();
         return;
