@@ -10,6 +10,8 @@ import { freePort, startSale } from './start.ts';
 export interface LocalOptions {
   dir: string;
   port: number;
+  /** Of the board; a free one when it is taken. */
+  boardPort: number;
   fresh?: boolean;
   kubeconfig?: string;
   paymentWindow: number;
@@ -28,14 +30,18 @@ export async function runLocally(options: LocalOptions): Promise<void> {
   const sale = await startSale({
     kubeconfig: cluster.kubeconfig,
     log: narrator,
-    settings: { paymentWindow: options.paymentWindow },
+    settings: {
+      paymentWindow: options.paymentWindow,
+      metricsPort: await freeOr(options.boardPort),
+    },
+    firstSteps: firstSteps(cluster.kubeconfig),
     onLost(why) {
       console.error(`spikegate: ${why}`);
       process.exit(1);
     },
   });
-  narrator.follow(sale.caches);
-  console.log(welcome(cluster));
+  narrator.follow(sale.news);
+  console.log(welcome(cluster, sale.metricsPort));
   stopOnSignal(async () => {
     await sale.stop();
     await cluster.stop();
@@ -49,9 +55,7 @@ function given(kubeconfig: string): Cluster {
 async function embedded(options: LocalOptions): Promise<Cluster> {
   const dir = resolve(options.dir);
   if (options.fresh) await rm(dir, { recursive: true, force: true });
-  const isFree = options.port === 0 || (await portIsFree(options.port));
-  const port = isFree ? options.port : await freePort();
-  if (!isFree) console.log(`port ${options.port} is taken, using ${port} instead`);
+  const port = await freeOr(options.port);
   const sandbox = await startSandbox({ dir, port });
   const { objects } = sandbox.recovered;
   if (objects > 0)
@@ -63,14 +67,24 @@ async function embedded(options: LocalOptions): Promise<Cluster> {
   };
 }
 
-function welcome({ what, kubeconfig }: Cluster): string {
+function firstSteps(kubeconfig: string): string[] {
   const samples = shown(join(import.meta.dirname, '..', 'manifests', 'samples'));
+  return [
+    `export KUBECONFIG=${kubeconfig}`,
+    `kubectl create -f ${samples}/sale.yaml -f ${samples}/orders.yaml`,
+  ];
+}
+
+function welcome({ what, kubeconfig }: Cluster, boardPort: number): string {
   return `
 Spikegate is ready, ${what}. Paste these into another terminal:
 
-  export KUBECONFIG=${kubeconfig}
-  kubectl create -f ${samples}/sale.yaml -f ${samples}/orders.yaml
+${firstSteps(kubeconfig)
+  .map((step) => `  ${step}`)
+  .join('\n')}
   kubectl get spikegoods -w
+
+and watch the sale at http://127.0.0.1:${boardPort}/board
 
 Ctrl-C stops it; what happened is kept. No kubectl? npm run demo
 `;
@@ -99,6 +113,13 @@ function stopOnSignal(stop: () => Promise<void>): void {
       );
     });
   }
+}
+
+async function freeOr(wanted: number): Promise<number> {
+  if (wanted === 0 || (await portIsFree(wanted))) return wanted;
+  const port = await freePort();
+  console.log(`port ${wanted} is taken, using ${port} instead`);
+  return port;
 }
 
 function portIsFree(port: number): Promise<boolean> {

@@ -64,6 +64,7 @@ program
   )
   .option('--dir <directory>', 'where state and kubeconfig are kept', '.spikegate')
   .option('--port <number>', 'port of the Kubernetes API; a free one when it is taken', parsePort, 7443)
+  .option('--board-port <number>', 'port of the live board; a free one when it is taken', parsePort, 7444)
   .option('--fresh', 'forget the state of earlier runs')
   .option(
     '--kubeconfig <file>',
@@ -83,11 +84,16 @@ program
 program
   .command('demo')
   .description('play a whole sale on a control plane of its own, check it, and say how it went')
-  .option('--crowd <number>', 'orders of the crowd', wholeNumber(1, 100_000), 2000)
-  .option('--stock <number>', 'units there are for it', wholeNumber(1, 100_000), 100)
-  .action(async ({ crowd, stock }: { crowd: number; stock: number }) => {
+  .option('--crowd <number>', 'orders of the crowd (2000; watched: 3000)', wholeNumber(1, 100_000))
+  .option('--stock <number>', 'units there are for it (100; watched: 1500)', wholeNumber(1, 100_000))
+  .option('--watch', 'slower, for the live board: begins when somebody looks, and stays until Ctrl-C')
+  .action(async (options: { crowd?: number; stock?: number; watch?: boolean }) => {
     const { playDemo } = await import('./demo/demo.ts');
-    process.exitCode = (await playDemo({ crowd, stock })) ? 0 : 1;
+    const { watch = false } = options;
+    const { crowd = watch ? 3000 : 2000, stock = watch ? 1500 : 100 } = options;
+    process.exitCode = (await playDemo({ crowd, stock, watch })) ? 0 : 1;
+    // Whoever watched has ended it with a signal, which leaves nothing to wait for.
+    if (watch) process.exit();
   });
 
 program

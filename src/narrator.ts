@@ -1,9 +1,7 @@
-// Tells a person at a terminal what happens in the sale: a short line for every event. Looks at caches and at
-// the log; decides nothing.
+// Tells a person at a terminal what happens in the sale: a short line for every item of the news, and what goes
+// wrong. Knows only how a line looks.
 
-import type { SpikeGoods } from './api/spike-goods.ts';
-import type { OrderPhase, SpikeOrder } from './api/spike-order.ts';
-import type { LeaderCaches } from './controllers/leading.ts';
+import type { SaleNews } from './news.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Log } from './runtime/log.ts';
 
@@ -12,101 +10,38 @@ export interface NarratorOptions {
   print(line: string): void;
 }
 
-/** Refusals of one reason are told together: a crowd is refused faster than anybody reads. */
-const refusalsTogetherMs = 1000;
-
-const verbs: Record<OrderPhase, string> = {
-  Unpaid: 'reserved',
-  Paid: 'paid',
-  Expired: 'expired, stock is back',
-  Rejected: 'rejected',
-};
-
-/** Stands in for the logger: what an operator would grep for is told in words. */
+/** Stands in for the logger: warnings and errors are told in words, the rest comes as news. */
 export class Narrator implements Log {
   readonly #options: NarratorOptions;
-  readonly #refusals = new Map<string, { count: number; last: string }>();
 
   constructor(options: NarratorOptions) {
     this.#options = options;
   }
 
-  /** Tells of every change from now on. */
-  follow({ goods, orders, buyers, sellers }: LeaderCaches): void {
-    orders.onChange(({ type, object, old }) => {
-      const phase = object.status?.phase;
-      if (type === 'deleted') this.#tell(`order ${object.metadata.name}`, 'deleted');
-      else if (phase && phase !== old?.status?.phase)
-        this.#tell(`order ${object.metadata.name}`, describe(object, phase));
-    });
-    goods.onChange(({ type, object, old }) => {
-      const phase = object.status?.phase;
-      if (type === 'deleted') this.#tell(`goods ${object.metadata.name}`, 'deleted');
-      else if (phase && phase !== old?.status?.phase)
-        this.#tell(`goods ${object.metadata.name}`, left(object, phase));
-    });
-    for (const [what, cache] of [
-      ['buyer', buyers],
-      ['seller', sellers],
-    ] as const) {
-      cache.onChange(({ type, object }) => {
-        if (type !== 'updated')
-          this.#tell(`${what} ${object.metadata.name}`, type === 'added' ? 'registered' : 'deleted');
-      });
-    }
+  /** Tells of everything from now on. */
+  follow(news: SaleNews): void {
+    news.on(({ at, who, what, count }) => this.#tell(at, count > 1 ? `${count} more` : who, what));
   }
 
   debug(): void {}
 
-  info(fields: object, message: string): void {
-    const { allowed, reason, name } = fields as { allowed?: boolean; reason?: string; name?: string };
-    if (allowed !== false || !reason) return;
-    const known = this.#refusals.get(reason);
-    if (known) {
-      known.count++;
-      known.last = message;
-      return;
-    }
-    this.#refusals.set(reason, { count: 0, last: '' });
-    this.#tell(name ?? 'request', `refused (${reason}): ${message}`);
-    this.#options.clock.after(refusalsTogetherMs, () => this.#tellTogether(reason));
-  }
+  info(): void {}
 
   warn(fields: object, message: string): void {
-    this.#tell('warning', `${message}${cause(fields)}`);
+    this.#say('warning', `${message}${cause(fields)}`);
   }
 
   error(fields: object, message: string): void {
-    this.#tell('error', `${message}${cause(fields)}`);
+    this.#say('error', `${message}${cause(fields)}`);
   }
 
-  #tellTogether(reason: string): void {
-    const { count = 0, last = '' } = this.#refusals.get(reason) ?? {};
-    this.#refusals.delete(reason);
-    if (count > 0) this.#tell(`${count} more`, `refused (${reason}): ${last}`);
+  #say(who: string, what: string): void {
+    this.#tell(this.#options.clock.now(), who, what);
   }
 
-  #tell(who: string, what: string): void {
-    const time = new Date(this.#options.clock.now()).toLocaleTimeString('en-GB');
-    this.#options.print(`${time}  ${who.padEnd(18)} ${what}`);
+  #tell(at: number, who: string, what: string): void {
+    this.#options.print(`${new Date(at).toLocaleTimeString('en-GB')}  ${who.padEnd(18)} ${what}`);
   }
-}
-
-function describe(order: SpikeOrder, phase: OrderPhase): string {
-  const lines = Object.entries(order.spec.goodsMap).map(([goods, quantity]) => `${goods}×${quantity}`);
-  const until =
-    phase === 'Unpaid' && order.spec.expiredTime ? `, to be paid by ${order.spec.expiredTime}` : '';
-  return `${verbs[phase]}: ${lines.join(', ')} for ${order.status?.money ?? 0}${until}`;
-}
-
-function left(goods: SpikeGoods, phase: string): string {
-  const words: Record<string, string> = {
-    OnSale: 'on sale',
-    SoldOut: 'sold out',
-    Ended: 'sale ended',
-    Scheduled: 'sale to come',
-  };
-  return `${words[phase] ?? phase}: ${goods.status?.lastStockCount ?? 0} of ${goods.spec.stockCount} left`;
 }
 
 function cause(fields: object): string {

@@ -13,12 +13,11 @@ import { SpikeOrder } from './api/spike-order.ts';
 import type { LeaderCaches } from './controllers/leading.ts';
 import { SaleLeader } from './controllers/sale-leader.ts';
 import { WorkloadLeader } from './controllers/workload-leader.ts';
+import { createElector } from './election.ts';
 import { ObjectCache } from './kube/cache.ts';
 import { type Client, createClient } from './kube/client.ts';
 import { loadConfig } from './kube/config.ts';
 import { EventRecorder } from './kube/events.ts';
-import { LeaderElector } from './kube/lease.ts';
-import { nextEpoch } from './kube/lease-record.ts';
 import { joinKey, type KubeObject, type Resource } from './kube/objects.ts';
 import { Reflector } from './kube/reflector.ts';
 import { WriteLatency } from './kube/write-latency.ts';
@@ -28,9 +27,11 @@ import { GoodsWriter } from './ledger/goods-writer.ts';
 import { goodsStore, KubeStore, orderStore } from './ledger/kube-stores.ts';
 import { SecondLook } from './ledger/second-look.ts';
 import { configurationName } from './manifests/webhook-configurations.ts';
+import { SaleNews } from './news.ts';
 import { systemClock } from './runtime/clock.ts';
 import type { Log } from './runtime/log.ts';
 import { type Component, Manager } from './runtime/manager.ts';
+import { createBoard } from './serve-board.ts';
 import { createApp } from './server/app.ts';
 import { createMetrics, watchMetrics } from './server/metrics.ts';
 import { MetricsServer } from './server/metrics-server.ts';
@@ -43,6 +44,10 @@ export interface Running {
   readonly isLeader: boolean;
   /** What this process knows of the sale, to look at. */
   readonly caches: LeaderCaches;
+  /** How many people look at the board. */
+  readonly viewers: number;
+  /** What happens in the sale, in words. */
+  readonly news: SaleNews;
   ready(): { ok: boolean; why?: string };
   stop(): Promise<void>;
 }
@@ -56,11 +61,15 @@ const namespaces: Resource = {
   namespaced: false,
 };
 
-/** Starts everything; resolves when this replica is ready. `onLost` is called when it must exit at once. */
+/**
+ * Starts everything; resolves when this replica is ready. `onLost` is called when it must exit at once.
+ * `firstSteps`: what the board tells people to paste who have no goods yet.
+ */
 export async function serve(
   settings: ServeSettings,
   log: Log,
   onLost: (why: string) => void,
+  { firstSteps }: { firstSteps?: string[] } = {},
 ): Promise<Running> {
   const config = loadConfig({
     ...(settings.kubeconfig ? { file: settings.kubeconfig } : {}),
@@ -78,6 +87,7 @@ export async function serve(
   });
   const caches = createCaches(client, log);
   const { goods, orders, buyers, sellers } = caches.of;
+  const saleCaches: LeaderCaches = { goods, orders, buyers, sellers };
   const catalogue = new Catalogue(caches.of);
   const stores = { goods: goodsStore(client, goods), orders: orderStore(client, orders) };
   const looks = {
@@ -102,20 +112,15 @@ export async function serve(
     log,
     drainMs: settings.drain,
   });
-  const metricsServer = new MetricsServer({
-    host: settings.metricsHost,
-    port: settings.metricsPort,
-    registry: metrics.registry,
-  });
   const recorder = new EventRecorder({ client, component: 'spikegate', clock });
   const runtimeMetrics = {
     controllerMetrics: metrics.controllers,
     queueMetrics: metrics.queues,
   };
-  const elector = createElector(settings, client, log, onLost, (epoch, signal) => {
+  const elector = createElector({ settings, client, clock, log, onLost }, (epoch, signal) => {
     const sale = new SaleLeader({
       ...{ client, catalogue, writer, gate, recorder, clock, log },
-      caches: { goods, orders, buyers, sellers },
+      caches: saleCaches,
       ...stores,
       resyncOrders: () => caches.reflectors.orders.resync(),
       resyncGoods: () => caches.reflectors.goods.resync(),
@@ -146,6 +151,22 @@ export async function serve(
     certs,
     isLeader: () => elector.isLeader,
   });
+  const news = new SaleNews({ clock, caches: saleCaches });
+  const board = settings.board
+    ? createBoard({
+        ...{ settings, news, clock, elector },
+        caches: saleCaches,
+        reflectors: Object.values(caches.reflectors),
+        certificateExpires: () => certs.expiry(),
+        ...(firstSteps ? { firstSteps } : {}),
+      })
+    : undefined;
+  const metricsServer = new MetricsServer({
+    host: settings.metricsHost,
+    port: settings.metricsPort,
+    registry: metrics.registry,
+    ...(board ? { pages: (request, response) => board.handle(request, response) } : {}),
+  });
 
   const manager = new Manager({
     log,
@@ -165,6 +186,10 @@ export async function serve(
       },
       log,
       metrics: metrics.admission,
+      onDecision(decision, message) {
+        news.decided(decision, message);
+        board?.decided(decision, message);
+      },
       isRefusing: server.isRefusing,
       async readiness() {
         const { ok, why } = manager.ready();
@@ -186,12 +211,17 @@ export async function serve(
     get metricsPort() {
       return metricsServer.port;
     },
+    get viewers() {
+      return board?.viewers ?? 0;
+    },
     get isLeader() {
       return elector.isLeader;
     },
-    caches: { goods, orders, buyers, sellers },
+    caches: saleCaches,
+    news,
     ready: () => manager.ready(),
     async stop() {
+      board?.stop();
       await manager.stop();
       client.close();
     },
@@ -259,57 +289,6 @@ function createCerts(settings: ServeSettings, client: Client, log: Log, metrics:
     overlap: settings.caOverlap,
     checkEvery: settings.certCheck,
   });
-}
-
-type Elector = Component & { readonly isLeader: boolean };
-
-function createElector(
-  settings: ServeSettings,
-  client: Client,
-  log: Log,
-  onLost: (why: string) => void,
-  onStartedLeading: (epoch: number, signal: AbortSignal) => Promise<void>,
-): Elector {
-  if (!settings.leaderElect) return new SoleLeader(onStartedLeading);
-  return new LeaderElector({
-    client,
-    namespace: settings.namespace,
-    name: settings.lease,
-    clock,
-    log,
-    leaseDuration: settings.leaseDuration,
-    renewDeadline: settings.renewDeadline,
-    retryPeriod: settings.retryPeriod,
-    onStartedLeading,
-    onStoppedLeading: (why) => {
-      if (why === 'lost') onLost('the lease is lost');
-    },
-  });
-}
-
-/** The only replica there is leads from the start; its term still has a number above every earlier one. */
-class SoleLeader implements Elector {
-  readonly name = 'sole leader';
-  readonly #lead: (epoch: number, signal: AbortSignal) => Promise<void>;
-  readonly #abort = new AbortController();
-  #term: Promise<void> | undefined;
-
-  constructor(lead: (epoch: number, signal: AbortSignal) => Promise<void>) {
-    this.#lead = lead;
-  }
-
-  get isLeader(): boolean {
-    return this.#term !== undefined && !this.#abort.signal.aborted;
-  }
-
-  async start(): Promise<void> {
-    this.#term = this.#lead(nextEpoch(clock.now(), 0), this.#abort.signal);
-  }
-
-  async stop(): Promise<void> {
-    this.#abort.abort();
-    await this.#term;
-  }
 }
 
 /** Leads until the signal aborts, then stops the controllers: the lease is given back only after that. */

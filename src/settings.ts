@@ -11,6 +11,7 @@ export interface ServeSettings {
   metricsHost: string;
   metricsPort: number;
   metricsGoods: number;
+  board: boolean;
   certs: 'self-signed' | 'files';
   certDir?: string;
   certSecret: string;
@@ -97,6 +98,10 @@ export function withServeOptions(command: Command): Command {
   option('--metrics-goods <number>', 'goods with stock series of their own; the rest is summed as _others')
     .argParser(wholeNumber(0, 10_000))
     .default(200);
+  option(
+    '--board',
+    'a live page of the sale at /board on the port of /metrics; who can reach it can read it',
+  ).default(false);
   option(
     '--certs <mode>',
     'self-signed: made and rotated here, shared through a Secret; files: read from --cert-dir',

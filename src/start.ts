@@ -14,6 +14,8 @@ export interface StartOptions {
   kubeconfig: string;
   log: Log;
   settings?: Partial<ServeSettings>;
+  /** What the board tells people to paste who have no goods yet. */
+  firstSteps?: string[];
   onLost(why: string): void;
 }
 
@@ -27,6 +29,7 @@ export async function startSale(options: StartOptions): Promise<Running> {
     port: await freePort(),
     metricsHost: '127.0.0.1',
     metricsPort: 0,
+    board: true,
     // There is one replica, and after a crash nobody should wait for its lease to run out.
     leaderElect: false,
     drain: 0,
@@ -40,7 +43,8 @@ export async function startSale(options: StartOptions): Promise<Running> {
     log: (line) => log.debug({}, line),
   });
   client.close();
-  return serve(settings, log, options.onLost);
+  const { firstSteps } = options;
+  return serve(settings, log, options.onLost, firstSteps ? { firstSteps } : {});
 }
 
 /** A port that was free a moment ago. The webhook configurations must name it before anything listens on it. */

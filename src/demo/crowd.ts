@@ -14,6 +14,8 @@ export interface Crowd {
   afterwards?(name: string, index: number): Promise<void>;
   /** Whether webhooks may be away for a while: then a call that failed is made again. */
   isPatient?: boolean;
+  /** Milliseconds that a client waits before its next order. */
+  pauseMs?: number;
   onAnswer?(result: CrowdResult): void;
 }
 
@@ -44,6 +46,7 @@ export async function crowd(options: Crowd): Promise<CrowdResult> {
         result.refused[answer] = (result.refused[answer] ?? 0) + 1;
       }
       options.onAnswer?.(result);
+      if (options.pauseMs) await new Promise((resolve) => setTimeout(resolve, options.pauseMs));
     }
   };
   await Promise.all(Array.from({ length: options.clients }, client));

@@ -19,6 +19,7 @@ const allowed: Record<string, string[]> = {
   'src/controllers': ['src/api', 'src/kube', 'src/ledger', 'src/monitoring', 'src/runtime', 'src/workloads'],
   'src/server': ['src/api', 'src/kube', 'src/ledger', 'src/runtime', 'webhooks', 'certs'],
   'src/manifests': ['src/api', 'src/kube', 'src/monitoring', 'src/workloads', 'webhooks'],
+  'src/board': ['src/api', 'src/kube', 'src/runtime'],
   'src/doctor': [
     'src',
     'src/api',

@@ -1,0 +1,48 @@
+// The page's own files, read once, and the headers that everything on the board is sent with. A file that is not
+// in the folder cannot be asked for: paths are looked up, never joined.
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+
+export interface Asset {
+  type: string;
+  body: Buffer;
+  /** A strong ETag, with its quotes. */
+  tag: string;
+}
+
+const types: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml; charset=utf-8',
+};
+
+export const pageFolder = join(import.meta.dirname, 'page');
+
+/** By file name; what has another extension (a tsconfig) is no part of the page. */
+export function readAssets(folder = pageFolder): Map<string, Asset> {
+  const assets = new Map<string, Asset>();
+  for (const name of readdirSync(folder)) {
+    const type = types[extname(name)];
+    if (!type) continue;
+    const body = readFileSync(join(folder, name));
+    const tag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+    assets.set(name, { type, body, tag });
+  }
+  return assets;
+}
+
+/** Nothing from elsewhere, nothing inline, nobody frames it, and no other site may read or open it. */
+export const strictHeaders: Readonly<Record<string, string>> = {
+  'Content-Security-Policy':
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+    "require-trusted-types-for 'script'; trusted-types 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Permissions-Policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+};

@@ -1,0 +1,219 @@
+// The live page of a sale: routes under /board, and the state that its viewers are sent. Read-only, from caches;
+// while nobody looks it counts refusals and keeps the last news, nothing more. Knows no terminal and no cluster.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../runtime/clock.ts';
+import { Admissions, type Decided } from './admissions.ts';
+import { type Asset, readAssets, strictHeaders } from './assets.ts';
+import { Feed } from './feed.ts';
+import { type GoodsCache, GoodsShelf } from './goods.ts';
+import { OrderBook, type OrderCache } from './orders.ts';
+import { type Item, RecentNews } from './recent-news.ts';
+import { Viewers } from './viewers.ts';
+import type { Health, Sections } from './wire.ts';
+
+export interface BoardOptions {
+  caches: { goods: GoodsCache; orders: OrderCache };
+  clock: Clock;
+  paymentWindowMs: number;
+  /** What only the process as a whole knows. */
+  facts(): Pick<Health, 'replica' | 'leader' | 'trouble' | 'certificateExpires'>;
+  /** What to paste when there are no goods. */
+  firstSteps: string[];
+  /** Whether the server listens on a loopback address: then a request must have been meant for one. */
+  isLoopback: boolean;
+  limits?: Partial<BoardLimits>;
+}
+
+export interface BoardLimits {
+  viewers: number;
+  goods: number;
+  due: number;
+  news: number;
+}
+
+const defaultLimits: BoardLimits = { viewers: 32, goods: 24, due: 6, news: 12 };
+/** Seconds of the charts; beside them the one under way is counted. */
+const pulseSeconds = 90;
+const past = pulseSeconds + 2;
+const fullRetrySeconds = 10;
+
+export class Board {
+  readonly #options: BoardOptions;
+  readonly #limits: BoardLimits;
+  readonly #assets: Map<string, Asset>;
+  readonly #admissions: Admissions;
+  readonly #news: RecentNews;
+  readonly #viewers: Viewers;
+  #feed: Feed | undefined;
+  #isStopped = false;
+  #open: { orders: OrderBook; goods: GoodsShelf } | undefined;
+
+  constructor(options: BoardOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#assets = readAssets();
+    this.#admissions = new Admissions(options.clock, past);
+    this.#news = new RecentNews(this.#limits.news);
+    this.#viewers = new Viewers({
+      clock: options.clock,
+      most: this.#limits.viewers,
+      next: () => this.#feed!.next(),
+      beat: () => this.#feed!.beat(),
+      onFirst: () => this.#begin(),
+      onLast: () => this.#end(),
+    });
+  }
+
+  get viewers(): number {
+    return this.#viewers.size;
+  }
+
+  /** Takes in a decision of this replica's admission. */
+  decided(decision: Decided, message: string): void {
+    this.#admissions.decided(decision, message);
+  }
+
+  /** Takes in an item of the news. */
+  told(item: Item): void {
+    this.#news.add(item);
+  }
+
+  /** Answers what is asked of /board; false for every other path. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const path = (request.url ?? '').split('?', 1)[0]!;
+    if (path !== '/board' && !path.startsWith('/board/')) return false;
+    for (const [name, value] of Object.entries(strictHeaders)) response.setHeader(name, value);
+    const { host } = request.headers;
+    if (this.#options.isLoopback && !isLoopbackHost(host)) {
+      // A name of somebody else's that was made to point here (DNS rebinding) would make us same-origin with it.
+      answer(response, 421, `this board is served to localhost only, not to ${host ?? 'nobody'}\n`);
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD');
+      answer(response, 405, 'the board can only be read\n');
+    } else if (path === '/board/') {
+      // Relative, so that it holds behind a proxy that puts a path before ours.
+      response.setHeader('Location', '../board');
+      answer(response, 308, '');
+    } else if (path === '/board/events') {
+      this.#events(request, response);
+    } else {
+      this.#asset(request, response, path === '/board' ? 'index.html' : path.slice('/board/'.length));
+    }
+    return true;
+  }
+
+  /** Ends all streams, for good: pages that come back meanwhile are sent away. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#viewers.close();
+  }
+
+  #asset(request: IncomingMessage, response: ServerResponse, name: string): void {
+    const asset = this.#assets.get(name);
+    if (!asset) {
+      answer(response, 404, 'there is no such page\n');
+      return;
+    }
+    response.setHeader('ETag', asset.tag);
+    response.setHeader('Cache-Control', 'no-cache');
+    if (request.headers['if-none-match'] === asset.tag) {
+      response.writeHead(304).end();
+      return;
+    }
+    response.writeHead(200, { 'Content-Type': asset.type, 'Content-Length': asset.body.length });
+    response.end(request.method === 'HEAD' ? undefined : asset.body);
+  }
+
+  #events(request: IncomingMessage, response: ServerResponse): void {
+    if (request.headers['sec-fetch-site'] === 'cross-site') {
+      // It could read nothing, but it could take all the places.
+      answer(response, 403, 'the board cannot be followed from another site\n');
+      return;
+    }
+    if (this.#isStopped || this.#viewers.isFull) {
+      response.setHeader('Retry-After', String(this.#isStopped ? 1 : fullRetrySeconds));
+      const why = this.#isStopped ? 'shutting down' : `${this.#limits.viewers} people are looking already`;
+      answer(response, 503, `${why}; try again later\n`);
+      return;
+    }
+    response.writeHead(200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store, no-transform',
+      // nginx would gather events otherwise.
+      'X-Accel-Buffering': 'no',
+    });
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    request.socket.setNoDelay(true);
+    response.write('retry: 2000\n\n');
+    this.#viewers.add(response);
+  }
+
+  #begin(): void {
+    const { caches, clock, paymentWindowMs } = this.#options;
+    const orders = new OrderBook({ cache: caches.orders, clock, paymentWindowMs, past });
+    const goods = new GoodsShelf({ cache: caches.goods, clock, most: this.#limits.goods });
+    this.#open = { orders, goods };
+    this.#feed = new Feed(
+      () => this.#sections(orders, goods),
+      () => clock.now(),
+    );
+  }
+
+  #end(): void {
+    this.#open?.orders.close();
+    this.#open?.goods.close();
+    this.#open = undefined;
+    this.#feed = undefined;
+  }
+
+  #sections(orders: OrderBook, goods: GoodsShelf): Sections {
+    const { counts } = orders;
+    const { Unpaid: unpaid, Paid: paid, Expired: expired, Rejected: rejected } = counts;
+    const second = Math.floor(this.#options.clock.now() / 1000) - 1;
+    return {
+      health: this.#health(),
+      totals: { ...goods.totals, unpaid, paid, expired, rejected },
+      pulse: {
+        accepted: orders.accepted.upTo(second, pulseSeconds),
+        paid: orders.paid.upTo(second, pulseSeconds),
+        refused: this.#admissions.refused.upTo(second, pulseSeconds),
+      },
+      goods: goods.rows(),
+      refusals: this.#admissions.refusals(),
+      due: orders.due(this.#limits.due),
+      news: this.#news.rows(),
+    };
+  }
+
+  #health(): Health {
+    return {
+      ...this.#options.facts(),
+      startedAt: this.#admissions.startedAt,
+      admission: this.#admissions.latency(),
+      viewers: { now: this.#viewers.size, most: this.#limits.viewers },
+      firstSteps: this.#options.firstSteps,
+    };
+  }
+}
+
+function answer(response: ServerResponse, code: number, text: string): void {
+  response.setHeader('Cache-Control', 'no-store');
+  response.writeHead(code, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+  });
+  response.end(text);
+}
+
+/** `127.0.0.1:8080`, `localhost`, `[::1]:80` … */
+export function isLoopbackHost(host: string | undefined): boolean {
+  const name = (host ?? '').replace(/:\d+$/, '').toLowerCase();
+  return isLoopbackAddress(name.replace(/^\[(.*)\]$/, '$1'));
+}
+
+export function isLoopbackAddress(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address);
+}

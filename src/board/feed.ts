@@ -1,0 +1,49 @@
+// What the viewers are sent, made once for all of them: the whole state for who comes anew, and what has changed
+// since the last look for who has that. Knows no connection.
+import type { Sections } from './wire.ts';
+
+export interface Frame {
+  /** Everything, as one event. */
+  whole(): string;
+  /** The sections that differ from the frame before, as one event; undefined when none does. */
+  readonly changes: string | undefined;
+}
+
+export class Feed {
+  readonly #look: () => Sections;
+  readonly #now: () => number;
+  readonly #texts = new Map<string, string>();
+  #id = 0;
+
+  constructor(look: () => Sections, now: () => number) {
+    this.#look = look;
+    this.#now = now;
+  }
+
+  next(): Frame {
+    const now = this.#now();
+    const changed: string[] = [];
+    for (const [name, section] of Object.entries(this.#look())) {
+      const text = JSON.stringify(section);
+      if (this.#texts.get(name) === text) continue;
+      this.#texts.set(name, text);
+      changed.push(name);
+    }
+    const id = ++this.#id;
+    const event = (names: Iterable<string>) => {
+      const parts = [...names].map((name) => `,"${name}":${this.#texts.get(name)}`);
+      return `event: state\nid: ${id}\ndata: {"now":${now}${parts.join('')}}\n\n`;
+    };
+    let whole: string | undefined;
+    return {
+      // Asked for before the next look: the texts are still those of this one.
+      whole: () => (whole ??= event(this.#texts.keys())),
+      changes: changed.length > 0 ? event(changed) : undefined,
+    };
+  }
+
+  /** Says that the server is there although nothing changes. A real event, so that the page can count on it. */
+  beat(): string {
+    return `event: beat\ndata: {"now":${this.#now()}}\n\n`;
+  }
+}

@@ -1,0 +1,125 @@
+// The orders of the sale as the board counts them: how many in each state, what was accepted and paid in the
+// last seconds, which expire next. Everything is derived from the cache when the first viewer comes, and kept
+// up by its changes until the last one goes. Knows nothing of who looks.
+import { deadlineOf, parseTime } from '../api/sale.ts';
+import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
+import type { Change, ObjectCache } from '../kube/cache.ts';
+import { keyOf } from '../kube/objects.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { clipped } from './clipped.ts';
+import { PerSecond } from './per-second.ts';
+import type { DuePart, DueRow } from './wire.ts';
+
+export type OrderCache = Pick<ObjectCache<SpikeOrder>, 'get' | 'values' | 'onChange'>;
+
+export interface OrderBookOptions {
+  cache: OrderCache;
+  clock: Clock;
+  /** For orders that got past admission and have no deadline of their own. */
+  paymentWindowMs: number;
+  /** Seconds of the past that are kept. */
+  past: number;
+}
+
+/** Other machines' clocks may be ahead; what comes from further ahead than this is counted as now. */
+const toleratedAheadMs = 2000;
+
+export class OrderBook {
+  readonly #options: OrderBookOptions;
+  readonly accepted: PerSecond;
+  readonly paid: PerSecond;
+  readonly #counts: Record<OrderPhase, number> = { Unpaid: 0, Paid: 0, Expired: 0, Rejected: 0 };
+  /** Deadline by key of every order that waits for its payment. */
+  readonly #open = new Map<string, number>();
+  #soonest: string[] = [];
+  #soonestAt = Number.NEGATIVE_INFINITY;
+  readonly #close: () => void;
+
+  constructor(options: OrderBookOptions) {
+    this.#options = options;
+    this.accepted = new PerSecond(options.past);
+    this.paid = new PerSecond(options.past);
+    for (const order of options.cache.values()) this.#take({ type: 'added', object: order, source: 'list' });
+    this.#close = options.cache.onChange((change) => this.#take(change));
+  }
+
+  close(): void {
+    this.#close();
+  }
+
+  get counts(): Readonly<Record<OrderPhase, number>> {
+    return this.#counts;
+  }
+
+  /** The `most` unpaid orders whose deadlines come first. Looked for once a second, among all of them. */
+  due(most: number): DuePart {
+    const { cache, clock } = this.#options;
+    const now = clock.monotonic();
+    const isStale = now - this.#soonestAt >= 1000;
+    if (isStale || (this.#soonest.length < most && this.#soonest.length < this.#open.size)) {
+      this.#soonestAt = now;
+      this.#soonest = soonest(this.#open, most);
+    }
+    const rows: DueRow[] = [];
+    for (const key of this.#soonest) {
+      const order = cache.get(key);
+      const at = this.#open.get(key);
+      if (order && at !== undefined) rows.push(rowOf(key, order, at));
+    }
+    return { rows, more: this.#open.size - rows.length };
+  }
+
+  #take({ type, object, old, source }: Change<SpikeOrder>): void {
+    const before = type === 'added' ? undefined : old;
+    if (before) this.#count(before, -1);
+    if (type === 'deleted') {
+      this.#open.delete(keyOf(object));
+      return;
+    }
+    this.#count(object, 1);
+    this.#follow(object);
+    const { createTime, payTime } = object.spec;
+    if (!before) this.accepted.add(this.#when(createTime ?? object.metadata.creationTimestamp));
+    if (!isPaid(object) || (before && isPaid(before))) return;
+    // What is new to the list may have been paid long ago; a change that comes without a time is one of now.
+    if (payTime || source !== 'list') this.paid.add(this.#when(payTime));
+  }
+
+  #count(order: SpikeOrder, by: number): void {
+    this.#counts[order.status?.phase ?? 'Unpaid'] += by;
+  }
+
+  #follow(order: SpikeOrder): void {
+    const key = keyOf(order);
+    const phase = order.status?.phase ?? 'Unpaid';
+    const deadline = deadlineOf(order, this.#options.paymentWindowMs);
+    if (phase === 'Unpaid' && !order.spec.isPay && deadline !== undefined) this.#open.set(key, deadline);
+    else this.#open.delete(key);
+  }
+
+  #when(time: string | undefined): number {
+    const now = this.#options.clock.now();
+    const at = parseTime(time) ?? now;
+    return at > now + toleratedAheadMs ? now : at;
+  }
+}
+
+const isPaid = (order: SpikeOrder): boolean => order.status?.phase === 'Paid';
+
+/** One pass over all, whatever their number; keeps the `most` earliest in order. */
+function soonest(open: ReadonlyMap<string, number>, most: number): string[] {
+  const kept: { key: string; at: number }[] = [];
+  for (const [key, at] of open) {
+    if (kept.length === most && at >= kept[most - 1]!.at) continue;
+    let place = kept.length;
+    while (place > 0 && kept[place - 1]!.at > at) place--;
+    kept.splice(place, 0, { key, at });
+    if (kept.length > most) kept.pop();
+  }
+  return kept.map(({ key }) => key);
+}
+
+function rowOf(key: string, order: SpikeOrder, at: number): DueRow {
+  const units = Object.values(order.spec.goodsMap).reduce((sum, quantity) => sum + quantity, 0);
+  return { key, buyer: clipped(order.spec.buyerId), units, money: order.status?.money ?? 0, at };
+}

@@ -1,0 +1,90 @@
+// The little of the document that the parts of the page share: find, make, and change only what differs, so that
+// neither a selection nor a screen reader is disturbed by what stays the same.
+
+/** @param {string} id @returns {HTMLElement} */
+export function byId(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no #${id}`);
+  return found;
+}
+
+/** @param {Element} parent @param {string} selector @returns {HTMLElement} */
+export function within(parent, selector) {
+  const found = /** @type {HTMLElement | null} */ (parent.querySelector(selector));
+  if (!found) throw new Error(`nothing is ${selector} here`);
+  return found;
+}
+
+/**
+ * Text goes in as text: names come from users, and no markup is ever made of them.
+ * @param {string} tag @param {string} [className] @param {string} [text]
+ */
+export function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+/** @param {Element} element @param {string} text */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** @param {string} id @param {string} text */
+export const show = (id, text) => setText(byId(id), text);
+
+/** @param {string} id @param {boolean} isShown */
+export function toggle(id, isShown) {
+  const element = byId(id);
+  if (element.hidden === isShown) element.hidden = !isShown;
+}
+
+/**
+ * Makes `parent` hold one element for each row, in order; those of known keys are kept and updated.
+ * @template Row
+ * @param {HTMLElement} parent
+ * @param {readonly Row[]} rows
+ * @param {(row: Row) => string} keyOf
+ * @param {() => HTMLElement} create
+ * @param {(element: HTMLElement, row: Row) => void} update
+ */
+export function reconcile(parent, rows, keyOf, create, update) {
+  /** @type {Map<string, HTMLElement>} */
+  const known = new Map();
+  for (const child of parent.children) {
+    const element = /** @type {HTMLElement} */ (child);
+    known.set(element.dataset.key ?? '', element);
+  }
+  let place = parent.firstElementChild;
+  for (const row of rows) {
+    const key = keyOf(row);
+    let element = known.get(key);
+    known.delete(key);
+    if (!element) {
+      element = create();
+      element.dataset.key = key;
+    }
+    update(element, row);
+    if (element === place) place = place.nextElementSibling;
+    else parent.insertBefore(element, place);
+  }
+  for (const element of known.values()) element.remove();
+}
+
+/**
+ * A bar of parts, each a share of the whole.
+ * @param {HTMLElement} bar @param {Record<string, number>} parts @param {number} whole
+ */
+export function fillBar(bar, parts, whole) {
+  for (const [name, value] of Object.entries(parts)) {
+    let part = /** @type {HTMLElement | null} */ (bar.querySelector(`.${name}`));
+    if (!part) {
+      part = make('span', name);
+      bar.append(part);
+    }
+    const share = whole > 0 ? Math.min(1, value / whole) : 0;
+    const width = `${(share * 100).toFixed(2)}%`;
+    if (part.style.width !== width) part.style.width = width;
+  }
+}

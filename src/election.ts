@@ -1,0 +1,79 @@
+// Who leads: by a lease among replicas, or the only replica there is. Knows nothing of what a leader does.
+import type { Client } from './kube/client.ts';
+import { LeaderElector } from './kube/lease.ts';
+import { nextEpoch } from './kube/lease-record.ts';
+import type { Clock } from './runtime/clock.ts';
+import type { Log } from './runtime/log.ts';
+import type { Component } from './runtime/manager.ts';
+import type { ServeSettings } from './settings.ts';
+
+/** What the rest of the process knows of it. */
+export interface Elector extends Component {
+  readonly isLeader: boolean;
+  /** Whether anybody leads, as far as seen from here. */
+  readonly hasLeader: boolean;
+  /** Identity of the holder of the lease, `host_uuid`; '' when there is no lease or nobody holds it. */
+  readonly leader: string;
+}
+
+export interface ElectorOptions {
+  settings: ServeSettings;
+  client: Client;
+  clock: Clock;
+  log: Log;
+  onLost(why: string): void;
+}
+
+type Lead = (epoch: number, signal: AbortSignal) => Promise<void>;
+
+export function createElector(options: ElectorOptions, onStartedLeading: Lead): Elector {
+  const { settings, client, clock, log, onLost } = options;
+  if (!settings.leaderElect) return new SoleLeader(clock, onStartedLeading);
+  return new LeaderElector({
+    client,
+    namespace: settings.namespace,
+    name: settings.lease,
+    clock,
+    log,
+    leaseDuration: settings.leaseDuration,
+    renewDeadline: settings.renewDeadline,
+    retryPeriod: settings.retryPeriod,
+    onStartedLeading,
+    onStoppedLeading: (why) => {
+      if (why === 'lost') onLost('the lease is lost');
+    },
+  });
+}
+
+/** The only replica there is leads from the start; its term still has a number above every earlier one. */
+class SoleLeader implements Elector {
+  readonly name = 'sole leader';
+  readonly #clock: Clock;
+  readonly #lead: Lead;
+  readonly #abort = new AbortController();
+  #term: Promise<void> | undefined;
+
+  constructor(clock: Clock, lead: Lead) {
+    this.#clock = clock;
+    this.#lead = lead;
+  }
+
+  get isLeader(): boolean {
+    return this.#term !== undefined && !this.#abort.signal.aborted;
+  }
+
+  get hasLeader(): boolean {
+    return this.isLeader;
+  }
+
+  readonly leader = '';
+
+  async start(): Promise<void> {
+    this.#term = this.#lead(nextEpoch(this.#clock.now(), 0), this.#abort.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#term;
+  }
+}

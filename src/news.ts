@@ -1,0 +1,148 @@
+// What happens in a sale, in words: one short item for every event. Looks at caches and at the decisions of
+// admission; decides nothing, and does not know who reads it (a terminal, the board).
+import { moneyText } from './api/sale.ts';
+import type { SalePhase, SpikeGoods } from './api/spike-goods.ts';
+import type { OrderPhase, SpikeOrder } from './api/spike-order.ts';
+import type { LeaderCaches } from './controllers/leading.ts';
+import type { Change } from './kube/cache.ts';
+import type { KubeObject } from './kube/objects.ts';
+import type { Clock } from './runtime/clock.ts';
+
+export interface NewsItem {
+  /** Epoch milliseconds. */
+  at: number;
+  /** Items of one topic are of one sort (`order.Paid`): a reader may tell many of them as one. */
+  topic: string;
+  /** `order order1`, as short as a column; of several happenings the last one. */
+  who: string;
+  what: string;
+  tone: 'good' | 'plain' | 'bad';
+  /** How many happenings it stands for. */
+  count: number;
+}
+
+/** What it needs to know of a decision (server/app.ts has more). */
+interface Refused {
+  allowed: boolean;
+  reason: string | undefined;
+  name: string | undefined;
+  dryRun: true | undefined;
+}
+
+/** Refusals of one reason are told together: a crowd is refused faster than anybody reads. */
+const refusalsTogetherMs = 1000;
+
+const orderWords: Record<OrderPhase, { words: string; tone: NewsItem['tone'] }> = {
+  Unpaid: { words: 'reserved', tone: 'plain' },
+  Paid: { words: 'paid', tone: 'good' },
+  Expired: { words: 'expired, stock is back', tone: 'bad' },
+  Rejected: { words: 'rejected', tone: 'bad' },
+};
+
+const goodsWords: Record<SalePhase, string> = {
+  OnSale: 'on sale',
+  SoldOut: 'sold out',
+  Ended: 'sale ended',
+  Scheduled: 'sale to come',
+};
+
+/** Follows the sale from its first listener on; with none it costs nothing. */
+export class SaleNews {
+  readonly #clock: Clock;
+  readonly #caches: LeaderCaches;
+  readonly #listeners = new Set<(item: NewsItem) => void>();
+  readonly #refusals = new Map<string, { count: number; who: string; message: string }>();
+  #unfollow: (() => void)[] = [];
+
+  constructor(options: { clock: Clock; caches: LeaderCaches }) {
+    this.#clock = options.clock;
+    this.#caches = options.caches;
+  }
+
+  /** Tells `listener` of everything from now on; returns what takes it off. */
+  on(listener: (item: NewsItem) => void): () => void {
+    if (this.#listeners.size === 0) this.#follow();
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) for (const off of this.#unfollow.splice(0)) off();
+    };
+  }
+
+  /** Takes in a decision of admission; only refusals are news. */
+  decided({ allowed, reason, name, dryRun }: Refused, message: string): void {
+    if (allowed || !reason || dryRun || this.#listeners.size === 0) return;
+    const who = name ?? 'request';
+    const waiting = this.#refusals.get(reason);
+    if (waiting) {
+      this.#refusals.set(reason, { count: waiting.count + 1, who, message });
+      return;
+    }
+    this.#refusals.set(reason, { count: 0, who, message });
+    this.#refused(who, reason, message, 1);
+    this.#clock.after(refusalsTogetherMs, () => {
+      const since = this.#refusals.get(reason);
+      this.#refusals.delete(reason);
+      if (since && since.count > 0) this.#refused(since.who, reason, since.message, since.count);
+    });
+  }
+
+  #follow(): void {
+    const { orders, goods, buyers, sellers } = this.#caches;
+    this.#unfollow = [
+      orders.onChange((change) => this.#order(change)),
+      goods.onChange((change) => this.#goods(change)),
+      buyers.onChange((change) => this.#person('buyer', change)),
+      sellers.onChange((change) => this.#person('seller', change)),
+    ];
+  }
+
+  #order(change: Change<SpikeOrder>): void {
+    const { type, object, old } = change;
+    const phase = object.status?.phase;
+    const who = `order ${object.metadata.name}`;
+    if (type === 'deleted') this.#tell('order.deleted', who, 'deleted');
+    else if (phase && phase !== old?.status?.phase && !isOldHat(change)) {
+      this.#tell(`order.${phase}`, who, describe(object, phase), orderWords[phase].tone);
+    }
+  }
+
+  #goods(change: Change<SpikeGoods>): void {
+    const { type, object, old } = change;
+    const phase = object.status?.phase;
+    const who = `goods ${object.metadata.name}`;
+    if (type === 'deleted') this.#tell('goods.deleted', who, 'deleted');
+    else if (phase && phase !== old?.status?.phase && !isOldHat(change)) {
+      const left = `${object.status?.lastStockCount ?? 0} of ${object.spec.stockCount} left`;
+      this.#tell(`goods.${phase}`, who, `${goodsWords[phase]}: ${left}`);
+    }
+  }
+
+  #person(what: 'buyer' | 'seller', change: Change<KubeObject>): void {
+    if (change.type === 'updated' || isOldHat(change)) return;
+    const word = change.type === 'added' ? 'registered' : 'deleted';
+    this.#tell(`${what}.${change.type}`, `${what} ${change.object.metadata.name}`, word);
+  }
+
+  #refused(who: string, reason: string, message: string, count: number): void {
+    this.#tell(`refused.${reason}`, who, `refused (${reason}): ${message}`, 'bad', count);
+  }
+
+  #tell(topic: string, who: string, what: string, tone: NewsItem['tone'] = 'plain', count = 1): void {
+    const item = { at: this.#clock.now(), topic, who, what, tone, count };
+    for (const listener of this.#listeners) listener(item);
+  }
+}
+
+/** What a list brings for the first time was there before we looked. */
+function isOldHat({ type, source }: Change<KubeObject>): boolean {
+  return type === 'added' && source === 'list';
+}
+
+function describe(order: SpikeOrder, phase: OrderPhase): string {
+  const lines = Object.entries(order.spec.goodsMap).map(([goods, quantity]) => `${goods}×${quantity}`);
+  const until =
+    phase === 'Unpaid' && order.spec.expiredTime ? `, to be paid by ${order.spec.expiredTime}` : '';
+  const money = moneyText(order.status?.money ?? 0);
+  return `${orderWords[phase].words}: ${lines.join(', ')} for ${money}${until}`;
+}

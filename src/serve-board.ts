@@ -1,0 +1,65 @@
+// The board of a serving process: what it is made of, and where its facts come from.
+import { hostname } from 'node:os';
+import { Board, isLoopbackAddress } from './board/board.ts';
+import type { LeaderCaches } from './controllers/leading.ts';
+import type { Elector } from './election.ts';
+import type { SaleNews } from './news.ts';
+import type { Clock } from './runtime/clock.ts';
+import type { ServeSettings } from './settings.ts';
+
+/** What the board is told of a reflector. */
+export interface Followed {
+  readonly trouble: string | undefined;
+  /** Monotonic ms. */
+  readonly lastActivity: number;
+}
+
+export interface ServeBoardOptions {
+  settings: ServeSettings;
+  caches: LeaderCaches;
+  reflectors: readonly Followed[];
+  elector: Elector;
+  certificateExpires(): number;
+  news: SaleNews;
+  clock: Clock;
+  firstSteps?: string[];
+}
+
+export function createBoard(options: ServeBoardOptions): Board {
+  const { settings, caches, reflectors, elector, news, clock } = options;
+  const board = new Board({
+    caches,
+    clock,
+    paymentWindowMs: settings.paymentWindow,
+    isLoopback: isLoopbackAddress(settings.metricsHost),
+    firstSteps: options.firstSteps ?? ['kubectl create -f sale.yaml'],
+    facts: () => ({
+      replica: hostname(),
+      leader: leaderOf(elector),
+      ...troubleOf(reflectors, clock),
+      certificateExpires: options.certificateExpires() * 1000,
+    }),
+  });
+  news.on((item) => board.told(item));
+  return board;
+}
+
+function leaderOf({ isLeader, hasLeader, leader }: Elector) {
+  if (isLeader) return { who: 'here' as const, name: hostname() };
+  // The uuid behind the host's name tells restarts apart; people know the pod.
+  if (hasLeader) return { who: 'elsewhere' as const, name: leader.replace(/_[0-9a-f-]{36}$/, '') };
+  return { who: 'nobody' as const, name: '' };
+}
+
+function troubleOf(reflectors: readonly Followed[], clock: Clock) {
+  const lost = reflectors.filter(({ trouble }) => trouble !== undefined);
+  if (lost.length === 0) return {};
+  const heard = Math.min(...lost.map(({ lastActivity }) => lastActivity));
+  return {
+    trouble: {
+      why: lost[0]!.trouble ?? '',
+      // In whole seconds: two clocks that are read one after the other must not make news of a constant.
+      heardAt: Math.round((clock.now() - (clock.monotonic() - heard)) / 1000) * 1000,
+    },
+  };
+}
