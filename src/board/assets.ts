@@ -20,7 +20,7 @@ const types: Record<string, string> = {
 
 export const pageFolder = join(import.meta.dirname, 'page');
 
-/** By file name; what has another extension (a tsconfig) is no part of the page. */
+/** By file name; what has another extension is no part of the page. */
 export function readAssets(folder = pageFolder): Map<string, Asset> {
   const assets = new Map<string, Asset>();
   for (const name of readdirSync(folder)) {

@@ -32,7 +32,7 @@ test('files of the folder only: no other path leads anywhere', async (t) => {
   const world = await openBoard(t);
   for (const path of [
     ...['/board/../package.json', '/board/%2e%2e/board.ts', '/board/../board.ts', '/board//etc/passwd'],
-    ...['/board/constructor', '/board/tsconfig.json', '/board/page/board.js', '/board/.'],
+    ...['/board/constructor', '/board/page/board.js', '/board/.'],
   ]) {
     assert.equal((await ask(world, path)).code, 404, path);
   }
@@ -131,7 +131,7 @@ test('a stream starts with everything, then brings what changed, then only a bea
 test('the folder of the page holds nothing but the page', () => {
   const names = readdirSync(new URL('../../src/board/page', import.meta.url));
   assert.deepEqual(
-    names.filter((name) => !/\.(html|css|js|svg)$|^tsconfig\.json$/.test(name)),
+    names.filter((name) => !/\.(html|css|js|svg)$/.test(name)),
     [],
   );
 });

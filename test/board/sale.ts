@@ -55,6 +55,14 @@ export class BoardSale {
     return this.#client;
   }
 
+  async goods(): Promise<SpikeGoods[]> {
+    return (await this.client.list(SpikeGoods, { namespace })).items;
+  }
+
+  async orders(): Promise<SpikeOrder[]> {
+    return (await this.client.list(SpikeOrder, { namespace })).items;
+  }
+
   async startSandbox(): Promise<void> {
     this.#sandbox = await startSandbox({ dir: this.#dir, port: this.#port, workloads: false });
   }

@@ -23,9 +23,9 @@ export function followStream(url, to) {
   let source;
   let heardAt = 0;
   let failures = 0;
-  /** @type {number | undefined} */
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   let retry;
-  /** @type {number | undefined} */
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   let hide;
 
   /** @param {Link['state']} state */

@@ -1,0 +1,110 @@
+// The board in its process: off unless asked for, on the port of /metrics, with facts of the election and of the
+// caches.
+import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
+import { type TestContext, test } from 'node:test';
+import { Registry } from 'prom-client';
+import type { Buyer } from '../../src/api/buyer.ts';
+import type { Seller } from '../../src/api/seller.ts';
+import type { SpikeGoods } from '../../src/api/spike-goods.ts';
+import type { SpikeOrder } from '../../src/api/spike-order.ts';
+import { ObjectCache } from '../../src/kube/cache.ts';
+import { SaleNews } from '../../src/news.ts';
+import { createBoard, type ServeBoardOptions } from '../../src/serve-board.ts';
+import { MetricsServer } from '../../src/server/metrics-server.ts';
+import { defaultServeSettings } from '../../src/settings.ts';
+import { SimulatedClock } from '../simulated-clock.ts';
+import { ask, follow, goods, pass, start } from './world.ts';
+
+type Elector = Pick<ServeBoardOptions['elector'], 'isLeader' | 'hasLeader' | 'leader'>;
+
+async function open(t: TestContext, facts: { elector?: Elector; trouble?: string } = {}) {
+  const clock = new SimulatedClock(start);
+  const caches = {
+    goods: new ObjectCache<SpikeGoods>(),
+    orders: new ObjectCache<SpikeOrder>(),
+    buyers: new ObjectCache<Buyer>(),
+    sellers: new ObjectCache<Seller>(),
+  };
+  const news = new SaleNews({ clock, caches });
+  const elector = { isLeader: true, hasLeader: true, leader: '', ...facts.elector };
+  const followed = { trouble: undefined as string | undefined, lastActivity: 0 };
+  const board = createBoard({
+    ...{ caches, news, clock },
+    settings: { ...defaultServeSettings(), metricsHost: '127.0.0.1' },
+    elector: elector as ServeBoardOptions['elector'],
+    reflectors: [{ trouble: undefined, lastActivity: 0 }, followed],
+    certificateExpires: () => (start + 86_400_000) / 1000,
+  });
+  const registry = new Registry();
+  const server = new MetricsServer({
+    ...{ host: '127.0.0.1', port: 0, registry },
+    pages: (request, response) => board.handle(request, response),
+  });
+  await server.start(new AbortController().signal);
+  t.after(async () => {
+    board.stop();
+    await server.stop();
+  });
+  return { clock, caches, news, elector, followed, port: server.port };
+}
+
+test('off by default: the port has /metrics and no board', async (t) => {
+  assert.equal(defaultServeSettings().board, false);
+  const server = new MetricsServer({ host: '127.0.0.1', port: 0, registry: new Registry() });
+  await server.start(new AbortController().signal);
+  t.after(() => server.stop());
+  assert.equal((await ask(server, '/metrics')).code, 200);
+  for (const path of ['/board', '/board/board.js', '/board/events']) {
+    assert.equal((await ask(server, path)).code, 404, path);
+  }
+});
+
+test('on: it stands beside /metrics, which anybody may still name as they like', async (t) => {
+  const world = await open(t);
+  assert.equal((await ask(world, '/board')).code, 200);
+  assert.equal((await ask(world, '/metrics', { host: 'spikegate.shop.svc' })).code, 200);
+  assert.equal((await ask(world, '/other')).code, 404);
+});
+
+test('who leads is named as people know it', async (t) => {
+  const world = await open(t);
+  const stream = await follow(world);
+  const leader = async (who: string) => {
+    await pass(world.clock, 250, () => stream.state().health?.leader.who === who);
+    return stream.state().health?.leader.name;
+  };
+  assert.equal(await leader('here'), hostname());
+  Object.assign(world.elector, {
+    isLeader: false,
+    leader: 'spikegate-7d9f_3f0e7c1a-0d52-4a53-9b4e-0c8f3a4b5c6d',
+  });
+  assert.equal(await leader('elsewhere'), 'spikegate-7d9f');
+  world.elector.hasLeader = false;
+  assert.equal(await leader('nobody'), '');
+});
+
+test('a cache that cannot follow is told of with when it last heard, and no more once it can', async (t) => {
+  const world = await open(t);
+  const stream = await follow(world);
+  await world.clock.advance(30_000);
+  world.followed.trouble = 'connect ECONNREFUSED';
+  world.followed.lastActivity = 10_000;
+  await pass(world.clock, 250, () => stream.state().health?.trouble !== undefined);
+  const told = stream.events.length;
+  assert.deepEqual(stream.state().health?.trouble, { why: 'connect ECONNREFUSED', heardAt: start + 10_000 });
+  await world.clock.advance(4000);
+  assert.ok(stream.events.length - told <= 1, 'a trouble that lasts is told of once');
+  world.followed.trouble = undefined;
+  await pass(world.clock, 250, () => stream.state().health?.trouble === undefined);
+});
+
+test('the news reach it while nobody looks', async (t) => {
+  const world = await open(t);
+  world.caches.goods.replaceAll([], '0');
+  const phone = goods('phone', { left: 7 });
+  world.caches.goods.observe({ ...phone, status: { ...phone.status, phase: 'OnSale' } });
+  const stream = await follow(world);
+  await pass(world.clock, 250, () => stream.state().news?.length === 1);
+  assert.equal(stream.state().news?.[0]?.what, 'on sale: 7 of 100 left');
+});
