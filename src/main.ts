@@ -12,6 +12,12 @@ import { deployment, version } from './manifests/names.ts';
 import { systemClock } from './runtime/clock.ts';
 import { serve } from './serve.ts';
 import { parseDuration, parsePort, type ServeSettings, wholeNumber, withServeOptions } from './settings.ts';
+import {
+  runUninstall,
+  terminalDialogue,
+  type UninstallFlags,
+  withUninstallOptions,
+} from './uninstall/command.ts';
 
 const program = new Command('spikegate')
   .description(
@@ -142,6 +148,14 @@ withDoctorOptions(
   // Nothing else needs to have been loaded when a check of a cluster begins.
   const { doctor } = await import('./doctor/command.ts');
   process.exitCode = await doctor(options);
+});
+
+withUninstallOptions(
+  program
+    .command('uninstall')
+    .description('remove Spikegate from a cluster, webhooks first; data stays unless it is asked for'),
+).action(async (flags: UninstallFlags) => {
+  process.exitCode = await runUninstall(flags, terminalDialogue());
 });
 
 interface ManifestOptions {

@@ -59,13 +59,19 @@ export class World {
     const config = loadConfig(target.kubeconfig ? { file: target.kubeconfig } : {});
     const client = createClient(config, { maxSockets: 64 });
     const balancer = await Balancer.listen();
-    await install(client, {
-      target: { url: `https://127.0.0.1:${balancer.port}` },
+    const world = new World(target, client, balancer);
+    await world.install();
+    return world;
+  }
+
+  /** Everything but the server, as `spikegate manifests --install` does it; the webhooks point at the balancer. */
+  async install(): Promise<void> {
+    await install(this.client, {
+      target: { url: `https://127.0.0.1:${this.balancer.port}` },
       rbac: deployment,
       clock: systemClock,
       log: () => {},
     });
-    return new World(target, client, balancer);
   }
 
   async close(): Promise<void> {

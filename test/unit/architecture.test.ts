@@ -30,6 +30,7 @@ const allowed: Record<string, string[]> = {
     'webhooks',
     'certs',
   ],
+  'src/uninstall': ['src', 'src/api', 'src/kube', 'src/manifests', 'src/runtime', 'src/workloads'],
   'src/sandbox': ['src/runtime', 'src/kube', 'certs'],
   'src/demo': ['src', 'src/api', 'src/kube', 'src/runtime', 'src/sandbox'],
 };

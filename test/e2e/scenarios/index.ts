@@ -10,6 +10,7 @@ import { imoocPods } from './imooc-pod.ts';
 import { recovery } from './recovery.ts';
 import { refusalTable } from './refusals.ts';
 import { seckill } from './seckill.ts';
+import { uninstalling } from './uninstall.ts';
 import { walkthrough } from './walkthrough.ts';
 
 export interface Scenario {
@@ -31,4 +32,5 @@ export const scenarios: readonly Scenario[] = [
   ...dataService,
   ...elasticWebs,
   ...imoocPods,
+  ...uninstalling,
 ];

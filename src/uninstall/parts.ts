@@ -1,0 +1,80 @@
+// What an installation of Spikegate is made of, in the order in which it goes. A table; knows no client.
+//
+// The webhook configurations go first: with them in place and nobody to answer, nobody could write an object of ours
+// any more, nor delete the namespace it is in. Then who works, then what they worked with, then their permissions.
+
+import type { WantedKind } from '../kube/discovery.ts';
+import { configurationName } from '../manifests/webhook-configurations.ts';
+
+export interface Part extends WantedKind {
+  /** Names that are ours although nothing labels them: what `serve` itself makes. */
+  unlabelled?: (names: InstalledNames) => string[];
+}
+
+export interface InstalledNames {
+  namespace: string;
+  lease: string;
+  certSecret: string;
+}
+
+export interface Stage {
+  title: string;
+  parts: readonly Part[];
+}
+
+const part = (
+  group: string,
+  kind: string,
+  more: Partial<Part> = {},
+  plural = `${kind.toLowerCase()}s`,
+): Part => ({ group, kind, plural, versions: ['v1'], ...more });
+
+const clusterWide = { namespaced: false };
+const rbac = 'rbac.authorization.k8s.io';
+const configuration = { ...clusterWide, unlabelled: () => [configurationName] };
+
+export const stages: readonly Stage[] = [
+  {
+    title: 'webhook configurations',
+    parts: [
+      part('admissionregistration.k8s.io', 'ValidatingWebhookConfiguration', configuration),
+      part('admissionregistration.k8s.io', 'MutatingWebhookConfiguration', configuration),
+    ],
+  },
+  {
+    title: 'the server',
+    parts: [
+      part('autoscaling', 'HorizontalPodAutoscaler', { versions: ['v2', 'v1'] }),
+      part('policy', 'PodDisruptionBudget', { versions: ['v1', 'v1beta1'] }),
+      part('apps', 'Deployment'),
+      part('batch', 'Job'),
+    ],
+  },
+  {
+    title: 'what it worked with',
+    parts: [
+      part('', 'Pod'),
+      part('', 'Service'),
+      part('networking.k8s.io', 'NetworkPolicy', {}, 'networkpolicies'),
+      part('monitoring.coreos.com', 'ServiceMonitor'),
+      part('monitoring.coreos.com', 'PodMonitor'),
+      part('monitoring.coreos.com', 'PrometheusRule'),
+      part('cert-manager.io', 'Certificate'),
+      part('cert-manager.io', 'Issuer'),
+      part('', 'ConfigMap'),
+      part('', 'Secret', { unlabelled: ({ certSecret }) => [certSecret] }),
+      part('coordination.k8s.io', 'Lease', { unlabelled: ({ lease }) => [lease] }),
+    ],
+  },
+  {
+    title: 'permissions',
+    parts: [
+      part(rbac, 'RoleBinding'),
+      part(rbac, 'Role'),
+      part(rbac, 'ClusterRoleBinding', clusterWide),
+      part(rbac, 'ClusterRole', clusterWide),
+      part('', 'ServiceAccount'),
+      part('scheduling.k8s.io', 'PriorityClass', clusterWide, 'priorityclasses'),
+    ],
+  },
+];

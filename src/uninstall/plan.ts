@@ -1,0 +1,122 @@
+// Looks at what is there of an installation and of its data, and says what would be done. Only reads.
+import { kinds } from '../api/kinds.ts';
+import { partOfLabels } from '../api/names.ts';
+import type { Client } from '../kube/client.ts';
+import { definitions, discover } from '../kube/discovery.ts';
+import { isNotFound } from '../kube/errors.ts';
+import type { KubeObject, Resource } from '../kube/objects.ts';
+import { type InstalledNames, type Part, stages } from './parts.ts';
+
+export interface Item {
+  namespace?: string;
+  name: string;
+}
+
+export interface Batch {
+  resource: Resource;
+  items: Item[];
+}
+
+export interface DataBatch {
+  resource: Resource;
+  count: number;
+  /** Those with a finalizer of ours. */
+  held: number;
+}
+
+export interface Plan {
+  stages: { title: string; batches: Batch[] }[];
+  /** The objects of people, of every kind, also where there are none: some may come while we work. */
+  data: DataBatch[];
+  /** Names of the CRDs that are there. */
+  definitions: string[];
+  /** Releases of Helm that it was installed by: Helm keeps a record of its own. */
+  releases: string[];
+}
+
+const label = 'app.kubernetes.io/part-of';
+const labelSelector = `${label}=${partOfLabels[label]}`;
+const pageSize = 500;
+
+/** Ours, whatever it guards: such finalizers wait for a program that is going away. */
+export const isOurFinalizer = (name: string): boolean => name.startsWith('spikegate.io/');
+
+/** @throws ApiError, ConnectionError */
+export async function makePlan(client: Client, names: InstalledNames): Promise<Plan> {
+  const releases = new Set<string>();
+  const found = await Promise.all(
+    stages.map(async ({ title, parts }) => {
+      const batches = await Promise.all(parts.map((part) => batchOf(client, part, names, releases)));
+      return {
+        title,
+        batches: batches.filter((batch) => batch !== undefined && batch.items.length > 0) as Batch[],
+      };
+    }),
+  );
+  const data = await Promise.all(kinds.map((kind) => dataOf(client, kind as Resource)));
+  const installed = await Promise.all(
+    kinds.map(({ plural, group }) => ifThere(() => client.get(definitions, { name: `${plural}.${group}` }))),
+  );
+  return {
+    stages: found.filter(({ batches }) => batches.length > 0),
+    data,
+    definitions: installed.flatMap((definition) => (definition ? [definition.metadata.name] : [])),
+    releases: [...releases],
+  };
+}
+
+async function batchOf(
+  client: Client,
+  part: Part,
+  names: InstalledNames,
+  releases: Set<string>,
+): Promise<Batch | undefined> {
+  const resource = await discover(client, part);
+  if (!resource) return undefined;
+  const scope = resource.namespaced ? { namespace: names.namespace } : {};
+  const { items } = await client.list(resource, { ...scope, labelSelector });
+  // What is owned goes with its owner. And a workload of ours labels its children after itself: where it is called
+  // spikegate, they look like a part of us.
+  const objects = items.filter(({ metadata }) => !metadata.ownerReferences?.length);
+  for (const name of part.unlabelled?.(names) ?? []) {
+    const object = await ifThere(() => client.get(resource, { ...scope, name }));
+    if (object && !objects.some(({ metadata }) => metadata.name === name)) objects.push(object);
+  }
+  for (const { metadata } of objects) {
+    const release = metadata.annotations?.['meta.helm.sh/release-name'];
+    if (release) releases.add(release);
+  }
+  return { resource, items: objects.map(({ metadata: { name } }) => ({ ...scope, name })) };
+}
+
+async function dataOf(client: Client, resource: Resource): Promise<DataBatch> {
+  let count = 0;
+  let held = 0;
+  for await (const { metadata } of objectsOf(client, resource)) {
+    count++;
+    if (metadata.finalizers?.some(isOurFinalizer)) held++;
+  }
+  return { resource, count, held };
+}
+
+/** Every object of a kind in every namespace; none where the kind is not served. */
+export async function* objectsOf(client: Client, resource: Resource): AsyncGenerator<KubeObject> {
+  let next: string | undefined;
+  do {
+    const page = await ifThere(() =>
+      client.list(resource, { limit: pageSize, ...(next ? { continue: next } : {}) }),
+    );
+    if (!page) return;
+    yield* page.items;
+    next = page.metadata.continue;
+  } while (next);
+}
+
+async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
