@@ -201,7 +201,9 @@ export async function serve(
     .add(asComponent('certificates', certs))
     .add(server, metricsServer)
     .add(...Object.values(caches.reflectors))
-    .add(elector);
+    .add(elector)
+    // Stopped first: while the server drains it answers, with caches that still follow.
+    .add({ name: 'draining', start: async () => {}, stop: () => server.drain() });
   await manager.start();
   log.info({ port: server.port, metricsPort: metricsServer.port }, 'ready');
   return {

@@ -1,4 +1,5 @@
 // The HTTPS server around the application: TLS without restarts, limits, readiness by its own port, draining.
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect } from 'node:tls';
@@ -28,14 +29,18 @@ const requestMs = 40_000;
 const mostConnections = 2000;
 /** How long 503 is answered after the drain, so that clients hear where not to go. */
 const refuseMs = 500;
+/** For answers that are under way when the drain ends; a webhook has no longer to answer (timeoutSeconds). */
+const lastAnswersMs = 4000;
 
 export class AdmissionServer implements Component {
   readonly name = 'admission server';
   readonly #options: AdmissionServerOptions;
   readonly #sockets = new Set<Socket>();
+  readonly #answering = new Set<ServerResponse>();
   #server: Server | undefined;
   #state: 'new' | 'serving' | 'draining' | 'refusing' | 'closed' = 'new';
   #app: Express | undefined;
+  #drained: Promise<void> | undefined;
 
   constructor(options: AdmissionServerOptions) {
     this.#options = options;
@@ -69,6 +74,13 @@ export class AdmissionServer implements Component {
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+      this.#answering.add(response);
+      response.once('close', () => this.#answering.delete(response));
+      // Whoever closes a connection that looks idle may meet a request that is just coming, and the API server does
+      // not send a POST twice. So it is asked to take its connections elsewhere, with the answer, while there is time.
+      if (this.#state !== 'serving') response.setHeader('Connection', 'close');
     });
     server.on('tlsClientError', (error) => log.debug({ err: error.message }, 'TLS handshake failed'));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -124,23 +136,40 @@ export class AdmissionServer implements Component {
   }
 
   /**
-   * Endpoints learn late that a pod is going: so first it only says that it is not ready and answers as
-   * ever, then it answers 503, then it closes.
+   * Endpoints learn late that a pod is going: so at first it only says that it is not ready, answers as ever, and has
+   * each connection closed after its next answer. Everything that answers need must still run meanwhile.
    */
-  async stop(): Promise<void> {
+  drain(): Promise<void> {
     const { clock, drainMs, log } = this.#options;
+    if (!this.#server || this.#state === 'closed') return Promise.resolve();
+    if (!this.#drained) {
+      this.#state = 'draining';
+      log.info({ ms: drainMs }, 'draining');
+      this.#drained = sleep(clock, drainMs);
+    }
+    return this.#drained;
+  }
+
+  /** Drains, then answers 503, then closes; answers that are under way are finished. */
+  async stop(): Promise<void> {
+    const { clock } = this.#options;
     const server = this.#server;
     if (!server || this.#state === 'closed') return;
-    this.#state = 'draining';
-    log.info({ ms: drainMs }, 'draining');
-    await sleep(clock, drainMs);
+    await this.drain();
     this.#state = 'refusing';
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
     await Promise.race([closed, sleep(clock, refuseMs)]);
+    await Promise.race([this.#answered(), sleep(clock, lastAnswersMs)]);
     this.#state = 'closed';
     for (const socket of this.#sockets) socket.destroy();
     await closed;
+  }
+
+  async #answered(): Promise<void> {
+    await Promise.all(
+      [...this.#answering].map((response) => new Promise((resolve) => response.once('close', resolve))),
+    );
   }
 }
 

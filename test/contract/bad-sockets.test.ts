@@ -7,15 +7,12 @@ import { createServer, request } from 'node:https';
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import { issueAuthority, issueLeaf, rsaKey } from '../../certs/authority.ts';
-import { parsePair } from '../../certs/pair.ts';
-import type { CertSource } from '../../certs/source.ts';
 import { sleep, systemClock } from '../../src/runtime/clock.ts';
-import { silentLog } from '../../src/runtime/log.ts';
 import { largestBody } from '../../src/server/body.ts';
-import { AdmissionServer } from '../../src/server/server.ts';
+import type { AdmissionServer } from '../../src/server/server.ts';
 import { validatePath } from '../../webhooks/registry.ts';
 import { buyer } from '../refusals/scenario.ts';
+import { authority, fixedCerts, issuedBy, liveServer, type Pair } from './live-server.ts';
 import { review } from './reviews.ts';
 import { kindOf } from './things.ts';
 import { World } from './world.ts';
@@ -30,29 +27,11 @@ const whole = `${head(`Content-Length: ${body.length}\r\n`)}${body}`;
 
 let world: World;
 let server: AdmissionServer;
-let pair: { cert: string; key: string };
+let pair: Pair;
 before(async () => {
   world = new World();
-  pair = await selfSigned();
-  const certs: CertSource = {
-    start: async () => undefined,
-    current: () => parsePair(pair.cert, pair.key),
-    caBundle: () => undefined,
-    onChange: () => () => undefined,
-    expiry: () => 0,
-    authorityExpiry: () => 0,
-    recheck: () => undefined,
-  };
-  server = new AdmissionServer({
-    host: '127.0.0.1',
-    port: 0,
-    certs,
-    clock: systemClock,
-    log: silentLog,
-    drainMs: 0,
-  });
-  server.use(world.app);
-  await server.start(new AbortController().signal);
+  pair = await issuedBy(await authority());
+  server = await liveServer(world.app, fixedCerts(pair));
 });
 after(async () => {
   await server.stop();
@@ -63,13 +42,6 @@ afterEach(async () => {
   await until(() => world.inFlight === 0, 'nothing is left under way');
   assert.equal(world.panics, 0);
 });
-
-async function selfSigned(): Promise<{ cert: string; key: string }> {
-  const [caKey, key] = await Promise.all([rsaKey(), rsaKey()]);
-  const issue = { now: Date.now(), lifetime: 86_400_000, random: (count: number) => randomBytes(count) };
-  const authority = { cert: issueAuthority({ ...issue, key: caKey }), key: caKey };
-  return { cert: issueLeaf({ ...issue, key, names: ['localhost'], authority }), key };
-}
 
 async function until(condition: () => boolean, what: string, ms = 5000): Promise<void> {
   for (let waited = 0; !condition(); waited += 10) {
