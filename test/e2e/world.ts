@@ -111,11 +111,16 @@ export class World {
     await Promise.all(this.replicas.splice(0).map((replica) => replica.stop()));
   }
 
+  /** No new connection goes to it, as to an endpoint that is going; those that are open stay. */
+  leaveOut(replica: Replica): void {
+    this.replicas = this.replicas.filter((it) => it !== replica);
+    this.#aim();
+  }
+
   /** SIGKILL, as a node that dies; the balancer learns of it only by failing. */
   async kill(replica: Replica): Promise<void> {
-    this.replicas = this.replicas.filter((it) => it !== replica);
     await replica.kill();
-    this.#aim();
+    this.leaveOut(replica);
   }
 
   async leader(): Promise<Replica> {

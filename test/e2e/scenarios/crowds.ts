@@ -29,7 +29,7 @@ async function sale(world: World, goods = ['goods1']): Promise<{ namespace: stri
 }
 
 /** Each replica's caches know the buyer and the goods once it admits a dry run. */
-async function seenEverywhere(world: World, namespace: string): Promise<void> {
+export async function seenEverywhere(world: World, namespace: string): Promise<void> {
   for (let index = 0; index < 20; index++) {
     await eventually(() =>
       world.client.create(
@@ -157,7 +157,12 @@ async function deletePatiently(world: World, namespace: string, name: string): P
 }
 
 /** When all is quiet, the counters are what the orders add up to, and no hold is left. */
-async function quiet(world: World, namespace: string, names: string[], withinMs = 10_000): Promise<void> {
+export async function quiet(
+  world: World,
+  namespace: string,
+  names: string[],
+  withinMs = 10_000,
+): Promise<void> {
   await eventually(async () => {
     const orders = await world.orders(namespace);
     for (const name of names) {

@@ -7,10 +7,12 @@ import { deletion } from './deletion.ts';
 import { doctor } from './doctor.ts';
 import { elasticWebs } from './elastic-web.ts';
 import { imoocPods } from './imooc-pod.ts';
+import { mountedCertificates } from './mounted-certificates.ts';
 import { recovery } from './recovery.ts';
 import { refusalTable } from './refusals.ts';
 import { seckill } from './seckill.ts';
 import { uninstalling } from './uninstall.ts';
+import { upgrades } from './upgrade.ts';
 import { walkthrough } from './walkthrough.ts';
 
 export interface Scenario {
@@ -27,6 +29,8 @@ export const scenarios: readonly Scenario[] = [
   ...recovery,
   ...crowds,
   ...certificates,
+  ...mountedCertificates,
+  ...upgrades,
   ...doctor,
   ...seckill,
   ...dataService,
