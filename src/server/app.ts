@@ -27,6 +27,8 @@ export interface AppOptions {
 export interface Decision {
   step: Step;
   kind: string;
+  /** Of the API server's trace, where it has one. */
+  traceID: string | undefined;
   namespace: string | undefined;
   name: string | undefined;
   /** Of the object. */
@@ -111,7 +113,13 @@ function admission(
       send(response, 200, reviewOf(answer));
       const { request: asked } = review;
       if (!asked.dryRun) decided?.(asked.operation, answer.allowed ? undefined : answer.status?.reason);
-      tellDecision(options, kind.kind, asked, answer, step, clock.monotonic() - started);
+      tellDecision(
+        options,
+        { step, kind: kind.kind, traceID: traceOf(request) },
+        asked,
+        answer,
+        clock.monotonic() - started,
+      );
     } catch (error) {
       code = badRequest(response, error, options.log);
     } finally {
@@ -211,24 +219,28 @@ function send(response: Response, code: number, body: unknown): void {
   response.end(text);
 }
 
+/** The id of the trace that an API server with tracing on sends along (W3C Trace Context), undefined elsewhere. */
+function traceOf({ headers: { traceparent } }: Request): string | undefined {
+  if (traceparent === undefined) return undefined;
+  return /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(String(traceparent))?.[1];
+}
+
 /**
  * One line for each decision. Defaults decide nothing: a mutating webhook that only filled in has its line at
  * debug, which is half of all lines less.
  */
 function tellDecision(
   { log, onDecision }: AppOptions,
-  kind: string,
+  call: Pick<Decision, 'step' | 'kind' | 'traceID'>,
   request: AdmissionRequest,
   answer: AdmissionResponse,
-  step: Step,
   milliseconds: number,
 ): void {
-  const isDecision = step === 'validate' || !answer.allowed;
+  const isDecision = call.step === 'validate' || !answer.allowed;
   if (!isDecision && !debugs(log)) return;
   const { metadata } = request.object ?? request.oldObject ?? {};
   const decision: Decision = {
-    step,
-    kind,
+    ...call,
     namespace: request.namespace,
     // Empty under generateName and on a collection delete; then the object knows.
     name: request.name || metadata?.name,

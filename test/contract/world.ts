@@ -9,7 +9,7 @@ import { Catalogue, type SaleCaches } from '../../src/ledger/catalogue.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
 import { noLedgerMetrics } from '../../src/ledger/ports.ts';
-import { silentLog } from '../../src/runtime/log.ts';
+import { type Log, silentLog } from '../../src/runtime/log.ts';
 import { createApp } from '../../src/server/app.ts';
 import { registry as everything, mutatePath, validatePath } from '../../webhooks/registry.ts';
 import type { Surroundings } from '../../webhooks/webhook.ts';
@@ -53,6 +53,8 @@ export class World {
   inFlight = 0;
   /** Rules that threw. */
   panics = 0;
+  /** Decisions that were counted: kind, operation, reason. */
+  readonly decided: string[] = [];
   /** Live reads of orders by admission. */
   liveReads = 0;
   readonly app: Express;
@@ -60,7 +62,7 @@ export class World {
   readonly surroundings: Surroundings;
   #made = 0;
 
-  constructor({ registry = everything }: { registry?: typeof everything } = {}) {
+  constructor({ registry = everything, log = silentLog }: { registry?: typeof everything; log?: Log } = {}) {
     const writer = new GoodsWriter({
       store: this.store.goods,
       clock: this.clock,
@@ -85,10 +87,11 @@ export class World {
     this.app = createApp({
       registry,
       surroundings: this.surroundings,
-      log: silentLog,
+      log,
       metrics: {
         route: () => ({ began: () => void this.inFlight++, ended: () => void this.inFlight-- }),
-        decisions: () => undefined,
+        decisions: (kind) => (operation, reason) =>
+          void this.decided.push([kind, operation, reason ?? 'Accepted'].join(' ')),
         panicked: () => void this.panics++,
       },
       readiness: async () => [],
