@@ -77,7 +77,7 @@ export function withServeOptions(command: Command): Command {
   const options: Option[] = [];
   const option = (flags: string, description: string) => {
     const made = new Option(flags, description);
-    made.env(`SPIKEGATE_${made.attributeName().replace(/[A-Z]/g, '_$&').toUpperCase()}`);
+    if (!isSwitch(made)) made.env(variableOf(made));
     options.push(made);
     return made;
   };
@@ -175,8 +175,24 @@ export function withServeOptions(command: Command): Command {
   option('--log-format <format>', 'auto: pretty on a terminal, else JSON')
     .choices(['auto', 'json', 'pretty'])
     .default('auto');
-  for (const made of options) command.addOption(made);
+  for (const made of options) command.addOption(isSwitch(made) ? readSwitch(made) : made);
   return command;
+}
+
+const isSwitch = (option: Option): boolean => !option.required && !option.optional;
+const variableOf = (option: Option): string =>
+  `SPIKEGATE_${option.attributeName().replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+
+/**
+ * commander takes a switch for given as soon as its variable is set, whatever it says: SPIKEGATE_BOARD=false
+ * would open the board, and SPIKEGATE_LEADER_ELECT=true would end the election. What the variable says is the
+ * setting's value here, and the flag still has the last word.
+ */
+function readSwitch(option: Option): Option {
+  const name = variableOf(option);
+  const text = process.env[name];
+  option.description += ` (env: ${name}=true or false)`;
+  return text ? option.default(!/^(false|no|off|0)$/i.test(text)) : option;
 }
 
 /** Milliseconds that a process takes to stop at the most, by its drain: what Kubernetes must not cut short. */

@@ -1,0 +1,38 @@
+// Flags of serve from the environment: what a variable says is what is set, and a flag has the last word.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Command } from 'commander';
+import { defaultServeSettings, type ServeSettings, withServeOptions } from '../../src/settings.ts';
+
+function settings(environment: Record<string, string>, ...flags: string[]): ServeSettings {
+  Object.assign(process.env, environment);
+  try {
+    return withServeOptions(new Command()).parse(flags, { from: 'user' }).opts<ServeSettings>();
+  } finally {
+    for (const name of Object.keys(environment)) delete process.env[name];
+  }
+}
+
+test('what takes a value takes it from the environment as well', () => {
+  assert.equal(settings({ SPIKEGATE_PAYMENT_WINDOW: '10m' }).paymentWindow, 600_000);
+  assert.equal(settings({ SPIKEGATE_PAYMENT_WINDOW: '10m' }, '--payment-window', '1m').paymentWindow, 60_000);
+});
+
+test('the board is off until it is asked for', () => {
+  assert.equal(defaultServeSettings().board, false);
+  assert.equal(settings({}, '--board').board, true);
+  for (const text of ['true', '1', 'yes'])
+    assert.equal(settings({ SPIKEGATE_BOARD: text }).board, true, text);
+  for (const text of ['false', '0', 'no', 'OFF', '']) {
+    assert.equal(settings({ SPIKEGATE_BOARD: text }).board, false, text);
+  }
+  assert.equal(settings({ SPIKEGATE_BOARD: 'false' }, '--board').board, true);
+});
+
+test('replicas elect a leader unless they are told not to', () => {
+  assert.equal(defaultServeSettings().leaderElect, true);
+  assert.equal(settings({}, '--no-leader-elect').leaderElect, false);
+  assert.equal(settings({ SPIKEGATE_LEADER_ELECT: 'true' }).leaderElect, true);
+  assert.equal(settings({ SPIKEGATE_LEADER_ELECT: 'false' }).leaderElect, false);
+  assert.equal(settings({ SPIKEGATE_LEADER_ELECT: 'true' }, '--no-leader-elect').leaderElect, false);
+});
