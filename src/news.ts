@@ -1,6 +1,6 @@
 // What happens in a sale, in words: one short item for every event. Looks at caches and at the decisions of
 // admission; decides nothing, and does not know who reads it (a terminal, the board).
-import { moneyText } from './api/sale.ts';
+import { moneyText, parseTime } from './api/sale.ts';
 import type { SalePhase, SpikeGoods } from './api/spike-goods.ts';
 import type { OrderPhase, SpikeOrder } from './api/spike-order.ts';
 import type { LeaderCaches } from './controllers/leading.ts';
@@ -103,7 +103,7 @@ export class SaleNews {
     const who = `order ${object.metadata.name}`;
     if (type === 'deleted') this.#tell('order.deleted', who, 'deleted');
     else if (phase && phase !== old?.status?.phase && !isOldHat(change)) {
-      this.#tell(`order.${phase}`, who, describe(object, phase), orderWords[phase].tone);
+      this.#tell(`order.${phase}`, who, describe(object, phase, this.#clock.now()), orderWords[phase].tone);
     }
   }
 
@@ -139,10 +139,19 @@ function isOldHat({ type, source }: Change<KubeObject>): boolean {
   return type === 'added' && source === 'list';
 }
 
-function describe(order: SpikeOrder, phase: OrderPhase): string {
+function describe(order: SpikeOrder, phase: OrderPhase, now: number): string {
   const lines = Object.entries(order.spec.goodsMap).map(([goods, quantity]) => `${goods}×${quantity}`);
-  const until =
-    phase === 'Unpaid' && order.spec.expiredTime ? `, to be paid by ${order.spec.expiredTime}` : '';
   const money = moneyText(order.status?.money ?? 0);
+  const deadline = phase === 'Unpaid' ? parseTime(order.spec.expiredTime) : undefined;
+  const until = deadline === undefined ? '' : `, to be paid within ${roughly(deadline - now)}`;
   return `${orderWords[phase].words}: ${lines.join(', ')} for ${money}${until}`;
+}
+
+/** A span of time as people say it: `45 s`, `5 min`, `3 h`, `4 days`. */
+function roughly(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 100) return `${seconds} s`;
+  if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
 }

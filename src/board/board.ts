@@ -31,7 +31,7 @@ export interface BoardLimits {
   news: number;
 }
 
-const defaultLimits: BoardLimits = { viewers: 32, goods: 24, due: 6, news: 12 };
+const defaultLimits: BoardLimits = { viewers: 32, goods: 24, due: 6, news: 10 };
 /** Seconds of the charts; beside them the one under way is counted. */
 const pulseSeconds = 90;
 const past = pulseSeconds + 2;

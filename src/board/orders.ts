@@ -1,7 +1,7 @@
 // The orders of the sale as the board counts them: how many in each state, what was accepted and paid in the
 // last seconds, which expire next. Everything is derived from the cache when the first viewer comes, and kept
 // up by its changes until the last one goes. Knows nothing of who looks.
-import { deadlineOf, parseTime } from '../api/sale.ts';
+import { deadlineOf, parseTime, timestamp } from '../api/sale.ts';
 import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
 import type { Change, ObjectCache } from '../kube/cache.ts';
 import { keyOf } from '../kube/objects.ts';
@@ -33,12 +33,15 @@ export class OrderBook {
   readonly #open = new Map<string, number>();
   #soonest: string[] = [];
   #soonestAt = Number.NEGATIVE_INFINITY;
+  /** What happened before this is older than what is kept. RFC 3339. */
+  readonly #oldest: string;
   readonly #close: () => void;
 
   constructor(options: OrderBookOptions) {
     this.#options = options;
     this.accepted = new PerSecond(options.past);
     this.paid = new PerSecond(options.past);
+    this.#oldest = timestamp(options.clock.now() - options.past * 1000);
     for (const order of options.cache.values()) this.#take({ type: 'added', object: order, source: 'list' });
     this.#close = options.cache.onChange((change) => this.#take(change));
   }
@@ -79,10 +82,10 @@ export class OrderBook {
     this.#count(object, 1);
     this.#follow(object);
     const { createTime, payTime } = object.spec;
-    if (!before) this.accepted.add(this.#when(createTime ?? object.metadata.creationTimestamp));
+    if (!before) this.#at(this.accepted, createTime ?? object.metadata.creationTimestamp);
     if (!isPaid(object) || (before && isPaid(before))) return;
     // What is new to the list may have been paid long ago; a change that comes without a time is one of now.
-    if (payTime || source !== 'list') this.paid.add(this.#when(payTime));
+    if (payTime || source !== 'list') this.#at(this.paid, payTime);
   }
 
   #count(order: SpikeOrder, by: number): void {
@@ -91,16 +94,19 @@ export class OrderBook {
 
   #follow(order: SpikeOrder): void {
     const key = keyOf(order);
-    const phase = order.status?.phase ?? 'Unpaid';
-    const deadline = deadlineOf(order, this.#options.paymentWindowMs);
-    if (phase === 'Unpaid' && !order.spec.isPay && deadline !== undefined) this.#open.set(key, deadline);
-    else this.#open.delete(key);
+    const isOpen = (order.status?.phase ?? 'Unpaid') === 'Unpaid' && !order.spec.isPay;
+    const deadline = isOpen ? deadlineOf(order, this.#options.paymentWindowMs) : undefined;
+    if (deadline === undefined) this.#open.delete(key);
+    else this.#open.set(key, deadline);
   }
 
-  #when(time: string | undefined): number {
+  #at(counts: PerSecond, time: string | undefined): void {
+    // Among a hundred thousand orders most are old, and to read a time costs more than to compare two texts of
+    // the one form that we write (UTC, RFC 3339).
+    if (time !== undefined && time < this.#oldest) return;
     const now = this.#options.clock.now();
     const at = parseTime(time) ?? now;
-    return at > now + toleratedAheadMs ? now : at;
+    counts.add(at > now + toleratedAheadMs ? now : at);
   }
 }
 

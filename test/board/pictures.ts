@@ -9,7 +9,6 @@ const looks: Record<string, Look> = {
   light: { width: 1280, height: 1000, theme: 'light' },
   dark: { width: 1280, height: 1000, theme: 'dark' },
   phone: { width: 360, height: 780, theme: 'light', scale: 2 },
-  'phone-dark': { width: 360, height: 780, theme: 'dark', scale: 2 },
 };
 
 const chromium = findChromium();
@@ -22,7 +21,6 @@ const browsers = await Promise.all(
 try {
   for (const { page } of browsers) await page.goto(sale.url);
   await browsers[0]!.page.getByText('Nothing is on sale yet').waitFor();
-  await browsers[0]!.page.screenshot({ path: join(folder, 'empty.png') });
   await stockUp(sale.client, offers(Date.now()));
   const crowd = rush(sale.client, 900, 350);
   // Half-way: the shoes are sold out, and the rest is still draining.
@@ -30,10 +28,14 @@ try {
   await browsers[0]!.page.getByText('Sale not started').waitFor();
   await new Promise((resolve) => setTimeout(resolve, 6000));
   for (const { name, page } of browsers) {
-    await page.screenshot({ path: join(folder, `${name}.png`) });
+    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: name === 'light' });
     console.log(`wrote ${join(folder, `${name}.png`)}`);
   }
   await crowd;
+  await sale.stopServing();
+  const { page } = browsers[0]!;
+  await page.locator('#link[data-state="lost"]').waitFor();
+  await page.screenshot({ path: join(folder, 'lost.png'), clip: { x: 0, y: 0, width: 1280, height: 420 } });
 } finally {
   await Promise.all(browsers.map((browser) => browser.close()));
   await sale.close();
