@@ -6,10 +6,12 @@ import { kubeBundlePublisher, kubeSecretStore } from '../certs/kube-secret.ts';
 import { SecretSource } from '../certs/secret-source.ts';
 import type { CertMetrics, CertSource } from '../certs/source.ts';
 import { registry as webhooks } from '../webhooks/registry.ts';
+import type { Surroundings } from '../webhooks/webhook.ts';
 import { Buyer } from './api/buyer.ts';
 import { Seller } from './api/seller.ts';
 import { SpikeGoods } from './api/spike-goods.ts';
 import { SpikeOrder } from './api/spike-order.ts';
+import { markInUse } from './controllers/deletion.ts';
 import type { LeaderCaches } from './controllers/leading.ts';
 import { SaleLeader } from './controllers/sale-leader.ts';
 import { WorkloadLeader } from './controllers/workload-leader.ts';
@@ -182,6 +184,7 @@ export async function serve(
         orderIsStored: async (namespace, name) =>
           (await stores.orders.read(joinKey(namespace, name))) !== undefined,
         fetch: (kind, namespace, name) => looks[kind].find(namespace, name),
+        mark: marker(client, caches.of),
         paymentWindowMs: settings.paymentWindow,
       },
       log,
@@ -270,6 +273,22 @@ function createCaches(client: Client, log: Log) {
       sellers: made.sellers.reflector,
       namespaces: made.namespaces.reflector,
     },
+  };
+}
+
+/** A collection that is being deleted is marked in one go; of a larger one the rest when the request comes again. */
+const mostMarked = 1000;
+
+function marker(client: Client, { goods, buyers, sellers }: LeaderCaches): Surroundings['mark'] {
+  const referredTo = { SpikeGoods: goods, Buyer: buyers, Seller: sellers } as Record<
+    string,
+    { list(): KubeObject[] }
+  >;
+  return (kind, object, alike) => {
+    const { namespace, uid } = object.metadata;
+    const all = alike ? (referredTo[kind.kind]?.list() ?? []) : [];
+    const others = all.filter(({ metadata }) => metadata.namespace === namespace && metadata.uid !== uid);
+    return markInUse<KubeObject>(client, kind, [object, ...others.slice(0, mostMarked)]);
   };
 }
 

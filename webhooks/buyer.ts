@@ -6,10 +6,10 @@ import {
   fixed,
   isBeingDeleted,
   keep,
+  marked,
   notReferenced,
   orders,
   ownIdentity,
-  withFinalizer,
 } from './shared-rules.ts';
 import type { Webhooks } from './webhook.ts';
 
@@ -24,7 +24,7 @@ export const buyerWebhooks: Webhooks<Buyer> = {
     const { object, old, surroundings } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['buyerId'])) : object;
     if (isBeingDeleted(call)) return kept;
-    return withFinalizer(fillIn(kept, { buyerId: surroundings.newId() }));
+    return fillIn(kept, { buyerId: surroundings.newId() });
   },
   rules: {
     CREATE: [identity],
@@ -35,4 +35,5 @@ export const buyerWebhooks: Webhooks<Buyer> = {
       ),
     ],
   },
+  part: (call) => marked(Buyer as Kind, call),
 };

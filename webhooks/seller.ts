@@ -8,9 +8,9 @@ import {
   goods,
   isBeingDeleted,
   keep,
+  marked,
   notReferenced,
   ownIdentity,
-  withFinalizer,
 } from './shared-rules.ts';
 import type { Webhooks } from './webhook.ts';
 
@@ -25,7 +25,7 @@ export const sellerWebhooks: Webhooks<Seller> = {
     const { object, old, surroundings } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['sellerId'])) : object;
     if (isBeingDeleted(call)) return kept;
-    return withFinalizer(fillIn(kept, { sellerId: surroundings.newId() }));
+    return fillIn(kept, { sellerId: surroundings.newId() });
   },
   rules: {
     CREATE: [identity],
@@ -36,4 +36,5 @@ export const sellerWebhooks: Webhooks<Seller> = {
       ),
     ],
   },
+  part: (call) => marked(Seller as Kind, call),
 };

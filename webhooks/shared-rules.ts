@@ -1,4 +1,5 @@
 // Rules and defaults that several kinds share.
+import type { Kind } from '../src/api/define-kind.ts';
 import { inUseFinalizer } from '../src/api/names.ts';
 import { type Refusal, refuse } from '../src/api/refusals.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
@@ -24,10 +25,22 @@ export function isNamespaceCleanup(call: Call<KubeObject>): boolean {
 export const isBeingDeleted = ({ old }: Pick<Call<KubeObject>, 'old'>): boolean =>
   Boolean(old?.metadata.deletionTimestamp);
 
-export function withFinalizer<T extends KubeObject>(object: T): T {
-  const finalizers = object.metadata.finalizers ?? [];
-  if (finalizers.includes(inUseFinalizer)) return object;
-  return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, inUseFinalizer] } };
+/**
+ * A deletion in two steps. Between a check and the deletion an order may come in through another replica, so what
+ * others refer to goes only when the leader, too, sees nobody refer to it, and a finalizer makes the API server wait
+ * for that. It is put on by the first request to delete, which is answered 429 and comes again by itself (kubectl and
+ * client-go do so, unseen): an object that nobody deletes carries none, so nothing of ours keeps a namespace or a CRD
+ * from going where no replica runs any more.
+ */
+export async function marked<T extends KubeObject>(kind: Kind, call: Call<T>): Promise<Refusal | undefined> {
+  const { object, request, surroundings } = call;
+  const { name, deletionTimestamp, finalizers } = object.metadata;
+  if (request.dryRun || deletionTimestamp || finalizers?.includes(inUseFinalizer)) return undefined;
+  if (isNamespaceCleanup(call)) return undefined;
+  // The API server goes through a collection until one is refused: it must not be refused once for each.
+  await surroundings.mark(kind, object, !request.name);
+  const message = `${kind.singular} ${name} now waits for orders that are under way; try again`;
+  return { ...refuse('TooManyRequests', message), retryAfterSeconds: 1 };
 }
 
 interface WithSpec extends KubeObject {

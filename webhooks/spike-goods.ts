@@ -11,11 +11,11 @@ import {
   isBeingDeleted,
   isNamespaceCleanup,
   keep,
+  marked,
   orders,
   overwrite,
   ownIdentity,
   stillReferenced,
-  withFinalizer,
 } from './shared-rules.ts';
 import type { Call, Rule, Webhooks } from './webhook.ts';
 
@@ -41,7 +41,7 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
     const moved = old !== undefined && (startTime !== old.spec.startTime || day !== (old.spec.day ?? 1));
     // An end that the client changed by hand is left for the rules to refuse.
     const follows = endTime === undefined || (moved && endTime === old.spec.endTime);
-    return withFinalizer(follows ? overwrite(filled, { endTime: endOfSale(startTime, day) }) : filled);
+    return follows ? overwrite(filled, { endTime: endOfSale(startTime, day) }) : filled;
   },
 
   /** Whoever writes the counters, the remainder beside them is always right. */
@@ -67,6 +67,7 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
     ],
     DELETE: [nothingIsCommitted],
   },
+  part: (call) => marked(SpikeGoods as Kind, call),
 
   warnings: [
     ({ object, namespace, surroundings }) => {

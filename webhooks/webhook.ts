@@ -18,6 +18,11 @@ export interface Surroundings {
   orderIsStored(namespace: string, name: string): Promise<boolean>;
   /** Live read of a buyer or goods by name, into the cache: whether it is there after all. */
   fetch(kind: 'buyers' | 'goods', namespace: string, name: string): Promise<boolean>;
+  /**
+   * Puts the in-use finalizer on a stored object; with `alike`, also on others of its kind and namespace, as many as
+   * there is time for. Settles when it is stored, or there is nothing to put it on.
+   */
+  mark(kind: Kind, object: KubeObject, alike: boolean): Promise<void>;
   /** Time an order has to be paid, in ms. */
   paymentWindowMs: number;
 }
@@ -61,6 +66,8 @@ export interface Webhooks<T extends KubeObject> {
    * makes an order right after its buyer.
    */
   lookAgain?(call: Call<T>, refusal: Refusal): Promise<boolean>;
+  /** After every rule has passed on DELETE: what has to be stored before the object may be. */
+  part?(call: Call<T>): Promise<Refusal | undefined>;
   /** After every rule has passed on CREATE: the one write of admission. */
   reserve?(call: Call<T>): Promise<{ refusal?: Refusal; audit?: Record<string, string> }>;
 }

@@ -47,6 +47,7 @@ async function start(pair: Pair): Promise<number> {
         gate: new Gate({ writer, clock }),
         orderIsStored: async () => false,
         fetch: async () => false,
+        mark: async () => undefined,
         paymentWindowMs: 300_000,
       },
       log,

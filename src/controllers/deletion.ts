@@ -1,12 +1,13 @@
 // The other half of deletion control. The webhook refuses to delete what is referred to; but between its
-// check and the deletion an order may come in through another replica. So what others refer to carries a
-// finalizer, and goes only when the leader, too, sees nobody refer to it.
+// check and the deletion an order may come in through another replica. So what others refer to gets a finalizer when
+// somebody asks for its deletion, and goes only when the leader, too, sees nobody refer to it.
 import { inUseFinalizer } from '../api/names.ts';
 import { parseTime } from '../api/sale.ts';
 import type { Client } from '../kube/client.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { atOnce } from '../workloads/parallel.ts';
 
 /** A create that was admitted before the deletion was seen everywhere has arrived by then. */
 const lastComersMs = 2000;
@@ -42,4 +43,30 @@ export async function releaseDeleted<T extends KubeObject>(
     throw error;
   }
   return {};
+}
+
+/** How many are marked at once, and for how long such a request may take. */
+const parallel = 16;
+const markMs = 2000;
+
+/**
+ * Puts the finalizer on each of the objects that has none and is not being deleted. One that is changed meanwhile is
+ * left: whoever asked for its deletion asks again, and finds it so. Throws ApiError or ConnectionError.
+ */
+export async function markInUse<T extends KubeObject>(
+  client: Client,
+  resource: Resource<T>,
+  objects: readonly T[],
+): Promise<void> {
+  await atOnce(parallel, objects, async ({ metadata }) => {
+    const { namespace, name, resourceVersion, deletionTimestamp, finalizers = [] } = metadata;
+    if (deletionTimestamp || finalizers.includes(inUseFinalizer)) return;
+    const patch = { metadata: { resourceVersion, finalizers: [...finalizers, inUseFinalizer] } };
+    try {
+      const options = { type: 'merge', timeoutMs: markMs, retry: false } as const;
+      await client.patch(resource, { namespace, name }, patch, options);
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  });
 }

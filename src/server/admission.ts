@@ -43,7 +43,7 @@ function mutateStatus(
   return allow(request, { patch: diff(asStored, defaultStatus({ ...call, object: asStored })) });
 }
 
-/** The answer of a validating webhook. Only `reserve` waits for anything, and `lookAgain` before a refusal. */
+/** The answer of a validating webhook. Only `reserve` and `part` wait for anything, and `lookAgain` before a refusal. */
 export async function validate(
   webhooks: Webhooks<KubeObject>,
   request: AdmissionRequest,
@@ -66,8 +66,11 @@ export async function validate(
   if (refusal && (await webhooks.lookAgain?.(call, refusal)))
     refusal = firstRefusal(webhooks, operation, call);
   if (refusal) return deny(request, refusal);
-  const warnings =
-    operation === 'DELETE' ? [] : (webhooks.warnings ?? []).flatMap((warn) => warn(call) ?? []);
+  if (operation === 'DELETE') {
+    const notYet = await webhooks.part?.(call);
+    return notYet ? deny(request, notYet) : allow(request);
+  }
+  const warnings = (webhooks.warnings ?? []).flatMap((warn) => warn(call) ?? []);
   if (operation !== 'CREATE' || !webhooks.reserve) return allow(request, { warnings });
   const reserved = await webhooks.reserve(call);
   if (reserved.refusal) return deny(request, reserved.refusal);

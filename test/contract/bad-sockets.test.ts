@@ -7,6 +7,7 @@ import { createServer, request } from 'node:https';
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
+import { inUseFinalizer } from '../../src/api/names.ts';
 import { sleep, systemClock } from '../../src/runtime/clock.ts';
 import { largestBody } from '../../src/server/body.ts';
 import type { AdmissionServer } from '../../src/server/server.ts';
@@ -18,7 +19,7 @@ import { kindOf } from './things.ts';
 import { World } from './world.ts';
 
 const path = validatePath(kindOf('Buyer'));
-const stored = { ...buyer(), metadata: { name: 'buyer1', uid: 'u1' } };
+const stored = { ...buyer(), metadata: { name: 'buyer1', uid: 'u1', finalizers: [inUseFinalizer] } };
 const body = JSON.stringify(review({ kind: kindOf('Buyer'), operation: 'DELETE', oldObject: stored }));
 
 const head = (more: string, line = `POST ${path} HTTP/1.1`) =>

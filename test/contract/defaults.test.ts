@@ -1,7 +1,6 @@
-// What admission fills in: identity, times and finalizers, and what it never touches.
+// What admission fills in: identity and times, and what it never touches.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { inUseFinalizer } from '../../src/api/names.ts';
 import { buyer, goods, idOf, keptBack, long, order, seller } from '../refusals/scenario.ts';
 import { kindOf, type Thing } from './things.ts';
 import { at, day, minute, World } from './world.ts';
@@ -35,7 +34,7 @@ describe('new goods', () => {
       startTime: at(0),
       endTime: at(day),
     });
-    assert.deepEqual(metadata.finalizers, [inUseFinalizer]);
+    assert.equal(metadata.finalizers, undefined);
   });
 
   it('keep what the client set, and end after their own days', async () => {
@@ -45,7 +44,7 @@ describe('new goods', () => {
     assert.equal(spec.goodsId, idOf.goods);
     assert.equal(spec.startTime, own.startTime);
     assert.equal(spec.endTime, '2030-01-04T00:00:00.000Z');
-    assert.deepEqual(metadata.finalizers, ['example.com/keep', inUseFinalizer]);
+    assert.deepEqual(metadata.finalizers, ['example.com/keep']);
   });
 
   it('may name the end that admission would have given', async () => {
@@ -64,7 +63,7 @@ describe('new goods', () => {
     assert.equal(spec.endTime, '0000-01-01T00:01:00.000Z');
   });
 
-  it('have the finalizer though the client says that they are being deleted', async () => {
+  it('get their id though the client says that they are being deleted', async () => {
     await using world = new World();
     const manifest = goods();
     Object.assign(manifest.metadata, { deletionTimestamp: at(0) });
@@ -73,7 +72,7 @@ describe('new goods', () => {
       operation: 'CREATE',
       object: manifest,
     });
-    assert.ok(patchOf(response).some(({ path }) => path === '/metadata/finalizers'));
+    assert.ok(patchOf(response).some(({ path }) => path === '/spec/goodsId'));
   });
 });
 
@@ -122,7 +121,6 @@ describe('goods that change', () => {
       assert.match(object?.spec.goodsId, uuid);
       assert.equal(object?.spec.startTime, at(0));
       assert.equal(object?.spec.endTime, at(day));
-      assert.deepEqual(object?.metadata.finalizers, [inUseFinalizer]);
     }
   });
 });
@@ -211,18 +209,16 @@ describe('an order that changes', () => {
 });
 
 describe('buyers and sellers', () => {
-  it('get an id and a finalizer, and keep both', async () => {
+  it('get an id, and keep it', async () => {
     await using world = new World();
     for (const [manifest, field] of [
       [buyer(), 'buyerId'],
       [seller(), 'sellerId'],
     ] as const) {
-      const { spec, metadata } = await created(world, manifest);
+      const { spec } = await created(world, manifest);
       assert.match(spec[field], uuid);
-      assert.deepEqual(metadata.finalizers, [inUseFinalizer]);
       const { object } = await world.replace(manifest as Thing);
       assert.equal(object?.spec[field], spec[field]);
-      assert.deepEqual(object?.metadata.finalizers, [inUseFinalizer]);
     }
   });
 });

@@ -1,6 +1,7 @@
 // Deletions that must pass: of what nobody needs, of a collection, and of everything when a namespace goes.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { inUseFinalizer } from '../../src/api/names.ts';
 import { buyer, goods, order, seller } from '../refusals/scenario.ts';
 import { kindOf } from './things.ts';
 import { at, World } from './world.ts';
@@ -103,12 +104,61 @@ describe('a deletion', () => {
     const elsewhere = structuredClone(world.get('Buyer', 'buyer1'));
     assert.ok(elsewhere);
     elsewhere.metadata.namespace = 'elsewhere';
+    elsewhere.metadata.finalizers = [inUseFinalizer];
     const response = await world.validate({
       kind: kindOf('Buyer'),
       operation: 'DELETE',
       oldObject: elsewhere,
     });
     assert.equal(response.allowed, true);
+  });
+});
+
+describe('what others may refer to', () => {
+  const finalizersOf = (world: World, kind: string, name: string) =>
+    world.get(kind, name)?.metadata.finalizers;
+
+  it('is marked by the first request, which comes again, and deleted by the second', async () => {
+    await using world = new World();
+    for (const manifest of [buyer(), seller(), goods()]) await world.create(manifest);
+    for (const [kind, name] of [
+      ['Buyer', 'buyer1'],
+      ['Seller', 'seller1'],
+      ['SpikeGoods', 'goods1'],
+    ] as const) {
+      assert.equal(finalizersOf(world, kind, name), undefined);
+      const { response } = await world.deleteOnce(kind, name);
+      assert.equal(response.status?.code, 429);
+      assert.equal(response.status?.details?.retryAfterSeconds, 1);
+      assert.deepEqual(finalizersOf(world, kind, name), [inUseFinalizer]);
+      const second = await world.deleteOnce(kind, name);
+      assert.equal(second.response.allowed, true);
+      assert.ok(second.object?.metadata.deletionTimestamp);
+    }
+  });
+
+  it('is marked once for a whole collection', async () => {
+    await using world = new World();
+    for (const name of ['b1', 'b2', 'b3']) await world.create(buyer(name));
+    await world.deleteOnce('Buyer', 'b1', { collection: true });
+    for (const name of ['b1', 'b2', 'b3']) {
+      assert.deepEqual(finalizersOf(world, 'Buyer', name), [inUseFinalizer]);
+      const { response } = await world.deleteOnce('Buyer', name, { collection: true });
+      assert.equal(response.allowed, true);
+    }
+  });
+
+  it('is not marked by a dry run, by what is refused anyway, or in a namespace that goes', async () => {
+    await using world = await busySale();
+    const free = await world.create(buyer('free'));
+    assert.ok(free.object);
+    assert.equal((await world.deleteOnce('Buyer', 'free', { dryRun: true })).response.allowed, true);
+    assert.equal((await world.deleteOnce('Buyer', 'buyer1')).response.status?.code, 403);
+    world.terminate();
+    assert.equal(finalizersOf(world, 'Buyer', 'free'), undefined);
+    assert.equal(finalizersOf(world, 'Buyer', 'buyer1'), undefined);
+    assert.equal((await world.deleteOnce('Buyer', 'free')).response.allowed, true);
+    assert.equal(world.get('Buyer', 'free'), undefined);
   });
 });
 

@@ -4,6 +4,7 @@
 import { createServer, type Server } from 'node:http';
 import type { Express } from 'express';
 import supertest from 'supertest';
+import { inUseFinalizer } from '../../src/api/names.ts';
 import type { AdmissionResponse, AdmissionReview } from '../../src/kube/admission.ts';
 import { Catalogue, type SaleCaches } from '../../src/ledger/catalogue.ts';
 import { Gate } from '../../src/ledger/gate.ts';
@@ -81,6 +82,13 @@ export class World {
       fetch: async (kind, ns, name) => {
         this.liveReads++;
         return this.store.show(`${kind === 'goods' ? 'spikegoods' : kind}/${ns}/${name}`);
+      },
+      mark: async (_kind, object, alike) => {
+        const { kind, metadata } = object as Thing;
+        const named = this.get(kind, metadata.name);
+        for (const { metadata } of alike ? this.all(kind) : named ? [named] : []) {
+          await this.patch(kind, metadata.name, { metadata: { finalizers: markedBy(metadata.finalizers) } });
+        }
       },
       paymentWindowMs: this.paymentWindowMs,
     };
@@ -194,6 +202,17 @@ export class World {
 
   /** DELETE of one object, or of each of a collection (then the request has no name). */
   async delete(kindName: string, name: string, how: How & { collection?: boolean } = {}): Promise<Outcome> {
+    const outcome = await this.deleteOnce(kindName, name, how);
+    // As client-go does with what may succeed a moment later.
+    return outcome.response.status?.code === 429 ? this.deleteOnce(kindName, name, how) : outcome;
+  }
+
+  /** The same, by a client that does not try again. */
+  async deleteOnce(
+    kindName: string,
+    name: string,
+    how: How & { collection?: boolean } = {},
+  ): Promise<Outcome> {
     const kind = kindOf(kindName);
     const oldObject = this.#mustGet(kindName, name);
     const named = how.collection ? { name: '' } : {};
@@ -287,6 +306,8 @@ export class World {
 
 /** JSON has no undefined. */
 const defined = <T extends object>(object: T): T => JSON.parse(JSON.stringify(object));
+
+const markedBy = (finalizers: string[] = []): string[] => [...new Set([...finalizers, inUseFinalizer])];
 
 function flagsOf({ dryRun, user }: How): { dryRun?: boolean; user?: string } {
   return { ...(dryRun ? { dryRun } : {}), ...(user ? { user } : {}) };

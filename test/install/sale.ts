@@ -1,7 +1,6 @@
 // A small sale, to see that an installation works: defaults, rules, holds, the leader, and an end of it.
 import assert from 'node:assert/strict';
 import { parseAllDocuments } from 'yaml';
-import { kinds } from '../../src/api/kinds.ts';
 import { Seller } from '../../src/api/seller.ts';
 import { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { SpikeOrder } from '../../src/api/spike-order.ts';
@@ -42,14 +41,15 @@ export async function playSale(cluster: Cluster, namespace: string): Promise<voi
   });
 }
 
-/** One of each workload kind. */
+/** Workloads, each of which the leader has looked at. */
 export async function createWorkloads(cluster: Cluster, namespace: string, manifest: string): Promise<void> {
   await create(cluster, namespace, manifest);
-  for (const kind of kinds.filter(({ group }) => group !== 'myapp.spike.com')) {
+  for (const document of parseAllDocuments(manifest)) {
+    const { kind, metadata } = document.toJS() as Draft;
     await eventually(async () => {
-      const { items } = await cluster.admin.list(kind, { namespace });
-      const status = items[0]?.status as { observedGeneration?: number } | undefined;
-      assert.ok(status?.observedGeneration, `${kind.kind} has not been looked at`);
+      const found = await cluster.admin.get(resourceOf(kind), { namespace, name: metadata.name! });
+      const { status } = found as { status?: { observedGeneration?: number } };
+      assert.ok(status?.observedGeneration, `${kind} ${metadata.name} has not been looked at`);
     });
   }
 }

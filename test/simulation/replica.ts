@@ -122,6 +122,8 @@ export class Replica {
       newId: () => this.#wire.server.newUid(),
       orderIsStored: async (namespace, name) => (await orders.read(joinKey(namespace, name))) !== undefined,
       fetch: async () => false,
+      // Goods are made with the finalizer there, as if their deletion had been asked for before.
+      mark: async () => undefined,
       paymentWindowMs: this.#settings.paymentWindowMs,
     };
   }

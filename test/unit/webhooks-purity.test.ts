@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { kinds } from '../../src/api/kinds.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { registry } from '../../webhooks/registry.ts';
-import { fillIn, keep, overwrite, withFinalizer } from '../../webhooks/shared-rules.ts';
+import { fillIn, keep, overwrite } from '../../webhooks/shared-rules.ts';
 import type { Call, Webhooks } from '../../webhooks/webhook.ts';
 import { review } from '../contract/reviews.ts';
 import { World } from '../contract/world.ts';
@@ -78,13 +78,5 @@ describe('the pieces of a default', () => {
   it('overwrite and keep by name', () => {
     assert.deepEqual(overwrite(object, { a: 2 }).spec, { a: 2, b: '', c: null });
     assert.deepEqual(keep({ a: 1, b: 2 }, ['a']), { a: 1 });
-  });
-
-  it('put the finalizer on once, after those that are there', () => {
-    const once = withFinalizer(object);
-    assert.deepEqual(once.metadata.finalizers, ['spikegate.io/in-use']);
-    assert.equal(withFinalizer(once), once);
-    const other = { ...object, metadata: { ...object.metadata, finalizers: ['x/y'] } };
-    assert.deepEqual(withFinalizer(other).metadata.finalizers, ['x/y', 'spikegate.io/in-use']);
   });
 });
