@@ -16,7 +16,7 @@ import type { SpikeGoods } from '../api/spike-goods.ts';
 import { aboutObject } from '../kube/objects.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { debugs, type Log, reasonOf, silentLog } from '../runtime/log.ts';
-import { changedHolds } from './changed-holds.ts';
+import { changedHolds } from './holds-seen.ts';
 import { type GoodsStore, GoodsWriteError, type LedgerMetrics } from './ports.ts';
 import { StockDraft } from './stock-draft.ts';
 

@@ -7,7 +7,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { type OrderPhase, orderPhases } from '../api/spike-order.ts';
-import { oldestHoldOf, type StockLevels, stockLevelsOf } from '../ledger/stock-levels.ts';
+import { oldestHoldOf } from '../ledger/holds-seen.ts';
+import { type StockLevels, stockLevelsOf } from '../ledger/stock-levels.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** Label values of what is over the ceiling. No name in Kubernetes begins so. */
