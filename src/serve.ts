@@ -5,6 +5,7 @@ import { FileSource } from '../certs/file-source.ts';
 import { kubeBundlePublisher, kubeSecretStore } from '../certs/kube-secret.ts';
 import { SecretSource } from '../certs/secret-source.ts';
 import type { CertMetrics, CertSource } from '../certs/source.ts';
+import { TrustFile } from '../certs/trust-file.ts';
 import { registry as webhooks } from '../webhooks/registry.ts';
 import type { Surroundings } from '../webhooks/webhook.ts';
 import { Buyer } from './api/buyer.ts';
@@ -35,6 +36,7 @@ import type { Log } from './runtime/log.ts';
 import { type Component, Manager } from './runtime/manager.ts';
 import { createBoard } from './serve-board.ts';
 import { createApp } from './server/app.ts';
+import { certifiedCallers, everybody } from './server/callers.ts';
 import { createMetrics, watchMetrics } from './server/metrics.ts';
 import { MetricsServer } from './server/metrics-server.ts';
 import { AdmissionServer } from './server/server.ts';
@@ -105,6 +107,9 @@ export async function serve(
   });
   const gate = new Gate({ writer, clock });
   const certs = createCerts(settings, client, log, metrics.certificates);
+  const clientAuthorities = settings.clientCaFile
+    ? new TrustFile({ file: settings.clientCaFile, clock, logger: log })
+    : undefined;
 
   const server = new AdmissionServer({
     host: settings.host,
@@ -113,6 +118,7 @@ export async function serve(
     clock,
     log,
     drainMs: settings.drain,
+    ...(clientAuthorities ? { clientAuthorities } : {}),
   });
   const recorder = new EventRecorder({ client, component: 'spikegate', clock });
   const runtimeMetrics = {
@@ -193,6 +199,7 @@ export async function serve(
         news.decided(decision, message);
         board?.decided(decision, message);
       },
+      callers: clientAuthorities ? certifiedCallers(settings.clientNames) : everybody,
       isRefusing: server.isRefusing,
       async readiness() {
         const { ok, why } = manager.ready();
@@ -201,7 +208,7 @@ export async function serve(
     }),
   );
   manager
-    .add(asComponent('certificates', certs))
+    .add(asComponent('certificates', certs), ...(clientAuthorities ? [clientAuthorities] : []))
     .add(server, metricsServer)
     .add(...Object.values(caches.reflectors))
     .add(elector)

@@ -20,6 +20,8 @@ export interface ServeSettings {
   caLifetime: number;
   caOverlap: number;
   certCheck: number;
+  clientCaFile?: string;
+  clientNames: string[];
   service: string;
   leaderElect: boolean;
   lease: string;
@@ -128,6 +130,13 @@ export function withServeOptions(command: Command): Command {
   )
     .argParser(positiveDuration)
     .default(60_000, '60s');
+  option(
+    '--client-ca-file <file>',
+    'CAs of the clients that may call the webhooks: the API server then needs a certificate of theirs',
+  );
+  option('--client-names <names>', 'common names that such a certificate may have, separated by commas')
+    .argParser(list)
+    .default([], 'any');
   option('--service <name>', 'Service of the webhooks; its names are in the certificate').default(
     deployment.service,
   );

@@ -7,6 +7,7 @@ import type { KubeObject } from '../kube/objects.ts';
 import { debugs, type Log } from '../runtime/log.ts';
 import { mutate, validate } from './admission.ts';
 import { BadRequest, readBody } from './body.ts';
+import { type CallerCheck, everybody } from './callers.ts';
 import { errored, reviewOf, whatIsWrong, whyNotJudged } from './review.ts';
 import type { AdmissionMetrics, CountDecision } from './telemetry.ts';
 
@@ -19,6 +20,8 @@ export interface AppOptions {
   onDecision?(decision: Decision, message: string): void;
   /** Names what is not ready; empty when all is. */
   readiness(): Promise<string[]>;
+  /** Who may call a webhook (default: everybody); health is everybody's. */
+  callers?: CallerCheck;
   /** From the moment a drain has waited long enough: answer 503 and let the client go elsewhere. */
   isRefusing(): boolean;
 }
@@ -94,6 +97,7 @@ function admission(
   decided?: CountDecision,
 ) {
   const { clock } = options.surroundings;
+  const { callers = everybody } = options;
   const { kind } = webhooks;
   const metrics = options.metrics.route(step === 'mutate' ? mutatePath(kind) : validatePath(kind));
   return async (request: Request, response: Response): Promise<void> => {
@@ -104,6 +108,13 @@ function admission(
       if (options.isRefusing()) {
         response.set('Retry-After', '1').set('Connection', 'close');
         code = refuseCall(response, 503, 'ServiceUnavailable', 'shutting down');
+        return;
+      }
+      const stranger = callers(request);
+      if (stranger) {
+        // What it would say is not read, so the connection cannot go on.
+        response.set('Connection', 'close');
+        code = refuseCall(response, stranger.code, stranger.reason, stranger.message);
         return;
       }
       const review = await readReview(request);

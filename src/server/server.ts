@@ -1,8 +1,9 @@
 // The HTTPS server around the application: TLS without restarts, limits, readiness by its own port, draining.
+import { constants } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { connect } from 'node:tls';
+import { connect, type SecureContextOptions } from 'node:tls';
 import type { Express } from 'express';
 import type { CertSource } from '../../certs/source.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -17,6 +18,8 @@ export interface AdmissionServerOptions {
   certs: CertSource;
   clock: Clock;
   log: Log;
+  /** CAs (PEM) of the clients whose certificates are asked for and looked at; absent: none is asked for. */
+  clientAuthorities?: { current(): string; onChange(listener: () => void): () => void };
   /** How long a stopping server goes on answering while it says that it is not ready, in ms. */
   drainMs: number;
 }
@@ -58,11 +61,12 @@ export class AdmissionServer implements Component {
   isRefusing = (): boolean => this.#state === 'refusing' || this.#state === 'closed';
 
   async start(_signal: AbortSignal): Promise<void> {
-    const { certs, host, port, log } = this.#options;
+    const { certs, clientAuthorities, host, port, log } = this.#options;
     const server = createServer(
       {
-        ...pair(certs),
-        minVersion: 'TLSv1.2',
+        ...this.#context(),
+        // Who has no certificate may still ask for health; who may call a webhook is callers.ts' to say.
+        ...(clientAuthorities ? { requestCert: true, rejectUnauthorized: false } : {}),
         keepAliveTimeout: keepAliveMs,
         headersTimeout: headersMs,
         requestTimeout: requestMs,
@@ -90,6 +94,7 @@ export class AdmissionServer implements Component {
       else socket.destroy();
     });
     certs.onChange(() => this.#reload(server));
+    clientAuthorities?.onChange(() => this.#reload(server));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, resolve);
@@ -99,10 +104,23 @@ export class AdmissionServer implements Component {
     log.info({ host, port: this.port }, 'admission server listens');
   }
 
+  #context(): SecureContextOptions {
+    const { certs, clientAuthorities } = this.#options;
+    const current = certs.current();
+    if (!current) throw new Error('there is no serving certificate');
+    return {
+      ...{ cert: current.cert, key: current.key, minVersion: 'TLSv1.2' },
+      // A ticket would let a session live on that was opened under CAs which are gone. API servers resume none.
+      ...(clientAuthorities
+        ? { ca: clientAuthorities.current(), secureOptions: constants.SSL_OP_NO_TICKET }
+        : {}),
+    };
+  }
+
   /** Connections that are open keep what they were opened with; new ones get the new pair. */
   #reload(server: Server): void {
     try {
-      server.setSecureContext({ ...pair(this.#options.certs), minVersion: 'TLSv1.2' });
+      server.setSecureContext(this.#context());
       this.#options.log.info(
         { notAfter: this.#options.certs.current()?.notAfter },
         'serving certificate loaded',
@@ -171,10 +189,4 @@ export class AdmissionServer implements Component {
       [...this.#answering].map((response) => new Promise((resolve) => response.once('close', resolve))),
     );
   }
-}
-
-function pair(certs: CertSource): { cert: string; key: string } {
-  const current = certs.current();
-  if (!current) throw new Error('there is no serving certificate');
-  return { cert: current.cert, key: current.key };
 }

@@ -12,6 +12,7 @@ import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
 import { noLedgerMetrics } from '../../src/ledger/ports.ts';
 import { type Log, silentLog } from '../../src/runtime/log.ts';
 import { createApp } from '../../src/server/app.ts';
+import type { CallerCheck } from '../../src/server/callers.ts';
 import { registry as everything, mutatePath, validatePath } from '../../webhooks/registry.ts';
 import type { Surroundings } from '../../webhooks/webhook.ts';
 import type { Manifest, Step } from '../refusals.ts';
@@ -63,7 +64,11 @@ export class World {
   readonly surroundings: Surroundings;
   #made = 0;
 
-  constructor({ registry = everything, log = silentLog }: { registry?: typeof everything; log?: Log } = {}) {
+  constructor({
+    registry = everything,
+    log = silentLog,
+    callers,
+  }: { registry?: typeof everything; log?: Log; callers?: CallerCheck } = {}) {
     const writer = new GoodsWriter({
       store: this.store.goods,
       clock: this.clock,
@@ -93,6 +98,7 @@ export class World {
       paymentWindowMs: this.paymentWindowMs,
     };
     this.app = createApp({
+      ...(callers ? { callers } : {}),
       registry,
       surroundings: this.surroundings,
       log,

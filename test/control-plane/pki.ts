@@ -38,14 +38,15 @@ async function rsaKeys(): Promise<{ publicKey: string; privateKey: string }> {
   });
 }
 
-interface Subject {
+export interface Subject {
   commonName: string;
   organization?: string;
   names?: string[];
   usage: 'ca' | 'server' | 'client';
 }
 
-async function issue(subject: Subject, issuer?: KeyPair): Promise<KeyPair> {
+/** Signed by `issuer`, or by itself. */
+export async function issue(subject: Subject, issuer?: KeyPair): Promise<KeyPair> {
   const { publicKey, privateKey } = await rsaKeys();
   const cert = forge.pki.createCertificate();
   cert.publicKey = forge.pki.publicKeyFromPem(publicKey);
