@@ -12,14 +12,15 @@ import { clamp, type Limits, replicasFor } from '../api/scaling.ts';
 import { keyOf } from '../kube/objects.ts';
 import type { Result } from '../runtime/controller.ts';
 import { announce } from '../workloads/announce.ts';
-import { deployments, serviceMonitors, services } from '../workloads/child-kinds.ts';
+import { deployments, pods, serviceMonitors, services } from '../workloads/child-kinds.ts';
 import type { Outcome } from '../workloads/outcome.ts';
+import { type PodTroubles, podTroubles } from '../workloads/pod-troubles.ts';
 import { askPrometheus, type Fetch } from '../workloads/prometheus.ts';
 import { type MeterSettings, QpsMeters, type Reading } from '../workloads/qps-meter.ts';
 import { deploymentRollout } from '../workloads/rollout.ts';
 import { phaseOf, summaryOf, type Verdict, writeStatus } from '../workloads/status.ts';
 import type { Working, Workload } from '../workloads/workload.ts';
-import { elasticWebChildren } from './elastic-web-children.ts';
+import { component, elasticWebChildren } from './elastic-web-children.ts';
 
 /** A child that is another's may be freed without our hearing of it. */
 const lookAgainMs = 60_000;
@@ -28,17 +29,21 @@ export const elasticWebOwns = [serviceMonitors, services, deployments];
 
 export const elasticWebWorkload: Workload<ElasticWeb['spec'], ElasticWebStatus> = {
   kind: ElasticWeb,
-  owns: elasticWebOwns,
+  owns: [...elasticWebOwns, pods],
   reconciler: (working) => {
+    const troubles = podTroubles(working.sources.cacheOf(pods), ElasticWeb.kind, (key) => working.wake(key));
     const meters = new QpsMeters({
       clock: working.clock,
       ask: (settings, signal) => askPrometheus(settings, fetch as Fetch, working.clock, signal),
       wake: working.wake,
     });
     return {
-      reconcile: (web, signal) => reconcile(web, working, meters, signal),
+      reconcile: (web, signal) => reconcile(web, working, meters, troubles, signal),
       forget: (key) => meters.forget(key),
-      stop: () => meters.stop(),
+      stop() {
+        troubles.stop();
+        meters.stop();
+      },
     };
   },
 };
@@ -47,6 +52,7 @@ async function reconcile(
   web: ElasticWeb,
   working: Working<ElasticWeb>,
   meters: QpsMeters,
+  troubles: PodTroubles,
   signal: AbortSignal,
 ): Promise<Result> {
   const { client, clock, cache, recorder, children } = working;
@@ -61,7 +67,7 @@ async function reconcile(
     signal,
   );
   if (outcome.isGone) return {};
-  const verdict = judge(web, outcome, replicas);
+  const verdict = judge(web, outcome, replicas, troubles);
   announce(recorder, web, outcome, verdict);
   const before = web.status?.desiredReplicas;
   if (before !== undefined && before !== replicas) {
@@ -143,13 +149,15 @@ function defaultQuery(
   return `sum(rate(${series}[${metrics.window ?? '1m'}]))`;
 }
 
-function judge({ spec, metadata }: ElasticWeb, outcome: Outcome, replicas: number): Verdict {
+function judge(web: ElasticWeb, outcome: Outcome, replicas: number, troubles: PodTroubles): Verdict {
+  const { spec, metadata } = web;
   const deployment = outcome.get(deployments, metadata.name);
   const service = outcome.get(services, metadata.name);
   const rollout = deployment && deploymentRollout(deployment);
-  const trouble = outcome.trouble ?? rollout?.trouble;
   const ready = rollout?.ready ?? 0;
   const isDone = rollout?.isDone === true && rollout.wanted === replicas && service !== undefined;
+  const ofPods = isDone ? undefined : troubles.of(web, component);
+  const trouble = outcome.trouble ?? rollout?.trouble ?? ofPods;
   const isReady = isDone && !trouble;
   const capacity = `${ready} of ${replicas} pods ready, ${ready * spec.singlePodQPS} QPS`;
   return {
