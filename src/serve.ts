@@ -125,6 +125,7 @@ export async function serve(
     controllerMetrics: metrics.controllers,
     queueMetrics: metrics.queues,
   };
+  const reach = { prometheus: settings.prometheusAllow, thirdParty: settings.thirdPartyAllow };
   const elector = createElector({ settings, client, clock, log, onLost }, (epoch, signal) => {
     const sale = new SaleLeader({
       ...{ client, catalogue, writer, gate, recorder, clock, log },
@@ -147,6 +148,7 @@ export async function serve(
     });
     const workloads = new WorkloadLeader({
       ...{ client, recorder, clock, log, ...runtimeMetrics },
+      reach,
       workers: settings.workloadWorkers,
     });
     return lead(sale, workloads, epoch, signal, log, onLost);
@@ -192,6 +194,7 @@ export async function serve(
         fetch: (kind, namespace, name) => looks[kind].find(namespace, name),
         mark: marker(client, caches.of),
         paymentWindowMs: settings.paymentWindow,
+        reach,
       },
       log,
       metrics: metrics.admission,

@@ -1,5 +1,6 @@
 // Flags and environment of `spikegate serve`, checked, in one table. Knows nothing of what they are used for.
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { anywhere, clusterServices, defaultReach, parseReach, type Reach } from './api/reach.ts';
 import { deployment } from './manifests/names.ts';
 
 export interface ServeSettings {
@@ -34,6 +35,8 @@ export interface ServeSettings {
   crowd: number;
   acceptDelay: number;
   workloadWorkers: number;
+  prometheusAllow: Reach;
+  thirdPartyAllow: Reach;
   drain: number;
   logLevel: string;
   logFormat: 'auto' | 'json' | 'pretty';
@@ -72,6 +75,14 @@ const list = (text: string): string[] =>
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
+
+function reach(text: string): Reach {
+  try {
+    return parseReach(list(text));
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
 
 /** Adds the options of `serve` to a command; each may also come from the environment. */
 export function withServeOptions(command: Command): Command {
@@ -175,6 +186,18 @@ export function withServeOptions(command: Command): Command {
   option('--workload-workers <number>', 'workloads worked on at once by the leader, per kind')
     .argParser(wholeNumber(1, 64))
     .default(4);
+  option(
+    '--prometheus-allow <places>',
+    'Prometheus servers that an ElasticWeb may name, separated by commas: host, host:port, *.suffix, * or the beginning of a URL',
+  )
+    .argParser(reach)
+    .default(defaultReach.prometheus, clusterServices.join(','));
+  option(
+    '--third-party-allow <places>',
+    'what a DataService may have checked (thirdParty), in the same words',
+  )
+    .argParser(reach)
+    .default(defaultReach.thirdParty, anywhere.join(','));
   option('--drain <duration>', 'how long a stopping server goes on answering')
     .argParser(parseDuration)
     .default(10_000, '10s');

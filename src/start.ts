@@ -1,5 +1,7 @@
 // A whole sale on one machine: a cluster (the sandbox, or one that the caller brings), everything installed on
 // it, and `serve` in this process.
+
+import { anywhere, clusterServices, parseReach, thisMachine } from './api/reach.ts';
 import { install } from './install.ts';
 import { createClient } from './kube/client.ts';
 import { loadConfig } from './kube/config.ts';
@@ -33,6 +35,9 @@ export async function startSale(options: StartOptions): Promise<Running> {
     // There is one replica, and after a crash nobody should wait for its lease to run out.
     leaderElect: false,
     drain: 0,
+    // For somebody's own machine: what they try out runs there too.
+    prometheusAllow: parseReach([...clusterServices, ...thisMachine]),
+    thirdPartyAllow: parseReach([...anywhere, ...thisMachine]),
     ...options.settings,
   };
   const client = createClient(loadConfig({ file: kubeconfig }));

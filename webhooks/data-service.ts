@@ -8,9 +8,10 @@ import {
   kindOf,
   portsOf,
 } from '../src/api/data-service.ts';
-import { addressOf, builtIn } from '../src/api/data-service-parts.ts';
+import { addressOf, builtIn, destinationAt } from '../src/api/data-service-parts.ts';
 import type { Kind } from '../src/api/define-kind.ts';
 import { sameQuantity } from '../src/api/quantity.ts';
+import { whyNotThere } from '../src/api/reach.ts';
 import { type Refusal, refuse } from '../src/api/refusals.ts';
 import {
   firstOf,
@@ -36,6 +37,7 @@ const rules: DataServiceRule[] = [
   every(filesAreKnown),
   every((path, { resources }) => requestsWithinLimits(`${path}.resources`, resources)),
   nodePortsAreUnique,
+  thirdPartiesAreAllowed,
 ];
 
 export const dataServiceWebhooks: Webhooks<DataService> = {
@@ -191,6 +193,23 @@ function filesAreKnown(path: string, { config = {} }: ComponentSpec, name: Compo
 }
 
 const isScript = (file: string): boolean => /^[-._a-zA-Z0-9]{1,100}\.sql$/.test(file);
+
+/** What is stored is left: the reconciler asks nobody whom it must not. */
+function thirdPartiesAreAllowed({
+  object,
+  old,
+  surroundings,
+}: Call<DataService>): ReturnType<DataServiceRule> {
+  return firstOf(present(object), ([name, { thirdParty }]) => {
+    const address = thirdParty && addressOf(thirdParty.url, builtIn[name].port);
+    if (!address || thirdParty.url === old?.spec[name]?.thirdParty?.url) return undefined;
+    const why = whyNotThere(surroundings.reach.thirdParty, destinationAt(address));
+    if (!why) return undefined;
+    const path = `spec.${name}.thirdParty.url`;
+    const where = `${address.host}:${address.port}`;
+    return refuse('PlaceNotAllowed', `${path}: ${where} ${why} (serve --third-party-allow)`, path);
+  });
+}
 
 function nodePortsAreUnique({ object }: Call<DataService>): ReturnType<DataServiceRule> {
   const taken = new Map<number, string>();

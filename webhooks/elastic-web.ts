@@ -1,6 +1,7 @@
 // Admission of ElasticWeb: what its Deployment or Service would fail on later is refused, what may hurt is said.
 import type { Kind } from '../src/api/define-kind.ts';
 import { ElasticWeb, mostReplicas, portOfMetrics, speaks } from '../src/api/elastic-web.ts';
+import { destinationOf, whyNotThere } from '../src/api/reach.ts';
 import { refuse } from '../src/api/refusals.ts';
 import {
   environmentIsSound,
@@ -24,6 +25,7 @@ const shape: WebRule[] = [
   ({ object }) => environmentIsSound('spec.env', object.spec.env),
   minimumIsNoMore,
   metricsPortIsFree,
+  serverIsAllowed,
 ];
 
 export const elasticWebWebhooks: Webhooks<ElasticWeb> = {
@@ -75,6 +77,18 @@ function metricsPortIsFree({ object }: WebCall): ReturnType<WebRule> {
     `spec.port must differ from the port of the metrics (${metricsPort}): one Service has both, got ${port}`,
     'spec.port',
   );
+}
+
+/** What is stored is left: the reconciler asks nobody whom it must not. */
+function serverIsAllowed({ object, old, surroundings }: WebCall): ReturnType<WebRule> {
+  const server = object.spec.metrics?.server;
+  if (server === undefined || server === old?.spec.metrics?.server) return undefined;
+  const path = 'spec.metrics.server';
+  if (!URL.canParse(server)) return refuse('Invalid', `${path} must be a URL, got ${server}`, path);
+  const url = new URL(server);
+  const why = whyNotThere(surroundings.reach.prometheus, destinationOf(url));
+  if (!why) return undefined;
+  return refuse('PlaceNotAllowed', `${path}: ${url.host} ${why} (serve --prometheus-allow)`, path);
 }
 
 function targetIsServed({ object }: WebCall): string | undefined {

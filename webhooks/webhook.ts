@@ -1,6 +1,7 @@
 // What the webhooks of one kind are made of. A rule is a small pure function; adding one is adding a line.
 // Knows nothing of HTTP: src/server turns reviews into these calls and the outcome into an answer.
 import type { Kind } from '../src/api/define-kind.ts';
+import type { OutsideReach } from '../src/api/reach.ts';
 import type { Refusal } from '../src/api/refusals.ts';
 import type { AdmissionRequest, Operation } from '../src/kube/admission.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
@@ -25,6 +26,8 @@ export interface Surroundings {
   mark(kind: Kind, object: KubeObject, alike: boolean): Promise<void>;
   /** Time an order has to be paid, in ms. */
   paymentWindowMs: number;
+  /** What an object may have asked from outside. */
+  reach: OutsideReach;
 }
 
 /** One call. `object` is what would be stored; on DELETE it is what is stored. */

@@ -1,7 +1,9 @@
 // Our admission server in a process of its own: everything `serve` has on the way of a review (rules, ledger,
 // catalogue, logs, metrics), with the caches filled and the goods' store in memory. No API server, no leader.
+
 import { randomUUID } from 'node:crypto';
 import type { CertSource, ServingPair } from '../../certs/source.ts';
+import { defaultReach } from '../../src/api/reach.ts';
 import { Catalogue } from '../../src/ledger/catalogue.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
@@ -49,6 +51,7 @@ async function start(pair: Pair): Promise<number> {
         fetch: async () => false,
         mark: async () => undefined,
         paymentWindowMs: 300_000,
+        reach: defaultReach,
       },
       log,
       metrics: admissionMetrics(metrics),

@@ -1,6 +1,7 @@
 // What is known of each component of a DataService without its spec: ports, files, where they go, what it waits for.
 // Data; knows nothing of Kubernetes objects.
 import { type Component, middleware } from './data-service.ts';
+import type { Destination } from './reach.ts';
 
 export interface BuiltIn {
   /** Of the component's Deployment and Service. */
@@ -132,4 +133,17 @@ export function addressOf(url: string, defaultPort: number): Address | undefined
     port: port ? Number(port) : secure ? 443 : 80,
     http: { secure, path: `${pathname}${search}` },
   };
+}
+
+/** An address as it is asked; `path` instead of its own. */
+export function destinationAt({ host, port, http }: Address, path = http?.path ?? '/'): Destination {
+  if (!http) return { host, port };
+  const url = new URL(
+    `${http.secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+  );
+  // Set into it, so that nothing in the path can become a host.
+  const [pathname = '/', ...search] = path.split('?');
+  url.pathname = pathname;
+  url.search = search.join('?');
+  return { host, port, url };
 }

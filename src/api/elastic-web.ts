@@ -24,7 +24,7 @@ const counterPattern = '^[a-zA-Z_:][a-zA-Z0-9_:]*$';
 worded(durationPattern, 'must be a duration such as 30s, 5m or 1h');
 worded(
   urlPattern,
-  'must be an http or https URL without a password, such as http://prometheus.monitoring:9090',
+  'must be an http or https URL without a password, such as http://prometheus.monitoring.svc:9090',
 );
 worded(counterPattern, 'must be the name of a metric');
 

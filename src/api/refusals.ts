@@ -28,6 +28,7 @@ export const refusalCodes = {
   OrderRejected: 403,
   PaidOrderKept: 403,
   PaymentNotRevocable: 422,
+  PlaceNotAllowed: 403,
   PriceAboveRegular: 422,
   SaleEnded: 403,
   SaleNotStarted: 403,

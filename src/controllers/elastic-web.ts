@@ -14,8 +14,9 @@ import type { Result } from '../runtime/controller.ts';
 import { announce } from '../workloads/announce.ts';
 import { deployments, pods, serviceMonitors, services } from '../workloads/child-kinds.ts';
 import type { Outcome } from '../workloads/outcome.ts';
+import { Outside } from '../workloads/outside.ts';
 import { type PodTroubles, podTroubles } from '../workloads/pod-troubles.ts';
-import { askPrometheus, type Fetch } from '../workloads/prometheus.ts';
+import { askPrometheus } from '../workloads/prometheus.ts';
 import { type MeterSettings, QpsMeters, type Reading } from '../workloads/qps-meter.ts';
 import { deploymentRollout } from '../workloads/rollout.ts';
 import { phaseOf, summaryOf, type Verdict, writeStatus } from '../workloads/status.ts';
@@ -32,9 +33,10 @@ export const elasticWebWorkload: Workload<ElasticWeb['spec'], ElasticWebStatus> 
   owns: [...elasticWebOwns, pods],
   reconciler: (working) => {
     const troubles = podTroubles(working.sources.cacheOf(pods), ElasticWeb.kind, (key) => working.wake(key));
+    const prometheus = new Outside({ reach: working.reach.prometheus });
     const meters = new QpsMeters({
       clock: working.clock,
-      ask: (settings, signal) => askPrometheus(settings, fetch as Fetch, working.clock, signal),
+      ask: (settings, signal) => askPrometheus(settings, prometheus, working.clock, signal),
       wake: working.wake,
     });
     return {

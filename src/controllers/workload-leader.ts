@@ -1,6 +1,7 @@
 // One term of leadership over the workload kinds: follows owners and children, and runs a controller per kind. A kind
 // that is not installed is waited for, and holds up nobody. What wakes whom is written here.
 import type { CustomObject } from '../api/define-kind.ts';
+import type { OutsideReach } from '../api/reach.ts';
 import { type Change, ObjectCache } from '../kube/cache.ts';
 import { changesSpec } from '../kube/change-feed.ts';
 import type { Client } from '../kube/client.ts';
@@ -20,6 +21,7 @@ export interface WorkloadLeaderOptions {
   clock: Clock;
   log: Log;
   recorder: Recorder;
+  reach: OutsideReach;
   /** Owners worked on at once, per kind. */
   workers: number;
   workloads?: readonly Workload[];
@@ -84,10 +86,10 @@ export class WorkloadLeader {
   }
 
   async #control(workload: Workload, cache: ObjectCache<Owner>): Promise<void> {
-    const { client, clock, log, recorder, workers, controllerMetrics, queueMetrics } = this.#options;
+    const { client, clock, log, recorder, reach, workers, controllerMetrics, queueMetrics } = this.#options;
     const { kind, owns } = workload;
     const reconciler = workload.reconciler({
-      ...{ client, clock, log, recorder, cache },
+      ...{ client, clock, log, recorder, reach, cache },
       sources: this.#sources,
       children: this.#children,
       wake: (key) => controller.enqueue(key),

@@ -1,10 +1,9 @@
 // Asks a Prometheus server for one number. Knows its HTTP API (/api/v1/query); nothing of who asks. What it cannot
 // get is an error with a reason, never a 0.
 import type { Clock } from '../runtime/clock.ts';
+import { NotAllowedError, type Outside, TooLongError } from './outside.ts';
 
-export type Fetch = (url: string, init: { signal: AbortSignal; redirect: 'error' }) => Promise<Response>;
-
-export type MetricsReason = 'Unreachable' | 'TimedOut' | 'Refused' | 'BadAnswer' | 'NoData';
+export type MetricsReason = 'Unreachable' | 'TimedOut' | 'NotAllowed' | 'Refused' | 'BadAnswer' | 'NoData';
 
 export class MetricsError extends Error {
   override readonly name = 'MetricsError';
@@ -28,7 +27,7 @@ export interface Question {
 /** The sum of what the query gives. Rejects with MetricsError, or with nothing else. */
 export async function askPrometheus(
   { server, query, timeoutMs }: Question,
-  fetch: Fetch,
+  outside: Outside,
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<number> {
@@ -41,30 +40,20 @@ export async function askPrometheus(
   const stop = () => abort.abort();
   signal?.addEventListener('abort', stop, { once: true });
   try {
-    const url = `${server.replace(/\/+$/, '')}/api/v1/query?query=${encodeURIComponent(query)}`;
-    const response = await fetch(url, { signal: abort.signal, redirect: 'error' });
-    const text = await bodyOf(response);
-    return numberIn(response.status, text);
+    const url = new URL(`${server.replace(/\/+$/, '')}/api/v1/query?query=${encodeURIComponent(query)}`);
+    const { status, body } = await outside.get(url, { signal: abort.signal, mostBytes });
+    return numberIn(status, body);
   } catch (error) {
     if (error instanceof MetricsError) throw error;
     if (isLate) throw new MetricsError('TimedOut', `no answer within ${timeoutMs} ms`);
-    const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-    throw new MetricsError('Unreachable', cause?.code ?? cause?.message ?? (error as Error).message);
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (error instanceof NotAllowedError) throw new MetricsError('NotAllowed', `${server} ${message}`);
+    if (error instanceof TooLongError) throw new MetricsError('BadAnswer', message);
+    throw new MetricsError('Unreachable', code ?? message);
   } finally {
     cancel();
     signal?.removeEventListener('abort', stop);
   }
-}
-
-async function bodyOf(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > mostBytes) throw new MetricsError('BadAnswer', `the answer is longer than ${mostBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 interface Answer {

@@ -1,6 +1,7 @@
 // What a workload kind is to the leader: its definition, the kinds of its children, and how one is reconciled. Knows
 // none of them.
 import type { CustomObject, Kind } from '../api/define-kind.ts';
+import type { OutsideReach } from '../api/reach.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
 import type { KubeObject } from '../kube/objects.ts';
@@ -22,6 +23,7 @@ export interface Working<T extends KubeObject> {
   clock: Clock;
   log: Log;
   recorder: Recorder;
+  reach: OutsideReach;
   sources: Sources;
   children: Children;
   /** All owners of this kind. */

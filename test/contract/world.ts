@@ -1,10 +1,12 @@
 // The admission application with a small API server around it, in one process: objects are created, changed
 // and deleted as Kubernetes does it (mutate, patch, strategy, validate, store), each call through supertest.
 // What the API server itself refuses (schemas, conflicts) is left out, so that our own rules are reached.
+
 import { createServer, type Server } from 'node:http';
 import type { Express } from 'express';
 import supertest from 'supertest';
 import { inUseFinalizer } from '../../src/api/names.ts';
+import { defaultReach } from '../../src/api/reach.ts';
 import type { AdmissionResponse, AdmissionReview } from '../../src/kube/admission.ts';
 import { Catalogue, type SaleCaches } from '../../src/ledger/catalogue.ts';
 import { Gate } from '../../src/ledger/gate.ts';
@@ -96,6 +98,7 @@ export class World {
         }
       },
       paymentWindowMs: this.paymentWindowMs,
+      reach: defaultReach,
     };
     this.app = createApp({
       ...(callers ? { callers } : {}),

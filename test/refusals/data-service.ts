@@ -103,6 +103,15 @@ const wrongSpecs: { what: string; spec: object; field: string; must: string }[] 
 const message = (field: string, must: string): string =>
   must.startsWith('a file') ? `${field}: ${must}` : `${field} ${must}`;
 
+/** What Spikegate must ask for nobody, and in which words. */
+const forbidden: [url: string, what: string][] = [
+  ['http://169.254.169.254/latest/meta-data', '169.254.169.254:80 is 169.254.169.254'],
+  ['169.254.1.2:3306', '169.254.1.2:3306 is 169.254.1.2'],
+  ['http://2852039166/', '169.254.169.254:80 is 169.254.169.254'],
+  ['http://[::ffff:169.254.169.254]', '::ffff:a9fe:a9fe:80 is ::ffff:a9fe:a9fe'],
+  ['tcp://0.0.0.0:22', '0.0.0.0:22 is 0.0.0.0'],
+];
+
 const tooLong = `d${'x'.repeat(40)}`;
 
 export const dataServices: RefusalCase[] = [
@@ -128,6 +137,23 @@ export const dataServices: RefusalCase[] = [
       action: patched('DataService', 'data1', spec),
     },
   ]),
+  ...forbidden.map(([url, what]): RefusalCase => {
+    const field = 'spec.uuc.thirdParty.url';
+    return {
+      name: `a DataService that has ${url} asked`,
+      ...{ reason: 'PlaceNotAllowed', field, setup: [] },
+      message: `${field}: ${what}, which is never asked (serve --third-party-allow)`,
+      action: { create: dataService('data1', { uuc: { kind: 3, thirdParty: { url } } }) },
+    };
+  }),
+  {
+    name: 'a DataService that turns to a metadata service',
+    ...{ reason: 'PlaceNotAllowed', field: 'spec.uuc.thirdParty.url' },
+    message:
+      'spec.uuc.thirdParty.url: 169.254.169.254:80 is 169.254.169.254, which is never asked (serve --third-party-allow)',
+    setup: there(dataService('data1', { uuc: { kind: 3, thirdParty: { url: 'uuc.example.com:80' } } })),
+    action: patched('DataService', 'data1', { uuc: { thirdParty: { url: 'http://169.254.169.254' } } }),
+  },
   {
     name: 'a DataService of an unknown kind',
     reason: 'Invalid',

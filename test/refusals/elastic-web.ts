@@ -47,6 +47,13 @@ const wrongSpecs: { what: string; spec: object; field: string; must: string }[] 
   },
 ];
 
+/** What Spikegate must ask for nobody. */
+const forbidden = [
+  'http://169.254.169.254/latest',
+  'http://shop.example.com:9090',
+  'http://x.svc.example.com',
+];
+
 /** What the schema refuses: the API server in its own words, a webhook that is called all the same in ours. */
 const wrongBySchema: typeof wrongSpecs = [
   {
@@ -111,6 +118,23 @@ export const elasticWebs: RefusalCase[] = [
       contractOnly: 'the API server refuses it by the schema, in its own words',
     }),
   ),
+  ...forbidden.flatMap((server): RefusalCase[] => {
+    const field = 'spec.metrics.server';
+    const message = `${field}: ${new URL(server).host} is not among the places that are allowed (serve --prometheus-allow)`;
+    const refusal = { reason: 'PlaceNotAllowed' as const, field, message };
+    return [
+      {
+        name: `an ElasticWeb that has ${server} asked`,
+        ...{ ...refusal, setup: [] },
+        action: { create: elasticWeb('web1', { metrics: { server } }) },
+      },
+      {
+        name: `an ElasticWeb that turns to ${server}`,
+        ...{ ...refusal, setup: there(elasticWeb()) },
+        action: patched('ElasticWeb', 'web1', { metrics: { server } }),
+      },
+    ];
+  }),
   {
     name: 'an ElasticWeb whose name no Service can have',
     ...{ reason: 'Invalid', field: 'metadata.name', message: dnsName, setup: [] },

@@ -2,6 +2,7 @@
 // All of it is the real code; only the API server, the clock and chance are models.
 
 import type { Buyer } from '../../src/api/buyer.ts';
+import { defaultReach } from '../../src/api/reach.ts';
 import type { Seller } from '../../src/api/seller.ts';
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import type { SpikeOrder } from '../../src/api/spike-order.ts';
@@ -125,6 +126,7 @@ export class Replica {
       // Goods are made with the finalizer there, as if their deletion had been asked for before.
       mark: async () => undefined,
       paymentWindowMs: this.#settings.paymentWindowMs,
+      reach: defaultReach,
     };
   }
 

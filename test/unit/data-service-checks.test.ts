@@ -5,7 +5,15 @@ import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server as NetServer } from 'node:net';
 import { describe, it } from 'node:test';
 import type { ThirdParty } from '../../src/api/data-service.ts';
-import { checkThirdParty } from '../../src/controllers/data-service/checks.ts';
+import { anywhere, parseReach, type Reach, thisMachine } from '../../src/api/reach.ts';
+import { checkThirdParty as checkWith } from '../../src/controllers/data-service/checks.ts';
+import { Outside } from '../../src/workloads/outside.ts';
+
+const checkThirdParty = (
+  thirdParty: ThirdParty,
+  port: number,
+  reach: Reach = parseReach([...anywhere, ...thisMachine]),
+) => checkWith(thirdParty, port, new Outside({ reach }));
 
 async function listening(server: NetServer): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -55,6 +63,28 @@ describe('checks', () => {
     assert.deepEqual(result, { isUsable: false, message: `127.0.0.1:${port} did not answer within 1000 ms` });
     assert.ok(performance.now() - began < 5000);
     server.closeAllConnections();
+    server.close();
+  });
+
+  it('ask nobody who is not to be asked, nor where he sends them', async () => {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      response.writeHead(302, { location: '/elsewhere' }).end();
+    });
+    const port = await listening(server);
+    const url = `http://127.0.0.1:${port}`;
+    const nobody = parseReach(anywhere);
+    for (const at of [url, `127.0.0.1:${port}`, `http://localhost:${port}`, `http://[::1]:${port}`]) {
+      const { isUsable, message } = await checkThirdParty({ url: at }, 80, nobody);
+      assert.equal(isUsable, false);
+      assert.match(message, /, this machine itself$/);
+    }
+    assert.deepEqual(asked, []);
+    assert.equal((await checkThirdParty({ url }, 80)).isUsable, true, 'a redirect is an answer');
+    // What stands in a path is no host.
+    await checkThirdParty({ url, check: { path: '@example.com/x?y=/z' } }, 80);
+    assert.deepEqual(asked, ['/', '/@example.com/x?y=/z']);
     server.close();
   });
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kind } from '../../src/api/define-kind.ts';
 import { workloadKinds } from '../../src/api/kinds.ts';
+import { anywhere, parseReach, thisMachine } from '../../src/api/reach.ts';
 import { WorkloadLeader } from '../../src/controllers/workload-leader.ts';
 import { type Client, createClient } from '../../src/kube/client.ts';
 import { loadConfig } from '../../src/kube/config.ts';
@@ -34,6 +35,9 @@ export interface Said {
 }
 
 export type Where = 'sandbox' | 'control-plane';
+
+/** What a test stands in with is on this machine. */
+const anything = parseReach([...anywhere, ...thisMachine]);
 
 interface Cluster {
   kubeconfig: string;
@@ -90,6 +94,7 @@ export class Lab {
         event: (object, type, reason, message) =>
           this.events.push({ name: object.metadata.name, type, reason, message }),
       },
+      reach: { prometheus: anything, thirdParty: anything },
       workers: 4,
     });
     const abort = new AbortController();

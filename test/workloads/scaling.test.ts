@@ -5,9 +5,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { compareQuantities, quantityToNumber, sameQuantity } from '../../src/api/quantity.ts';
+import { parseReach, thisMachine } from '../../src/api/reach.ts';
 import { clamp, decide, type Recommendation, replicasFor } from '../../src/api/scaling.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { askPrometheus, type Fetch, MetricsError } from '../../src/workloads/prometheus.ts';
+import { Outside } from '../../src/workloads/outside.ts';
+import { askPrometheus, MetricsError } from '../../src/workloads/prometheus.ts';
 import { type MeterSettings, QpsMeters, type Reading } from '../../src/workloads/qps-meter.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 
@@ -152,6 +154,7 @@ describe('a meter', () => {
 });
 
 describe('what a Prometheus server says', () => {
+  const outside = new Outside({ reach: parseReach(thisMachine) });
   const vector = (...values: string[]) => ({
     status: 'success',
     data: { resultType: 'vector', result: values.map((value) => ({ metric: {}, value: [1, value] })) },
@@ -167,7 +170,7 @@ describe('what a Prometheus server says', () => {
     const { port } = server.address() as AddressInfo;
     const question = { server: `http://127.0.0.1:${port}/`, query: 'sum(rate(x{a="b"}[1m]))', timeoutMs };
     try {
-      return await askPrometheus(question, fetch as Fetch, systemClock);
+      return await askPrometheus(question, outside, systemClock);
     } catch (error) {
       return (error as MetricsError).reason;
     } finally {
@@ -189,6 +192,7 @@ describe('what a Prometheus server says', () => {
     assert.equal(await told({ body: 'hello' }), 'BadAnswer');
     assert.equal(await told({ body: 'null' }), 'BadAnswer');
     assert.equal(await told({ code: 503, body: '{}' }), 'BadAnswer');
+    assert.equal(await told({ code: 302, body: vector('9') }), 'BadAnswer');
     assert.equal(
       await told({ body: { status: 'success', data: { resultType: 'matrix', result: [] } } }),
       'BadAnswer',
@@ -202,7 +206,7 @@ describe('what a Prometheus server says', () => {
   it('nobody there is Unreachable', async () => {
     const asked = askPrometheus(
       { server: 'http://127.0.0.1:1', query: 'x', timeoutMs: 1000 },
-      fetch as Fetch,
+      outside,
       systemClock,
     );
     await assert.rejects(asked, (error: MetricsError) => error.reason === 'Unreachable');

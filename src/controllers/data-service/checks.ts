@@ -1,10 +1,8 @@
 // Whether something that runs elsewhere is usable: one connection or one request with a time limit, from this process.
 // Never a command, and no password is sent anywhere.
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import { connect } from 'node:net';
 import type { ThirdParty } from '../../api/data-service.ts';
-import { type Address, addressOf } from '../../api/data-service-parts.ts';
+import { addressOf, destinationAt } from '../../api/data-service-parts.ts';
+import { NotAllowedError, type Outside } from '../../workloads/outside.ts';
 
 export interface CheckResult {
   isUsable: boolean;
@@ -27,6 +25,7 @@ export function timesOf({ check = {} }: ThirdParty, isUsable: boolean): CheckTim
 export async function checkThirdParty(
   thirdParty: ThirdParty,
   defaultPort: number,
+  outside: Outside,
   signal?: AbortSignal,
 ): Promise<CheckResult> {
   const address = addressOf(thirdParty.url, defaultPort);
@@ -37,53 +36,18 @@ export async function checkThirdParty(
   const type = thirdParty.check?.type ?? (address.http ? 'HTTP' : 'TCP');
   try {
     if (type === 'TCP') {
-      await reach(address, limit);
+      await outside.connect(destinationAt(address), limit);
       return { isUsable: true, message: `${where} accepts connections` };
     }
-    const status = await ask(address, thirdParty.check?.path ?? address.http?.path ?? '/', limit);
-    const isUsable = status < 400;
-    return { isUsable, message: `${where} answers ${status}` };
-  } catch (error) {
-    if (limit.aborted) return { isUsable: false, message: `${where} did not answer within ${timeoutMs} ms` };
-    return { isUsable: false, message: `${where}: ${(error as Error).message}` };
-  }
-}
-
-function reach({ host, port }: Address, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port });
-    const give = (error?: Error) => {
-      signal.removeEventListener('abort', abort);
-      socket.destroy();
-      if (error) reject(error);
-      else resolve();
-    };
-    const abort = () => give(new Error('time limit'));
-    signal.addEventListener('abort', abort, { once: true });
-    socket.once('connect', () => give());
-    socket.once('error', give);
-  });
-}
-
-/** The status of a GET. Redirects are not followed, and the body is not read. */
-function ask({ host, port, http }: Address, path: string, signal: AbortSignal): Promise<number> {
-  return new Promise((resolve, reject) => {
+    const asked = { ...address, http: address.http ?? { secure: false, path: '/' } };
+    const { url } = destinationAt(asked, thirdParty.check?.path);
     // Whether it is usable is asked, not who it is: what certificate it has is its clients' business.
-    const options = {
-      host,
-      port,
-      path,
-      method: 'GET',
-      signal,
-      agent: false as const,
-      rejectUnauthorized: false,
-    };
-    const send = http?.secure ? httpsRequest : httpRequest;
-    const request = send(options, (response) => {
-      resolve(response.statusCode ?? 0);
-      response.destroy();
-    });
-    request.once('error', reject);
-    request.end();
-  });
+    const { status } = await outside.get(url!, { signal: limit, mostBytes: 0, verify: false });
+    return { isUsable: status < 400, message: `${where} answers ${status}` };
+  } catch (error) {
+    const { message } = error as Error;
+    if (error instanceof NotAllowedError) return { isUsable: false, message: `${where} ${message}` };
+    if (limit.aborted) return { isUsable: false, message: `${where} did not answer within ${timeoutMs} ms` };
+    return { isUsable: false, message: `${where}: ${message}` };
+  }
 }

@@ -6,8 +6,15 @@ import { builtIn } from '../../api/data-service-parts.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { hashOf } from '../../workloads/identity.ts';
-import { type CheckResult, type checkThirdParty, timesOf } from './checks.ts';
+import { type CheckResult, timesOf } from './checks.ts';
 import { presentIn } from './children.ts';
+
+/** Never rejects. */
+export type Check = (
+  thirdParty: ThirdParty,
+  defaultPort: number,
+  signal: AbortSignal,
+) => Promise<CheckResult>;
 
 interface Watched {
   /** Of what is checked: another address begins anew. */
@@ -19,11 +26,11 @@ interface Watched {
 
 export class ThirdParties {
   readonly #clock: Clock;
-  readonly #check: typeof checkThirdParty;
+  readonly #check: Check;
   readonly #wake: (key: string) => void;
   readonly #watched = new Map<string, Map<Component, Watched>>();
 
-  constructor(options: { clock: Clock; check: typeof checkThirdParty; wake(key: string): void }) {
+  constructor(options: { clock: Clock; check: Check; wake(key: string): void }) {
     this.#clock = options.clock;
     this.#check = options.check;
     this.#wake = options.wake;

@@ -18,6 +18,7 @@ import {
   type StatefulSet,
   services,
 } from '../../workloads/child-kinds.ts';
+import { Outside } from '../../workloads/outside.ts';
 import { podTroubles } from '../../workloads/pod-troubles.ts';
 import { References } from '../../workloads/references.ts';
 import {
@@ -59,7 +60,11 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     this.#working = working;
     const wake = (key: string) => working.wake(key);
     this.#references = new References({ ...working, wake });
-    this.#thirdParties = new ThirdParties({ clock: working.clock, check: checkThirdParty, wake });
+    const outside = new Outside({ reach: working.reach.thirdParty });
+    this.#thirdParties = new ThirdParties({
+      ...{ clock: working.clock, wake },
+      check: (thirdParty, port, signal) => checkThirdParty(thirdParty, port, outside, signal),
+    });
     this.#troubles = podTroubles(working.sources.cacheOf(pods), DataService.kind, wake);
     working.cache.addIndex(byNamespace, ({ metadata }) => [metadata.namespace ?? '']);
   }

@@ -1,0 +1,172 @@
+// Where Spikegate may send a request because an object says so. Whoever may create an object must not thereby get at
+// what only Spikegate can reach: metadata services of clouds, ports of its own pod, somebody else's machines. Pure:
+// names are resolved elsewhere (workloads/outside.ts), and each address is judged again.
+import { BlockList, isIP, isIPv6 } from 'node:net';
+
+/** One entry of an allow list. */
+interface Place {
+  /** Lower case; `*` for any, `*.x` for everything below x. */
+  host: string;
+  port?: number;
+  /** With a scheme, an entry is a URL and what it allows begins with it. */
+  protocol?: string;
+  path?: string;
+}
+
+export type Reach = readonly Place[];
+
+/** What is asked for: a host and port, and where it is asked by HTTP the URL. */
+export interface Destination {
+  host: string;
+  port: number;
+  url?: URL;
+}
+
+/** What may be asked because an object names it, by what it is asked for. */
+export interface OutsideReach {
+  /** `spec.metrics.server` of an ElasticWeb. */
+  prometheus: Reach;
+  /** `thirdParty.url` of a DataService. */
+  thirdParty: Reach;
+}
+
+/** Of a URL as its client will take it. */
+export const destinationOf = (url: URL): Destination => ({
+  url,
+  host: url.hostname,
+  port: url.port ? Number(url.port) : url.protocol === 'https:' ? 443 : 80,
+});
+
+/** Services of the cluster, by the names that no other machine has. */
+export const clusterServices = ['*.svc', '*.svc.cluster.local'];
+export const anywhere = ['*'];
+/** This machine: for a sandbox, never for a cluster, where it is Spikegate's own pod. */
+export const thisMachine = ['localhost', '127.0.0.1', '[::1]'];
+
+const blocks = (...subnets: [string, number][]): BlockList => {
+  const list = new BlockList();
+  for (const [net, prefix] of subnets) list.addSubnet(net, prefix, isIPv6(net) ? 'ipv6' : 'ipv4');
+  return list;
+};
+const loopback = blocks(['127.0.0.0', 8], ['::1', 128]);
+/** Never a server that anybody means: link-local (169.254.169.254 and its like), unspecified, multicast, reserved. */
+const never = blocks(
+  ...([
+    ['169.254.0.0', 16],
+    ['0.0.0.0', 8],
+    ['224.0.0.0', 3],
+    ['fe80::', 10],
+    ['ff00::', 8],
+    ['::', 128],
+    // The metadata services of AWS by IPv6 and of Alibaba Cloud.
+    ['fd00:ec2::254', 128],
+    ['100.100.100.200', 32],
+  ] as [string, number][]),
+);
+
+const isIn = (list: BlockList, address: string): boolean =>
+  list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') ||
+  // A translator (NAT64, 6to4) may turn these into the IPv4 address that is in them.
+  embedded(address).some((ipv4) => list.check(ipv4, 'ipv4'));
+
+/** IPv4 addresses within an IPv6 one: mapped or compatible (last 32 bits), NAT64 64:ff9b::/96, 6to4 2002::/16. */
+function embedded(address: string): string[] {
+  if (!isIPv6(address)) return [];
+  const groups = groupsOf(address);
+  const at = (index: number) => {
+    const [high = 0, low = 0] = groups.slice(index, index + 2);
+    return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+  };
+  const isTranslated = groups[0] === 0x64 && groups[1] === 0xff9b;
+  const isMapped =
+    groups.slice(0, 5).every((it) => it === 0) &&
+    // ::1 is no IPv4 address in six words, but itself.
+    (groups[5] === 0xffff || (groups[5] === 0 && groups[6] !== 0));
+  return [...(isTranslated || isMapped ? [at(6)] : []), ...(groups[0] === 0x2002 ? [at(1)] : [])];
+}
+
+/** The eight groups of an IPv6 address; URL writes it in one way, without a dotted part. */
+function groupsOf(address: string): number[] {
+  const [bare = ''] = address.split('%');
+  const text = new URL(`http://[${bare}]`).hostname.slice(1, -1);
+  const [head = '', tail] = text.split('::');
+  const numbers = (part: string) => (part === '' ? [] : part.split(':').map((it) => Number.parseInt(it, 16)));
+  const [first, last] = [numbers(head), numbers(tail ?? '')];
+  const zeros = tail === undefined ? 0 : 8 - first.length - last.length;
+  return [...first, ...Array<number>(zeros).fill(0), ...last];
+}
+
+const bare = (host: string): string =>
+  host
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '');
+
+/**
+ * An allow list: `host`, `host:port`, `*.suffix`, `*`, or a URL with which what is allowed begins.
+ * @throws RangeError that names the entry
+ */
+export function parseReach(entries: readonly string[]): Reach {
+  return entries.map((entry) => {
+    const place = placeOf(entry);
+    if (!place) {
+      throw new RangeError(
+        `a place is a host, host:port, *.suffix, * or an http(s) URL without a query, got "${entry}"`,
+      );
+    }
+    return place;
+  });
+}
+
+function placeOf(entry: string): Place | undefined {
+  if (/^https?:\/\//i.test(entry)) {
+    if (!URL.canParse(entry)) return undefined;
+    const { protocol, hostname, port, pathname, search, hash, username, password } = new URL(entry);
+    if (search || hash || username || password) return undefined;
+    const number = port ? Number(port) : protocol === 'https:' ? 443 : 80;
+    return { protocol, host: bare(hostname), port: number, path: pathname.replace(/\/+$/, '') };
+  }
+  const match = /^(\*|(?:\*\.)?[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?$/i.exec(entry);
+  if (!match) return undefined;
+  const [, host = '', port] = match;
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return undefined;
+  return { host: bare(host), ...(port === undefined ? {} : { port: Number(port) }) };
+}
+
+function covers(place: Place, { host, port, url }: Destination): boolean {
+  const name = bare(host);
+  const isHost =
+    place.host === '*' ||
+    place.host === name ||
+    (place.host.startsWith('*.') && name.endsWith(place.host.slice(1)));
+  if (!isHost || (place.port !== undefined && place.port !== port)) return false;
+  if (place.protocol === undefined) return true;
+  if (url?.protocol !== place.protocol) return false;
+  const { path = '' } = place;
+  return url.pathname === path || url.pathname.startsWith(`${path}/`);
+}
+
+/** Whether an entry means this machine by name or address; then, and only then, it may be reached. */
+const meansThisMachine = (place: Place): boolean =>
+  place.host === 'localhost' || (isIP(place.host) !== 0 && isIn(loopback, place.host));
+
+/** What `serve` allows when it is told nothing. */
+export const defaultReach: OutsideReach = {
+  prometheus: parseReach(clusterServices),
+  thirdParty: parseReach(anywhere),
+};
+
+/** Why a destination may not be reached, in words that follow its name; undefined where it may, as far as its name tells. */
+export function whyNotThere(reach: Reach, destination: Destination): string | undefined {
+  if (!reach.some((place) => covers(place, destination))) return 'is not among the places that are allowed';
+  const host = bare(destination.host);
+  return isIP(host) ? whyNotAddress(reach, destination, host) : undefined;
+}
+
+/** The same for an address that its name was resolved to. */
+export function whyNotAddress(reach: Reach, destination: Destination, address: string): string | undefined {
+  if (isIn(never, address)) return `is ${address}, which is never asked`;
+  if (!isIn(loopback, address)) return undefined;
+  if (reach.some((place) => meansThisMachine(place) && covers(place, destination))) return undefined;
+  return `is ${address}, this machine itself`;
+}
