@@ -59,6 +59,8 @@ export class Lab {
   /** Requests of the leaders. */
   readonly requests: RequestInfo[] = [];
   readonly events: Said[] = [];
+  /** Reconciles so far, by controller: the singular name of its kind. */
+  readonly reconciles = new Map<string, number>();
   readonly #cluster: Cluster;
   #leader: { leader: WorkloadLeader; abort: AbortController; client: Client } | undefined;
   #namespaces = 0;
@@ -93,6 +95,12 @@ export class Lab {
       recorder: {
         event: (object, type, reason, message) =>
           this.events.push({ name: object.metadata.name, type, reason, message }),
+      },
+      controllerMetrics: {
+        begin: () => {},
+        reconciled: (name) => void this.reconciles.set(name, (this.reconciles.get(name) ?? 0) + 1),
+        failed: () => {},
+        failedForGood: () => {},
       },
       reach: { prometheus: anything, thirdParty: anything },
       workers: 4,
