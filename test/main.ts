@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { findChromium, noChromium } from './board/browser.ts';
 import { explainNotFound, findBinaries } from './control-plane/index.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -16,6 +17,7 @@ console.log(
     ? `Left out: everything on a real control plane. ${explainNotFound(binaries)}`
     : `The end-to-end scenarios run on the sandbox and on kube-apiserver ${binaries.version}.`,
 );
+if (!findChromium()) console.log(`Left out: the board in a browser; ${noChromium}.`);
 const { status } = spawnSync(
   process.execPath,
   [

@@ -22,6 +22,7 @@ export function followStream(url, to) {
   /** @type {EventSource | undefined} */
   let source;
   let heardAt = 0;
+  let openedAt = 0;
   let failures = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let retry;
@@ -45,14 +46,13 @@ export function followStream(url, to) {
     source?.close();
     const opened = new EventSource(url);
     source = opened;
-    lastSign = Date.now();
+    openedAt = Date.now();
     opened.addEventListener('state', heard);
     opened.addEventListener('beat', heard);
     // EventSource tries again by itself only after some failures, and never says why: so it is done here.
     opened.onerror = () => opened === source && lost();
   };
 
-  let lastSign = Date.now();
   const lost = () => {
     source?.close();
     source = undefined;
@@ -80,7 +80,7 @@ export function followStream(url, to) {
   };
 
   setInterval(() => {
-    if (source && Date.now() - Math.max(heardAt, lastSign) > silenceMs) lost();
+    if (source && Date.now() - Math.max(heardAt, openedAt) > silenceMs) lost();
   }, 1000);
 
   document.addEventListener('visibilitychange', () => {
