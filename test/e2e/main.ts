@@ -1,7 +1,9 @@
 // `npm run e2e -- --target sandbox | control-plane | current [--only TEXT]`
 import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { atOnce } from '../side-by-side.ts';
 import { targetNames } from './targets.ts';
 
 const { target, only } = new Command('e2e')
@@ -11,9 +13,19 @@ const { target, only } = new Command('e2e')
   .parse()
   .opts<{ target: string; only?: string }>();
 
-const file = join(import.meta.dirname, target === 'current' ? 'current.ts' : `${target}.test.ts`);
-const { status } = spawnSync(process.execPath, ['--test', file], {
-  stdio: 'inherit',
-  env: { ...process.env, ...(only ? { E2E_ONLY: only } : {}) },
-});
+const files: Record<string, string> = {
+  sandbox: 'sandbox/*.test.ts',
+  'control-plane': 'control-plane.test.ts',
+  current: 'current.ts',
+};
+const found = globSync(files[target] ?? '', { cwd: import.meta.dirname }).sort();
+const paths = found.map((file) => join(import.meta.dirname, file));
+const { status } = spawnSync(
+  process.execPath,
+  ['--test', `--test-concurrency=${atOnce({ withControlPlane: false })}`, ...paths],
+  {
+    stdio: 'inherit',
+    env: { ...process.env, ...(only ? { E2E_ONLY: only } : {}) },
+  },
+);
 process.exitCode = status ?? 1;

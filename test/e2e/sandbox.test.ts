@@ -1,4 +1,0 @@
-// The scenarios on the sandbox.
-import { runScenarios } from './run.ts';
-
-await runScenarios('sandbox');
