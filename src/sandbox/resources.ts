@@ -30,10 +30,14 @@ export interface Strategy {
   /** Allocations and fixed fields, before validation of a create. */
   prepareCreate?(item: Item): void;
   prepareUpdate?(item: Item, old: Item): void;
+  /** Fixed fields beyond spec, before a write of the status. */
+  prepareStatus?(item: Item, old: Item): void;
   /** Hands out what must be unique in the cluster; `others` are all stored objects of the kind. */
   allocate?(item: Item, others: Iterable<Item>): FieldError[];
   validate?(item: Item): FieldError[];
   validateUpdate?(item: Item, old: Item): FieldError[];
+  /** What holds for a status that is written on its own. */
+  validateStatus?(item: Item): FieldError[];
 }
 
 export interface ResourceType {

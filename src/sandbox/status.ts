@@ -119,6 +119,14 @@ export const methodNotAllowed = () =>
 export const notAcceptable = (types: readonly string[]) =>
   new ApiError(406, 'NotAcceptable', `only the following media types are accepted: ${types.join(', ')}`);
 
+/** Metadata of a list was asked of one object, or of one object of a list. */
+export const wrongShape = (asked: string, kind: string, isList: boolean) =>
+  new ApiError(
+    406,
+    'NotAcceptable',
+    `you requested ${asked}, but the requested object is ${isList ? 'a' : 'not a'} list (*core.${kind})`,
+  );
+
 export const unsupportedMedia = (types: readonly string[]) =>
   new ApiError(
     415,

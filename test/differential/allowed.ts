@@ -44,17 +44,16 @@ export function judge(differences: Difference[], table: readonly Allowed[]): Ver
     steps: entry.steps.map((step) => ({ step, matches: any([step]), used: false })),
   }));
   const left = differences.filter((difference) => {
-    let fits = false;
-    for (const row of rows) {
-      if (!row.path.test(difference.path)) continue;
-      if (!row.real.test(shown(difference.real)) || !row.sandbox.test(shown(difference.sandbox))) continue;
-      for (const step of row.steps) {
-        if (!step.matches.test(difference.step)) continue;
-        step.used = true;
-        fits = true;
-      }
-    }
-    return !fits;
+    const fits = rows.flatMap((row) => {
+      const { path, real, sandbox } = difference;
+      if (!row.path.test(path) || !row.real.test(shown(real)) || !row.sandbox.test(shown(sandbox))) return [];
+      const steps = row.steps.filter(({ matches }) => matches.test(difference.step));
+      return steps.length > 0 ? [{ steps, isExact: Boolean(row.entry.real ?? row.entry.sandbox) }] : [];
+    });
+    // An entry that takes anything is not needed for what one that says what differs takes as well.
+    const needed = fits.some(({ isExact }) => isExact) ? fits.filter(({ isExact }) => isExact) : fits;
+    for (const { steps } of needed) for (const step of steps) step.used = true;
+    return fits.length === 0;
   });
   const unused = rows.flatMap(({ entry, steps }) =>
     steps.filter(({ used }) => !used).map(({ step }) => `${step} ${entry.path}: ${entry.reason}`),

@@ -20,14 +20,9 @@ export const extensionGaps: Allowed[] = [
       'crds',
       'refused: a text for a number | refused: a fraction for an integer | refused: too long',
       'refused: too many items | refused: items of a wrong type | refused: a key twice',
-      'refused: no key | refused: neither | refused: several at once | refused: a list for the spec',
+      'refused: no key | refused: neither | refused: a list for the spec',
       'scaled below nothing | applied wrongly',
     ),
-  ),
-  gap(
-    'Custom resources: `not` and embedded resources are not judged.',
-    'code',
-    of('crds', 'refused: the bad | refused: an embedded thing without a kind'),
   ),
   gap(
     'Applies to lists and maps of custom resources go by their keys; 1.20 takes them as one.',
@@ -43,11 +38,6 @@ export const extensionGaps: Allowed[] = [
     'Applies to lists and maps of custom resources go by their keys; 1.20 takes them as one.',
     'body.message',
     of('crds', 'applied by another'),
-  ),
-  gap(
-    "Custom resources are served as they were stored: the storage version's defaults and pruning do not touch what came in by another version.",
-    '*',
-    of('crds', 'made in its second version | read in its first'),
   ),
   gap(
     'What is wrong with a definition is told in fewer or other words.',

@@ -1,13 +1,15 @@
 // For working on the sandbox: prints where it differs from a real server, all topics or those named.
-// `--gaps` shows what gaps.ts lists too, `--steps` their names and places; `--all` shows allowed differences too, `--long` whole values; `--document` writes docs/sandbox.md's table.
+// `--gaps` shows what gaps.ts lists too, `--steps` their names and places; `--all` shows allowed differences too, `--long` whole values; `--document` writes docs/sandbox.md's table,
+// `--record` recorded.json.
 
 import { explainNotFound, findBinaries } from '../control-plane/index.ts';
-import { allowances } from './allowances.ts';
+import { allowances, plain } from './allowances.ts';
 import { judge } from './allowed.ts';
 import { differences } from './differential.ts';
 import { tableOf, write } from './document.ts';
 import { gaps } from './gaps.ts';
 import { extensionGaps } from './gaps-extensions.ts';
+import { changes, record, recorded, writeRecord } from './recorded.ts';
 import { topics } from './requests/index.ts';
 import type { Difference } from './types.ts';
 
@@ -28,6 +30,9 @@ const table = args.includes('--gaps')
   ? allowances.filter((entry) => ![...gaps, ...extensionGaps].includes(entry))
   : allowances;
 const { left, unused } = judge(found, table);
+if (args.includes('--record')) writeRecord(record(found, plain));
+else if (names.length === 0)
+  for (const line of changes(recorded(), record(found, plain))) console.log('not as recorded:', line);
 
 /** What differs in the same way in several requests is one finding. */
 function findings(list: Difference[]): Map<string, string[]> {

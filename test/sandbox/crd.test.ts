@@ -53,6 +53,43 @@ test('validation errors read as Kubernetes’ own', async (t) => {
   }
 });
 
+test('fields named as keywords of JSON Schema, and objects within objects, are judged', async (t) => {
+  const { call } = await open(t);
+  const definition = structuredClone(widgetCrd);
+  const { properties } = definition.spec.versions[0]!.schema.openAPIV3Schema.properties.spec;
+  Object.assign(properties, {
+    not: { type: 'object', not: { required: ['bad'] }, properties: { bad: { type: 'string' } } },
+    inner: { type: 'object', 'x-kubernetes-embedded-resource': true, properties: { a: { type: 'integer' } } },
+  });
+  await call('POST', crds, definition);
+  const refused: [object, string[]][] = [
+    [{ not: { bad: 'x' } }, ['<nil>: Invalid value: "": "spec.not" must not validate the schema (not)']],
+    [
+      { inner: { a: 1 } },
+      [
+        'spec.inner.apiVersion: Required value: must not be empty',
+        'spec.inner.kind: Required value: must not be empty',
+      ],
+    ],
+    [
+      { inner: { apiVersion: 'a/b/c', kind: 'X' } },
+      ['spec.inner.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c'],
+    ],
+  ];
+  for (const [spec, texts] of refused) {
+    const { code, body } = await call('POST', widgets, widget('w', { size: 1, ...spec }));
+    assert.equal(code, 422);
+    const told = texts.length > 1 ? `[${texts.join(', ')}]` : texts[0];
+    assert.equal(body.message, `Widget.test.example.com "w" is invalid: ${told}`);
+  }
+  const good = widget('w', {
+    size: 1,
+    not: {},
+    inner: { apiVersion: 'v1', kind: 'X', metadata: { name: 'a' } },
+  });
+  assert.equal((await call('POST', widgets, good)).code, 201);
+});
+
 test('unknown fields are pruned, defaults filled in, preserved parts kept', async (t) => {
   const { call } = await open(t);
   await call('POST', crds, widgetCrd);

@@ -12,8 +12,8 @@ import {
   type ScalePaths,
 } from '../resources.ts';
 import { definitions } from '../schema/builtin.ts';
-import { refTo, type Schema } from '../schema/schema.ts';
-import { asList, asNumber, asObj, asString, asStrings, type Item, isObj, type Obj } from '../types.ts';
+import { prepare, refTo, type Schema, type SchemaRoot } from '../schema/schema.ts';
+import { asList, asNumber, asObj, asString, asStrings, equal, type Item, isObj, type Obj } from '../types.ts';
 import { compile } from './validator.ts';
 
 function cell(path: string, type: string): Column['value'] {
@@ -98,16 +98,44 @@ function scalePaths(version: Obj): ScalePaths | undefined {
   };
 }
 
+/**
+ * How a version that is not the stored one is kept: by the stored version's schema, its pruning and its defaults,
+ * whatever came in. Where both have the same schema it is not needed: only the opening of the JSON differs.
+ */
+function convertFor(
+  own: SchemaRoot,
+  ownVersion: string,
+  stored: SchemaRoot,
+  storedVersion: string,
+): NonNullable<ResourceType['convert']> {
+  const to = (apiVersion: string, schema: SchemaRoot) => (item: Item) => {
+    const out = { ...structuredClone(item), apiVersion };
+    prepare(schema, out, { prune: true, isRoot: true });
+    return out;
+  };
+  return { toStored: to(storedVersion, stored), fromStored: to(ownVersion, own) };
+}
+
 /** The types a CRD serves. Custom resources come after all built-in kinds. */
 export function typesOf(crd: Item): ResourceType[] {
   const spec = asObj(crd.spec);
   const names = asObj(spec.names);
   const group = asString(spec.group);
+  const storage = asList(spec.versions).find(
+    (version) => version.storage === true && version.served === true,
+  );
+  const rootOf = (version: Obj): SchemaRoot => ({
+    schema: withMetadata(asObj(asObj(version.schema).openAPIV3Schema) as Schema, true),
+    definitions,
+  });
   return asList(spec.versions)
     .filter((version) => version.served === true)
     .map((version): ResourceType => {
       const given = asObj(asObj(version.schema).openAPIV3Schema) as Schema;
       const self = { group, version: asString(version.name) };
+      const root = rootOf(version);
+      const isAsStored = !storage || equal(version.schema, storage.schema);
+      const stored = { group, version: asString(storage?.name) };
       return {
         ...self,
         kind: asString(names.kind),
@@ -119,7 +147,7 @@ export function typesOf(crd: Item): ResourceType[] {
         categories: asStrings(names.categories),
         table: `${group}/${names.plural}`,
         builtin: false,
-        schema: { schema: withMetadata(given, true), definitions },
+        schema: root,
         status: isObj(asObj(version.subresources).status),
         scale: scalePaths(version),
         generation: true,
@@ -131,7 +159,9 @@ export function typesOf(crd: Item): ResourceType[] {
         ),
         verbs: allVerbs,
         subresources: {},
-        prefix: jsonPrefix(apiVersionOf(self)),
+        ...(isAsStored
+          ? { prefix: jsonPrefix(apiVersionOf(self)) }
+          : { convert: convertFor(root, apiVersionOf(self), rootOf(storage), apiVersionOf(stored)) }),
         check: compile(withoutMetadata(given)),
         order: 1000,
       };

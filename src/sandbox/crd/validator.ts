@@ -1,12 +1,13 @@
 // Judges custom resources by their structural schema: ajv does the work, this translates what it finds into the
-// errors kube-apiserver prints, and adds the checks ajv has no word for (list-map keys, sets).
+// errors kube-apiserver prints; the checks that ajv has no word for are in marks.ts.
 // Knows schemas and values only.
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import { preservesUnknown, type Schema } from '../schema/schema.ts';
 import { type FieldError, field } from '../status.ts';
-import { equal, isObj, type Obj } from '../types.ts';
+import { isObj, type Obj } from '../types.ts';
+import { checkMarks, hasMarks } from './marks.ts';
 
 const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, logger: false, validateSchema: false });
 addFormats.default(ajv);
@@ -162,7 +163,9 @@ function translate(error: ErrorObject, root: unknown): FieldError | undefined {
     }
   }
   const combination = combined[error.keyword];
-  if (combination) return field.invalid(path, '', `${path === '<nil>' ? '' : path} in body ${combination}`);
+  // Without a field of its own: what fails there is told as a whole.
+  if (combination)
+    return field.invalid('<nil>', '', `${JSON.stringify(path === '<nil>' ? '' : path)} ${combination}`);
   const bound = bounds[error.keyword];
   const limit = params.limit ?? params.pattern ?? params.multipleOf ?? params.comparison;
   return bound
@@ -170,60 +173,41 @@ function translate(error: ErrorObject, root: unknown): FieldError | undefined {
     : field.invalid(path, value, error.message ?? 'is not valid');
 }
 
-/** Duplicates in lists that the schema calls sets or maps. */
-function checkLists(schema: Schema, value: unknown, path: string, out: FieldError[]): void {
-  if (Array.isArray(value)) {
-    const kind = schema['x-kubernetes-list-type'];
-    const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-    const seen: unknown[] = [];
-    value.forEach((item, i) => {
-      const identity =
-        kind === 'map' && isObj(item) ? Object.fromEntries(keys.map((k) => [k, item[k]])) : item;
-      if ((kind === 'map' || kind === 'set') && seen.some((other) => equal(other, identity)))
-        out.push(field.duplicate(`${path}[${i}]`, identity));
-      seen.push(identity);
-      if (schema.items) checkLists(schema.items, item, `${path}[${i}]`, out);
-    });
-  } else if (isObj(value)) {
-    for (const [name, child] of Object.entries(value)) {
-      const known =
-        schema.properties?.[name] ??
-        (isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined);
-      if (known) checkLists(known, child, path ? `${path}.${name}` : name, out);
-    }
-  }
-}
+const ofTexts = new Set(['maxLength', 'minLength', 'pattern']);
+const alternatives = new Set(['anyOf', 'oneOf', 'not']);
 
-function hasKeyedLists(schema: Schema | undefined): boolean {
-  if (!schema || typeof schema !== 'object') return false;
-  const kind = schema['x-kubernetes-list-type'];
-  return (
-    kind === 'map' ||
-    kind === 'set' ||
-    hasKeyedLists(schema.items) ||
-    Object.values(schema.properties ?? {}).some(hasKeyedLists) ||
-    (isObj(schema.additionalProperties) && hasKeyedLists(schema.additionalProperties as Schema))
-  );
+/** Errors inside anyOf and its like are told by the combination's own error. Fields may have these names, too. */
+function isInner(schemaPath: string): boolean {
+  const parts = schemaPath.split('/').slice(1);
+  for (let i = 0; i < parts.length - 1; i++) {
+    if (parts[i] === 'properties') i++;
+    else if (alternatives.has(parts[i] as string)) return true;
+  }
+  return false;
 }
 
 /** Compiles a structural schema. The function it returns never throws. */
 export function compile(schema: Schema): (item: Obj) => FieldError[] {
   let validate: ValidateFunction | undefined;
-  const lists = hasKeyedLists(schema);
+  const marked = hasMarks(schema);
   return (item) => {
     validate ??= ajv.compile(toJsonSchema(schema));
     const errors: FieldError[] = [];
     if (!validate(item)) {
       const found = validate.errors ?? [];
-      // Errors inside anyOf and its like are told by the combination's own error.
-      const inner = /\/(anyOf|oneOf|not)\//;
+      const texts = new Set<string>();
       for (const error of found) {
-        if (inner.test(error.schemaPath) || error.keyword === 'if') continue;
+        if (isInner(error.schemaPath) || error.keyword === 'if') continue;
+        // Of what is wrong with a text the first is told: its length, then its pattern.
+        if (ofTexts.has(error.keyword)) {
+          if (texts.has(error.instancePath)) continue;
+          texts.add(error.instancePath);
+        }
         const told = translate(error, item);
         if (told) errors.push(told);
       }
     }
-    if (lists) checkLists(schema, item, '', errors);
+    if (marked) checkMarks(schema, item, '', errors);
     return errors;
   };
 }

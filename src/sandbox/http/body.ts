@@ -28,8 +28,13 @@ export function readBody(req: IncomingMessage): Promise<Buffer> {
 export const protobufType = 'application/vnd.kubernetes.protobuf';
 const decodable = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
-export const mediaType = (req: IncomingMessage) =>
-  (req.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
+export const mediaType = (req: IncomingMessage): string => parsedMediaType(req.headers['content-type'] ?? '');
+
+/** The type without its parameters; `;` alone, where it does not parse. */
+function parsedMediaType(header: string): string {
+  const [media = '', ...parameters] = header.split(';').map((part) => part.trim());
+  return media === '' && parameters.length > 0 ? ';' : media;
+}
 
 /**
  * An object body as POST and PUT send it. `kind` is for messages; `protoType` names the type when the body may be

@@ -4,7 +4,7 @@ import type { Authenticator, Tokens } from '../auth.ts';
 import type { User } from '../call.ts';
 import type { Authorizer } from '../rbac.ts';
 import { apiVersionOf } from '../resources.ts';
-import { notFound } from '../status.ts';
+import { type FieldError, field, invalid, notFound } from '../status.ts';
 import { asNumber, asObj, asString, asStrings, isObj, type Obj, timestamp } from '../types.ts';
 import { decodeObject, mediaType, readBody } from './body.ts';
 import type { Context } from './context.ts';
@@ -62,6 +62,7 @@ export async function review(access: Access, context: Context): Promise<Answer> 
   const { type, req } = context;
   const given = decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName);
   const spec = asObj(given.spec);
+  checkAccess(type.kind, spec);
   const status = (reviews[type.kind] as Review)(access, context, spec);
   const answer = {
     kind: type.kind,
@@ -73,7 +74,34 @@ export async function review(access: Access, context: Context): Promise<Answer> 
   return { code: 201, json: JSON.stringify(answer) };
 }
 
+/** A question about access names one thing and, of somebody else, whose. */
+function checkAccess(kind: string, spec: Obj): void {
+  if (!kind.endsWith('AccessReview')) return;
+  const errors: FieldError[] = [];
+  const [resource, path] = [isObj(spec.resourceAttributes), isObj(spec.nonResourceAttributes)];
+  if (resource && path)
+    errors.push(
+      field.invalid(
+        'spec.nonResourceAttributes',
+        spec.nonResourceAttributes,
+        'cannot be specified in combination with resourceAttributes',
+      ),
+    );
+  if (!resource && !path)
+    errors.push(
+      field.invalid(
+        'spec.resourceAttributes',
+        null,
+        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+      ),
+    );
+  if (!kind.startsWith('Self') && !spec.user && asStrings(spec.groups).length === 0)
+    errors.push(field.invalid('spec.user', '', 'at least one of user or group must be specified'));
+  if (errors.length > 0) throw invalid({ group: 'authorization.k8s.io', kind: '' }, '', errors);
+}
+
 const hour = 3600;
+const shortest = 600;
 
 /** `serviceaccounts/token`: a token for as long as asked, an hour if not. */
 export async function requestToken(access: Access, context: Context): Promise<Answer> {
@@ -82,7 +110,11 @@ export async function requestToken(access: Access, context: Context): Promise<An
   const account = core.store.table('/serviceaccounts').get(`${route.namespace}/${route.name}`);
   if (!account) throw notFound(type, route.name);
   const spec = asObj(given.spec);
-  const seconds = Math.max(600, asNumber(spec.expirationSeconds, hour));
+  const seconds = asNumber(spec.expirationSeconds, hour);
+  if (seconds < shortest)
+    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
+      field.invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 10 minutes'),
+    ]);
   const audiences = asStrings(spec.audiences);
   const issued = core.clock.now();
   const expires = issued + seconds * 1000;

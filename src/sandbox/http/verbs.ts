@@ -7,7 +7,7 @@ import { checkDeleteOptions, remove } from '../operations/delete.ts';
 import { update } from '../operations/update.ts';
 import { decodeProtobuf } from '../protobuf/decode.ts';
 import { load } from '../resources.ts';
-import { badRequest, notFound, success, tooLargeVersion } from '../status.ts';
+import { badRequest, notAcceptable, notFound, success, tooLargeVersion, wrongShape } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
 import { asObj, asString, type Item, isObj, type Obj } from '../types.ts';
 import { decodeJson, decodeObject, decodeYaml, mediaType, protobufType, readBody } from './body.ts';
@@ -50,12 +50,16 @@ export function writtenAnswer(context: Context, code: number, { item, entry }: W
 export async function get(context: Context): Promise<Answer> {
   const rv = resourceVersion(context.query);
   const { version } = context.core.store;
+  if (context.accept.shape === 'metadataList')
+    throw wrongShape('PartialObjectMetadataList', context.type.kind, false);
   if (rv !== undefined && rv > version) throw tooLargeVersion(rv, version);
   return { code: 200, json: single(viewOf(context), entryAt(context)) };
 }
 
 export async function list(context: Context): Promise<undefined> {
   const view = viewOf(context);
+  if (context.accept.shape === 'metadata')
+    throw wrongShape('PartialObjectMetadata', context.type.listKind, true);
   const chosen = selection(context.query, context.type);
   const found = page(context.core.store, view, context.route.namespace, chosen, listOptions(context.query));
   await sendPage(context.res, view, found);
@@ -65,8 +69,11 @@ export async function list(context: Context): Promise<undefined> {
 /** How long a watch lasts when the client does not say: between 30 and 60 minutes, so that not all end at once. */
 const watchMinutes = () => 30 + Math.random() * 30;
 
+const streams = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
+
 export async function watch(context: Context): Promise<undefined> {
   const { query, route, type } = context;
+  if (context.accept.yaml) throw notAcceptable(streams);
   const chosen = selection(query, type);
   if (route.name) chosen.fields.push({ path: 'metadata.name', equals: true, value: route.name });
   const seconds = number(query, 'timeoutSeconds');
@@ -134,6 +141,10 @@ export async function deleteOptions({ req, query, call }: Context): Promise<Obj>
           ? decodeProtobuf(body, 'DeleteOptions')
           : decodeJson(body, 'DeleteOptions');
     if (!isObj(value)) throw badRequest('expected DeleteOptions');
+    if (value.kind && value.kind !== 'DeleteOptions')
+      throw badRequest(
+        `no kind ${JSON.stringify(value.kind)} is registered for version ${JSON.stringify(value.apiVersion ?? '')}`,
+      );
     options = value;
   } else {
     const grace = number(query, 'gracePeriodSeconds');

@@ -108,6 +108,7 @@ export function validateItem(
       if (!told.has(path)) errors.push(field.required(path));
     if (old) errors.push(...(type.strategy.validateUpdate?.(item, old) ?? []));
   }
+  if (type.builtin && subresource === 'status') errors.push(...(type.strategy.validateStatus?.(item) ?? []));
   if (type.check) errors.push(...type.check(item, old));
   if (errors.length > 0) throw invalid(type, item.metadata.name ?? '', errors);
 }

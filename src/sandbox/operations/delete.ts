@@ -150,6 +150,11 @@ async function mark(
   if (finalizers.length > 0) item.metadata.finalizers = finalizers;
   else delete item.metadata.finalizers;
   if (!waits) {
+    // What has a grace says that it got none.
+    if (type.table === '/pods') {
+      item.metadata.deletionTimestamp ??= timestamp(core.clock.now());
+      item.metadata.deletionGracePeriodSeconds = 0;
+    }
     if (!call.dryRun) core.store.remove(entry, ordered(type.convert ? type.convert.toStored(item) : item));
     await core.store.durable();
     return { item, gone: true };

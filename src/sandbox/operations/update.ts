@@ -105,6 +105,7 @@ async function prepareNext(
   })) as Item;
   const mutated = form ? keepFixed(type, live, form.take(next, answer), options) : answer;
   if (part === '') type.strategy.prepareUpdate?.(mutated, live);
+  else if (part === 'status') type.strategy.prepareStatus?.(mutated, live);
   countGeneration(type, live, mutated);
   validateItem(type, mutated, live, part);
   checkDeletion(type, live, mutated);
@@ -135,6 +136,11 @@ function keepFixed(type: ResourceType, live: Item, next: Item, options: UpdateOp
       options.name,
       `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.uid}`,
     );
+  // Left out it stays; another one is refused.
+  if (meta.deletionTimestamp && meta.deletionTimestamp !== old.deletionTimestamp)
+    throw invalid(type, options.name, [
+      field.invalid('metadata.deletionTimestamp', meta.deletionTimestamp, 'field is immutable'),
+    ]);
   let out = next;
   if (options.subresource === 'status') {
     const keepsMetadata = type.builtin;

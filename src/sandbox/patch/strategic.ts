@@ -67,8 +67,10 @@ function mergeValue(
   if (!merges) return value;
   const key = known['x-kubernetes-patch-merge-key'];
   const base = Array.isArray(target) ? target : [];
-  if (!key)
-    return sorted([...base, ...value.filter((v) => !base.some((b) => equal(b, v)))], undefined, order, base);
+  if (!key) {
+    const all = [...base, ...value.filter((v) => !base.some((b) => equal(b, v)))];
+    return sorted(all, undefined, Array.isArray(order) ? order : value, base);
+  }
   return mergeList(root, deref(root, schema.items ?? {}), base, value, key, order);
 }
 

@@ -81,8 +81,40 @@ export function checkPodSpec(spec: unknown, path: string, claims: readonly strin
     errors.push(
       ...checkFormat(formats.subdomain, `${path}.serviceAccountName`, asString(spec.serviceAccountName)),
     );
+  if (spec.nodeName)
+    errors.push(...checkFormat(formats.subdomain, `${path}.nodeName`, asString(spec.nodeName)));
+  errors.push(...checkTolerations(spec, path));
   if (spec.nodeSelector) errors.push(...checkLabels(spec.nodeSelector, `${path}.nodeSelector`));
   return errors;
+}
+
+function checkTolerations(spec: Obj, path: string): FieldError[] {
+  return asList(spec.tolerations).flatMap((toleration, i) => {
+    const at = `${path}.tolerations[${i}]`;
+    const { operator, key, value, effect, tolerationSeconds } = toleration;
+    const errors: FieldError[] = [];
+    if (!key && operator !== 'Exists')
+      errors.push(
+        field.invalid(
+          `${at}.operator`,
+          operator ?? '',
+          'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+        ),
+      );
+    if (tolerationSeconds !== undefined && effect !== 'NoExecute')
+      errors.push(
+        field.invalid(
+          `${at}.effect`,
+          effect ?? '',
+          "effect must be 'NoExecute' when `tolerationSeconds` is set",
+        ),
+      );
+    if (operator === 'Exists' && value)
+      errors.push(
+        field.invalid(`${at}.operator`, toleration, "value must be empty when `operator` is 'Exists'"),
+      );
+    return errors;
+  });
 }
 
 function checkVolumes(spec: Obj, path: string): FieldError[] {

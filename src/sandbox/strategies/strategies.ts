@@ -172,6 +172,14 @@ export const strategies: Record<string, Strategy> = {
     },
     validateUpdate: immutableSpec,
   },
+  Ingress: {
+    validate({ spec }) {
+      const { defaultBackend, rules } = asObj(spec);
+      if (isObj(defaultBackend) || (Array.isArray(rules) && rules.length > 0)) return [];
+      const missing = 'either `defaultBackend` or `rules` must be specified';
+      return [field.invalid('spec', spec ?? {}, missing)];
+    },
+  },
   PersistentVolume: {
     prepareCreate(item) {
       item.status = { phase: 'Pending' };

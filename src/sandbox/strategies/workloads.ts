@@ -3,7 +3,7 @@
 import type { Strategy } from '../resources.ts';
 import { matchesLabels, parseLabelSelector } from '../selectors.ts';
 import { type FieldError, field } from '../status.ts';
-import { asList, asObj, asString, equal, type Item, isObj, type Obj, put } from '../types.ts';
+import { asList, asNumber, asObj, asString, equal, type Item, isObj, type Obj, put } from '../types.ts';
 import { checkLabels, checkMeta, formats } from './names.ts';
 import { checkPodSpec, fillInPodSpec, nonNegative } from './pods.ts';
 
@@ -63,6 +63,27 @@ function validate(item: Item): FieldError[] {
   return [...counts.flatMap((name) => nonNegative(`spec.${name}`, spec[name])), ...checkTemplate(spec)];
 }
 
+/** A roll-out must be able to move, and to have an end. */
+function checkRollout(spec: Obj): FieldError[] {
+  const { maxSurge, maxUnavailable } = asObj(asObj(spec.strategy).rollingUpdate);
+  const isNothing = (of: unknown) => of === 0 || of === '0%';
+  const errors: FieldError[] = [];
+  if (isNothing(maxSurge) && isNothing(maxUnavailable))
+    errors.push(
+      field.invalid(
+        'spec.strategy.rollingUpdate.maxUnavailable',
+        maxUnavailable,
+        'may not be 0 when `maxSurge` is 0',
+      ),
+    );
+  const deadline = spec.progressDeadlineSeconds;
+  if (typeof deadline === 'number' && deadline <= asNumber(spec.minReadySeconds))
+    errors.push(
+      field.invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'),
+    );
+  return errors;
+}
+
 const fillInTemplate = (item: Item) => {
   const spec = asObj(asObj(asObj(item.spec).template).spec);
   fillInPodSpec(spec);
@@ -83,6 +104,23 @@ const mutableOfStatefulSet = new Set([
   'minReadySeconds',
 ]);
 
+/** Counts of a status: none below zero, none above what it is a part of (ValidateDeploymentStatus). */
+const countsOf =
+  (...parts: readonly [string, string][]) =>
+  (item: Item): FieldError[] => {
+    const status = asObj(item.status);
+    const count = (name: string) => asNumber(status[name]);
+    const names = ['replicas', ...parts.map(([part]) => part)];
+    return [
+      ...names.flatMap((name) => nonNegative(`status.${name}`, status[name])),
+      ...parts
+        .filter(([part, whole]) => count(part) > count(whole))
+        .map(([part, whole]) =>
+          field.invalid(`status.${part}`, count(part), `cannot be greater than status.${whole}`),
+        ),
+    ];
+  };
+
 export const workloadStrategies: Record<string, Strategy> = {
   Deployment: {
     fillIn(item) {
@@ -90,6 +128,11 @@ export const workloadStrategies: Record<string, Strategy> = {
       const strategy = asObj(asObj(item.spec).strategy);
       if (strategy.type === 'RollingUpdate' && !strategy.rollingUpdate)
         put(item, 'spec.strategy.rollingUpdate', { maxUnavailable: '25%', maxSurge: '25%' });
+    },
+    // Of all kinds only this one's status may not carry labels (apps/deployment/strategy.go).
+    prepareStatus({ metadata }, old) {
+      if (old.metadata.labels) metadata.labels = old.metadata.labels;
+      else delete metadata.labels;
     },
     validate(item) {
       const strategy = asObj(asObj(item.spec).strategy);
@@ -103,9 +146,16 @@ export const workloadStrategies: Record<string, Strategy> = {
             "may not be specified when strategy `type` is 'Recreate'",
           ),
         );
+      errors.push(...checkRollout(asObj(item.spec)));
       return errors;
     },
     validateUpdate: selectorFixed,
+    validateStatus: countsOf(
+      ['updatedReplicas', 'replicas'],
+      ['readyReplicas', 'replicas'],
+      ['availableReplicas', 'replicas'],
+      ['availableReplicas', 'readyReplicas'],
+    ),
   },
   ReplicaSet: { fillIn: fillInTemplate, validate, validateUpdate: selectorFixed },
   StatefulSet: {

@@ -1,0 +1,71 @@
+// What Kubernetes' own marks in a schema ask of a value (lists that are sets or maps, embedded resources), and JSON
+// Schema has no word for. Pure.
+
+import type { Schema } from '../schema/schema.ts';
+import { type FieldError, field } from '../status.ts';
+import { formatError, formats } from '../strategies/names.ts';
+import { equal, isObj, type Obj } from '../types.ts';
+
+const keyed = ['map', 'set'];
+
+/** Whether `schema` has any of these marks, at any depth. */
+export function hasMarks(schema: Schema | undefined): boolean {
+  if (!isObj(schema)) return false;
+  return (
+    keyed.includes(schema['x-kubernetes-list-type'] ?? '') ||
+    schema['x-kubernetes-embedded-resource'] === true ||
+    hasMarks(schema.items) ||
+    Object.values(schema.properties ?? {}).some(hasMarks) ||
+    hasMarks(schema.additionalProperties as Schema | undefined)
+  );
+}
+
+/** Adds to `out` what is wrong with `value` at `path`. */
+export function checkMarks(schema: Schema, value: unknown, path: string, out: FieldError[]): void {
+  if (Array.isArray(value)) {
+    checkList(schema, value, path, out);
+    value.forEach((item, i) => {
+      if (schema.items) checkMarks(schema.items, item, `${path}[${i}]`, out);
+    });
+  } else if (isObj(value)) {
+    if (schema['x-kubernetes-embedded-resource']) out.push(...checkEmbedded(value, path));
+    const others = isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined;
+    for (const [name, child] of Object.entries(value)) {
+      const known = schema.properties?.[name] ?? others;
+      if (known) checkMarks(known, child, path ? `${path}.${name}` : name, out);
+    }
+  }
+}
+
+function checkList(schema: Schema, list: readonly unknown[], path: string, out: FieldError[]): void {
+  const kind = schema['x-kubernetes-list-type'] ?? '';
+  if (!keyed.includes(kind)) return;
+  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+  const seen: unknown[] = [];
+  list.forEach((item, i) => {
+    const isEntry = kind === 'map' && isObj(item);
+    const identity = isEntry ? Object.fromEntries(keys.map((key) => [key, (item as Obj)[key]])) : item;
+    if (seen.some((other) => equal(other, identity))) out.push(field.duplicate(`${path}[${i}]`, identity));
+    seen.push(identity);
+  });
+}
+
+/** An object within an object says what it is (apiextensions' objectmeta/validation.go). */
+function checkEmbedded(value: Obj, path: string): FieldError[] {
+  const { apiVersion, kind } = value;
+  const errors: FieldError[] = [];
+  for (const [name, given] of Object.entries({ apiVersion, kind })) {
+    if (given === undefined) errors.push(field.required(`${path}.${name}`, 'must not be empty'));
+    else if (given === '') errors.push(field.invalid(`${path}.${name}`, given, 'must not be empty'));
+  }
+  if (typeof apiVersion === 'string' && apiVersion.split('/').length > 2) {
+    const bad = `unexpected GroupVersion string: ${apiVersion}`;
+    errors.push(field.invalid(`${path}.apiVersion`, apiVersion, bad));
+  }
+  const bad = typeof kind === 'string' && kind && formatError(formats.label1035, kind.toLowerCase());
+  if (bad) {
+    const text = `may have mixed case, but should otherwise match: ${bad}`;
+    errors.push(field.invalid(`${path}.kind`, kind, text));
+  }
+  return errors;
+}
