@@ -7,6 +7,7 @@ import { rounded, short } from './figures.ts';
 import { machine } from './machine.ts';
 import { fullMemory, memory, quickMemory } from './memory/part.ts';
 import { fullOrders, orders, quickOrders } from './orders/part.ts';
+import { fullHistory, history, quickHistory } from './sandbox/history.ts';
 import { fullSandbox, quickSandbox, sandbox } from './sandbox/part.ts';
 import { fullStatus, quickStatus, status } from './status/part.ts';
 import { fullWorkloads, quickWorkloads, workloads } from './workloads/part.ts';
@@ -37,6 +38,7 @@ const parts: Record<string, Part> = {
   status: (say) => status(quick ? quickStatus : fullStatus, say),
   memory: (say) => memory(quick ? quickMemory : fullMemory, say),
   sandbox: (say) => sandbox(quick ? quickSandbox : fullSandbox, say),
+  history: (say) => history(quick ? quickHistory : fullHistory, say),
   workloads: (say) =>
     workloads(
       {

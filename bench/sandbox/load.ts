@@ -20,6 +20,8 @@ export interface Requests extends Target {
   clients: number;
   from: number;
   count: number;
+  /** The path's numbers begin again at 0 after so many: changes of a few objects. */
+  over?: number;
 }
 
 /** @returns requests a second; throws at the first that is not answered with success */
@@ -33,7 +35,8 @@ async function requests(order: Requests): Promise<number> {
   const client = async (connection: Connection) => {
     while (next < order.from + order.count) {
       const n = String(next++);
-      const plain = headOf(order.method, order.path.replaceAll('#', n), auth);
+      const at = order.over ? String(Number(n) % order.over) : n;
+      const plain = headOf(order.method, order.path.replaceAll('#', at), auth);
       const head = order.method === 'PATCH' ? plain.replace('/json', '/merge-patch+json') : plain;
       const { status, body } = await connection.send(head, order.body.replaceAll('#', n));
       if (status >= 300) throw new Error(`${status}: ${body.slice(0, 300)}`);
@@ -45,11 +48,17 @@ async function requests(order: Requests): Promise<number> {
   return order.count / seconds;
 }
 
-function stream({ endpoint, token }: Target, path: string, take: (chunk: Buffer) => void) {
+function stream(
+  { endpoint, token }: Target,
+  path: string,
+  take: (chunk: Buffer) => void,
+  signal?: AbortSignal,
+) {
   return new Promise<void>((resolve, reject) => {
     const { port, ca } = endpoint;
     const headers = { Authorization: `Bearer ${token}`, Accept: 'application/json' };
-    const call = request({ host: '127.0.0.1', port, ca, path, headers, agent: false }, (response) => {
+    const where = { host: '127.0.0.1', port, ca, path, headers, agent: false, ...(signal ? { signal } : {}) };
+    const call = request(where, (response) => {
       if (response.statusCode !== 200) reject(new Error(`${path}: ${response.statusCode}`));
       response.on('data', take);
       response.on('end', resolve);
@@ -71,15 +80,48 @@ async function list({ path, ...target }: Target & { path: string }): Promise<{ m
 }
 
 let told = 0;
+let watching = new AbortController();
 
 /** Begins `count` watches; `told` counts the lines all of them got. */
 async function watch({ path, count, ...target }: Target & { path: string; count: number }): Promise<void> {
-  for (let n = 0; n < count; n++)
-    stream(target, path, (chunk) => {
-      for (const byte of chunk) if (byte === 10) told++;
-    }).catch(() => {});
+  watching = new AbortController();
+  const take = (chunk: Buffer) => {
+    for (const byte of chunk) if (byte === 10) told++;
+  };
+  for (let n = 0; n < count; n++) stream(target, path, take, watching.signal).catch(() => {});
   await new Promise((resolve) => setTimeout(resolve, 1500));
   told = 0;
+}
+
+/** @returns the version of a list, to begin a watch at */
+async function versionOf({ path, ...target }: Target & { path: string }): Promise<string> {
+  let text = '';
+  await stream(target, `${path}?limit=1`, (chunk) => {
+    text += chunk;
+  });
+  return JSON.parse(text).metadata.resourceVersion;
+}
+
+/** @returns milliseconds until a watch from `version` has told the `events` changes since */
+function catchUp({
+  path,
+  version,
+  events,
+  ...target
+}: Target & { path: string; version: string; events: number }): Promise<number> {
+  const began = performance.now();
+  const enough = new AbortController();
+  let lines = 0;
+  return new Promise((resolve, reject) => {
+    const take = (chunk: Buffer) => {
+      for (const byte of chunk) if (byte === 10) lines++;
+      if (lines < events) return;
+      resolve(performance.now() - began);
+      enough.abort();
+    };
+    const from = `${path}?watch=1&timeoutSeconds=30&resourceVersion=${version}`;
+    stream(target, from, take, enough.signal).then(() => reject(new Error(`${lines} of ${events}`)), reject);
+  });
 }
 
 async function webhook(): Promise<{ url: string; ca: string }> {
@@ -99,4 +141,13 @@ async function webhook(): Promise<{ url: string; ca: string }> {
   return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, ca };
 }
 
-answerParent({ requests, list, watch, told: () => told, webhook });
+answerParent({
+  requests,
+  list,
+  watch,
+  told: () => told,
+  unwatch: () => watching.abort(),
+  versionOf,
+  catchUp,
+  webhook,
+});

@@ -1,10 +1,8 @@
 // Part: the sandbox beside kube-apiserver with etcd, round by round on the same machine, as ratios.
 
-import { join } from 'node:path';
 import { quartiles, ratios, short, spread, table } from '../figures.ts';
-import { Worker } from '../worker.ts';
-import type { Requests } from './load.ts';
-import { realServer, type Server, sandboxServer } from './servers.ts';
+import { realServer, sandboxServer } from './servers.ts';
+import { configmaps, Side } from './side.ts';
 
 export interface SandboxSettings {
   rounds: number;
@@ -18,65 +16,10 @@ export const fullSandbox: SandboxSettings = { rounds: 5, creates: 1000, objects:
 export const quickSandbox: SandboxSettings = { rounds: 2, creates: 200, objects: 2000, watchers: 20 };
 
 const pods = '/api/v1/namespaces/default/pods';
-const configmaps = '/api/v1/namespaces/default/configmaps';
-const hooksPath = (kind: string) =>
-  `/apis/admissionregistration.k8s.io/v1/${kind.toLowerCase()}webhookconfigurations`;
-const body = (name: string) =>
-  JSON.stringify({
-    ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels: { bench: 'yes' } } },
-    data: { text: 'x'.repeat(200) },
-  });
 const pod = JSON.stringify({
   ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'status' } },
   spec: { automountServiceAccountToken: false, containers: [{ name: 'c', image: 'i' }] },
 });
-
-class Side {
-  readonly server: Server;
-  readonly worker = new Worker(join(import.meta.dirname, 'load.ts'));
-  private made = 0;
-
-  constructor(server: Server) {
-    this.server = server;
-  }
-
-  get target() {
-    return { endpoint: this.server.endpoint, token: this.server.token };
-  }
-
-  ask<R>(name: string, argument: object = {}): Promise<R> {
-    return this.worker.ask<R>(name, { ...this.target, ...argument } as never);
-  }
-
-  requests(order: Omit<Requests, 'endpoint' | 'token' | 'from'>): Promise<number> {
-    const from = this.made;
-    this.made += order.count;
-    return this.ask('requests', { ...order, from });
-  }
-
-  creates(clients: number, count: number): Promise<number> {
-    return this.requests({ method: 'POST', path: configmaps, body: body('c#'), clients, count });
-  }
-
-  async webhooks(url: string, ca: string): Promise<void> {
-    for (const kind of ['Mutating', 'Validating']) {
-      const clientConfig = { url, caBundle: Buffer.from(ca).toString('base64') };
-      const scope = { operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'] };
-      const hook = {
-        ...{ name: 'bench.example.com', clientConfig, rules: [{ ...scope, resources: ['configmaps'] }] },
-        ...{ admissionReviewVersions: ['v1'], sideEffects: 'None' },
-      };
-      const configuration = JSON.stringify({
-        ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: `${kind}WebhookConfiguration` },
-        ...{ metadata: { name: 'bench' }, webhooks: [hook] },
-      });
-      const order = { path: hooksPath(kind), body: configuration, clients: 1, count: 1 };
-      await this.requests({ method: 'POST', ...order });
-    }
-    // kube-apiserver's informers take the change a moment later.
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-  }
-}
 
 type Measure = (side: Side) => Promise<number>;
 
@@ -122,6 +65,7 @@ export async function sandbox(settings: SandboxSettings, say: (line: string) => 
     }
     await compare(`events/s to ${watchers} watchers`, (side) => fanOut(side, watchers, creates / 4));
     for (const side of sides) {
+      await side.ask('unwatch');
       const hook = await side.ask<{ url: string; ca: string }>('webhook');
       await side.webhooks(hook.url, hook.ca);
     }

@@ -2,7 +2,7 @@
 // system:masters: the sandbox, and kube-apiserver with etcd.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,16 +21,20 @@ export interface Server {
   kubeconfig: string;
   /** Of all its processes, MiB. */
   memory(): { rss: number; peak: number };
+  /** Of its files, MiB. */
+  disk(): number;
   stop(): Promise<void>;
 }
-
-/** What `npm start` may give node as well: fewer new objects at a time, garbage collected sooner. */
-export const nodeFlags = ['--max-semi-space-size=4', '--heap-growing-percent=30'];
 
 const sum = (pids: readonly number[]) => {
   const all = pids.map(memoryOf);
   return { rss: all.reduce((n, m) => n + m.rssMiB, 0), peak: all.reduce((n, m) => n + m.peakMiB, 0) };
 };
+
+const filesOf = (dir: string) =>
+  readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size / 2 ** 20, 0);
 
 /** Lets `user` do everything by role, and so stay within the server's fairness. */
 async function mayDoAll(kubeconfig: string, subject: object): Promise<void> {
@@ -58,6 +62,7 @@ export async function realServer(): Promise<Server> {
     name: `kube-apiserver ${plane.version} + etcd`,
     ...{ endpoint: { port: ports.apiserver, ca }, token: tokens.bench as string, kubeconfig },
     memory: () => sum([pids.etcd, pids.apiserver]),
+    disk: () => filesOf(join(plane.dir, 'etcd')),
     stop: () => plane.stop(),
   };
 }
@@ -67,7 +72,7 @@ export async function sandboxServer(): Promise<Server> {
   const main = join(import.meta.dirname, '..', '..', 'src', 'sandbox', 'main.ts');
   // As durable as etcd: every commit waits for the disk.
   const flags = ['--dir', dir, '--no-workloads', '--synchronous', 'FULL'];
-  const child = spawn(process.execPath, [...nodeFlags, main, ...flags], {
+  const child = spawn(process.execPath, [main, ...flags], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   endWithThisProcess(child);
@@ -83,6 +88,7 @@ export async function sandboxServer(): Promise<Server> {
     name: 'sandbox',
     ...{ endpoint: { port: Number(new URL(server).port), ca }, token: await token(kubeconfig), kubeconfig },
     memory: () => sum([child.pid as number]),
+    disk: () => filesOf(dir),
     async stop() {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill();
