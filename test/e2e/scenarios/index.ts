@@ -27,10 +27,11 @@ export const groups = {
   crowds,
   certificates: [...certificates, ...mountedCertificates],
   upgrades,
-  doctor: [...doctor, ...uninstalling],
+  doctor,
   seckill,
   'data-service': dataService,
-  'web-and-pods': [...elasticWebs, ...imoocPods],
+  // Uninstalling comes last: what it takes away, the others need.
+  'web-and-pods': [...elasticWebs, ...imoocPods, ...uninstalling],
 } as const satisfies Record<string, readonly Scenario[]>;
 
 export type Group = keyof typeof groups;
