@@ -6,9 +6,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issueAuthority, issueLeaf, rsaKey } from '../../../certs/authority.ts';
+import { Buyer } from '../../../src/api/buyer.ts';
+import { inUseFinalizer } from '../../../src/api/names.ts';
 import { examine } from '../../../src/doctor/doctor.ts';
 import * as resources from '../../../src/doctor/resources.ts';
 import { dialTls } from '../../../src/doctor/serving.ts';
+import type { Resource } from '../../../src/kube/objects.ts';
 import { deployment } from '../../../src/manifests/generated.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { type Expected, type Fault, faultsOfTheInstallation, faultsOfTheSale } from '../doctor/faults.ts';
@@ -148,15 +151,25 @@ async function sale(world: World): Promise<void> {
       },
     ]);
     await plantAll(world, namespace, faultsOfTheSale);
+    // As one whose deletion was asked for when the last replica died.
+    const finalizers = [inUseFinalizer, 'example.com/theirs'];
+    const key = { namespace, name: 'buyer1' };
+    await world.client.patch(Buyer as Resource, key, { metadata: { finalizers } }, { type: 'merge' });
     await world.client.delete(namespaces, { name: namespace });
     const expected: Expected = {
       reason: 'NamespaceStuck',
       where: new RegExp(`^namespace/${namespace}$`),
       what: /waits for spikegate\.io\/in-use on /,
       remedy:
-        /kubectl -n e2e-\S+ patch \S+\.myapp\.spike\.com \S+ --type=merge -p '\{"metadata":\{"finalizers":\[\]\}\}'/,
+        /^kubectl -n e2e-\S+ patch buyers\.myapp\.spike\.com buyer1 --type=merge -p '\{"metadata":\{"finalizers":\["example\.com\/theirs"\]\}\}'$/,
     };
     await assertFinds(world, 'a namespace that cannot go', [expected], { grace: -5000 });
+    await world.client.patch(
+      Buyer as Resource,
+      key,
+      { metadata: { finalizers: [inUseFinalizer] } },
+      { type: 'merge' },
+    );
   } finally {
     await back();
   }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { Buyer } from '../../../src/api/buyer.ts';
 import { kinds } from '../../../src/api/kinds.ts';
+import { inUseFinalizer } from '../../../src/api/names.ts';
 import type { Draft, KubeObject, Resource } from '../../../src/kube/objects.ts';
 import { deployment } from '../../../src/manifests/generated.ts';
 import { runUninstall, type UninstallFlags } from '../../../src/uninstall/command.ts';
@@ -69,6 +70,7 @@ async function uninstall(world: World): Promise<void> {
     assert.deepEqual(await makePlan(client, deployment), before);
 
     assert.equal(await run({}, 'yes'), 0);
+    assert.match(said.join('\n'), /^buyers: our finalizers taken off 1 objects$/m);
     assert.match(said.join('\n'), /left: 8 CRDs with \d+ objects/);
     const after = await makePlan(client, deployment);
     assert.deepEqual(after.stages, []);
@@ -113,6 +115,10 @@ async function aSale(world: World): Promise<string> {
     orderManifest({ name: 'o1', buyer: 'buyer1', goods: { goods1: 1 }, isPay: true }),
   );
   await eventually(async () => assert.equal((await world.order(namespace, 'o1')).status?.phase, 'Paid'));
+  // Its deletion was asked for once, and refused: the finalizer stays on until somebody asks again.
+  const finalizers = [inUseFinalizer];
+  const key = { namespace, name: 'buyer1' };
+  await world.client.patch(Buyer as Resource, key, { metadata: { finalizers } }, { type: 'merge' });
   await world.stopReplicas();
   return namespace;
 }
