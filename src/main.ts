@@ -150,6 +150,18 @@ withDoctorOptions(
   process.exitCode = await doctor(options);
 });
 
+program
+  .command('try')
+  .description('send a dry run of each kind, and see that the webhooks answer')
+  .requiredOption('--namespace <name>', 'where to; a namespace whose objects are admitted')
+  .option('--kubeconfig <file>', 'kubeconfig of the cluster')
+  .action(async ({ namespace, kubeconfig }: { namespace: string; kubeconfig?: string }) => {
+    const { tryAdmission } = await import('./try.ts');
+    const client = createClient(loadConfig(kubeconfig ? { file: kubeconfig } : {}));
+    process.exitCode = await tryAdmission(client, namespace, console.log);
+    client.close();
+  });
+
 withUninstallOptions(
   program
     .command('uninstall')

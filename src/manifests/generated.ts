@@ -2,6 +2,7 @@
 import { registry } from '../../webhooks/registry.ts';
 import { kinds } from '../api/kinds.ts';
 import { certificates, injection } from './certificates.ts';
+import { chartFiles } from './chart.ts';
 import { crdOf } from './crd.ts';
 import * as deploy from './deploy.ts';
 import { type Manifest, toYaml } from './manifest.ts';
@@ -114,7 +115,7 @@ function overlays(within: string, policy: Parameters<typeof deploy.disruptionBud
   );
 }
 
-/** File names below manifests/ and what must be in them. */
+/** File names relative to manifests/, the chart's among them, and what must be in them. */
 export function generatedFiles(): Map<string, string> {
   const files = new Map<string, string>();
   for (const [folder, content] of Object.entries(folders)) {
@@ -123,5 +124,6 @@ export function generatedFiles(): Map<string, string> {
     }
   }
   for (const [file, text] of Object.entries(monitoring.text)) files.set(`monitoring/${file}`, text);
+  for (const [file, text] of chartFiles()) files.set(`../charts/spikegate/templates/${file}`, text);
   return files;
 }

@@ -106,9 +106,9 @@ export class Cluster {
     }
   }
 
-  /** A token of the service account as a pod gets it, of the API server itself. */
-  async token(): Promise<string> {
-    const { namespace, serviceAccount } = deployment;
+  /** A token of a service account as a pod gets it, of the API server itself. */
+  async token(serviceAccount: string = deployment.serviceAccount): Promise<string> {
+    const { namespace } = deployment;
     const { status, body } = await this.admin.request(
       'POST',
       `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`,

@@ -1,20 +1,25 @@
-// `kubectl apply -k` of both overlays on a real API server: every object is stored as it is written, and a `serve`
+// `kubectl apply -k` of both overlays, and of the rendered chart, on a real API server: every object is stored as it is written, and a `serve`
 // with the service account's own token, and no other rights than its, runs a sale.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { servingPair } from '../../bench/pki.ts';
-import type { Manifest } from '../../src/manifests/manifest.ts';
+import { kinds } from '../../src/api/kinds.ts';
+import { type Manifest, toYaml } from '../../src/manifests/manifest.ts';
+import { deployment } from '../../src/manifests/names.ts';
 import { configurationName } from '../../src/manifests/webhook-configurations.ts';
 import { includes } from '../../src/workloads/compare.ts';
-import { explainNotFound, findBinaries } from '../control-plane/index.ts';
+import { explainNotFound, findBinaries, kubeconfigFor } from '../control-plane/index.ts';
 import type { Replica } from '../e2e/replica.ts';
 import { eventually } from '../e2e/world.ts';
-import { Cluster, certManagerKinds, configurations } from './cluster.ts';
+import { Cluster, certManagerKinds, configurations, manifests } from './cluster.ts';
+import { render } from './helm.ts';
 import { playSale } from './sale.ts';
 
 const found = await findBinaries();
@@ -81,6 +86,40 @@ describe('kubectl apply -k', { skip }, () => {
     }
   });
 
+  test('helm template | kubectl apply: the same, and what helm test runs', { timeout: 120_000 }, async () => {
+    const { body } = await cluster.admin.request('GET', '/apis');
+    const groups = (body as { groups: { versions: { groupVersion: string }[] }[] }).groups;
+    const apiVersions = groups.flatMap(({ versions }) => versions.map(({ groupVersion }) => groupVersion));
+    const chart = render(join(manifests, '..', 'charts', 'spikegate'), { apiVersions });
+    const { objects, hooks } = chart;
+    // What the overlays left would be taken for the chart's own.
+    await cluster.kubectl(['delete', '--ignore-not-found', '-k', cluster.overlay('cert-manager')]);
+    await cluster.kubectl(['create', 'namespace', deployment.namespace]);
+    await cluster.kubectl(['apply', '-f', '-'], toYaml(objects));
+    await areStored(objects);
+    await cluster.aimWebhooks();
+    const replica = await cluster.serve();
+    await published();
+    await isProbed(replica);
+    await playSale(cluster, await cluster.namespace());
+
+    const [pod, ...permissions] = hooks.sort((a) => (a.kind === 'Pod' ? -1 : 1));
+    await cluster.kubectl(['apply', '-f', '-'], toYaml(permissions));
+    const { args } = (pod as unknown as { spec: { containers: { args: string[] }[] } }).spec.containers[0]!;
+    const kubeconfig = kubeconfigFor(cluster.plane, {
+      token: await cluster.token('spikegate-test'),
+      user: 'test',
+    });
+    const main = join(manifests, '..', 'src', 'main.ts');
+    const run = () => promisify(execFile)(process.execPath, [main, ...args, '--kubeconfig', kubeconfig]);
+    const { stdout } = await run();
+    assert.equal(stdout.match(/: answered$/gm)?.length, kinds.length, stdout);
+    await cluster.stopServing();
+    const failure = await run().catch((error: { code: number; stdout: string }) => error);
+    assert.equal((failure as { code?: number }).code, 1);
+    assert.match(failure.stdout, /SpikeOrder: failed: /);
+  });
+
   const permissions = '../../../certificates/self-signed/permissions.yaml';
 
   /** Applies, and returns what was applied; all of it is stored, with every field. */
@@ -89,13 +128,17 @@ describe('kubectl apply -k', { skip }, () => {
     await cluster.kubectl(['apply', '-k', overlay]);
     const rendered = parseAllDocuments(await cluster.kubectl(['kustomize', overlay]));
     const objects = rendered.map((document) => document.toJS() as Manifest);
+    await areStored(objects);
+    return objects;
+  }
+
+  async function areStored(objects: readonly Manifest[]): Promise<void> {
     for (const object of objects) {
       const what = `${object.kind} ${object.metadata.name}`;
       const stored = await cluster.stored(object);
       assert.ok(stored, `${what} is not there`);
       assert.ok(includes(stored, object), `${what} is stored as ${JSON.stringify(stored)}`);
     }
-    return objects;
   }
 
   async function bundles(): Promise<(string | undefined)[]> {

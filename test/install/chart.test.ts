@@ -1,0 +1,168 @@
+// The chart says what the kustomize side says, object by object, but for the differences that are named here; its
+// values are checked, and each of them does something.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { parse } from 'yaml';
+import { kinds } from '../../src/api/kinds.ts';
+import { certificates, injection } from '../../src/manifests/certificates.ts';
+import { crdOf } from '../../src/manifests/crd.ts';
+import * as deploy from '../../src/manifests/deploy.ts';
+import type { Manifest } from '../../src/manifests/manifest.ts';
+import { deployment, version } from '../../src/manifests/names.ts';
+import { certificateRbac, rbac } from '../../src/manifests/rbac.ts';
+import { webhookConfigurations } from '../../src/manifests/webhook-configurations.ts';
+import { registry } from '../../webhooks/registry.ts';
+import { render } from './helm.ts';
+
+const chart = join(import.meta.dirname, '..', '..', 'charts', 'spikegate');
+const { namespace, service: name } = deployment;
+const target = { service: { namespace, name } };
+
+/** What kustomize's overlays are made of, the Namespace apart: `helm install --create-namespace` makes that. */
+const common = [
+  ...kinds.map(crdOf),
+  ...rbac(kinds, deployment),
+  ...[deploy.priorityClass, ...deploy.services, deploy.networkPolicy, deploy.disruptionBudget('policy/v1')],
+];
+const configurations = webhookConfigurations(registry, { target, namespace });
+const kustomized = {
+  'self-signed': [...common, deploy.workload, ...configurations, ...certificateRbac(deployment)],
+  'cert-manager': [
+    ...common,
+    withCertificates(deploy.workload),
+    ...configurations.map((it) => ({ ...it, metadata: { ...it.metadata, annotations: injection } })),
+    ...certificates,
+  ],
+};
+
+/** What a strategic merge of the overlay's patch makes of it. */
+function withCertificates(workload: Manifest): Manifest {
+  const merged = structuredClone(workload) as never as { spec: Pods };
+  const { spec } = structuredClone(deploy.workloadWithCertManager) as never as { spec: Pods };
+  Object.assign(merged.spec.template.spec.containers[0]!, spec.template.spec.containers[0]);
+  merged.spec.template.spec.volumes = spec.template.spec.volumes;
+  return merged as never;
+}
+
+interface Pods {
+  replicas: number;
+  template: {
+    metadata: { labels: Record<string, string>; annotations?: Record<string, string> };
+    spec: { containers: { args: string[]; image: string }[]; volumes?: unknown; [field: string]: unknown };
+  };
+}
+
+/** What Helm's own tools look for, and kustomize has no use for. */
+const helmOnly = ['helm.sh/chart', 'app.kubernetes.io/managed-by', 'helm.sh/resource-policy'];
+
+function withoutHelm(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutHelm);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).flatMap(([key, child]) => {
+    if (helmOnly.includes(key)) return [];
+    const kept = withoutHelm(child);
+    const isEmptied = key === 'annotations' && Object.keys(kept as object).length === 0;
+    return isEmptied ? [] : [[key, kept]];
+  });
+  return Object.fromEntries(entries);
+}
+
+const idOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
+const byId = (objects: readonly Manifest[]) =>
+  Object.fromEntries(objects.map((it) => [idOf(it), withoutHelm(JSON.parse(JSON.stringify(it)))]).sort());
+
+describe('the chart', () => {
+  for (const mode of ['self-signed', 'cert-manager'] as const) {
+    test(`with certificates.mode ${mode} is what the overlay is`, () => {
+      const { objects } = render(chart, { values: { certificates: { mode } } });
+      assert.deepEqual(byId(objects), byId(kustomized[mode]));
+    });
+  }
+
+  test('has the version of the package', () => {
+    const about = parse(readFileSync(join(chart, 'Chart.yaml'), 'utf8'));
+    assert.deepEqual([about.version, about.appVersion], [version, version]);
+  });
+
+  test('asks the cluster which PodDisruptionBudget it has', () => {
+    const { objects } = render(chart, { apiVersions: ['v1', 'policy/v1beta1'] });
+    const budget = objects.find(({ kind }) => kind === 'PodDisruptionBudget');
+    assert.deepEqual(withoutHelm(budget), deploy.disruptionBudget('policy/v1beta1'));
+  });
+
+  test('goes to another namespace and registry whole', () => {
+    const { objects, hooks } = render(chart, {
+      namespace: 'shop-admission',
+      values: {
+        certificates: { mode: 'cert-manager' },
+        image: { repository: 'registry.example/spikegate', tag: 'x' },
+      },
+    });
+    assert.doesNotMatch(JSON.stringify([objects, hooks]), /spikegate-system/);
+    const images = JSON.stringify([objects, hooks]).match(/"image":"[^"]*"/g);
+    assert.deepEqual(new Set(images), new Set(['"image":"registry.example/spikegate:x"']));
+  });
+
+  test('takes every other value', () => {
+    const values = {
+      ...{ replicas: 3, imagePullSecrets: [{ name: 'r' }], extraArgs: ['--drain=20s'] },
+      ...{ terminationGracePeriodSeconds: 60, podAnnotations: { a: 'b' }, podLabels: { c: 'd' } },
+      ...{ nodeSelector: { e: 'f' }, tolerations: [{ operator: 'Exists' }], affinity: { nodeAffinity: {} } },
+      ...{ resources: { requests: { cpu: '1' } }, priorityClass: { create: false, name: 'other' } },
+      ...{
+        disruptionBudget: { enabled: false },
+        networkPolicy: { enabled: false },
+        crds: { install: false },
+      },
+      test: { namespace: 'shop' },
+    };
+    const { objects, hooks } = render(chart, { values });
+    const absent = ['PriorityClass', 'PodDisruptionBudget', 'NetworkPolicy', 'CustomResourceDefinition'];
+    assert.ok(objects.every(({ kind }) => !absent.includes(kind)));
+    const { spec } = objects.find(({ kind }) => kind === 'Deployment') as never as { spec: Pods };
+    const { metadata, spec: pod } = spec.template;
+    assert.equal(spec.replicas, 3);
+    assert.deepEqual(pod.imagePullSecrets, [{ name: 'r' }]);
+    assert.deepEqual(pod.containers[0]?.args, ['serve', '--drain=20s']);
+    assert.equal(pod.terminationGracePeriodSeconds, 60);
+    assert.deepEqual([metadata.annotations, metadata.labels.c], [{ a: 'b' }, 'd']);
+    assert.deepEqual([pod.nodeSelector, pod.tolerations], [{ e: 'f' }, [{ operator: 'Exists' }]]);
+    assert.deepEqual([pod.affinity, pod.priorityClassName], [{ nodeAffinity: {} }, 'other']);
+    const where = hooks.filter(({ metadata }) => metadata.namespace === 'shop').map(({ kind }) => kind);
+    assert.deepEqual(where, ['Role', 'RoleBinding']);
+  });
+
+  test('refuses values that it does not know', () => {
+    const wrong = [
+      [{ replica: 3 }, /additional properties/],
+      [{ certificates: { mode: 'manual' } }, /certificates\/mode/],
+      [{ extraArgs: ['drain=1s'] }, /extraArgs/],
+      [{ priorityClass: { value: 2_000_000_000 } }, /priorityClass\/value/],
+      [{ test: { namespace: 'kube-system' } }, /test\/namespace/],
+    ] as const;
+    for (const [values, message] of wrong) assert.throws(() => render(chart, { values }), message);
+  });
+
+  test('has a word about each of its values', () => {
+    const lines = readFileSync(join(chart, 'values.yaml'), 'utf8');
+    const schema = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8'));
+    const known = Object.keys(schema.properties).filter((it) => it !== 'global');
+    assert.deepEqual(Object.keys(parse(lines)).sort(), known.sort());
+  });
+
+  test('is rendered by helm itself as it is here', async (t) => {
+    const args = ['template', 'spikegate', chart, '--namespace', namespace, '--api-versions', 'policy/v1'];
+    const helm = promisify(execFile)('helm', [...args, '--no-hooks'], { maxBuffer: 64 << 20 });
+    const answer = await helm.catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    if (!answer) return t.skip('there is no helm on the PATH');
+    const { parseAllDocuments } = await import('yaml');
+    const objects = parseAllDocuments(answer.stdout).flatMap((it) => (it.toJS() as Manifest | null) ?? []);
+    assert.deepEqual(byId(objects), byId(kustomized['self-signed']));
+  });
+});
