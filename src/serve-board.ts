@@ -3,7 +3,9 @@ import { hostname } from 'node:os';
 import { Board, isLoopbackAddress } from './board/board.ts';
 import type { LeaderCaches } from './controllers/leading.ts';
 import type { Elector } from './election.ts';
+import type { Client } from './kube/client.ts';
 import type { SaleNews } from './news.ts';
+import { Replicas } from './replicas.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { ServeSettings } from './settings.ts';
 
@@ -19,7 +21,9 @@ export interface ServeBoardOptions {
   caches: LeaderCaches;
   reflectors: readonly Followed[];
   elector: Elector;
+  /** Epoch seconds. */
   certificateExpires(): number;
+  client: Pick<Client, 'list'>;
   news: SaleNews;
   clock: Clock;
   firstSteps?: string[];
@@ -27,18 +31,23 @@ export interface ServeBoardOptions {
 
 export function createBoard(options: ServeBoardOptions): Board {
   const { settings, caches, reflectors, elector, news, clock } = options;
+  const replicas = new Replicas({ client: options.client, namespace: settings.namespace, clock });
   const board = new Board({
     caches,
     clock,
     paymentWindowMs: settings.paymentWindow,
     isLoopback: isLoopbackAddress(settings.metricsHost),
     firstSteps: options.firstSteps ?? ['kubectl create -f sale.yaml'],
-    facts: () => ({
-      replica: hostname(),
-      leader: leaderOf(elector),
-      ...troubleOf(reflectors, clock),
-      certificateExpires: options.certificateExpires() * 1000,
-    }),
+    facts() {
+      const count = replicas.count();
+      return {
+        replica: hostname(),
+        ...(count ? { replicas: count } : {}),
+        leader: leaderOf(elector),
+        ...troubleOf(reflectors, clock),
+        certificateExpires: options.certificateExpires() * 1000,
+      };
+    },
   });
   news.on((item) => board.told(item));
   return board;
@@ -57,7 +66,7 @@ function troubleOf(reflectors: readonly Followed[], clock: Clock) {
   const heard = Math.min(...lost.map(({ lastActivity }) => lastActivity));
   return {
     trouble: {
-      why: lost[0]!.trouble ?? '',
+      why: (lost[0]!.trouble ?? '').slice(0, 200),
       // In whole seconds: two clocks that are read one after the other must not make news of a constant.
       heardAt: Math.round((clock.now() - (clock.monotonic() - heard)) / 1000) * 1000,
     },

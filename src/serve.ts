@@ -164,7 +164,7 @@ export async function serve(
   const news = new SaleNews({ clock, caches: saleCaches });
   const board = settings.board
     ? createBoard({
-        ...{ settings, news, clock, elector },
+        ...{ settings, news, clock, elector, client },
         caches: saleCaches,
         reflectors: Object.values(caches.reflectors),
         certificateExpires: () => certs.expiry(),

@@ -16,7 +16,7 @@ export interface BoardOptions {
   clock: Clock;
   paymentWindowMs: number;
   /** What only the process as a whole knows. */
-  facts(): Pick<Health, 'replica' | 'leader' | 'trouble' | 'certificateExpires'>;
+  facts(): Pick<Health, 'replica' | 'replicas' | 'leader' | 'trouble' | 'certificateExpires'>;
   /** What to paste when there are no goods. */
   firstSteps: string[];
   /** Whether the server listens on a loopback address: then a request must have been meant for one. */

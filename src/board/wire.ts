@@ -21,6 +21,8 @@ export interface Health {
   /** Since when this replica counts refusals. */
   startedAt: number;
   leader: { who: 'here' | 'elsewhere' | 'nobody'; name: string };
+  /** As their Deployment counts them; absent where there is none. */
+  replicas?: { ready: number; wanted: number };
   /** Why the API server is not being followed, and when it was last heard; absent while all is well. */
   trouble?: { why: string; heardAt: number };
   /** Of this replica's admission over the last minute, in milliseconds. */

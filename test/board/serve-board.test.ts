@@ -9,6 +9,7 @@ import type { Seller } from '../../src/api/seller.ts';
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import type { SpikeOrder } from '../../src/api/spike-order.ts';
 import { ObjectCache } from '../../src/kube/cache.ts';
+import type { ListOptions } from '../../src/kube/client.ts';
 import { SaleNews } from '../../src/news.ts';
 import { createBoard, type ServeBoardOptions } from '../../src/serve-board.ts';
 import { MetricsServer } from '../../src/server/metrics-server.ts';
@@ -28,9 +29,18 @@ async function open(t: TestContext, facts: { elector?: Elector; trouble?: string
   };
   const news = new SaleNews({ clock, caches });
   const elector = { isLeader: true, hasLeader: true, leader: '', ...facts.elector };
+  const asked: ListOptions[] = [];
+  const cluster = { deployments: [] as object[], isDown: false };
+  const client = {
+    async list(_resource: unknown, options?: ListOptions) {
+      asked.push(options ?? {});
+      if (cluster.isDown) throw new Error('connect ECONNREFUSED');
+      return { items: cluster.deployments, metadata: { resourceVersion: '1' } };
+    },
+  } as unknown as ServeBoardOptions['client'];
   const followed = { trouble: undefined as string | undefined, lastActivity: 0 };
   const board = createBoard({
-    ...{ caches, news, clock },
+    ...{ caches, news, clock, client },
     settings: { ...defaultServeSettings(), metricsHost: '127.0.0.1' },
     elector: elector as ServeBoardOptions['elector'],
     reflectors: [{ trouble: undefined, lastActivity: 0 }, followed],
@@ -46,7 +56,7 @@ async function open(t: TestContext, facts: { elector?: Elector; trouble?: string
     board.stop();
     await server.stop();
   });
-  return { clock, caches, news, elector, followed, port: server.port };
+  return { clock, caches, news, elector, followed, asked, cluster, port: server.port };
 }
 
 test('off by default: the port has /metrics and no board', async (t) => {
@@ -107,4 +117,28 @@ test('the news reach it while nobody looks', async (t) => {
   const stream = await follow(world);
   await pass(world.clock, 250, () => stream.state().news?.length === 1);
   assert.equal(stream.state().news?.[0]?.what, 'on sale: 7 of 100 left');
+});
+
+test('replicas are counted by their Deployment: asked while somebody looks, every ten seconds', async (t) => {
+  const world = await open(t);
+  await world.clock.advance(60_000);
+  assert.equal(world.asked.length, 0, 'nobody looks');
+  const stream = await follow(world);
+  await pass(world.clock, 250, () => stream.events.length > 0);
+  await world.clock.advance(5000);
+  assert.equal(world.asked.length, 1);
+  assert.equal(stream.state().health?.replicas, undefined, 'a laptop has no Deployment of ours');
+  world.cluster.deployments = [{ spec: { replicas: 3 }, status: { readyReplicas: 2 } }];
+  await pass(world.clock, 250, () => stream.state().health?.replicas !== undefined);
+  assert.deepEqual(stream.state().health?.replicas, { ready: 2, wanted: 3 });
+  assert.equal(world.asked.length, 2);
+  assert.match(String(world.asked[0]?.labelSelector), /part-of=spikegate/);
+  assert.equal(world.asked[0]?.namespace, defaultServeSettings().namespace);
+  world.cluster.isDown = true;
+  await pass(world.clock, 250, () => stream.state().health?.replicas === undefined);
+  stream.close();
+  await pass(world.clock, 1000, () => world.clock.pending === 0);
+  const before = world.asked.length;
+  await world.clock.advance(60_000);
+  assert.equal(world.asked.length, before, 'nobody looks any more');
 });

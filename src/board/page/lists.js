@@ -93,7 +93,7 @@ export function showNews(news) {
 
 /** @param {Health} health @param {number} now */
 export function showSystem(health, now) {
-  const { admission: calls, leader, trouble, certificateExpires: expires, viewers } = health;
+  const { admission: calls, leader, replicas, trouble, certificateExpires: expires, viewers } = health;
   const lead = { here: 'this replica', elsewhere: leader.name, nobody: 'nobody' }[leader.who];
   /** @type {[name: string, value: string, tone: string][]} */
   const rows = [
@@ -103,6 +103,17 @@ export function showSystem(health, now) {
       trouble ? 'bad' : 'good',
     ],
     ['Leader', lead, leader.who === 'nobody' ? 'bad' : 'good'],
+    .../** @type {typeof rows} */ (
+      replicas
+        ? [
+            [
+              'Replicas',
+              `${count(replicas.ready)} of ${count(replicas.wanted)} ready`,
+              replicas.ready < replicas.wanted ? 'bad' : 'good',
+            ],
+          ]
+        : []
+    ),
     ['This replica', `${health.replica}, since ${timeOfDay(health.startedAt)}`, ''],
     [
       'Admission, last minute',
