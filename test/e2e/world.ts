@@ -44,6 +44,7 @@ export const namespaces: Resource = {
   namespaced: false,
 };
 
+/** Flags of serve without their dashes; '' where a flag takes no value. */
 export type Flags = Readonly<Record<string, string>>;
 
 export class World {
@@ -101,10 +102,9 @@ export class World {
 
   /** One more, with the flags of the others. */
   async addReplica(): Promise<Replica> {
-    const flags = Object.entries(JSON.parse(this.#flags) as Flags).flatMap(([name, value]) => [
-      `--${name}`,
-      value,
-    ]);
+    const flags = Object.entries(JSON.parse(this.#flags) as Flags).flatMap(([name, value]) =>
+      value === '' ? [`--${name}`] : [`--${name}`, value],
+    );
     const replica = await Replica.start(this.target.kubeconfig ?? '', [...quick, ...flags]);
     this.replicas.push(replica);
     this.#aim();

@@ -1,6 +1,7 @@
 // All scenarios, in groups. A group shares a cluster and its webhook configurations, so its scenarios run one after the
 // other; groups know nothing of each other and may run side by side, each on a cluster of its own.
 import type { World } from '../world.ts';
+import { boards } from './board.ts';
 import { certificates } from './certificates.ts';
 import { crowds } from './crowds.ts';
 import { dataService } from './data-service.ts';
@@ -24,7 +25,7 @@ export interface Scenario {
 export const groups = {
   sale: [...walkthrough, ...refusalTable],
   recovery: [...deletion, ...recovery],
-  crowds,
+  crowds: [...crowds, ...boards],
   certificates: [...certificates, ...mountedCertificates],
   upgrades,
   doctor,
