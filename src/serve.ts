@@ -1,5 +1,6 @@
 // Puts one Spikegate process together: the admission server on every replica, the reconcilers on the leader.
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { servingNames } from '../certs/authority.ts';
 import { FileSource } from '../certs/file-source.ts';
 import { kubeBundlePublisher, kubeSecretStore } from '../certs/kube-secret.ts';
@@ -28,6 +29,7 @@ import { Catalogue } from './ledger/catalogue.ts';
 import { Gate } from './ledger/gate.ts';
 import { GoodsWriter } from './ledger/goods-writer.ts';
 import { goodsStore, KubeStore, orderStore } from './ledger/kube-stores.ts';
+import { defaultLots, Lots } from './ledger/lots.ts';
 import { SecondLook } from './ledger/second-look.ts';
 import { configurationName } from './manifests/webhook-configurations.ts';
 import { SaleNews } from './news.ts';
@@ -105,7 +107,14 @@ export async function serve(
     metrics: metrics.ledger,
     log,
   });
-  const gate = new Gate({ writer, clock });
+  const lots = new Lots({
+    writer,
+    clock,
+    replica: randomUUID(),
+    instance: hostname(),
+    settings: { ...defaultLots, leastDemand: settings.lots },
+  });
+  const gate = new Gate({ writer, clock, lots });
   const certs = createCerts(settings, client, log, metrics.certificates);
   const clientAuthorities = settings.clientCaFile
     ? new TrustFile({ file: settings.clientCaFile, clock, logger: log })
@@ -215,6 +224,8 @@ export async function serve(
     .add(server, metricsServer)
     .add(...Object.values(caches.reflectors))
     .add(elector)
+    // Stopped after the server has drained: then it names the last orders and gives back what is left.
+    .add(lots)
     // Stopped first: while the server drains it answers, with caches that still follow.
     .add({ name: 'draining', start: async () => {}, stop: () => server.drain() });
   await manager.start();

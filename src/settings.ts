@@ -1,6 +1,7 @@
 // Flags and environment of `spikegate serve`, checked, in one table. Knows nothing of what they are used for.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { anywhere, clusterServices, defaultReach, parseReach, type Reach } from './api/reach.ts';
+import { defaultLots } from './ledger/lots.ts';
 import { deployment } from './manifests/names.ts';
 
 export interface ServeSettings {
@@ -37,6 +38,7 @@ export interface ServeSettings {
   workloadWorkers: number;
   prometheusAllow: Reach;
   thirdPartyAllow: Reach;
+  lots: number;
   drain: number;
   logLevel: string;
   logFormat: 'auto' | 'json' | 'pretty';
@@ -183,6 +185,12 @@ export function withServeOptions(command: Command): Command {
   )
     .argParser(parseDuration)
     .default(5000, '5s');
+  option(
+    '--lots <units>',
+    'when this replica is asked for so many units of a goods within half a second, it holds some beforehand; 0: never',
+  )
+    .argParser(wholeNumber(0, 1_000_000))
+    .default(defaultLots.leastDemand);
   option('--workload-workers <number>', 'workloads worked on at once by the leader, per kind')
     .argParser(wholeNumber(1, 64))
     .default(4);

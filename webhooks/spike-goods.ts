@@ -1,6 +1,6 @@
 // Admission of SpikeGoods: identity, time of the sale, and edits that keep every promise made so far.
 import type { Kind } from '../src/api/define-kind.ts';
-import { holdsOf } from '../src/api/holds.ts';
+import { holdsOf, isLot, lotsOf } from '../src/api/holds.ts';
 import { refuse } from '../src/api/refusals.ts';
 import { endOfSale, parseTime, timestamp } from '../src/api/sale.ts';
 import { SpikeGoods } from '../src/api/spike-goods.ts';
@@ -161,8 +161,14 @@ function nothingIsCommitted(call: GoodsCall): ReturnType<GoodsRule> {
   const referrers = call.surroundings.catalogue.liveOrdersOfGoods(object);
   if (referrers.count > 0) return stillReferenced('goods', object.metadata.name, orders, referrers);
   // Orders that the cache does not show yet have their holds in the object itself.
-  const holds = holdsOf(object.status);
-  if (holds.length === 0) return undefined;
+  const holds = holdsOf(object.status).filter((hold) => !isLot(hold));
+  if (holds.length === 0) return lotsOf(object.status).length > 0 ? beingOrdered(object) : undefined;
   const example = holds[0]?.order ?? '';
   return stillReferenced('goods', object.metadata.name, orders, { count: holds.length, example });
 }
+
+/** A replica lets in orders on its lot, and has not said yet which; nor has it given the lot back. */
+const beingOrdered = ({ metadata }: SpikeGoods): ReturnType<GoodsRule> => ({
+  ...refuse('TooManyRequests', `goods ${metadata.name} are being ordered just now; try again`),
+  retryAfterSeconds: 1,
+});

@@ -35,7 +35,14 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     const paysNow = kept.spec.isPay === true && old.spec.isPay !== true;
     // An order that got past admission once is completed by its next update.
     const created = parseTime(old.metadata.creationTimestamp) ?? now;
-    return allocate(paysNow ? overwrite(kept, { payTime: timestamp(now) }) : kept, created, surroundings);
+    const whole = allocate(
+      paysNow ? overwrite(kept, { payTime: timestamp(now) }) : kept,
+      created,
+      surroundings,
+    );
+    // Until it is judged, the lack of an id tells the leader that nobody let it in (controllers/order-lifecycle.ts).
+    if (!old.spec.orderId && !old.status?.phase) delete whole.spec.orderId;
+    return whole;
   },
 
   rules: {

@@ -81,6 +81,14 @@ function parseText(text: unknown): Hold[] {
 export const heldUnits = (status: { holds?: unknown } | undefined): number =>
   holdsOf(status).reduce((sum, { quantity }) => sum + quantity, 0);
 
+/** Begins the uid of a hold that is a lot: units that a replica holds for orders still to come (ledger/lots.ts). */
+export const lotPrefix = 'lot-';
+export const isLot = ({ uid }: Hold): boolean => uid.startsWith(lotPrefix);
+
+/** The lots among the holds of goods. */
+export const lotsOf = (status: { holds?: unknown } | undefined): readonly Hold[] =>
+  holdsOf(status).filter(isLot);
+
 /** Whether units are held for the order of that uid. */
 export const isHeld = (status: { holds?: unknown } | undefined, uid: string): boolean =>
   holdsOf(status).some((hold) => hold.uid === uid);

@@ -161,3 +161,9 @@ export function acceptedStatus(
     ...(buyer?.spec.buyerName ? { receiver: buyer.spec.buyerName } : {}),
   };
 }
+
+/**
+ * Whether admission let the order in. Only admission allocates the id of an order before it has a state: one that
+ * was created past it has none until the leader has judged it (webhooks/spike-order.ts).
+ */
+export const wasLetIn = (order: SpikeOrder): boolean => order.spec.orderId !== undefined;

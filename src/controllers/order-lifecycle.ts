@@ -12,12 +12,14 @@ import {
   parseTime,
   phaseFields,
   timestamp,
+  wasLetIn,
   whyNotOnSale,
 } from '../api/sale.ts';
 import type { OrderPhase, SpikeOrder, SpikeOrderStatus } from '../api/spike-order.ts';
 import { joinKey, keyOf } from '../kube/objects.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import { type Gate, holdLineOf } from '../ledger/gate.ts';
+import type { LotWatch } from '../ledger/lot-watch.ts';
 import type { GoodsStore } from '../ledger/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
 
@@ -36,6 +38,7 @@ export interface OrderLifecycleOptions {
   resyncGoods(): Promise<void>;
   goods: GoodsStore;
   orders: OrderStore;
+  lots: LotWatch;
   clock: Clock;
   paymentWindowMs: number;
   /** Told after a new state is stored. `from`: the state before it, undefined when it is the first. */
@@ -44,6 +47,8 @@ export interface OrderLifecycleOptions {
 
 /** What an order refers to may reach this cache a little later than the order itself. */
 const cacheLagMs = 10_000;
+/** Replicas name the orders of a lot several times a second. */
+const lookForNameMs = 250;
 
 /** The order cannot be judged yet; the controller tries again with its back-off. */
 export class NotYetError extends Error {
@@ -87,7 +92,9 @@ export class OrderLifecycle {
       order = stored;
       await Promise.all(lines.map((line) => this.#options.goods.read(keyOf(line.goods))));
       if (!lines.every((line) => this.#holds(line, order))) {
+        if (this.#mayBeNamed(order, lines)) return { requeueAfter: lookForNameMs };
         const refusal = await this.#holdLate(order, lines);
+        if (refusal?.retryAfterSeconds) return { requeueAfter: refusal.retryAfterSeconds * 1000 };
         if (refusal) return this.#reject(order, refusal);
       }
     }
@@ -103,8 +110,7 @@ export class OrderLifecycle {
 
   /** The refusal for what an order names and nobody knows; throws while the cache may just be late. */
   #notThere(reason: RefusalReason, what: string, names: string[], order: SpikeOrder): Refusal {
-    const age = this.#options.clock.now() - (parseTime(order.metadata.creationTimestamp) ?? 0);
-    if (age < cacheLagMs) throw new NotYetError(`${what} ${names.join(', ')} not seen yet`);
+    if (this.#ageOf(order) < cacheLagMs) throw new NotYetError(`${what} ${names.join(', ')} not seen yet`);
     return refuse(reason, `no ${what} ${names.join(', ')} in this namespace`);
   }
 
@@ -112,11 +118,44 @@ export class OrderLifecycle {
     return isHeld(this.#options.goods.known(keyOf(goods))?.status, order.metadata.uid);
   }
 
-  /** The order got past admission (the webhook was off): it is judged and takes its stock now, or goes without. */
+  /** A replica may have let it in on its lot, and is about to say so. */
+  #mayBeNamed(order: SpikeOrder, lines: readonly OrderLine[]): boolean {
+    const { goods, lots } = this.#options;
+    const isNew = this.#ageOf(order) < cacheLagMs || lots.watchedMs < cacheLagMs;
+    return (
+      isNew &&
+      wasLetIn(order) &&
+      lines.some((line) => {
+        const known = goods.known(keyOf(line.goods));
+        return known !== undefined && lots.isInUse(known);
+      })
+    );
+  }
+
+  /** Milliseconds; by the API server's clock and ours. */
+  #ageOf(order: SpikeOrder): number {
+    return this.#options.clock.now() - (parseTime(order.metadata.creationTimestamp) ?? 0);
+  }
+
+  /**
+   * The order got past admission (the webhook was off), or was let in by a replica that died before it said so: it
+   * is judged and takes its stock now, or goes without.
+   */
   async #holdLate(order: SpikeOrder, lines: readonly OrderLine[]): Promise<Refusal | undefined> {
     const { uid, name, namespace = '' } = order.metadata;
+    const { gate, lots } = this.#options;
+    const late = { namespace, uid, order: name, lines: lines.map(holdLineOf), isStored: true };
+    // With a lot that its replica left, admission has judged it.
+    if (wasLetIn(order) && lines.some(({ goods }) => lots.staleLots(goods).length > 0)) {
+      return gate.hold({ ...late, lotsOf: (goods) => lots.staleLots(goods) });
+    }
+    return this.#whyNot(order, lines) ?? gate.hold(late);
+  }
+
+  /** What admission would have said, but for the stock. */
+  #whyNot(order: SpikeOrder, lines: readonly OrderLine[]): Refusal | undefined {
     const { buyerId } = order.spec;
-    if (!this.#options.catalogue.findBuyer(namespace, buyerId)) {
+    if (!this.#options.catalogue.findBuyer(order.metadata.namespace ?? '', buyerId)) {
       return this.#notThere('BuyerNotFound', 'buyer', [buyerId], order);
     }
     // creationTimestamp has whole seconds; the order was made at some time within that one.
@@ -125,15 +164,7 @@ export class OrderLifecycle {
       const refusal = whyNotOnSale(goods, madeAt);
       if (refusal) return refusal;
     }
-    const refusal = await this.#options.gate.hold({
-      namespace,
-      uid,
-      order: name,
-      lines: lines.map(holdLineOf),
-      isStored: true,
-    });
-    if (refusal?.reason === 'TooManyRequests') throw new NotYetError(refusal.message);
-    return refusal;
+    return undefined;
   }
 
   async #reject(order: SpikeOrder, refusal: Refusal): Promise<{ requeueAfter?: number }> {

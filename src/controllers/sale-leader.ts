@@ -11,6 +11,7 @@ import { Books } from '../ledger/books.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Gate } from '../ledger/gate.ts';
 import type { GoodsWriter } from '../ledger/goods-writer.ts';
+import { LotWatch } from '../ledger/lot-watch.ts';
 import type { GoodsStore, LedgerMetrics } from '../ledger/ports.ts';
 import { FencedError, Settler } from '../ledger/settler.ts';
 import { exponential } from '../runtime/backoff.ts';
@@ -88,11 +89,12 @@ export class SaleLeader {
   async start(epoch: number, signal: AbortSignal): Promise<void> {
     const { caches } = this.#options;
     const books = this.#openBooks();
-    const settler = this.#settler(epoch, books);
+    const lots = new LotWatch(this.#options.clock);
+    const settler = this.#settler(epoch, books, lots);
     await this.#takeOver(settler, signal);
     if (signal.aborted) return;
     const leading = this.#leading(settler);
-    const lifecycle = this.#lifecycle((key) => orders.reconcileID(key));
+    const lifecycle = this.#lifecycle(lots, (key) => orders.reconcileID(key));
     const orders: Controller = this.#controller(
       'SpikeOrder',
       caches.orders,
@@ -103,7 +105,7 @@ export class SaleLeader {
     const buyers = this.#controller('Buyer', caches.buyers, buyerReconciler(leading), peopleWorkers);
     const sellers = this.#controller('Seller', caches.sellers, sellerReconciler(leading), peopleWorkers);
     const deferral = this.#deferral(orders);
-    this.#wire({ orders, goods, buyers, sellers }, deferral, books);
+    this.#wire({ orders, goods, buyers, sellers }, { deferral, books, lots });
     await Promise.all(this.#controllers.map((controller) => controller.start(signal)));
   }
 
@@ -148,7 +150,7 @@ export class SaleLeader {
     return books;
   }
 
-  #settler(epoch: number, books: Books): Settler {
+  #settler(epoch: number, books: Books, lots: LotWatch): Settler {
     const { writer, resyncOrders, orders, settings, clock, ledgerMetrics } = this.#options;
     return new Settler({
       writer,
@@ -157,6 +159,7 @@ export class SaleLeader {
       resyncOrders,
       readOrderUid: async (namespace, name) => (await orders.read(joinKey(namespace, name)))?.metadata.uid,
       holdLimitMs: settings.holdLimitMs,
+      lots,
       clock,
       metrics: ledgerMetrics,
       describe: describeGoods(clock),
@@ -174,7 +177,7 @@ export class SaleLeader {
   }
 
   /** `reconcileID`: of the reconcile that runs for a key. */
-  #lifecycle(reconcileID: (key: string) => string | undefined): OrderLifecycle {
+  #lifecycle(lots: LotWatch, reconcileID: (key: string) => string | undefined): OrderLifecycle {
     const { catalogue, gate, goods, orders, resyncGoods, clock, settings, recorder, orderMetrics, log } =
       this.#options;
     const reasons: Record<OrderPhase, string> = {
@@ -184,7 +187,7 @@ export class SaleLeader {
       Rejected: 'Rejected',
     };
     return new OrderLifecycle({
-      ...{ catalogue, gate, goods, orders, resyncGoods, clock },
+      ...{ catalogue, gate, goods, orders, resyncGoods, lots, clock },
       paymentWindowMs: settings.paymentWindowMs,
       entered(order, phase, why, from) {
         const good = phase === 'Unpaid' || phase === 'Paid';
@@ -249,8 +252,7 @@ export class SaleLeader {
 
   #wire(
     to: { orders: Controller; goods: Controller; buyers: Controller; sellers: Controller },
-    deferral: Deferral,
-    books: Books,
+    { deferral, books, lots }: { deferral: Deferral; books: Books; lots: LotWatch },
   ): void {
     const { caches, catalogue, settings } = this.#options;
     const wakePeople = (order: SpikeOrder, priority: number) => {
@@ -275,6 +277,8 @@ export class SaleLeader {
     this.#each(caches.goods, (change, priority) => {
       const { object: goods, old } = change;
       const key = keyOf(goods);
+      if (change.type === 'deleted') lots.forget(key);
+      else lots.see(goods);
       const holds = holdsOf(goods.status);
       // A hold may be seen after its order has come and gone.
       const isDone = () => holds.some(({ uid }) => books.isAccounted(uid));

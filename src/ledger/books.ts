@@ -1,5 +1,7 @@
 // What the orders add up to, per goods: derived from the orders the leader sees, never incremented on
 // its own. Fed with every change of the order cache, own writes included; O(1) per change.
+
+import { wasLetIn } from '../api/sale.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
 import { joinKey } from '../kube/objects.ts';
 import type { Totals } from './stock-draft.ts';
@@ -15,6 +17,8 @@ interface Entry {
   counts: keyof Totals | undefined;
   /** It has a state: its stock, if it has any, is in the totals. */
   accepted: boolean;
+  /** Admission let it in, and it has no state yet: it may still need what a lot holds. */
+  awaited: boolean;
 }
 
 /** Deleted orders remembered, so that a hold of one is dropped at once instead of after its time limit. */
@@ -24,6 +28,8 @@ export class Books {
   readonly #orders = new Map<string, Entry>();
   readonly #totals = new Map<string, Totals>();
   readonly #gone = new Set<string>();
+  /** Orders that were let in and have no state, by namespace/reference. */
+  readonly #open = new Map<string, number>();
 
   /** Takes in the current version of an order. */
   put(order: SpikeOrder): void {
@@ -37,6 +43,7 @@ export class Books {
       })),
       counts: phase === 'Unpaid' ? 'reserved' : phase === 'Paid' ? 'num' : undefined,
       accepted: phase !== undefined,
+      awaited: phase === undefined && wasLetIn(order),
     };
     const before = this.#orders.get(uid);
     if (before) this.#add(before, -1);
@@ -77,7 +84,13 @@ export class Books {
     return this.#orders.has(uid);
   }
 
+  /** Whether an order of a goods that was let in has no state yet. */
+  isAwaited(namespace: string, name: string, id: string | undefined): boolean {
+    return [name, ...(id ? [id] : [])].some((reference) => this.#open.has(joinKey(namespace, reference)));
+  }
+
   #add(entry: Entry, sign: 1 | -1): void {
+    if (entry.awaited) for (const { reference } of entry.lines) this.#await(reference, sign);
     if (!entry.counts) return;
     for (const { reference, quantity } of entry.lines) {
       let totals = this.#totals.get(reference);
@@ -88,5 +101,11 @@ export class Books {
       totals[entry.counts] += sign * quantity;
       if (totals.reserved === 0 && totals.num === 0) this.#totals.delete(reference);
     }
+  }
+
+  #await(reference: string, sign: 1 | -1): void {
+    const count = (this.#open.get(reference) ?? 0) + sign;
+    if (count > 0) this.#open.set(reference, count);
+    else this.#open.delete(reference);
   }
 }

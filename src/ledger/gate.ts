@@ -5,6 +5,8 @@ import type { SpikeGoods } from '../api/spike-goods.ts';
 import { joinKey } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Change, GoodsWriter } from './goods-writer.ts';
+import type { Lots } from './lots.ts';
+import type { StockDraft } from './stock-draft.ts';
 
 export interface HoldRequest {
   namespace: string;
@@ -18,6 +20,8 @@ export interface HoldRequest {
    * have accepted it on the strength of these holds. They go after the order's state, or the order, is gone.
    */
   isStored?: boolean;
+  /** With isStored: lots of these goods that its replica, which is gone, may have let it in on. */
+  lotsOf?(goods: SpikeGoods): readonly string[];
 }
 
 export interface HoldLine {
@@ -42,10 +46,13 @@ export const holdLineOf = ({ goods, quantity }: OrderLine): HoldLine => ({
 export class Gate {
   readonly #writer: GoodsWriter;
   readonly #clock: Clock;
+  readonly #lots: Lots | undefined;
 
-  constructor(options: { writer: GoodsWriter; clock: Clock }) {
+  /** Without `lots` every order waits for the write that holds its stock. */
+  constructor(options: { writer: GoodsWriter; clock: Clock; lots?: Lots }) {
     this.#writer = options.writer;
     this.#clock = options.clock;
+    this.#lots = options.lots;
   }
 
   /**
@@ -76,9 +83,15 @@ export class Gate {
   ): Promise<Refusal | undefined> {
     const { uid, order, namespace, isStored } = request;
     const hold = { uid, order, quantity: line.quantity, time };
+    const key = joinKey(namespace, line.goods);
+    if (!isStored && line.uid && this.#lots?.take(key, line.uid, hold)) return undefined;
+    const held = (draft: StockDraft) =>
+      isStored && draft.assign(hold, { lots: request.lotsOf?.(draft.goods) ?? [], others: false })
+        ? undefined
+        : draft.hold(hold);
     const { refusal } = await this.#writer.submit(
-      joinKey(namespace, line.goods),
-      (draft) => (isMeant(line, draft.goods) ? draft.hold(hold) : replaced(line)),
+      key,
+      (draft) => (isMeant(line, draft.goods) ? held(draft) : replaced(line)),
       { ...(isStored ? {} : { undo: giveBack(uid) }), ...(deadline === undefined ? {} : { deadline }) },
     );
     return refusal;
@@ -92,7 +105,8 @@ export class Gate {
   /** Gives holds back that no stored order will ever use. */
   async release(request: HoldRequest, fromStale = true): Promise<void> {
     const keys = request.lines.map((line) => joinKey(request.namespace, line.goods));
-    await Promise.all(keys.map((key) => this.#writer.submit(key, giveBack(request.uid), { fromStale })));
+    const stored = keys.filter((key) => !this.#lots?.release(key, request.uid));
+    await Promise.all(stored.map((key) => this.#writer.submit(key, giveBack(request.uid), { fromStale })));
   }
 }
 

@@ -4,7 +4,7 @@
 // and dropped its hold after the new one listed the orders, and then the stock of that order would be in
 // nobody's sum. So the first write to a goods only *claims* it (raises ledgerEpoch, by compare-and-swap);
 // from then on the old leader cannot drop a hold. Orders listed after the claim show all it ever accepted.
-import { type Hold, holdsOf } from '../api/holds.ts';
+import { type Hold, holdsOf, isLot } from '../api/holds.ts';
 import { RefusedError } from '../api/refusals.ts';
 import { parseTime, salePhase } from '../api/sale.ts';
 import type { SpikeGoods, SpikeGoodsStatus } from '../api/spike-goods.ts';
@@ -12,6 +12,7 @@ import { keyOf } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Books } from './books.ts';
 import type { GoodsWriter, Outcome } from './goods-writer.ts';
+import type { LotWatch } from './lot-watch.ts';
 import type { LedgerMetrics } from './ports.ts';
 import type { StockDraft } from './stock-draft.ts';
 
@@ -34,6 +35,7 @@ export interface SettlerOptions {
   readOrderUid(namespace: string, name: string): Promise<string | undefined>;
   /** How long a hold may wait for its order to be stored: longer than a request to the API server can take. */
   holdLimitMs: number;
+  lots: LotWatch;
   clock: Clock;
   metrics: LedgerMetrics;
   /** Further status fields for this revision, from what is about to be stored; must be pure. */
@@ -73,7 +75,7 @@ export class Settler {
       goods = await this.#write(key);
     }
     if (!goods) return { goods: undefined, nextMs: undefined };
-    const lapsed = await this.#lapsedHolds(goods);
+    const lapsed = [...(await this.#lapsedHolds(goods)), ...(await this.#lapsedLots(goods))];
     if (lapsed.length > 0) goods = (await this.#drop(key, lapsed)) ?? goods;
     return { goods, nextMs: this.#next(goods) };
   }
@@ -131,10 +133,25 @@ export class Settler {
     const { books, clock, holdLimitMs, readOrderUid } = this.#options;
     const { namespace = '' } = goods.metadata;
     const old = holdsOf(goods.status).filter(
-      (hold) => !books.has(hold.uid) && ageOf(hold, clock.now()) >= holdLimitMs,
+      (hold) => !isLot(hold) && !books.has(hold.uid) && ageOf(hold, clock.now()) >= holdLimitMs,
     );
     const stored = await Promise.all(old.map((hold) => readOrderUid(namespace, hold.order)));
     return old.filter((hold, index) => stored[index] !== hold.uid);
+  }
+
+  /**
+   * Lots whose replica is gone, and so long that every order it let in is stored, or never will be. One that is
+   * stored and has no state yet takes its units out of the lot first.
+   */
+  async #lapsedLots(goods: SpikeGoods): Promise<Hold[]> {
+    const { books, holdLimitMs, lots, resyncOrders } = this.#options;
+    const old = holdsOf(goods.status).filter(
+      (hold) => isLot(hold) && lots.ageOf(goods, hold.uid) >= holdLimitMs,
+    );
+    if (old.length === 0) return [];
+    await resyncOrders();
+    const { namespace = '', name } = goods.metadata;
+    return books.isAwaited(namespace, name, goods.spec.goodsId) ? [] : old;
   }
 
   async #drop(key: string, holds: readonly Hold[]): Promise<SpikeGoods | undefined> {
@@ -155,7 +172,10 @@ export class Settler {
   #next(goods: SpikeGoods): number | undefined {
     const { clock, holdLimitMs } = this.#options;
     const now = clock.now();
-    const waits = holdsOf(goods.status).map((hold) => Math.max(holdLimitMs - ageOf(hold, now), 1000));
+    const waits = holdsOf(goods.status).map((hold) => {
+      const age = isLot(hold) ? this.#options.lots.ageOf(goods, hold.uid) : ageOf(hold, now);
+      return Math.max(holdLimitMs - age, 1000);
+    });
     const phase = salePhase(goods.spec, 1, now);
     const turn = parseTime(phase === 'Scheduled' ? goods.spec.startTime : goods.spec.endTime);
     if (phase !== 'Ended' && turn !== undefined) waits.push(turn - now);

@@ -1,6 +1,6 @@
 // The stock of one goods while it is being changed: pure arithmetic, no I/O, no clock.
 // The one place that knows `available = stockCount − num − reserved − Σ holds`.
-import { formatHolds, type Hold, heldUnits, holdsOf, mostHolds } from '../api/holds.ts';
+import { formatHolds, type Hold, heldUnits, holdsOf, isLot, mostHolds } from '../api/holds.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import type { SpikeGoods, SpikeGoodsStatus } from '../api/spike-goods.ts';
 
@@ -62,25 +62,79 @@ export class StockDraft {
     const { name } = this.goods.metadata;
     if (hold.quantity > this.#available) {
       const left = Math.max(0, this.#available);
+      if (hold.quantity <= this.#available + this.#inLots()) return unsettled(name);
       return refuse(
         'SoldOut',
         `spec.goodsMap.${name}: sold out: requested ${hold.quantity}, available ${left}`,
         `spec.goodsMap.${name}`,
       );
     }
-    if (this.#holds.size >= mostHolds) {
-      return {
-        ...refuse(
-          'TooManyRequests',
-          `${mostHolds} orders of ${name} wait to be accepted, the most there can be`,
-        ),
-        retryAfterSeconds: 1,
-      };
-    }
+    if (this.#holds.size >= mostHolds) return tooMany(name);
     this.#holds.set(hold.uid, hold);
     this.#available -= hold.quantity;
     this.#changed = true;
     return undefined;
+  }
+
+  /** How many holds there are. */
+  get size(): number {
+    return this.#holds.size;
+  }
+
+  /** Units of one hold; 0 when it is not there. */
+  unitsOf(uid: string): number {
+    return this.#holds.get(uid)?.quantity ?? 0;
+  }
+
+  /**
+   * Holds units for an order that is let in, or stored, already: out of these lots, then out of what is available,
+   * then, with `others`, out of any lot. False, and nothing is changed, when there are not enough.
+   */
+  assign(hold: Hold, from: { lots: readonly string[]; others: boolean }): boolean {
+    if (this.#holds.has(hold.uid)) return true;
+    const others = from.others ? [...this.#holds.values()].filter(isLot).map(({ uid }) => uid) : [];
+    const inLots = [...new Set([...from.lots, ...others])].reduce((sum, uid) => sum + this.unitsOf(uid), 0);
+    if (hold.quantity > Math.max(0, this.#available) + inLots || this.#holds.size >= mostHolds) return false;
+    let missing = hold.quantity - this.#takeFrom(from.lots, hold.quantity);
+    const free = Math.min(missing, Math.max(0, this.#available));
+    this.#available -= free;
+    missing -= free;
+    this.#takeFrom(others, missing);
+    this.#holds.set(hold.uid, hold);
+    this.#changed = true;
+    return true;
+  }
+
+  /** Makes a lot as large as `lot.quantity` says, out of what is available; 0 gives it back. True when it changes. */
+  resize(lot: Hold): boolean {
+    const before = this.#holds.get(lot.uid);
+    const units = Math.min(lot.quantity, (before?.quantity ?? 0) + Math.max(0, this.#available));
+    if (units === (before?.quantity ?? 0) && (units === 0 || before?.time === lot.time)) return false;
+    this.#available -= units - (before?.quantity ?? 0);
+    this.#holds.delete(lot.uid);
+    if (units > 0) this.#holds.set(lot.uid, { ...lot, quantity: units });
+    this.#changed = true;
+    return true;
+  }
+
+  /** Takes up to so many units out of lots; returns how many. */
+  #takeFrom(lots: readonly string[], units: number): number {
+    let missing = units;
+    for (const uid of lots) {
+      const lot = this.#holds.get(uid);
+      const taken = Math.min(missing, lot?.quantity ?? 0);
+      if (!lot || taken === 0) continue;
+      missing -= taken;
+      if (taken === lot.quantity) this.#holds.delete(uid);
+      else this.#holds.set(uid, { ...lot, quantity: lot.quantity - taken });
+    }
+    return units - missing;
+  }
+
+  #inLots(): number {
+    let units = 0;
+    for (const hold of this.#holds.values()) if (isLot(hold)) units += hold.quantity;
+    return units;
   }
 
   /** Gives a hold back; one that is not there is no error. */
@@ -122,3 +176,14 @@ export class StockDraft {
     };
   }
 }
+
+const tooMany = (goods: string): Refusal => ({
+  ...refuse('TooManyRequests', `${mostHolds} orders of ${goods} wait to be accepted, the most there can be`),
+  retryAfterSeconds: 1,
+});
+
+/** What is not available now may be so in a moment: replicas give the rest of their lots back. */
+const unsettled = (goods: string): Refusal => ({
+  ...refuse('TooManyRequests', `the last units of ${goods} are being counted; try again`),
+  retryAfterSeconds: 1,
+});

@@ -205,6 +205,11 @@ describe('an order that changes', () => {
     const paid = await changed(world, 'SpikeOrder', 'paid', label);
     assert.equal(paid.spec.payTime, at(0));
     assert.equal('expiredTime' in paid.spec, false);
+    // It has no id before it is judged: that is how the leader knows that nobody let it in.
+    assert.equal('orderId' in unpaid.spec, false);
+    await world.patchStatus('SpikeOrder', 'unpaid', { phase: 'Unpaid' });
+    const judged = await changed(world, 'SpikeOrder', 'unpaid', { metadata: { labels: { a: 'c' } } });
+    assert.match(judged.spec.orderId, uuid);
   });
 });
 

@@ -219,4 +219,25 @@ export const goodsChanges: RefusalCase[] = [
     action: deleted('SpikeGoods', 'goods1'),
     contractOnly: 'a leader drops holds that have no order',
   },
+  {
+    name: 'the deletion of goods that a crowd is ordering, before anybody knows who',
+    reason: 'TooManyRequests',
+    message: 'goods goods1 are being ordered just now; try again',
+    setup: [
+      ...there(goods()),
+      {
+        status: {
+          kind: 'SpikeGoods',
+          name: 'goods1',
+          with: {
+            holds: formatHolds([
+              { uid: 'lot-r1', order: 'pod-1', quantity: 2, time: '2020-01-01T00:00:00.000Z' },
+            ]),
+          },
+        },
+      },
+    ],
+    action: deleted('SpikeGoods', 'goods1'),
+    contractOnly: 'a lot lasts as long as a crowd',
+  },
 ];

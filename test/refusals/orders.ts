@@ -107,6 +107,23 @@ export const orderCreation: RefusalCase[] = [
     action: { create: order() },
   },
   {
+    name: 'an order of the last units while another replica has some to give back',
+    reason: 'TooManyRequests',
+    message: 'the last units of goods1 are being counted; try again',
+    setup: [
+      ...there(buyer(), goods('goods1', { stockCount: 3 })),
+      {
+        status: {
+          kind: 'SpikeGoods',
+          name: 'goods1',
+          with: { holds: formatHolds([{ uid: 'lot-r1', order: 'pod-1', quantity: 2, time: otherTime }]) },
+        },
+      },
+    ],
+    action: { create: order() },
+    contractOnly: 'a lot lasts as long as a crowd',
+  },
+  {
     name: 'an order when too many wait to be accepted',
     reason: 'TooManyRequests',
     message: `${mostHolds} orders of goods1 wait to be accepted, the most there can be`,

@@ -7,6 +7,7 @@ import { type KubeObject, keyOf, type Resource } from '../../src/kube/objects.ts
 import { Books } from '../../src/ledger/books.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
+import { LotWatch } from '../../src/ledger/lot-watch.ts';
 import type { GoodsStore } from '../../src/ledger/ports.ts';
 import { StockDraft, type Totals } from '../../src/ledger/stock-draft.ts';
 import type { ApiServer } from './api-server.ts';
@@ -130,6 +131,46 @@ export const mutants: Mutant[] = [
   {
     fault: 'orders are accepted without a hold',
     variant: { leader: (options) => ({ ...options, goods: alwaysHeld(options.goods) }) },
+  },
+  {
+    fault: 'a lot is taken from its replica, or given back, while that still uses it',
+    install: () => method(LotWatch.prototype, 'ageOf', () => () => Number.POSITIVE_INFINITY),
+  },
+  {
+    fault: 'orders that were let in on a lot are forgotten, not named',
+    install: () =>
+      method(
+        StockDraft.prototype,
+        'assign',
+        (real) =>
+          function (this: StockDraft, hold, from) {
+            return from.others || real.call(this, hold, from);
+          },
+      ),
+  },
+  {
+    fault: 'orders past admission take what a lot holds for others',
+    install: () =>
+      method(
+        StockDraft.prototype,
+        'assign',
+        (real) =>
+          function (this: StockDraft, hold, { lots }) {
+            return real.call(this, hold, { lots, others: true });
+          },
+      ),
+  },
+  {
+    fault: 'what a lot loses while its write is on its way is given away all the same',
+    install: () =>
+      method(
+        StockDraft.prototype,
+        'unitsOf',
+        (real) =>
+          function (this: StockDraft, uid) {
+            return real.call(this, uid) * 2;
+          },
+      ),
   },
 ];
 

@@ -15,6 +15,8 @@ export interface Plan {
   actions: number;
   replicas: number;
   goods: number;
+  /** Units that goods have at the most. */
+  mostStock: number;
   settings: Settings;
   skewMs: number;
 }
@@ -57,9 +59,11 @@ export function plan(seed: number, random: Random): Plan {
     actions: random.int(15, 75),
     replicas: random.int(1, 3),
     goods: random.pick([1, 1, 2, 3]),
+    mostStock: random.pick([6, 6, 6, 40]),
     settings: {
       paymentWindowMs: random.pick([3_000, 20_000, 90_000]),
       holdLimitMs,
+      lots: { leastDemand: random.pick([0, 1, 2]), share: random.pick([0.5, 1]) },
       crowd: random.pick([0, 0.3, 100]),
       acceptDelayMs: random.pick([0, 500, 5_000]),
       freeze: seed % 16 === 0,

@@ -15,6 +15,7 @@ import { Catalogue, type IndexedCache } from '../../src/ledger/catalogue.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
 import { goodsStore, orderStore } from '../../src/ledger/kube-stores.ts';
+import { type LotSettings, Lots } from '../../src/ledger/lots.ts';
 import { type GoodsStore, noLedgerMetrics } from '../../src/ledger/ports.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { validate } from '../../src/server/admission.ts';
@@ -28,6 +29,7 @@ import type { Life } from './schedule.ts';
 export interface Settings {
   paymentWindowMs: number;
   holdLimitMs: number;
+  lots: LotSettings;
   /** New orders at once that are a crowd, and how long an order in one waits for its state. */
   crowd: number;
   acceptDelayMs: number;
@@ -99,7 +101,11 @@ export class Replica {
       random: wire.random.next,
       metrics: noLedgerMetrics,
     });
-    const gate = new Gate({ writer: this.writer, clock });
+    const lots = new Lots({
+      ...{ writer: this.writer, clock, replica: wire.server.newUid(), instance: life.name },
+      settings: settings.lots,
+    });
+    const gate = new Gate({ writer: this.writer, clock, lots });
     this.gate = variant.gate?.(gate, this.writer) ?? gate;
     this.surroundings = this.#surroundings();
   }

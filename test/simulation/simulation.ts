@@ -95,12 +95,14 @@ export class Simulation {
   /** Goods on sale, replicas synced, and usually a leader. */
   async #open(): Promise<void> {
     while (!this.#cluster.replicas.some((replica) => replica.ready)) await this.#step({ task: 1 });
-    for (const name of this.#names) void this.#door.createGoods(name, this.#random.int(1, 6));
+    for (const name of this.#names)
+      void this.#door.createGoods(name, this.#random.int(1, this.#plan.mostStock));
     if (this.#plan.calm || this.#random.chance(0.8)) this.#cluster.elect();
     while (this.#server.goods.objects.size < this.#names.length) {
       await this.#step({ task: 1 });
       if (this.#schedule.size > 0) continue;
-      for (const name of this.#names) void this.#door.createGoods(name, this.#random.int(1, 6));
+      for (const name of this.#names)
+        void this.#door.createGoods(name, this.#random.int(1, this.#plan.mostStock));
     }
     // Mostly everybody has heard of the goods before the sale begins.
     const steps = this.#random.chance(0.8) ? 40 : 0;

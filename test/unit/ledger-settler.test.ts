@@ -1,11 +1,12 @@
 // Settlement by a leader: the claim of a new term, what a term that ended may not do, and holds that lapse.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatHolds, type Hold } from '../../src/api/holds.ts';
+import { formatHolds, type Hold, lotsOf } from '../../src/api/holds.ts';
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import type { OrderPhase, SpikeOrder } from '../../src/api/spike-order.ts';
 import { Books } from '../../src/ledger/books.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
+import { LotWatch } from '../../src/ledger/lot-watch.ts';
 import { noLedgerMetrics } from '../../src/ledger/ports.ts';
 import { FencedError, Settler } from '../../src/ledger/settler.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
@@ -37,6 +38,7 @@ function setUp(goods: SpikeGoods, epoch: number) {
   const seen = { lists: 0, epochAtList: [] as (number | undefined)[], liveReads: [] as string[] };
   const settler = new Settler({
     ...{ writer, books, epoch, clock, holdLimitMs },
+    lots: new LotWatch(clock),
     metrics: noLedgerMetrics,
     async resyncOrders() {
       seen.lists++;
@@ -205,5 +207,40 @@ describe('a hold', () => {
     books.remove(orderOf('1', 2));
     await settler.settle(key);
     assert.deepEqual(store.holdsOf(key), []);
+  });
+});
+
+describe('a lot', () => {
+  const lot = { uid: 'lot-r1', order: 'pod-1', quantity: 4, time: '2020-01-01T00:00:00.000Z' };
+  function left() {
+    const world = setUp(goodsOf('apple', 10, { holds: [lot] }), 1);
+    return { ...world, lots: () => lotsOf(world.status()).length };
+  }
+
+  it('that its replica left is given back after the limit, by the clock of the leader', async () => {
+    const { clock, settler, lots } = left();
+    const { nextMs } = await settler.settle(key);
+    assert.equal(nextMs, holdLimitMs);
+    await clock.advance(holdLimitMs - 1);
+    await settler.settle(key);
+    assert.equal(lots(), 1);
+    await clock.advance(1);
+    await settler.settle(key);
+    assert.equal(lots(), 0);
+  });
+
+  it('is kept while an order that admission let in has no state, and not for one that it did not', async () => {
+    const { clock, settler, orders, books, lots } = left();
+    const order = orderOf('1', 2);
+    orders.set('1', { ...order, spec: { ...order.spec, orderId: 'id' } });
+    orders.set('2', orderOf('2', 2));
+    await settler.settle(key);
+    await clock.advance(holdLimitMs);
+    await settler.settle(key);
+    assert.equal(lots(), 1);
+    books.remove(order);
+    orders.delete('1');
+    await settler.settle(key);
+    assert.equal(lots(), 0);
   });
 });

@@ -1,5 +1,6 @@
 // The crowd: 100 units, 2,000 orders, 32 clients, two replicas. Not one unit too many, and none lost.
 import assert from 'node:assert/strict';
+import { lotsOf } from '../../../src/api/holds.ts';
 import { isLive } from '../../../src/api/sale.ts';
 import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import { crowd } from '../../../src/demo/crowd.ts';
@@ -18,12 +19,17 @@ export const crowds: Scenario[] = [
   { name: 'a crowd whose orders have several goods', run: severalGoods },
   { name: 'a crowd that cancels while others buy', run: cancelling },
   { name: 'a crowd while the leader is killed three times and a replica is replaced', run: killing },
+  { name: 'a crowd with plenty for all, let in on lots, while both replicas are killed', run: ample },
 ];
 
-async function sale(world: World, goods = ['goods1']): Promise<{ namespace: string; observer: Observer }> {
+async function sale(
+  world: World,
+  goods = ['goods1'],
+  units = stock,
+): Promise<{ namespace: string; observer: Observer }> {
   await world.serve(2, flags);
   const namespace = await world.namespace();
-  await world.create(namespace, saleManifest({ stock, price: 1000, spikePrice: 800, goods }));
+  await world.create(namespace, saleManifest({ stock: units, price: 1000, spikePrice: 800, goods }));
   await seenEverywhere(world, namespace);
   return { namespace, observer: await Observer.start(world.client, namespace) };
 }
@@ -145,6 +151,48 @@ async function killing(world: World): Promise<void> {
     kept.filter((name) => !stored.has(name)),
     [],
     'every order that was answered with success is there',
+  );
+}
+
+async function ample(world: World): Promise<void> {
+  const { namespace, observer } = await sale(world, ['goods1'], 100_000);
+  let isOver = false;
+  let lotsSeen = 0;
+  const watching = (async () => {
+    while (!isOver) {
+      lotsSeen += lotsOf((await world.goods(namespace, 'goods1')).status).length;
+      await pause(50);
+    }
+  })();
+  const disturbances = (async () => {
+    for (const victim of [...world.replicas]) {
+      await eventually(() => assert.ok(lotsSeen > 0, 'no lot was seen'), 30_000);
+      lotsSeen = 0;
+      await world.kill(victim);
+      await world.addReplica();
+    }
+  })();
+  const result = await crowd({
+    client: world.client,
+    namespace,
+    clients,
+    orders: 2500,
+    isPatient: true,
+    ...anyBuyer,
+    goods: () => ({ goods1: 1 }),
+  });
+  isOver = true;
+  await Promise.all([disturbances, watching]);
+  assert.equal(result.lost, 0);
+  assert.deepEqual(result.refused, {});
+  // What the dead replicas had let in is accepted out of their lots; the rest of these goes after the limit of 15 s.
+  await quiet(world, namespace, ['goods1'], 45_000);
+  await observer.stop();
+  const phases = new Map((await world.orders(namespace)).map((it) => [it.metadata.name, it.status?.phase]));
+  assert.deepEqual(
+    result.accepted.filter((name) => phases.get(name) !== 'Unpaid'),
+    [],
+    'every order that was answered with success has its stock',
   );
 }
 

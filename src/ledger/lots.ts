@@ -1,0 +1,255 @@
+// Lots: units of a goods that this replica holds in its own name while a crowd orders, so that an order can be let
+// in without waiting for a write. A lot is a hold like any other, in the same sum; what changes is only the order
+// of things: first the units are held, then it becomes known for whom, and a later write names them.
+//
+//   none ──crowd──▶ asked for ──stored──▶ open ──order──▶ open, one more unnamed ──write──▶ open, all named
+//                                          │
+//                                          └──no crowd, or little stock──▶ given back, with what is left
+//
+// Nobody else takes from a lot while its replica refreshes it. After a crash the leader gives what is unnamed
+// its stock out of the lot (order-lifecycle.ts), and returns the rest when its time is up (settler.ts).
+import { type Hold, lotPrefix, mostHolds } from '../api/holds.ts';
+import { timestamp } from '../api/sale.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { GoodsWriter } from './goods-writer.ts';
+import type { StockDraft } from './stock-draft.ts';
+
+export interface LotSettings {
+  /** Units that this replica must be asked for within `demandMs`; fewer are no crowd. 0: no lots at all. */
+  leastDemand: number;
+  /** A lot is at most this part of what is available: with little stock left, every unit is held by name. */
+  share: number;
+}
+
+export const defaultLots: LotSettings = { leastDemand: 8, share: 1 / 16 };
+
+export interface LotsOptions {
+  writer: GoodsWriter;
+  clock: Clock;
+  /** Of this process, and no other before or after it. */
+  replica: string;
+  /** How people know it: the name of its pod. */
+  instance: string;
+  settings: LotSettings;
+}
+
+/** Demand is what was asked for in this time; a lot covers it twice. */
+const demandMs = 500;
+/** Orders get their names, and lots their size, so often. */
+const syncMs = 200;
+/** Goods that nobody asked for lately and are remembered all the same. */
+const mostIdle = 10_000;
+/** A lot that was not refreshed for so long is used no more; others leave it alone longer (lot-watch.ts). */
+export const usedForMs = 2000;
+
+interface Sought {
+  /** Size of the lot. */
+  units: number;
+  /** When it was evaluated. */
+  since: number;
+  /** Units given away since. */
+  given: number;
+  /** Whether anything is to be written. */
+  changes: boolean;
+  /** Not every unnamed hold could have its name. */
+  isShort: boolean;
+}
+
+/** This replica's part of one goods. Times are monotonic. */
+interface Lot {
+  /** uid of the goods. */
+  goods: string;
+  /** Units that may be given to orders without asking anybody. */
+  free: number;
+  /** Holds that were given and are not stored yet, by order uid. */
+  unnamed: Map<string, Hold>;
+  /** What the write on its way names. */
+  naming: Set<string>;
+  /** What it makes of the lot, and what was given away since. */
+  sought: Sought;
+  refreshedAt: number;
+  demand: { at: number; units: number }[];
+  syncing: Promise<void> | undefined;
+  cancel: (() => void) | undefined;
+}
+
+/** A Component of runtime/manager.ts. */
+export class Lots {
+  readonly name = 'lots';
+  readonly #options: LotsOptions;
+  readonly #uid: string;
+  readonly #lots = new Map<string, Lot>();
+  #isClosing = false;
+
+  constructor(options: LotsOptions) {
+    this.#options = options;
+    this.#uid = `${lotPrefix}${options.replica}`;
+  }
+
+  /**
+   * Gives units out of this replica's lot to an order: true, and they are its own at once. False: there is no
+   * lot, or not enough in it, and the order needs a hold of its own. `goods` is the uid of the goods of that key.
+   */
+  take(key: string, goods: string, hold: Hold): boolean {
+    const { clock, settings } = this.#options;
+    if (settings.leastDemand === 0 || this.#isClosing) return false;
+    const now = clock.monotonic();
+    const lot = this.#lot(key, goods);
+    if (lot.goods !== goods) return false;
+    if (lot.unnamed.has(hold.uid)) return true;
+    lot.demand.push({ at: now, units: hold.quantity });
+    const isGiven = lot.free >= hold.quantity && now - lot.refreshedAt < usedForMs;
+    if (isGiven) {
+      lot.free -= hold.quantity;
+      lot.sought.given += hold.quantity;
+      lot.unnamed.set(hold.uid, hold);
+    }
+    // An idle goods needs no lot and no timer.
+    if (isGiven || demandOf(lot, now) >= settings.leastDemand) this.#syncSoon(key, lot, isGiven ? syncMs : 0);
+    return isGiven;
+  }
+
+  /** Takes back what was given to an order that is refused after all. True when no write can have named it. */
+  release(key: string, uid: string): boolean {
+    const lot = this.#lots.get(key);
+    const hold = lot?.unnamed.get(uid);
+    if (!lot || !hold) return false;
+    lot.unnamed.delete(uid);
+    if (lot.naming.has(uid)) return false;
+    lot.free += hold.quantity;
+    lot.sought.given -= hold.quantity;
+    return true;
+  }
+
+  async start(): Promise<void> {}
+
+  /** Names what is unnamed and gives all lots back. */
+  async stop(): Promise<void> {
+    this.#isClosing = true;
+    // What was on its way may still have asked for a lot; the write after it gives that back.
+    for (let round = 0; round < 2; round++) {
+      await Promise.all([...this.#lots].map(([key, lot]) => lot.syncing ?? this.#sync(key, lot)));
+    }
+  }
+
+  #lot(key: string, goods: string): Lot {
+    let lot = this.#lots.get(key);
+    // Goods of another uid have come by that name: the lot went with the old ones.
+    if (lot && lot.goods !== goods && !lot.syncing) {
+      lot.cancel?.();
+      lot = undefined;
+    }
+    if (!lot) {
+      if (this.#lots.size >= mostIdle) this.#forgetIdle();
+      const sought = { units: 0, since: 0, given: 0, changes: false, isShort: false };
+      lot = {
+        ...{
+          goods,
+          free: 0,
+          unnamed: new Map(),
+          naming: new Set(),
+          sought,
+          refreshedAt: Number.NEGATIVE_INFINITY,
+        },
+        ...{ demand: [], syncing: undefined, cancel: undefined },
+      };
+      this.#lots.set(key, lot);
+    }
+    return lot;
+  }
+
+  #syncSoon(key: string, lot: Lot, ms: number): void {
+    if (lot.syncing || (lot.cancel && ms > 0)) return;
+    lot.cancel?.();
+    lot.cancel = this.#options.clock.after(ms, () => {
+      lot.cancel = undefined;
+      void this.#sync(key, lot);
+    });
+  }
+
+  #forgetIdle(): void {
+    for (const [key, lot] of this.#lots) if (!lot.syncing && !lot.cancel) this.#lots.delete(key);
+  }
+
+  #sync(key: string, lot: Lot): Promise<void> {
+    lot.cancel?.();
+    lot.cancel = undefined;
+    lot.syncing ??= this.#write(key, lot).finally(() => {
+      lot.syncing = undefined;
+      this.#next(key, lot);
+    });
+    return lot.syncing;
+  }
+
+  async #write(key: string, lot: Lot): Promise<void> {
+    try {
+      const outcome = await this.#options.writer.submit(key, (draft) => this.#seek(lot, draft), {
+        fromStale: true,
+      });
+      if (outcome.refusal?.reason === 'TooManyRequests') lot.free = 0;
+      else if (outcome.refusal || outcome.goods.metadata.uid !== lot.goods) this.#lost(lot);
+      else this.#sought(lot);
+    } catch {
+      // Whether it was stored nobody knows: the next write looks at what is there.
+      lot.free = 0;
+    }
+    lot.naming.clear();
+  }
+
+  #next(key: string, lot: Lot): void {
+    const hasDemand = !this.#isClosing && demandOf(lot, this.#options.clock.monotonic()) > 0;
+    if (lot.sought.units > 0 || lot.unnamed.size > 0 || hasDemand) this.#syncSoon(key, lot, syncMs);
+    else if (this.#lots.get(key) === lot) this.#lots.delete(key);
+  }
+
+  /** What a write makes of the stored goods. Evaluated again, from the start, whenever a race is lost. */
+  #seek(lot: Lot, draft: StockDraft): undefined {
+    if (draft.goods.metadata.uid !== lot.goods) return undefined;
+    const { clock } = this.#options;
+    const time = timestamp(Math.floor(clock.now() / 1000) * 1000);
+    lot.naming = new Set();
+    for (const hold of lot.unnamed.values()) {
+      if (draft.assign(hold, { lots: [this.#uid], others: true })) lot.naming.add(hold.uid);
+    }
+    const rest = draft.unitsOf(this.#uid);
+    const units = this.#size(lot, draft, rest);
+    const resized = draft.resize({ uid: this.#uid, order: this.#options.instance, quantity: units, time });
+    const isShort = lot.naming.size < lot.unnamed.size;
+    const changes = resized || lot.naming.size > 0;
+    lot.sought = { units, since: clock.monotonic(), given: 0, changes, isShort };
+    // Until it is stored, only what is there before and after it may be given away.
+    lot.free = isShort ? 0 : Math.min(rest, units);
+    return undefined;
+  }
+
+  #size(lot: Lot, draft: StockDraft, rest: number): number {
+    const { clock, settings } = this.#options;
+    const demand = demandOf(lot, clock.monotonic());
+    const most = Math.floor((draft.available + rest) * settings.share);
+    const isCrowd = demand >= settings.leastDemand && demand <= most;
+    if (this.#isClosing || !isCrowd || draft.size > mostHolds * 0.9) return 0;
+    return Math.min(most, 2 * demand);
+  }
+
+  #sought(lot: Lot): void {
+    const { units, given, since, changes, isShort } = lot.sought;
+    for (const uid of lot.naming) lot.unnamed.delete(uid);
+    lot.free = isShort ? 0 : units - given;
+    // Only a write that carried something of ours shows that the lot was there.
+    if (changes) lot.refreshedAt = since;
+  }
+
+  /** The goods are gone, or others have come by their name. */
+  #lost(lot: Lot): void {
+    lot.free = 0;
+    lot.unnamed.clear();
+    lot.sought.units = 0;
+    lot.demand = [];
+  }
+}
+
+/** Units asked for within `demandMs`. */
+function demandOf(lot: Lot, now: number): number {
+  while (lot.demand.length > 0 && now - lot.demand[0]!.at > demandMs) lot.demand.shift();
+  return lot.demand.reduce((sum, { units }) => sum + units, 0);
+}
