@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { TrustFile } from '../../certs/trust-file.ts';
+import { inUseFinalizer } from '../../src/api/names.ts';
 import { sleep, systemClock } from '../../src/runtime/clock.ts';
 import { certifiedCallers } from '../../src/server/callers.ts';
 import type { AdmissionServer } from '../../src/server/server.ts';
@@ -23,7 +24,7 @@ import { buyer } from '../refusals/scenario.ts';
 import { type Logged, recordingLogger } from '../unit/certs-world.ts';
 
 const path = validatePath(kindOf('Buyer'));
-const oldObject = { ...buyer(), metadata: { name: 'buyer1', uid: 'u1' } };
+const oldObject = { ...buyer(), metadata: { name: 'buyer1', uid: 'u1', finalizers: [inUseFinalizer] } };
 const body = JSON.stringify(review({ kind: kindOf('Buyer'), operation: 'DELETE', oldObject }));
 
 describe('a webhook whose callers need a certificate', () => {
