@@ -19,6 +19,7 @@ import { debugs, type Log, reasonOf, silentLog } from '../runtime/log.ts';
 import { changedHolds } from './holds-seen.ts';
 import { type GoodsStore, GoodsWriteError, type LedgerMetrics } from './ports.ts';
 import { StockDraft } from './stock-draft.ts';
+import { Turns } from './turns.ts';
 
 /** Changes the draft, or says why not and leaves it as it was. Must be pure and idempotent. */
 export type Change = (draft: StockDraft) => Refusal | undefined;
@@ -62,10 +63,7 @@ interface Lane {
   running: boolean;
   /** When the known copy was last the stored one for certain, on the monotonic clock. */
   confirmedAt: number;
-  /** Writes of ours that still give another replica its turn; see #giveWay. */
-  turnsToGive: number;
-  /** Our last write that carried several changes, until its turn is given. */
-  won: { resourceVersion: string; ms: number } | undefined;
+  turns: Turns;
 }
 
 /** A refusal is given without I/O when the copy it rests on was the stored one at most this long ago. */
@@ -74,12 +72,6 @@ const freshForMs = 1000;
 const mostFailures = 3;
 /** Without a deadline of its own, a change gives up after this many lost races. */
 const mostConflicts = 20;
-/** After a lost race so many of our writes wait for another replica's write in between. */
-const turnsPerConflict = 8;
-/** A turn ends without a write after this many times what ours took, and in any case after so many ms. */
-const turnInWrites = 3;
-const longestTurnMs = 100;
-const lookEveryMs = 2;
 /** Idle lanes kept for their confirmation time. */
 const mostIdleLanes = 10_000;
 
@@ -123,8 +115,7 @@ export class GoodsWriter {
         pending: [],
         running: false,
         confirmedAt: Number.NEGATIVE_INFINITY,
-        turnsToGive: 0,
-        won: undefined,
+        turns: new Turns(this.#clock),
       };
       this.#lanes.set(key, lane);
     }
@@ -163,7 +154,7 @@ export class GoodsWriter {
         if (await this.#attempt(key, lane, batch)) {
           losses.conflicts = 0;
           losses.failures = 0;
-          await this.#giveWay(key, lane);
+          await lane.turns.give(() => this.#store.known(key)?.metadata.resourceVersion);
         } else {
           lane.pending.unshift(...batch);
         }
@@ -172,24 +163,6 @@ export class GoodsWriter {
       }
     }
     lane.running = false;
-  }
-
-  /**
-   * Two replicas that write the same goods as fast as they can lose every other race, and the API server runs
-   * all of admission twice for each one lost. So after a lost race they take turns: who has written waits until
-   * it sees the other's write, while its own changes gather. A write of one change waits for nobody: where
-   * nothing gathers there is no crowd, and the rival is the leader, who writes a few times a second.
-   */
-  async #giveWay(key: string, lane: Lane): Promise<void> {
-    const { won } = lane;
-    lane.won = undefined;
-    if (!won || lane.turnsToGive === 0) return;
-    lane.turnsToGive--;
-    const end = this.#clock.monotonic() + Math.min(turnInWrites * won.ms, longestTurnMs);
-    while (this.#clock.monotonic() < end) {
-      await sleep(this.#clock, lookEveryMs);
-      if (this.#store.known(key)?.metadata.resourceVersion !== won.resourceVersion) return;
-    }
   }
 
   /** A write did not succeed, or may not have: look at what is stored, and evaluate again unless it is hopeless. */
@@ -204,7 +177,7 @@ export class GoodsWriter {
     if (!conflict) for (const entry of batch) entry.mayBeStored = true;
     if (conflict) {
       this.#metrics.conflicted();
-      lane.turnsToGive = turnsPerConflict;
+      lane.turns.lost();
       if (++losses.conflicts > mostConflicts) {
         for (const entry of batch) settle(entry, { refusal: busy });
         return;
@@ -255,7 +228,7 @@ export class GoodsWriter {
       const goods = await this.#store.writeStatus(wanted);
       lane.confirmedAt = this.#clock.monotonic();
       const ms = lane.confirmedAt - started;
-      if (changes > 1) lane.won = { resourceVersion: goods.metadata.resourceVersion, ms };
+      lane.turns.wrote(goods.metadata.resourceVersion, ms, changes);
       this.#metrics.wrote(changes, ms);
       if (line)
         this.#log.debug({ ...line, resourceVersion: goods.metadata.resourceVersion, ms }, 'ledger write');
