@@ -96,6 +96,8 @@ describe('checks', () => {
       check: { timeoutSeconds: 1 },
     };
     assert.equal((await checkThirdParty(third, 3306)).isUsable, false);
+    // Nor where the address is a good one.
+    assert.equal((await checkThirdParty({ ...third, url: '127.0.0.1:1' }, 3306)).isUsable, false);
     assert.equal(existsSync(file), false);
   });
 });

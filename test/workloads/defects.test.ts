@@ -5,11 +5,14 @@ import { after, before, describe, it } from 'node:test';
 import { DataService } from '../../src/api/data-service.ts';
 import { ElasticWeb } from '../../src/api/elastic-web.ts';
 import { ImoocPod } from '../../src/api/imooc-pod.ts';
+import { kinds } from '../../src/api/kinds.ts';
 import { Seckill } from '../../src/api/seckill.ts';
 import { planOf } from '../../src/controllers/data-service/children.ts';
 import { meterSettings } from '../../src/controllers/elastic-web.ts';
 import { resourceIn } from '../../src/kube/discovery.ts';
 import type { Resource } from '../../src/kube/objects.ts';
+import { deployment } from '../../src/manifests/generated.ts';
+import { rbac } from '../../src/manifests/rbac.ts';
 import { configMaps, type StatefulSet, statefulSets } from '../../src/workloads/child-kinds.ts';
 import { elasticWeb } from '../refusals/elastic-web.ts';
 import { Lab, pause, soon } from './lab.ts';
@@ -179,6 +182,38 @@ describe('defects of the seeds', { timeout: 120_000 }, () => {
         [],
       );
     });
+  });
+
+  describe('ImoocPod behind the times', () => {
+    let late: Lab;
+    before(async () => {
+      late = await Lab.open();
+      await late.lead({ late: 1000 });
+    });
+    after(() => late.close());
+
+    it('makes none twice while its cache does not show them yet', async () => {
+      const ns = await late.namespace();
+      const fleet = () => late.client.get(ImoocPod, { namespace: ns, name: 'fleet' });
+      const living = async () => (await late.client.list(podsV1, { namespace: ns })).items.length;
+      await late.create(ImoocPod, ns, 'fleet', { spec: { replicas: 5 } });
+      await soon(async () => assert.equal(await living(), 5));
+      // Looked at again before any of the five is heard of.
+      await late.patch(ImoocPod, ns, 'fleet', { spec: { replicas: 6 } });
+      await soon(async () => assert.equal((await fleet()).status?.observedGeneration, 2));
+      assert.equal(await living(), 6);
+      await soon(async () => assert.equal((await fleet()).status?.readyReplicas, 6));
+      assert.equal(await living(), 6);
+    });
+  });
+
+  it('ImoocPod: Spikegate may make, see and delete pods', () => {
+    const roles = rbac(kinds, deployment).filter(({ kind }) => kind === 'ClusterRole');
+    const rules = roles
+      .filter(({ metadata }) => metadata.name === deployment.serviceAccount)
+      .flatMap((role) => (role as unknown as { rules: { resources: string[]; verbs: string[] }[] }).rules);
+    const verbs = rules.filter(({ resources }) => resources.includes('pods')).flatMap((it) => it.verbs);
+    for (const verb of ['get', 'list', 'watch', 'create', 'delete']) assert.ok(verbs.includes(verb), verb);
   });
 
   describe('Seckill', () => {

@@ -312,7 +312,7 @@ const imoocPods: Defect[] = [
   },
   {
     defect: 'decides by a stale cache, and makes too many',
-    guard: podsOnSandbox('makes all pods in one pass'),
+    guard: guard(defects, 'ImoocPod behind the times')('makes none twice while its cache does not show'),
     mutant: fleet(
       '        sources.cacheOf(pods).observe(pod);\n        outcome.changed',
       '        outcome.changed',
@@ -336,7 +336,7 @@ const imoocPods: Defect[] = [
   },
   {
     defect: 'no permission for pods',
-    guard: guard('test/unit/manifests.test.ts')('permissions are for the kinds that the workloads own'),
+    guard: guard(defects)('ImoocPod: Spikegate may make, see and delete pods'),
     mutant: change('src/manifests/rbac.ts')(
       '...usedChildKinds.map(childRule),',
       '...usedChildKinds.filter((it) => it !== pods).map(childRule),',

@@ -86,8 +86,10 @@ export class Lab {
     await this.client.create(definitions, definition as never);
   }
 
-  async lead(): Promise<void> {
-    const client = this.#newClient((info) => this.requests.push(info));
+  /** `late`: events of pods come so many ms after they happened. */
+  async lead({ late = 0 }: { late?: number } = {}): Promise<void> {
+    const prompt = this.#newClient((info) => this.requests.push(info));
+    const client = late > 0 ? withLatePods(prompt, late) : prompt;
     const leader = new WorkloadLeader({
       client,
       clock: systemClock,
@@ -160,6 +162,26 @@ export class Lab {
     const config = loadConfig({ file: this.#cluster.kubeconfig });
     return createClient(config, onRequest ? { onRequest } : {});
   }
+}
+
+/** The same client, but what it hears of pods is old. */
+function withLatePods(client: Client, ms: number): Client {
+  const watch: Client['watch'] = (resource, options) => {
+    if (resource.plural !== 'pods') return client.watch(resource, options);
+    const onEvent: typeof options.onEvent = (event) => {
+      setTimeout(() => {
+        if (!options.signal?.aborted) options.onEvent(event);
+      }, ms);
+    };
+    return client.watch(resource, { ...options, onEvent });
+  };
+  return new Proxy(client, {
+    get(target, verb) {
+      if (verb === 'watch') return watch;
+      const value = Reflect.get(target, verb);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }
 
 async function sandbox(): Promise<Cluster> {

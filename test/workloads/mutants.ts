@@ -57,15 +57,28 @@ export class Copy {
       );
       let output = '';
       for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
-      const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), longestMs);
-      child.once('close', (code) => {
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        process.kill(-child.pid!, 'SIGKILL');
+      }, longestMs);
+      child.once('close', () => {
         clearTimeout(timer);
-        const passed = Number(/^# pass (\d+)$/m.exec(output)?.[1] ?? 0);
-        const verdict = code !== 0 ? 'failed' : passed > 0 ? 'passed' : 'did not run';
+        const verdict = isLate ? 'failed' : verdictIn(output, name);
         resolve({ verdict, output });
       });
     });
   }
+}
+
+/** Of the test itself, not of its file: a source that does not even load is noticed by nobody. */
+function verdictIn(tap: string, name: string): Verdict {
+  const results = tap.split('\n').flatMap((line) => {
+    const [, not, what = ''] = /^\s*(not )?ok \d+ - (.*)$/.exec(line) ?? [];
+    return what.includes(name) ? [not ? 'failed' : 'passed'] : [];
+  });
+  if (results.length === 0 || /SyntaxError|ERR_MODULE_NOT_FOUND/.test(tap)) return 'did not run';
+  return results.includes('failed') ? 'failed' : 'passed';
 }
 
 /** @throws Error when the change does not fit the source any more */
