@@ -206,14 +206,15 @@ class Fleet {
     const ready = there.filter(isReady).length;
     const wanted = owner.spec.replicas ?? 1;
     const isDone = there.length === wanted && ready === wanted;
-    const stuck = there.map(troubleOf).find((it) => it !== undefined);
     const counted = `${ready} of ${wanted} pods ready`;
+    const stuck = isDone ? undefined : there.map(troubleOf).find((it) => it !== undefined);
+    const ofPods = stuck && { reason: stuck.reason, message: `${counted}; ${stuck.message}` };
     const verdict: Verdict = {
       isReady: isDone && !outcome.trouble,
       isProgressing: !isDone,
-      reason: isDone ? 'AllReady' : (stuck?.reason ?? 'Scaling'),
-      message: isDone || !stuck ? counted : `${counted}; ${stuck.message}`,
-      trouble: outcome.trouble,
+      reason: isDone ? 'AllReady' : 'Scaling',
+      message: counted,
+      trouble: outcome.trouble ?? ofPods,
     };
     const selector = Object.entries(selectorOf(owner, component)).map((it) => it.join('='));
     const status = {
