@@ -3,7 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+/** What is started: its main file, and variables besides those of this process. */
+export interface Program {
+  main: string;
+  env?: Readonly<Record<string, string>>;
+}
+
+const source: Program = { main: join(import.meta.dirname, '..', '..', 'src', 'main.ts') };
 const readyWithinMs = 30_000;
 
 export class Replica {
@@ -20,14 +26,18 @@ export class Replica {
   }
 
   /** Starts one on free ports; resolves when it says that it is ready. */
-  static async start(kubeconfig: string, flags: readonly string[]): Promise<Replica> {
+  static async start(
+    kubeconfig: string,
+    flags: readonly string[],
+    { main, env }: Program = source,
+  ): Promise<Replica> {
     const child = spawn(
       process.execPath,
       [
         ...[main, 'serve', '--kubeconfig', kubeconfig, '--host', '127.0.0.1', '--port', '0'],
         ...['--metrics-host', '127.0.0.1', '--metrics-port', '0', '--log-format', 'json', ...flags],
       ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } },
     );
     const replica = new Replica(child);
     const ready = new Promise<void>((resolve, reject) => {

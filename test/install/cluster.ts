@@ -14,7 +14,7 @@ import { deployment } from '../../src/manifests/names.ts';
 import { configurationName } from '../../src/manifests/webhook-configurations.ts';
 import { type ControlPlane, kubeconfigFor, startControlPlane } from '../control-plane/index.ts';
 import { Balancer } from '../e2e/balancer.ts';
-import { Replica } from '../e2e/replica.ts';
+import { type Program, Replica } from '../e2e/replica.ts';
 import { eventually, namespaces } from '../e2e/world.ts';
 
 export const manifests = join(import.meta.dirname, '..', '..', 'manifests');
@@ -125,9 +125,10 @@ export class Cluster {
   }
 
   /** One more `serve` under the service account, behind the balancer. */
-  async serve(flags: readonly string[] = []): Promise<Replica> {
+  async serve(flags: readonly string[] = [], program?: Program): Promise<Replica> {
     const kubeconfig = kubeconfigFor(this.plane, { token: await this.token(), user: 'spikegate' });
-    const replica = await Replica.start(kubeconfig, ['--drain', '0s', '--cert-check', '1s', ...flags]);
+    const all = ['--drain', '0s', '--cert-check', '1s', ...flags];
+    const replica = await Replica.start(kubeconfig, all, program);
     this.replicas.push(replica);
     this.balancer.backends = this.replicas.map(({ port }) => port);
     return replica;
