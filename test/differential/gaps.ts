@@ -94,12 +94,6 @@ export const gaps: Allowed[] = [
     "Not checked: the sandbox knows the schema of every built-in kind, and of Kubernetes' further rules the common ones.",
     '*',
     of('subresources', 'may alice?'),
-    of('workloads', 'a pod of a priority class'),
-  ),
-  gap(
-    "Not checked: the sandbox knows the schema of every built-in kind, and of Kubernetes' further rules the common ones.",
-    'code',
-    of('workloads', 'a pod of another account | a pod of no priority class'),
   ),
   gap(
     'Newer Kubernetes takes what 1.20 refused: an update of a service without its address, which it keeps; ports without a protocol; any printable name of a variable.',
@@ -108,11 +102,6 @@ export const gaps: Allowed[] = [
     of('apply', 'a service | its second port'),
     of('services', 'a put with its version'),
     of('workloads', 'pod: a bad variable'),
-  ),
-  gap(
-    'A negative grace of a pod is refused; Kubernetes takes it for 1.',
-    'code',
-    of('workloads', 'pod: a negative grace'),
   ),
   gap(
     "Not checked: the sandbox knows the schema of every built-in kind, and of Kubernetes' further rules the common ones.",

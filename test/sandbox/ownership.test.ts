@@ -97,3 +97,24 @@ test('a pod whose labels no longer fit is let go and replaced, and taken back wh
     assert.ok(controllerOf(items[0]));
   });
 });
+
+test('a set whose pods are refused says why, and makes them when they no longer are', async (t) => {
+  const it = await rig(t);
+  const { call } = it;
+  const set = workload('ReplicaSet', 'r', { replicas: 1 });
+  set.spec.template.spec.serviceAccountName = 'shop';
+  await call('POST', `${apps}/replicasets`, set);
+  await eventually(async () => {
+    const { status } = (await call('GET', `${apps}/replicasets/r`)).body;
+    const [condition] = status.conditions;
+    assert.equal(condition.type, 'ReplicaFailure');
+    assert.match(
+      condition.message,
+      /looking up service account default\/shop: serviceaccount "shop" not found/,
+    );
+  });
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'shop' } };
+  await call('POST', '/api/v1/namespaces/default/serviceaccounts', account);
+  await readyReplicas(it, `${apps}/replicasets/r`, 1);
+  assert.equal((await call('GET', `${apps}/replicasets/r`)).body.status.conditions, undefined);
+});

@@ -1,11 +1,12 @@
 // ReplicaSets: as many pods as asked for, made from the template.
 
 import type { Core } from '../operations/core.ts';
-import { asNumber, asObj, type Item } from '../types.ts';
-import { isActive, isReady, OwnerController, replicasOf, untilAvailable } from './owner.ts';
+import { asList, asNumber, asObj, type Item, type Obj, timestamp } from '../types.ts';
+import { isActive, isReady, OwnerController, replicasOf, untilAvailable, withConditions } from './owner.ts';
 
 /** At most so many pods are made or removed in one step, as in kube-controller-manager. */
 const burst = 500;
+const failed = 'ReplicaFailure';
 
 export class ReplicaSetController extends OwnerController {
   constructor(core: Core) {
@@ -14,33 +15,40 @@ export class ReplicaSetController extends OwnerController {
 
   protected override async reconcile(set: Item): Promise<void> {
     const pods = this.controlled('/pods', set).filter(isActive);
-    const wanted = replicasOf(set);
-    if (!set.metadata.deletionTimestamp) {
-      const template = asObj(asObj(set.spec).template);
-      for (let n = pods.length; n < Math.min(wanted, pods.length + burst); n++) {
-        const pod = this.podFrom(set, template, { generateName: `${set.metadata.name}-` });
-        const { name } = (await this.api.create('/pods', pod)).metadata;
-        this.api.event(set, 'SuccessfulCreate', `Created pod: ${name}`);
-      }
-      if (pods.length > wanted) {
-        // Those that are not ready go first, then the youngest.
-        const order = [...pods].sort(
-          (a, b) =>
-            Number(isReady(a)) - Number(isReady(b)) ||
-            (a.metadata.creationTimestamp > b.metadata.creationTimestamp ? -1 : 1),
-        );
-        for (const pod of order.slice(0, Math.min(burst, pods.length - wanted))) {
-          await this.api.delete('/pods', pod.metadata.namespace ?? '', pod.metadata.name, {
-            preconditions: { uid: pod.metadata.uid },
-          });
-          this.api.event(set, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
-        }
-      }
+    let failure: Error | undefined;
+    try {
+      if (!set.metadata.deletionTimestamp) await this.step(set, pods);
+    } catch (error) {
+      failure = error as Error;
     }
-    await this.writeStatus(set);
+    await this.writeStatus(set, failure);
+    if (failure) throw failure;
   }
 
-  private async writeStatus(set: Item): Promise<void> {
+  private async step(set: Item, pods: readonly Item[]): Promise<void> {
+    const wanted = replicasOf(set);
+    const template = asObj(asObj(set.spec).template);
+    for (let n = pods.length; n < Math.min(wanted, pods.length + burst); n++) {
+      const pod = this.podFrom(set, template, { generateName: `${set.metadata.name}-` });
+      const { name } = (await this.api.create('/pods', pod)).metadata;
+      this.api.event(set, 'SuccessfulCreate', `Created pod: ${name}`);
+    }
+    if (pods.length <= wanted) return;
+    // Those that are not ready go first, then the youngest.
+    const order = [...pods].sort(
+      (a, b) =>
+        Number(isReady(a)) - Number(isReady(b)) ||
+        (a.metadata.creationTimestamp > b.metadata.creationTimestamp ? -1 : 1),
+    );
+    for (const pod of order.slice(0, Math.min(burst, pods.length - wanted))) {
+      await this.api.delete('/pods', pod.metadata.namespace ?? '', pod.metadata.name, {
+        preconditions: { uid: pod.metadata.uid },
+      });
+      this.api.event(set, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
+    }
+  }
+
+  private async writeStatus(set: Item, failure: Error | undefined): Promise<void> {
     const pods = this.controlled('/pods', set).filter(isActive);
     const minReady = asNumber(asObj(set.spec).minReadySeconds);
     const now = this.api.core.clock.now();
@@ -50,12 +58,24 @@ export class ReplicaSetController extends OwnerController {
     if (next.length > 0) this.later(set, Math.min(...next));
     const ready = pods.filter(isReady).length;
     await this.api.status(this.table, set, {
-      ...(asObj(set.status).conditions ? { conditions: asObj(set.status).conditions } : {}),
+      ...this.conditions(set, failure),
       replicas: pods.length,
       ...(pods.length > 0 ? { fullyLabeledReplicas: pods.length } : {}),
       ...(ready > 0 ? { readyReplicas: ready } : {}),
       ...(available > 0 ? { availableReplicas: available } : {}),
       observedGeneration: set.metadata.generation,
     });
+  }
+
+  /** Why pods could not be made or removed, as long as that is so. */
+  private conditions(set: Item, failure: Error | undefined): Obj {
+    const others = asList(asObj(set.status).conditions).filter(({ type }) => type !== failed);
+    const now = timestamp(this.api.core.clock.now());
+    const told = { type: failed, status: 'True', reason: 'FailedCreate', message: failure?.message };
+    // These conditions have no lastUpdateTime.
+    const conditions = failure
+      ? withConditions(set, [told], now).map(({ lastUpdateTime: _, ...rest }) => rest)
+      : others;
+    return conditions.length > 0 ? { conditions } : {};
   }
 }

@@ -26,6 +26,7 @@ import {
   validateItem,
   type Written,
 } from './core.ts';
+import { admitPod } from './pods.ts';
 
 /** apimachinery's alphabet for generated names: no vowels, so that no words arise. */
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
@@ -71,6 +72,7 @@ export async function create(
     refine(type, changed);
     return changed;
   })) as Item;
+  if (type.table === '/pods') admitPod(core.store, type, mutated);
   begin(core, type, mutated);
   const stored = type.convert ? type.convert.toStored(mutated) : mutated;
   validateItem(type, mutated, undefined, '');

@@ -130,7 +130,9 @@ function graceOf(type: ResourceType, item: Item, options: Obj): number {
   const spec = asObj(item.spec);
   const phase = asString(asObj(item.status).phase);
   if (!spec.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0;
-  return Math.max(0, asNumber(options.gracePeriodSeconds, asNumber(spec.terminationGracePeriodSeconds, 30)));
+  const own = asNumber(spec.terminationGracePeriodSeconds, 30);
+  // What Kubernetes reads into a negative one.
+  return Math.max(0, asNumber(options.gracePeriodSeconds, own < 0 ? 1 : own));
 }
 
 async function mark(

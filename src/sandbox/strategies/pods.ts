@@ -76,7 +76,6 @@ export function checkPodSpec(spec: unknown, path: string, claims: readonly strin
       'None',
     ]),
   );
-  errors.push(...nonNegative(`${path}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds));
   if (spec.serviceAccountName)
     errors.push(
       ...checkFormat(formats.subdomain, `${path}.serviceAccountName`, asString(spec.serviceAccountName)),
