@@ -3,8 +3,8 @@
 
 import { joinKey, splitKey } from '../../kube/objects.ts';
 import type { Core } from '../operations/core.ts';
-import { matchesLabels, parseLabelSelector } from '../selectors.ts';
-import { type Change, parse } from '../store/entry.ts';
+import { matchesLabels, parseLabelSelector, type Requirement } from '../selectors.ts';
+import { type Change, type Entry, parse } from '../store/entry.ts';
 import { asList, asNumber, asObj, asString, type Item, type Obj } from '../types.ts';
 import { ControllerApi } from './api.ts';
 import { KeyQueue } from './queue.ts';
@@ -16,12 +16,21 @@ export interface OwnerOptions {
   account: string;
 }
 
+interface Own {
+  key: string;
+  namespace: string;
+  selector: readonly Requirement[];
+}
+
+const selectorOf = (owner: Item) => parseLabelSelector(asObj(owner.spec).selector);
+
 export abstract class OwnerController {
   protected readonly api: ControllerApi;
   protected readonly table: string;
   private readonly controls: ReadonlySet<string>;
   private readonly queue: KeyQueue;
-  private readonly keys = new Map<string, string>();
+  /** By uid. */
+  private readonly owned = new Map<string, Own>();
   private stopListening: () => void = () => {};
 
   constructor(core: Core, options: OwnerOptions) {
@@ -47,7 +56,7 @@ export abstract class OwnerController {
 
   start(): void {
     for (const entry of this.api.entries(this.table)) {
-      this.keys.set(entry.uid, entry.key);
+      this.note(entry);
       this.queue.add(entry.key);
     }
     this.stopListening = this.api.core.store.onCommit((changes) => {
@@ -66,18 +75,24 @@ export abstract class OwnerController {
 
   private take({ type, entry, prev }: Change): void {
     if (entry.table === this.table) {
-      if (type === 'DELETED') this.keys.delete(entry.uid);
-      else this.keys.set(entry.uid, entry.key);
+      if (type === 'DELETED') this.owned.delete(entry.uid);
+      else this.note(entry);
       this.queue.add(entry.key);
     } else if (this.controls.has(entry.table)) {
       for (const owner of new Set([...(entry.owners ?? []), ...(prev?.owners ?? [])])) {
-        const key = this.keys.get(owner);
-        if (key) this.queue.add(key);
+        const own = this.owned.get(owner);
+        if (own) this.queue.add(own.key);
       }
-      // What is nobody's may be claimed by any of this namespace.
-      if (type !== 'DELETED' && !entry.owners)
-        for (const own of this.api.entries(this.table, entry.namespace)) this.queue.add(own.key);
+      if (type === 'DELETED' || entry.owners) return;
+      // What is nobody's may be claimed.
+      for (const { key, namespace, selector } of this.owned.values())
+        if (namespace === entry.namespace && matchesLabels(selector, entry.labels)) this.queue.add(key);
     }
+  }
+
+  private note(entry: Entry): void {
+    const { uid, key, namespace } = entry;
+    this.owned.set(uid, { key, namespace, selector: selectorOf(parse(entry)) });
   }
 
   /**
@@ -85,7 +100,7 @@ export abstract class OwnerController {
    * do (controller_ref_manager.go): pods outlive an orphaning deletion, and a label takes a pod out for a look.
    */
   private async claim(owner: Item): Promise<void> {
-    const selector = parseLabelSelector(asObj(owner.spec).selector);
+    const selector = selectorOf(owner);
     const { uid } = owner.metadata;
     for (const table of this.controls) {
       for (const { deleting, labels, owners, namespace, name } of this.api.entries(
