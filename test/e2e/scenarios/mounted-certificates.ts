@@ -39,6 +39,8 @@ async function drill(world: World): Promise<void> {
     const first = await authority();
     const leaf = await issued(first);
     await volume.mount(leaf);
+    // Those of another scenario keep certificates of their own, and would put their CA back.
+    await world.stopReplicas();
     await inject(world, first.cert);
     await world.serve(2, { 'payment-window': '10m', certs: 'files', 'cert-dir': volume.directory });
     const namespace = await world.namespace();
