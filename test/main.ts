@@ -3,11 +3,9 @@
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { run } from 'node:test';
-import { spec } from 'node:test/reporters';
 import { findChromium, noChromium } from './board/browser.ts';
 import { explainNotFound, findBinaries } from './control-plane/index.ts';
-import { atOnce } from './side-by-side.ts';
+import { phasesOf, runPhases } from './side-by-side.ts';
 
 /** Folders in which the longest files are; what takes longest begins first, so that nothing is waited for alone. */
 const longest = ['e2e', 'simulation', 'workloads', 'differential', 'sandbox'];
@@ -24,9 +22,9 @@ const files = globSync('test/**/*.test.ts', { cwd: root })
   .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 
 const binaries = await findBinaries();
-const concurrency = atOnce({ withControlPlane: !('missing' in binaries) });
+const phases = phasesOf(files, { withControlPlane: !('missing' in binaries) });
 console.log(
-  `Running ${files.length} test files, ${concurrency} at a time on ${availableParallelism()} cores, with Node ${process.version}: unit, contract, simulation, end to end.`,
+  `Running ${files.length} test files, ${phases.map(({ atOnce }) => atOnce).join(', then ')} at a time on ${availableParallelism()} cores, with Node ${process.version}: unit, contract, simulation, end to end.`,
 );
 console.log(
   'missing' in binaries
@@ -38,8 +36,4 @@ if (files.length === 0) {
   console.error(`no test file has ${wanted.join(' or ')} in its path`);
   process.exitCode = 1;
 }
-const tests = run({ files: files.map((file) => join(root, file)), concurrency });
-tests.on('test:fail', ({ todo }) => {
-  if (todo === undefined || todo === false) process.exitCode = 1;
-});
-tests.compose(new spec()).pipe(process.stdout);
+if (!(await runPhases(phases))) process.exitCode = 1;

@@ -1,9 +1,8 @@
 // `npm run e2e -- --target sandbox | control-plane | current [--only TEXT]`
-import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { atOnce } from '../side-by-side.ts';
+import { phasesOf, runPhases } from '../side-by-side.ts';
 import { targetNames } from './targets.ts';
 
 const { target, only } = new Command('e2e')
@@ -14,18 +13,12 @@ const { target, only } = new Command('e2e')
   .opts<{ target: string; only?: string }>();
 
 const files: Record<string, string> = {
-  sandbox: 'sandbox/*.test.ts',
-  'control-plane': 'control-plane.test.ts',
-  current: 'current.ts',
+  sandbox: 'test/e2e/sandbox/*.test.ts',
+  'control-plane': 'test/e2e/control-plane.test.ts',
+  current: 'test/e2e/current.ts',
 };
-const found = globSync(files[target] ?? '', { cwd: import.meta.dirname }).sort();
-const paths = found.map((file) => join(import.meta.dirname, file));
-const { status } = spawnSync(
-  process.execPath,
-  ['--test', `--test-concurrency=${atOnce({ withControlPlane: false })}`, ...paths],
-  {
-    stdio: 'inherit',
-    env: { ...process.env, ...(only ? { E2E_ONLY: only } : {}) },
-  },
-);
-process.exitCode = status ?? 1;
+const found = globSync(files[target] ?? '', { cwd: join(import.meta.dirname, '..', '..') })
+  .map((file) => file.replaceAll('\\', '/'))
+  .sort();
+if (only) process.env.E2E_ONLY = only;
+if (!(await runPhases(phasesOf(found, { withControlPlane: false })))) process.exitCode = 1;
