@@ -7,55 +7,14 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
-import { kinds } from '../../src/api/kinds.ts';
-import { certificates, injection } from '../../src/manifests/certificates.ts';
-import { crdOf } from '../../src/manifests/crd.ts';
 import * as deploy from '../../src/manifests/deploy.ts';
 import type { Manifest } from '../../src/manifests/manifest.ts';
 import { deployment, version } from '../../src/manifests/names.ts';
-import { certificateRbac, rbac } from '../../src/manifests/rbac.ts';
-import { webhookConfigurations } from '../../src/manifests/webhook-configurations.ts';
-import { registry } from '../../webhooks/registry.ts';
+import { byName, kustomized, type Pods } from './expected.ts';
 import { render } from './helm.ts';
 
 const chart = join(import.meta.dirname, '..', '..', 'charts', 'spikegate');
-const { namespace, service: name } = deployment;
-const target = { service: { namespace, name } };
-
-/** What kustomize's overlays are made of, the Namespace apart: `helm install --create-namespace` makes that. */
-const common = [
-  ...kinds.map(crdOf),
-  ...rbac(kinds, deployment),
-  ...[deploy.priorityClass, ...deploy.services, deploy.networkPolicy, deploy.disruptionBudget('policy/v1')],
-];
-const configurations = webhookConfigurations(registry, { target, namespace });
-const kustomized = {
-  'self-signed': [...common, deploy.workload, ...configurations, ...certificateRbac(deployment)],
-  'cert-manager': [
-    ...common,
-    withCertificates(deploy.workload),
-    ...configurations.map((it) => ({ ...it, metadata: { ...it.metadata, annotations: injection } })),
-    ...certificates,
-  ],
-};
-
-/** What a strategic merge of the overlay's patch makes of it. */
-function withCertificates(workload: Manifest): Manifest {
-  const merged = structuredClone(workload) as never as { spec: Pods };
-  const { spec } = structuredClone(deploy.workloadWithCertManager) as never as { spec: Pods };
-  Object.assign(merged.spec.template.spec.containers[0]!, spec.template.spec.containers[0]);
-  merged.spec.template.spec.volumes = spec.template.spec.volumes;
-  return merged as never;
-}
-
-interface Pods {
-  replicas: number;
-  template: {
-    metadata: { labels: Record<string, string>; annotations?: Record<string, string> };
-    spec: { containers: { args: string[]; image: string }[]; volumes?: unknown; [field: string]: unknown };
-  };
-}
-
+const { namespace } = deployment;
 /** What Helm's own tools look for, and kustomize has no use for. */
 const helmOnly = ['helm.sh/chart', 'app.kubernetes.io/managed-by', 'helm.sh/resource-policy'];
 
@@ -71,9 +30,7 @@ function withoutHelm(value: unknown): unknown {
   return Object.fromEntries(entries);
 }
 
-const idOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
-const byId = (objects: readonly Manifest[]) =>
-  Object.fromEntries(objects.map((it) => [idOf(it), withoutHelm(JSON.parse(JSON.stringify(it)))]).sort());
+const byId = (objects: readonly Manifest[]) => byName(objects.map((it) => withoutHelm(it) as Manifest));
 
 describe('the chart', () => {
   for (const mode of ['self-signed', 'cert-manager'] as const) {
