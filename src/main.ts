@@ -105,7 +105,11 @@ program
 program
   .command('manifests')
   .description('write CRDs, webhook configurations and RBAC, or apply them to the current cluster')
-  .option('--out <directory>', 'where to write', join(import.meta.dirname, '..', 'manifests'))
+  .option(
+    '--out <directory>',
+    'where to write; the chart goes beside it',
+    join(import.meta.dirname, '..', 'manifests'),
+  )
   .option('--install', 'apply to the current cluster instead of writing')
   .option('--kubeconfig <file>', 'kubeconfig of the cluster')
   .option('--context <name>', 'context of the kubeconfig')

@@ -1,6 +1,10 @@
 // What a Spikegate process may do in the cluster: exactly what its code does.
+import { Buyer } from '../api/buyer.ts';
 import type { Kind } from '../api/define-kind.ts';
 import { workloadKinds } from '../api/kinds.ts';
+import { Seller } from '../api/seller.ts';
+import { SpikeGoods } from '../api/spike-goods.ts';
+import { SpikeOrder } from '../api/spike-order.ts';
 import { definitionName } from '../kube/discovery.ts';
 import { type ChildKind, pods, usedChildKinds } from '../workloads/child-kinds.ts';
 import { type Manifest, partOfSpikegate } from './manifest.ts';
@@ -60,8 +64,11 @@ function granted(
 function clusterRules(kinds: readonly Kind[]): PolicyRule[] {
   const sale = kinds.filter((kind) => !workloadKinds.includes(kind));
   return [
-    // update takes finalizers off, patch lets admission complete an object that got past it.
-    ...rulesFor(sale, '', ['get', 'list', 'watch', 'update', 'patch']),
+    ...rulesFor(sale, '', ['list', 'watch']),
+    // Looked for, live, by those who refer to them.
+    ...rulesFor([SpikeGoods, SpikeOrder, Buyer], '', ['get']),
+    // patch puts finalizers on, and lets admission complete an object that got past it; update takes them off.
+    ...rulesFor([SpikeGoods, Buyer, Seller], '', ['update', 'patch']),
     ...rulesFor(sale, '/status', ['update']),
     { apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },
     { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
@@ -69,8 +76,10 @@ function clusterRules(kinds: readonly Kind[]): PolicyRule[] {
   ];
 }
 
+type Rated = Pick<Kind, 'group' | 'plural'>;
+
 /** One rule for each group: a rule for several would also be about every resource in every other's group. */
-function rulesFor(kinds: readonly Kind[], subresource: string, verbs: string[]): PolicyRule[] {
+function rulesFor(kinds: readonly Rated[], subresource: string, verbs: string[]): PolicyRule[] {
   return [...new Set(kinds.map((kind) => kind.group))].map((group) => ({
     apiGroups: [group],
     resources: kinds.filter((it) => it.group === group).map((it) => `${it.plural}${subresource}`),
@@ -97,8 +106,8 @@ function workloadRules(kinds: readonly Kind[]): PolicyRule[] {
 
 /** Pods are made by create, since their names are generated; all else by server-side apply, which is patch. */
 function childRule(kind: ChildKind): PolicyRule {
-  const write = kind === pods ? ['create', 'delete'] : ['create', 'patch', 'update', 'delete'];
-  return { apiGroups: [kind.group], resources: [kind.plural], verbs: ['get', 'list', 'watch', ...write] };
+  const verbs = kind === pods ? ['create', 'delete'] : ['get', 'create', 'patch', 'update', 'delete'];
+  return { apiGroups: [kind.group], resources: [kind.plural], verbs: ['list', 'watch', ...verbs] };
 }
 
 function leaseRules({ lease }: RbacOptions): PolicyRule[] {

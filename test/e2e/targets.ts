@@ -2,8 +2,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { deployment } from '../../src/manifests/names.ts';
 import { startSandbox } from '../../src/sandbox/index.ts';
-import { explainNotFound, findBinaries, startControlPlane } from '../control-plane/index.ts';
+import {
+  explainNotFound,
+  findBinaries,
+  kubeconfigFor,
+  type StartOptions,
+  startControlPlane,
+} from '../control-plane/index.ts';
 
 export const targetNames = ['sandbox', 'control-plane', 'current'] as const;
 export type TargetName = (typeof targetNames)[number];
@@ -12,6 +19,8 @@ export interface Target {
   name: TargetName;
   /** undefined: the current context of the user's own kubeconfig. */
   kubeconfig: string | undefined;
+  /** That of `serve`, where it is not the administrator's: its service account's rights. */
+  serveAs?: string;
   /** A kubectl that is known to work with it; else the one on the PATH is looked for. */
   kubectl?: string;
   stop(): Promise<void>;
@@ -23,10 +32,19 @@ export async function openTarget(name: TargetName): Promise<Target | { skip: str
   if (name === 'sandbox') return sandbox();
   const found = await findBinaries();
   if ('missing' in found) return { skip: explainNotFound(found) };
-  const plane = await startControlPlane();
+  return controlPlane();
+}
+
+/** `serve` has its service account's name, and so exactly the rights that our RBAC gives it. */
+export async function controlPlane(extraArgs: StartOptions['extraArgs'] = {}): Promise<Target> {
+  const { namespace, serviceAccount } = deployment;
+  const user = `system:serviceaccount:${namespace}:${serviceAccount}`;
+  const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
+  const plane = await startControlPlane({ users: [{ name: user, groups }], extraArgs });
   return {
-    name,
+    name: 'control-plane',
     kubeconfig: plane.kubeconfig,
+    serveAs: kubeconfigFor(plane, { user }),
     ...(plane.binaries.kubectl ? { kubectl: plane.binaries.kubectl } : {}),
     stop: () => plane.stop(),
   };

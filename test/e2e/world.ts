@@ -105,7 +105,8 @@ export class World {
     const flags = Object.entries(JSON.parse(this.#flags) as Flags).flatMap(([name, value]) =>
       value === '' ? [`--${name}`] : [`--${name}`, value],
     );
-    const replica = await Replica.start(this.target.kubeconfig ?? '', [...quick, ...flags]);
+    const kubeconfig = this.target.serveAs ?? this.target.kubeconfig ?? '';
+    const replica = await Replica.start(kubeconfig, [...quick, ...flags]);
     this.replicas.push(replica);
     this.#aim();
     return replica;
