@@ -67,8 +67,9 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
       expected.certSecret,
       options.dial,
     ),
-    look(() => podsOf(client, namespace, valueIn(deployments) ?? [])),
-    look(() => stuckIn(client, valueIn(namespaces) ?? [])),
+    // Whose Deployment may not be read, of that the pods are not known either.
+    isSeen(deployments) ? look(() => podsOf(client, namespace, deployments.value)) : deployments,
+    isSeen(namespaces) ? look(() => stuckIn(client, namespaces.value)) : namespaces,
     lookAgain(options, { goods, orders, lease: firstLease, now: server.now }),
   ]);
   return {
