@@ -4,6 +4,11 @@ import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Component } from '../runtime/manager.ts';
 
+// Scrapers and browsers say what they want at once. What only holds a connection open must not use up the
+// descriptors that admission needs.
+const limits = { headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 5000 };
+const mostConnections = 1000;
+
 export interface MetricsServerOptions {
   host: string;
   port: number;
@@ -21,7 +26,7 @@ export class MetricsServer implements Component {
   constructor(options: MetricsServerOptions) {
     this.#host = options.host;
     this.#port = options.port;
-    this.#server = createServer(async (request, response) => {
+    this.#server = createServer(limits, async (request, response) => {
       if (options.pages?.(request, response)) return;
       if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
         response.writeHead(404).end();
@@ -30,10 +35,12 @@ export class MetricsServer implements Component {
       try {
         const body = await options.registry.metrics();
         response.writeHead(200, { 'Content-Type': options.registry.contentType }).end(body);
-      } catch (error) {
-        response.writeHead(500).end(String(error));
+      } catch {
+        // What went wrong inside is nobody's business on a port that asks for no credentials.
+        response.writeHead(500).end('internal error\n');
       }
     });
+    this.#server.maxConnections = mostConnections;
   }
 
   get port(): number {
