@@ -39,7 +39,8 @@ export class AdmissionServer implements Component {
   readonly name = 'admission server';
   readonly #options: AdmissionServerOptions;
   readonly #sockets = new Set<Socket>();
-  readonly #answering = new Set<ServerResponse>();
+  /** The last answer of each connection, given or under way; earlier ones of the same connection leave before it. */
+  readonly #answers = new Map<Socket, ServerResponse>();
   #server: Server | undefined;
   #state: 'new' | 'serving' | 'draining' | 'refusing' | 'closed' = 'new';
   #app: Express | undefined;
@@ -79,9 +80,12 @@ export class AdmissionServer implements Component {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
-    server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
-      this.#answering.add(response);
-      response.once('close', () => this.#answering.delete(response));
+    server.on('secureConnection', (socket: Socket) => {
+      socket.once('close', () => this.#answers.delete(socket));
+    });
+    server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      // Not a listener for each answer's end: that would be a tenth of all that a review costs.
+      this.#answers.set(socket, response);
       // Whoever closes a connection that looks idle may meet a request that is just coming, and the API server does
       // not send a POST twice. So it is asked to take its connections elsewhere, with the answer, while there is time.
       if (this.#state !== 'serving') response.setHeader('Connection', 'close');
@@ -185,8 +189,7 @@ export class AdmissionServer implements Component {
   }
 
   async #answered(): Promise<void> {
-    await Promise.all(
-      [...this.#answering].map((response) => new Promise((resolve) => response.once('close', resolve))),
-    );
+    const under = [...this.#answers.values()].filter(({ closed }) => !closed);
+    await Promise.all(under.map((response) => new Promise((resolve) => response.once('close', resolve))));
   }
 }
