@@ -174,6 +174,8 @@ export class GoodsWriter {
     losses: { conflicts: number; failures: number },
   ): Promise<void> {
     const conflict = error instanceof GoodsWriteError && error.failure === 'conflict';
+    // The known copy is not the stored one, or may not be.
+    lane.confirmedAt = Number.NEGATIVE_INFINITY;
     if (!conflict) for (const entry of batch) entry.mayBeStored = true;
     if (conflict) {
       this.#metrics.conflicted();

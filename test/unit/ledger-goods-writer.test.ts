@@ -294,4 +294,24 @@ describe('a write whose answer is lost', () => {
     store.automatic = true;
     assert.equal((await writer.submit(key, hold('b'))).refusal, undefined, 'the lane goes on');
   });
+
+  it('leaves the known copy unconfirmed: who must know what is stored reads it', async () => {
+    const { clock, store, writer } = setUp(10);
+    await writer.submit(key, hold('a'));
+    store.automatic = false;
+    const failed = assert.rejects(writer.submit(key, hold('b')));
+    for (let i = 0; i < 3; i++) {
+      await settle();
+      store.next('write').lose(i === 0);
+      if (i === 2) break;
+      await settle();
+      await clock.advance(50);
+      store.next('read').lose(false);
+      await settle();
+    }
+    await failed;
+    store.automatic = true;
+    await writer.submit(key, drop('b'));
+    assert.deepEqual(store.holdsOf(key), ['a']);
+  });
 });
