@@ -8,8 +8,9 @@
 //
 // Nobody else takes from a lot while its replica refreshes it. After a crash the leader gives what is unnamed
 // its stock out of the lot (order-lifecycle.ts), and returns the rest when its time is up (settler.ts).
-import { type Hold, lotPrefix, mostHolds } from '../api/holds.ts';
+import { type Hold, lotPrefix, lotsOf, mostHolds } from '../api/holds.ts';
 import { timestamp } from '../api/sale.ts';
+import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { GoodsWriter } from './goods-writer.ts';
 import type { StockDraft } from './stock-draft.ts';
@@ -53,7 +54,16 @@ interface Sought {
   changes: boolean;
   /** Not every unnamed hold could have its name. */
   isShort: boolean;
+  /** How often it was evaluated: more than once after a lost race, or a write whose outcome nobody knows. */
+  attempts: number;
+  /** The smallest lot that any of these attempts can have left, less what was given away since; Infinity before the first. */
+  least: number;
 }
+
+const nothingSought: Sought = {
+  ...{ units: 0, since: Number.NEGATIVE_INFINITY, given: 0, changes: false, isShort: false },
+  ...{ attempts: 0, least: Number.POSITIVE_INFINITY },
+};
 
 /** This replica's part of one goods. Times are monotonic. */
 interface Lot {
@@ -67,6 +77,8 @@ interface Lot {
   naming: Set<string>;
   /** What it makes of the lot, and what was given away since. */
   sought: Sought;
+  /** The last write failed, or may have: what is stored, and so what is free, is not known. */
+  isUnsure: boolean;
   refreshedAt: number;
   demand: { at: number; units: number }[];
   syncing: Promise<void> | undefined;
@@ -105,7 +117,10 @@ export class Lots {
       lot.unnamed.set(hold.uid, hold);
     }
     // An idle goods needs no lot and no timer.
-    if (isGiven || demandOf(lot, now) >= settings.leastDemand) this.#syncSoon(key, lot, isGiven ? syncMs : 0);
+    if (isGiven || demandOf(lot, now) >= settings.leastDemand) {
+      // The first lot cannot wait; where there is none to be had, not every order asks again.
+      this.#syncSoon(key, lot, isGiven || now - lot.sought.since < syncMs ? syncMs : 0);
+    }
     return isGiven;
   }
 
@@ -115,7 +130,8 @@ export class Lots {
     const hold = lot?.unnamed.get(uid);
     if (!lot || !hold) return false;
     lot.unnamed.delete(uid);
-    if (lot.naming.has(uid)) return false;
+    // A write that failed may be stored all the same, with its name; and a lot that is short has no such units.
+    if (lot.naming.has(uid) || lot.isUnsure || lot.sought.isShort) return false;
     lot.free += hold.quantity;
     lot.sought.given -= hold.quantity;
     return true;
@@ -134,23 +150,13 @@ export class Lots {
 
   #lot(key: string, goods: string): Lot {
     let lot = this.#lots.get(key);
-    // Goods of another uid have come by that name: the lot went with the old ones.
-    if (lot && lot.goods !== goods && !lot.syncing) {
-      lot.cancel?.();
-      lot = undefined;
-    }
+    // Goods of another uid are meant. Which are there now is for a write to find out as long as this lot has something.
+    if (lot && lot.goods !== goods && !lot.syncing && !lot.cancel) lot = undefined;
     if (!lot) {
       if (this.#lots.size >= mostIdle) this.#forgetIdle();
-      const sought = { units: 0, since: 0, given: 0, changes: false, isShort: false };
       lot = {
-        ...{
-          goods,
-          free: 0,
-          unnamed: new Map(),
-          naming: new Set(),
-          sought,
-          refreshedAt: Number.NEGATIVE_INFINITY,
-        },
+        ...{ goods, free: 0, unnamed: new Map(), naming: new Set(), sought: { ...nothingSought } },
+        ...{ isUnsure: false, refreshedAt: Number.NEGATIVE_INFINITY },
         ...{ demand: [], syncing: undefined, cancel: undefined },
       };
       this.#lots.set(key, lot);
@@ -182,23 +188,25 @@ export class Lots {
   }
 
   async #write(key: string, lot: Lot): Promise<void> {
+    lot.sought = { ...lot.sought, given: 0, attempts: 0, least: Number.POSITIVE_INFINITY };
     try {
       const outcome = await this.#options.writer.submit(key, (draft) => this.#seek(lot, draft), {
         fromStale: true,
       });
-      if (outcome.refusal?.reason === 'TooManyRequests') lot.free = 0;
+      if (outcome.refusal?.reason === 'TooManyRequests') unsure(lot);
       else if (outcome.refusal || outcome.goods.metadata.uid !== lot.goods) this.#lost(lot);
-      else this.#sought(lot);
+      else this.#sought(lot, unitsOf(outcome.goods, this.#uid));
     } catch {
       // Whether it was stored nobody knows: the next write looks at what is there.
-      lot.free = 0;
+      unsure(lot);
     }
     lot.naming.clear();
   }
 
   #next(key: string, lot: Lot): void {
     const hasDemand = !this.#isClosing && demandOf(lot, this.#options.clock.monotonic()) > 0;
-    if (lot.sought.units > 0 || lot.unnamed.size > 0 || hasDemand) this.#syncSoon(key, lot, syncMs);
+    const hasSomething = lot.sought.units > 0 || lot.unnamed.size > 0 || lot.isUnsure;
+    if (hasSomething || hasDemand) this.#syncSoon(key, lot, syncMs);
     else if (this.#lots.get(key) === lot) this.#lots.delete(key);
   }
 
@@ -207,18 +215,32 @@ export class Lots {
     if (draft.goods.metadata.uid !== lot.goods) return undefined;
     const { clock } = this.#options;
     const time = timestamp(Math.floor(clock.now() / 1000) * 1000);
+    const { attempts, least, given } = lot.sought;
     lot.naming = new Set();
+    let owed = 0;
     for (const hold of lot.unnamed.values()) {
       if (draft.assign(hold, { lots: [this.#uid], others: true })) lot.naming.add(hold.uid);
+      else owed += hold.quantity;
     }
     const rest = draft.unitsOf(this.#uid);
-    const units = this.#size(lot, draft, rest);
+    // What an order was let in on is never given back.
+    const units = Math.max(this.#size(lot, draft, rest), Math.min(rest, owed));
     const resized = draft.resize({ uid: this.#uid, order: this.#options.instance, quantity: units, time });
-    const isShort = lot.naming.size < lot.unnamed.size;
+    const isShort = owed > 0;
     const changes = resized || lot.naming.size > 0;
-    lot.sought = { units, since: clock.monotonic(), given: 0, changes, isShort };
-    // Until it is stored, only what is there before and after it may be given away.
-    lot.free = isShort ? 0 : Math.min(rest, units);
+    // Until it is stored, only what is there before and after it may be given away; also after an earlier attempt,
+    // which may be carried out late.
+    const sure = Math.max(0, Math.min(rest, units, least - given));
+    lot.sought = {
+      units,
+      since: clock.monotonic(),
+      given: 0,
+      changes,
+      isShort,
+      attempts: attempts + 1,
+      least: sure,
+    };
+    lot.free = isShort || lot.isUnsure ? 0 : sure;
     return undefined;
   }
 
@@ -231,22 +253,37 @@ export class Lots {
     return Math.min(most, 2 * demand);
   }
 
-  #sought(lot: Lot): void {
-    const { units, given, since, changes, isShort } = lot.sought;
+  /** `units`: of the lot as it is stored. */
+  #sought(lot: Lot, units: number): void {
+    const { given, since, changes, isShort, attempts } = lot.sought;
     for (const uid of lot.naming) lot.unnamed.delete(uid);
-    lot.free = isShort ? 0 : units - given;
-    // Only a write that carried something of ours shows that the lot was there.
+    lot.free = isShort ? 0 : Math.max(0, units - given);
+    lot.isUnsure = false;
+    // Only a write that carried something of ours shows that the lot was there. Without one, an earlier attempt that
+    // was given up may still be carried out.
     if (changes) lot.refreshedAt = since;
+    else if (attempts > 1) lot.refreshedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** The goods are gone, or others have come by their name. */
   #lost(lot: Lot): void {
     lot.free = 0;
     lot.unnamed.clear();
-    lot.sought.units = 0;
+    lot.sought = { ...nothingSought };
+    lot.isUnsure = false;
     lot.demand = [];
   }
 }
+
+/** Nothing is given away until a write has succeeded. */
+function unsure(lot: Lot): void {
+  lot.free = 0;
+  lot.isUnsure = true;
+  lot.refreshedAt = Number.NEGATIVE_INFINITY;
+}
+
+const unitsOf = ({ status }: SpikeGoods, uid: string): number =>
+  lotsOf(status).find((lot) => lot.uid === uid)?.quantity ?? 0;
 
 /** Units asked for within `demandMs`. */
 function demandOf(lot: Lot, now: number): number {

@@ -32,6 +32,8 @@ export class StockDraft {
   #holds: Map<string, Hold>;
   #available: number;
   #changed = false;
+  /** Lots that their replica makes as large as they are in this very write. */
+  readonly #resized = new Set<string>();
 
   constructor(goods: SpikeGoods) {
     this.goods = goods;
@@ -92,10 +94,12 @@ export class StockDraft {
    */
   assign(hold: Hold, from: { lots: readonly string[]; others: boolean }): boolean {
     if (this.#holds.has(hold.uid)) return true;
+    // A replica that just said how large its lot is gives that much away.
+    const lots = from.lots.filter((uid) => !this.#resized.has(uid));
     const others = from.others ? [...this.#holds.values()].filter(isLot).map(({ uid }) => uid) : [];
-    const inLots = [...new Set([...from.lots, ...others])].reduce((sum, uid) => sum + this.unitsOf(uid), 0);
+    const inLots = [...new Set([...lots, ...others])].reduce((sum, uid) => sum + this.unitsOf(uid), 0);
     if (hold.quantity > Math.max(0, this.#available) + inLots || this.#holds.size >= mostHolds) return false;
-    let missing = hold.quantity - this.#takeFrom(from.lots, hold.quantity);
+    let missing = hold.quantity - this.#takeFrom(lots, hold.quantity);
     const free = Math.min(missing, Math.max(0, this.#available));
     this.#available -= free;
     missing -= free;
@@ -107,6 +111,7 @@ export class StockDraft {
 
   /** Makes a lot as large as `lot.quantity` says, out of what is available; 0 gives it back. True when it changes. */
   resize(lot: Hold): boolean {
+    this.#resized.add(lot.uid);
     const before = this.#holds.get(lot.uid);
     const units = Math.min(lot.quantity, (before?.quantity ?? 0) + Math.max(0, this.#available));
     if (units === (before?.quantity ?? 0) && (units === 0 || before?.time === lot.time)) return false;
