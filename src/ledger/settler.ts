@@ -155,12 +155,16 @@ export class Settler {
   }
 
   async #drop(key: string, holds: readonly Hold[]): Promise<SpikeGoods | undefined> {
-    const { writer, epoch, metrics } = this.#options;
+    const { writer, epoch, metrics, lots, holdLimitMs } = this.#options;
     const outcome = await writer.submit(
       key,
       (draft) => {
         checkTerm(key, draft, epoch);
-        for (const hold of holds) draft.drop(hold.uid);
+        for (const hold of holds) {
+          // What was looked at may have been an old copy: a lot that its replica has refreshed since is in use.
+          if (isLot(hold) && lots.ageOf(draft.goods, hold.uid) < holdLimitMs) continue;
+          draft.drop(hold.uid);
+        }
         return undefined;
       },
       { fromStale: true },

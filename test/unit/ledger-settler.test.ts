@@ -217,6 +217,16 @@ describe('a lot', () => {
     return { ...world, lots: () => lotsOf(world.status()).length };
   }
 
+  it('that its replica has refreshed meanwhile stays, though the copy that the leader looked at was old', async () => {
+    const { clock, settler, store, lots } = left();
+    await settler.settle(key);
+    await clock.advance(holdLimitMs + 1);
+    const fresh = { ...lot, time: '2026-01-01T00:02:00.000Z' };
+    store.elsewhere(key, (goods) => ({ ...goods, status: { ...goods.status, holds: formatHolds([fresh]) } }));
+    await settler.settle(key);
+    assert.equal(lots(), 1);
+  });
+
   it('that its replica left is given back after the limit, by the clock of the leader', async () => {
     const { clock, settler, lots } = left();
     const { nextMs } = await settler.settle(key);
