@@ -57,6 +57,8 @@ export class NotYetError extends Error {
 
 export class OrderLifecycle {
   readonly #options: OrderLifecycleOptions;
+  /** Orders that wait to be named, by key, and since when; monotonic. */
+  readonly #unnamed = new Map<string, { uid: string; since: number }>();
 
   constructor(options: OrderLifecycleOptions) {
     this.#options = options;
@@ -65,6 +67,7 @@ export class OrderLifecycle {
   /** Brings one order to the state it should be in; `requeueAfter` is the ms until its deadline. */
   async reconcile(key: string): Promise<{ requeueAfter?: number }> {
     const order = this.#options.orders.known(key);
+    if (!order || order.status?.phase) this.#unnamed.delete(key);
     if (!order) return {};
     if (!order.status?.phase) return this.#accept(order);
     if (order.status.phase !== 'Unpaid') return {};
@@ -118,18 +121,23 @@ export class OrderLifecycle {
     return isHeld(this.#options.goods.known(keyOf(goods))?.status, order.metadata.uid);
   }
 
-  /** A replica may have let it in on its lot, and is about to say so. */
+  /**
+   * A replica may have let it in on its lot, and is about to say so. From when this leader first looked, and not by
+   * the order's own age: then a lot that was left is known to be left by the time that is up, however long taking over
+   * took, and whatever the clocks say.
+   */
   #mayBeNamed(order: SpikeOrder, lines: readonly OrderLine[]): boolean {
-    const { goods, lots } = this.#options;
-    const isNew = this.#ageOf(order) < cacheLagMs || lots.watchedMs < cacheLagMs;
-    return (
-      isNew &&
-      wasLetIn(order) &&
-      lines.some((line) => {
-        const known = goods.known(keyOf(line.goods));
-        return known !== undefined && lots.isInUse(known);
-      })
-    );
+    const { goods, lots, clock } = this.#options;
+    const isInUse = lines.some((line) => {
+      const known = goods.known(keyOf(line.goods));
+      return known !== undefined && lots.isInUse(known);
+    });
+    if (!isInUse || !wasLetIn(order)) return false;
+    const { uid } = order.metadata;
+    const waits = this.#unnamed.get(keyOf(order));
+    const since = waits?.uid === uid ? waits.since : clock.monotonic();
+    this.#unnamed.set(keyOf(order), { uid, since });
+    return clock.monotonic() - since < cacheLagMs;
   }
 
   /** Milliseconds; by the API server's clock and ours. */
@@ -145,8 +153,10 @@ export class OrderLifecycle {
     const { uid, name, namespace = '' } = order.metadata;
     const { gate, lots } = this.#options;
     const late = { namespace, uid, order: name, lines: lines.map(holdLineOf), isStored: true };
-    // With a lot that its replica left, admission has judged it.
-    if (wasLetIn(order) && lines.some(({ goods }) => lots.staleLots(goods).length > 0)) {
+    // With a lot that its replica left, admission has judged it. The lines may show the goods as they were before.
+    const isLeft = ({ goods }: OrderLine) =>
+      lots.staleLots(this.#options.goods.known(keyOf(goods)) ?? goods).length > 0;
+    if (wasLetIn(order) && lines.some(isLeft)) {
       return gate.hold({ ...late, lotsOf: (goods) => lots.staleLots(goods) });
     }
     return this.#whyNot(order, lines) ?? gate.hold(late);

@@ -17,17 +17,10 @@ interface Sighting {
 
 export class LotWatch {
   readonly #clock: Clock;
-  readonly #since: number;
   readonly #sightings = new Map<string, Map<string, Sighting>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#since = clock.monotonic();
-  }
-
-  /** Milliseconds since it began: what was not seen to change is not known to be old before that. */
-  get watchedMs(): number {
-    return this.#clock.monotonic() - this.#since;
   }
 
   /** Takes in the current version of goods. */
