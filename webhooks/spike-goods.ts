@@ -146,8 +146,11 @@ function endIsAhead({ object, old, now }: GoodsCall): ReturnType<GoodsRule> {
 function stockCoversCommitments({ object, old }: GoodsCall): ReturnType<GoodsRule> {
   const { stockCount } = object.spec;
   if (!old || stockCount >= old.spec.stockCount) return undefined;
-  const committed = old.spec.stockCount - availableOf(old.spec.stockCount, old.status);
-  if (stockCount >= committed) return undefined;
+  const taken = old.spec.stockCount - availableOf(old.spec.stockCount, old.status);
+  if (stockCount >= taken) return undefined;
+  // A lot is nobody's yet, and is given back when the crowd is over.
+  const committed = taken - lotsOf(old.status).reduce((sum, { quantity }) => sum + quantity, 0);
+  if (stockCount >= committed) return beingOrdered(old);
   return refuse(
     'StockBelowCommitted',
     `spec.stockCount must be at least what is sold and reserved (${committed}), got ${stockCount}`,

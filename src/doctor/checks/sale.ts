@@ -1,5 +1,5 @@
 // The sale: holds that leak, orders that do not expire, counters that are not what the orders add up to.
-import { heldUnits, holdsOf } from '../../api/holds.ts';
+import { heldUnits, holdsOf, isLot } from '../../api/holds.ts';
 import { deadlineOf, isPaid, parseTime, timestamp } from '../../api/sale.ts';
 import type { SpikeGoods } from '../../api/spike-goods.ts';
 import type { SpikeOrder } from '../../api/spike-order.ts';
@@ -33,7 +33,7 @@ export const holdsAreYoung: Check = {
           where: `${nameOf('spikegoods', goods)} status.holds`,
           what:
             `${old.length} holds with ${units} units are older than the limit of ${holdLimit / 1000} s, the oldest ` +
-            `of ${oldest.time} for order ${oldest.order}: a leader would have given them back`,
+            `of ${oldest.time} for ${isLot(oldest) ? 'the replica' : 'order'} ${oldest.order}: a leader would have given them back`,
           remedy: lookAtPods(seen),
         },
       ];
