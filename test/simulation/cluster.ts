@@ -43,6 +43,20 @@ export class Cluster {
     this.replicas.splice(this.replicas.indexOf(replica), 1);
   }
 
+  /** SIGSTOP, a machine that swaps, a debugger: it goes on after `ms`, and believes what it believed before. */
+  pause(replica: Replica, ms: number): void {
+    if (replica.life.isPaused) return;
+    this.#wire.note(replica.life.name, 'is paused for', ms);
+    replica.life.pause();
+    this.#clock.after(ms, () => this.wake(replica));
+  }
+
+  wake({ life }: Replica): void {
+    if (!life.isPaused || !life.alive) return;
+    this.#wire.note(life.name, 'goes on');
+    life.wake();
+  }
+
   get leader(): Replica | undefined {
     return this.replicas.find((replica) => replica.epoch === this.epoch && replica.epoch > 0);
   }

@@ -15,6 +15,7 @@ export interface Temper {
   replaceGoods: number;
   crash: number;
   crashLeader: number;
+  pause: number;
   elect: number;
   stepDown: number;
   start: number;
@@ -96,6 +97,14 @@ export class Crowd {
   crashLeader(): void {
     const { leader } = this.#cluster;
     if (leader) this.#cluster.crash(leader, 'as the leader');
+  }
+
+  /** For a moment, for longer than a lot is used, or for longer than a hold may wait. */
+  pause(): void {
+    const { random } = this.#wire;
+    const { replicas } = this.#cluster;
+    const ms = random.int(100, random.pick([2_000, 12_000, 150_000]));
+    if (replicas.length > 0) this.#cluster.pause(random.pick(replicas), ms);
   }
 
   elect(): void {

@@ -49,6 +49,8 @@ export function plan(seed: number, random: Random): Plan {
       replaceGoods: random.chance(0.25) ? often(2) : 0,
       crash: rare(1.5),
       crashLeader: rare(1.5),
+      // Drawn from nothing, so that seeds keep their histories.
+      pause: calm || seed % 3 !== 0 ? 0 : 2,
       elect: rare(4),
       stepDown: rare(1),
       start: 2,

@@ -111,7 +111,7 @@ export class Replica {
   }
 
   get ready(): boolean {
-    return this.life.alive && this.goods.isSynced && this.orders.isSynced;
+    return this.life.alive && !this.life.isPaused && this.goods.isSynced && this.orders.isSynced;
   }
 
   #surroundings(): Surroundings {

@@ -18,6 +18,8 @@ export class Life {
   alive = true;
   readonly clock: Clock;
   readonly #timers = new Set<Cancel>();
+  /** What came while it was stopped, as by SIGSTOP: its clock goes on, and it hears of nothing. */
+  #missed: (() => void)[] | undefined;
   readonly #onEnd = new Set<() => void>();
 
   /** `skewMs` is how far its wall clock is off. */
@@ -34,13 +36,38 @@ export class Life {
           stop();
         };
         const stop = clock.after(ms, () => {
+          if (this.#missed?.push(() => timers.has(cancel) && fire())) return;
+          fire();
+        });
+        const fire = () => {
           timers.delete(cancel);
           fn();
-        });
+        };
         timers.add(cancel);
         return cancel;
       },
     };
+  }
+
+  get isPaused(): boolean {
+    return this.#missed !== undefined;
+  }
+
+  pause(): void {
+    this.#missed ??= [];
+  }
+
+  /** Does `run` now, or when this process goes on. */
+  whenAwake(run: () => void): void {
+    if (this.#missed) this.#missed.push(run);
+    else run();
+  }
+
+  /** Goes on: timers that are due fire, then answers arrive, before it hears of anything new. */
+  wake(): void {
+    const missed = this.#missed ?? [];
+    this.#missed = undefined;
+    for (const run of missed) if (this.alive) run();
   }
 
   /** Calls `fn` when this process is gone; returns what takes it off again. */
@@ -84,7 +111,8 @@ export class Schedule {
     const task = this.#tasks[index]!;
     const last = this.#tasks.pop()!;
     if (last !== task) this.#tasks[index] = last;
-    task.run();
+    if (task.hearer) task.hearer.whenAwake(task.run);
+    else task.run();
   }
 
   /** The process is gone; what it had sent may still arrive. */

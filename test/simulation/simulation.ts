@@ -138,7 +138,8 @@ export class Simulation {
 
   /** Feeds that have something to tell. */
   #waiting(): { backlog: number; deliver(events: number): void }[] {
-    return this.#cluster.replicas.flatMap(({ feeds }) => feeds.filter(({ backlog }) => backlog > 0));
+    const awake = this.#cluster.replicas.filter(({ life }) => !life.isPaused);
+    return awake.flatMap(({ feeds }) => feeds.filter(({ backlog }) => backlog > 0));
   }
 
   /** Moments while something is on its way; now and then long enough for whatever waits. */
@@ -160,6 +161,7 @@ export class Simulation {
   async #quiet(ms: number): Promise<void> {
     Object.assign(this.#wire.weather, { lostRequest: 0, lostAnswer: 0, late: 0, refused: 0 });
     Object.assign(this.#plan.mishaps, { deniedByOthers: 0, judgedTwice: 0, answerLost: 0 });
+    for (const replica of [...this.#cluster.replicas]) this.#cluster.wake(replica);
     for (const replica of this.#cluster.deposed) this.#cluster.crash(replica, 'it notices');
     const end = this.#clock.monotonic() + ms;
     while (this.#clock.monotonic() < end) {
