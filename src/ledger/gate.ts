@@ -86,9 +86,7 @@ export class Gate {
     const key = joinKey(namespace, line.goods);
     if (!isStored && line.uid && this.#lots?.take(key, line.uid, hold)) return undefined;
     const held = (draft: StockDraft) =>
-      isStored && draft.assign(hold, { lots: request.lotsOf?.(draft.goods) ?? [], others: false })
-        ? undefined
-        : draft.hold(hold);
+      isStored && draft.assign(hold, request.lotsOf?.(draft.goods) ?? []) ? undefined : draft.hold(hold);
     const { refusal } = await this.#writer.submit(
       key,
       (draft) => (isMeant(line, draft.goods) ? held(draft) : replaced(line)),

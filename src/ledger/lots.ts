@@ -42,6 +42,12 @@ const syncMs = 200;
 const mostIdle = 10_000;
 /** A lot that was not refreshed for so long is used no more; others leave it alone longer (lot-watch.ts). */
 export const usedForMs = 2000;
+/**
+ * After so long without a refresh what is unnamed is left to the leader, and the lot with it, as after a crash: it may
+ * have given these orders their units by now, and have seen them through, and to name them then would be to hold them
+ * twice. A second is the step of a lot's time, another one the margin to `staleAfterMs`.
+ */
+const namedForMs = usedForMs + 1000;
 
 interface Sought {
   /** Size of the lot. */
@@ -69,6 +75,8 @@ const nothingSought: Sought = {
 interface Lot {
   /** uid of the goods. */
   goods: string;
+  /** uid of the lot itself. */
+  uid: string;
   /** Units that may be given to orders without asking anybody. */
   free: number;
   /** Holds that were given and are not stored yet, by order uid. */
@@ -80,6 +88,8 @@ interface Lot {
   /** The last write failed, or may have: what is stored, and so what is free, is not known. */
   isUnsure: boolean;
   refreshedAt: number;
+  /** When the last write was evaluated that is known to be stored. */
+  storedAt: number;
   demand: { at: number; units: number }[];
   syncing: Promise<void> | undefined;
   cancel: (() => void) | undefined;
@@ -89,13 +99,13 @@ interface Lot {
 export class Lots {
   readonly name = 'lots';
   readonly #options: LotsOptions;
-  readonly #uid: string;
   readonly #lots = new Map<string, Lot>();
+  /** Lots that were abandoned: none of them is ever this replica's again, so the next has another uid. */
+  #abandoned = 0;
   #isClosing = false;
 
   constructor(options: LotsOptions) {
     this.#options = options;
-    this.#uid = `${lotPrefix}${options.replica}`;
   }
 
   /**
@@ -155,8 +165,15 @@ export class Lots {
     if (!lot) {
       if (this.#lots.size >= mostIdle) this.#forgetIdle();
       lot = {
-        ...{ goods, free: 0, unnamed: new Map(), naming: new Set(), sought: { ...nothingSought } },
-        ...{ isUnsure: false, refreshedAt: Number.NEGATIVE_INFINITY },
+        ...{
+          goods,
+          uid: this.#nextUid(),
+          free: 0,
+          unnamed: new Map(),
+          naming: new Set(),
+          sought: { ...nothingSought },
+        },
+        ...{ isUnsure: false, refreshedAt: Number.NEGATIVE_INFINITY, storedAt: Number.NEGATIVE_INFINITY },
         ...{ demand: [], syncing: undefined, cancel: undefined },
       };
       this.#lots.set(key, lot);
@@ -195,7 +212,7 @@ export class Lots {
       });
       if (outcome.refusal?.reason === 'TooManyRequests') unsure(lot);
       else if (outcome.refusal || outcome.goods.metadata.uid !== lot.goods) this.#lost(lot);
-      else this.#sought(lot, unitsOf(outcome.goods, this.#uid));
+      else this.#sought(lot, unitsOf(outcome.goods, lot.uid));
     } catch {
       // Whether it was stored nobody knows: the next write looks at what is there.
       unsure(lot);
@@ -214,18 +231,19 @@ export class Lots {
   #seek(lot: Lot, draft: StockDraft): undefined {
     if (draft.goods.metadata.uid !== lot.goods) return undefined;
     const { clock } = this.#options;
+    if (lot.unnamed.size > 0 && clock.monotonic() - lot.storedAt > namedForMs) this.#abandon(lot);
     const time = timestamp(Math.floor(clock.now() / 1000) * 1000);
     const { attempts, least, given } = lot.sought;
     lot.naming = new Set();
     let owed = 0;
     for (const hold of lot.unnamed.values()) {
-      if (draft.assign(hold, { lots: [this.#uid], others: true })) lot.naming.add(hold.uid);
+      if (draft.assign(hold, [lot.uid])) lot.naming.add(hold.uid);
       else owed += hold.quantity;
     }
-    const rest = draft.unitsOf(this.#uid);
+    const rest = draft.unitsOf(lot.uid);
     // What an order was let in on is never given back.
     const units = Math.max(this.#size(lot, draft, rest), Math.min(rest, owed));
-    const resized = draft.resize({ uid: this.#uid, order: this.#options.instance, quantity: units, time });
+    const resized = draft.resize({ uid: lot.uid, order: this.#options.instance, quantity: units, time });
     const isShort = owed > 0;
     const changes = resized || lot.naming.size > 0;
     // Until it is stored, only what is there before and after it may be given away; also after an earlier attempt,
@@ -261,8 +279,24 @@ export class Lots {
     lot.isUnsure = false;
     // Only a write that carried something of ours shows that the lot was there. Without one, an earlier attempt that
     // was given up may still be carried out.
-    if (changes) lot.refreshedAt = since;
-    else if (attempts > 1) lot.refreshedAt = Number.NEGATIVE_INFINITY;
+    if (changes) {
+      lot.refreshedAt = since;
+      lot.storedAt = since;
+    } else if (attempts > 1) lot.refreshedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Left as it is, for the leader to see to; this replica begins another one. */
+  #abandon(lot: Lot): void {
+    this.#abandoned++;
+    lot.uid = this.#nextUid();
+    lot.free = 0;
+    lot.unnamed.clear();
+    lot.sought = { ...lot.sought, given: 0, least: 0 };
+  }
+
+  #nextUid(): string {
+    const uid = `${lotPrefix}${this.#options.replica}`;
+    return this.#abandoned > 0 ? `${uid}-${this.#abandoned}` : uid;
   }
 
   /** The goods are gone, or others have come by their name. */

@@ -89,21 +89,16 @@ export class StockDraft {
   }
 
   /**
-   * Holds units for an order that is let in, or stored, already: out of these lots, then out of what is available,
-   * then, with `others`, out of any lot. False, and nothing is changed, when there are not enough.
+   * Holds units for an order that is let in, or stored, already: out of these lots, then out of what is available.
+   * False, and nothing is changed, when there are not enough.
    */
-  assign(hold: Hold, from: { lots: readonly string[]; others: boolean }): boolean {
+  assign(hold: Hold, from: readonly string[]): boolean {
     if (this.#holds.has(hold.uid)) return true;
     // A replica that just said how large its lot is gives that much away.
-    const lots = from.lots.filter((uid) => !this.#resized.has(uid));
-    const others = from.others ? [...this.#holds.values()].filter(isLot).map(({ uid }) => uid) : [];
-    const inLots = [...new Set([...lots, ...others])].reduce((sum, uid) => sum + this.unitsOf(uid), 0);
+    const lots = from.filter((uid) => !this.#resized.has(uid));
+    const inLots = lots.reduce((sum, uid) => sum + this.unitsOf(uid), 0);
     if (hold.quantity > Math.max(0, this.#available) + inLots || this.#holds.size >= mostHolds) return false;
-    let missing = hold.quantity - this.#takeFrom(lots, hold.quantity);
-    const free = Math.min(missing, Math.max(0, this.#available));
-    this.#available -= free;
-    missing -= free;
-    this.#takeFrom(others, missing);
+    this.#available -= hold.quantity - this.#takeFrom(lots, hold.quantity);
     this.#holds.set(hold.uid, hold);
     this.#changed = true;
     return true;

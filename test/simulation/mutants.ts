@@ -1,6 +1,6 @@
 // Ledgers with one fault each, to prove that the simulation sees it: faults that somebody could really write.
 // They are put in from outside, by wrapping what is injected or by replacing a method while a test runs.
-import { holdsOf } from '../../src/api/holds.ts';
+import { holdsOf, isLot } from '../../src/api/holds.ts';
 import type { Client } from '../../src/kube/client.ts';
 import { isConflict } from '../../src/kube/errors.ts';
 import { type KubeObject, keyOf, type Resource } from '../../src/kube/objects.ts';
@@ -144,7 +144,7 @@ export const mutants: Mutant[] = [
         'assign',
         (real) =>
           function (this: StockDraft, hold, from) {
-            return from.others || real.call(this, hold, from);
+            return from.length === 1 || real.call(this, hold, from);
           },
       ),
   },
@@ -155,8 +155,13 @@ export const mutants: Mutant[] = [
         StockDraft.prototype,
         'assign',
         (real) =>
-          function (this: StockDraft, hold, { lots }) {
-            return real.call(this, hold, { lots, others: true });
+          function (this: StockDraft, hold) {
+            const lots = [...this.holds()].filter(isLot);
+            return real.call(
+              this,
+              hold,
+              lots.map(({ uid }) => uid),
+            );
           },
       ),
   },

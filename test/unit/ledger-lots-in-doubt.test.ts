@@ -154,7 +154,7 @@ describe('a write that carries both', () => {
     const draft = new StockDraft(goodsOf('apple', 5, { holds: [lot] }));
     draft.resize(lot);
     const hold: Hold = { uid: 'a', order: 'a', quantity: 1, time };
-    assert.equal(draft.assign(hold, { lots: [mine], others: false }), false);
+    assert.equal(draft.assign(hold, [mine]), false);
   });
 });
 

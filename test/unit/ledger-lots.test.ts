@@ -125,6 +125,37 @@ describe('while a crowd orders', () => {
     assert.equal(await Promise.race([late, clock.advance(10).then(() => 'waits')]), 'waits');
   });
 
+  it('a lot that could not be refreshed for long is left to the leader, with the orders in it', async () => {
+    const { clock, store, crowd, order, status } = setUp(100_000);
+    await crowd(100, 1);
+    await clock.advance(250);
+    const { uid } = await order();
+    const [lot] = lotsOf(status());
+    store.automatic = false;
+    await clock.advance(6000);
+    // The leader gave the order its unit out of the lot, accepted it, and has settled.
+    store.elsewhere(key, (goods) => ({
+      ...goods,
+      status: {
+        ...goods.status,
+        reserved: 1,
+        holds: formatHolds(
+          holdsOf(goods.status).map((hold) =>
+            hold.uid === lot!.uid ? { ...hold, quantity: hold.quantity - 1 } : hold,
+          ),
+        ),
+      },
+    }));
+    store.automatic = true;
+    for (const call of store.calls.splice(0)) call.go();
+    const later = await crowd(100, 1);
+    assert.equal(isHeld(status(), uid), false);
+    const lots = lotsOf(status()).map((it) => [it.uid, it.quantity]);
+    assert.deepEqual(lots[0], [lot!.uid, lot!.quantity - 1]);
+    assert.equal(lots[1]?.[0], 'lot-r1-1');
+    assert.equal(later.filter(({ refusal }) => refusal).length, 0);
+  });
+
   it('a replica that stops names what it let in and gives the rest back', async () => {
     const { crowd, lots, order, status, left } = setUp(100_000);
     const orders = await crowd(100, 1);
@@ -167,9 +198,9 @@ describe('the leader', () => {
       goodsOf('apple', 5, { holds: [{ uid: 'lot-r2', order: 'pod-2', quantity: 3, time }] }),
     );
     const hold = { uid: 'a', order: 'a', quantity: 4, time };
-    assert.equal(draft.assign({ ...hold, quantity: 6 }, { lots: ['lot-r2'], others: false }), false);
-    assert.equal(draft.assign({ ...hold, quantity: 3 }, { lots: [], others: false }), false);
-    assert.equal(draft.assign(hold, { lots: ['lot-r2'], others: false }), true);
+    assert.equal(draft.assign({ ...hold, quantity: 6 }, ['lot-r2']), false);
+    assert.equal(draft.assign({ ...hold, quantity: 3 }, []), false);
+    assert.equal(draft.assign(hold, ['lot-r2']), true);
     assert.equal(draft.available, 1);
     assert.deepEqual(draft.result().status?.holds, formatHolds([hold]));
   });
