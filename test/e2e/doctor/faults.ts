@@ -24,6 +24,8 @@ export interface Fault {
   name: string;
   /** Resolves to how to take it back. */
   plant(world: World, namespace: string): Promise<() => Promise<unknown>>;
+  /** Replicas mend it themselves within a second or two: it is planted anew right before each look. */
+  isMended?: true;
   finds: Expected[];
 }
 
@@ -168,6 +170,7 @@ export const faultsOfTheInstallation: Fault[] = [
   },
   {
     name: 'a caBundle of somebody else',
+    isMended: true,
     async plant(world) {
       const key = await rsaKey();
       const ca = issueAuthority({ key, now: Date.now(), lifetime: 3_600_000, random: randomBytes });

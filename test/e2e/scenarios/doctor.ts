@@ -53,9 +53,10 @@ async function assertFinds(
   world: World,
   what: string,
   expected: readonly Expected[],
-  more = {},
+  more: { grace?: number; beforeLook?: () => Promise<unknown> } = {},
 ): Promise<void> {
   await eventually(async () => {
+    await more.beforeLook?.();
     const { findings } = await look(world, more);
     for (const { reason, where, what: text, remedy } of expected) {
       const found = findings.filter((it) => it.reason === reason && where.test(it.where));
@@ -70,7 +71,8 @@ async function plantAll(world: World, namespace: string, faults: readonly Fault[
   for (const fault of faults) {
     const back = await fault.plant(world, namespace);
     try {
-      await assertFinds(world, fault.name, fault.finds);
+      const beforeLook = () => fault.plant(world, namespace);
+      await assertFinds(world, fault.name, fault.finds, fault.isMended ? { beforeLook } : {});
     } finally {
       await back();
     }

@@ -85,7 +85,25 @@ async function tryRow(world: World, row: RefusalCase): Promise<string> {
     else await eventually(async () => assert.equal(await attempt(world, namespace, step, false), undefined));
   }
   await pause(cacheLagMs);
-  return (await attempt(world, namespace, row.action, true)) ?? 'nothing: it was accepted';
+  const said = (await attempt(world, namespace, row.action, true)) ?? 'nothing: it was accepted';
+  await letGo(world, namespace, row.setup);
+  return said;
+}
+
+/** What the table has kept back by a finalizer of somebody else would stay for ever, in the way of other scenarios. */
+async function letGo(world: World, namespace: string, setup: readonly Step[]): Promise<void> {
+  for (const step of setup) {
+    if (!('create' in step) || !step.create.metadata.finalizers) continue;
+    const resource = resourceOf(step.create.kind);
+    const key = { namespace, name: step.create.metadata.name! };
+    await eventually(async () => {
+      if (await world.isGone(resource, namespace, key.name)) return;
+      const { finalizers = [] } = (await world.client.get(resource, key)).metadata;
+      const left = finalizers.filter((name) => !step.create.metadata.finalizers!.includes(name));
+      if (left.length === finalizers.length) return;
+      await world.client.patch(resource, key, { metadata: { finalizers: left } }, { type: 'merge' });
+    });
+  }
 }
 
 /** Undefined when it succeeded, else what kubectl says. The table's steps are what a person would type. */
