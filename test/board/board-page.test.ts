@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { eventually } from '../e2e/world.ts';
 import { findChromium, noChromium, openBrowser } from './browser.ts';
 import { contrasts, overflowing } from './readable.ts';
 import { BoardSale, offers, rush, stockUp } from './sale.ts';
@@ -82,17 +83,13 @@ test('the board in a browser', { skip: chromium ? false : noChromium, timeout: 3
   });
 
   await t.test('its numbers are those of the API server', async () => {
-    const goods = await sale.goods();
-    const orders = await sale.orders();
-    const left = goods.reduce((sum, { status }) => sum + (status?.lastStockCount ?? 0), 0);
-    const unpaid = orders.filter(({ status }) => status?.phase === 'Unpaid').length;
-    await page.waitForFunction(
-      ([expectedLeft, expectedUnpaid]) => {
-        const shown = (id: string) => Number(document.getElementById(id)?.textContent?.replace(/,/g, ''));
-        return shown('left') === expectedLeft && shown('unpaid') === expectedUnpaid;
-      },
-      [left, unpaid] as const,
-    );
+    // After a rush states of orders follow within seconds, and replicas give back what they held beforehand.
+    await eventually(async () => {
+      const [goods, orders] = await Promise.all([sale.goods(), sale.orders()]);
+      const left = goods.reduce((sum, { status }) => sum + (status?.lastStockCount ?? 0), 0);
+      const unpaid = orders.filter(({ status }) => status?.phase === 'Unpaid').length;
+      assert.deepEqual([await number('#left'), await number('#unpaid')], [left, unpaid]);
+    }, 30_000);
     assert.ok((await number('#left')) > 0 && (await number('#unpaid')) > 0);
   });
 
