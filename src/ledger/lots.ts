@@ -45,9 +45,10 @@ export const usedForMs = 2000;
 /**
  * After so long without a refresh what is unnamed is left to the leader, and the lot with it, as after a crash: it may
  * have given these orders their units by now, and have seen them through, and to name them then would be to hold them
- * twice. A second is the step of a lot's time, another one the margin to `staleAfterMs`.
+ * twice. A second is the step of a lot's time, half a one the margin to `staleAfterMs`, which is counted from later: from
+ * when the leader saw the refresh.
  */
-const namedForMs = usedForMs + 1000;
+const namedForMs = usedForMs + 1500;
 
 interface Sought {
   /** Size of the lot. */
@@ -153,7 +154,8 @@ export class Lots {
   async stop(): Promise<void> {
     this.#isClosing = true;
     // What was on its way may still have asked for a lot; the write after it gives that back.
-    for (let round = 0; round < 2; round++) {
+    // So many tries are more than a busy goods takes.
+    for (let round = 0; round < 10 && this.#lots.size > 0; round++) {
       await Promise.all([...this.#lots].map(([key, lot]) => lot.syncing ?? this.#sync(key, lot)));
     }
   }
