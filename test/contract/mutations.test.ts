@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { formatHolds } from '../../src/api/holds.ts';
+import { formatHolds, holdsOf } from '../../src/api/holds.ts';
 import { mutatePath, registry, validatePath } from '../../webhooks/registry.ts';
 import { buyer, goods, idOf, order, seller } from '../refusals/scenario.ts';
 import { Random } from '../simulation/random.ts';
@@ -114,7 +114,12 @@ function judge(sent: string, code: number, text: string): 'allowed' | 'denied' |
 function checkStock(world: World): void {
   for (const { spec, status } of world.all('SpikeGoods') as Thing[]) {
     assert.ok(status.lastStockCount >= 0 && status.lastStockCount <= spec.stockCount);
-    for (const text of status.holds) assert.equal(typeof text, 'string');
+    assert.deepEqual(
+      formatHolds(holdsOf(status)),
+      status.holds,
+      'every stored text is of holds that can be read',
+    );
+    for (const hold of holdsOf(status)) assert.ok(Number.isInteger(hold.quantity) && hold.quantity >= 1);
   }
 }
 
