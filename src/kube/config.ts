@@ -1,14 +1,22 @@
-// Where the API server is and how to prove who we are: kubeconfig files and the service account of a pod, read
-// by @kubernetes/client-node's KubeConfig. Nothing else of that library is used (its typed clients drop
-// fields they do not know, its informer loses track). Knows nothing of requests.
+// Where the API server is and how to prove who we are, as the kubeconfig or the pod's service account says. Programs,
+// auth providers and proxies of a kubeconfig are left to @kubernetes/client-node, and only then is it loaded: its
+// thousand modules cost 0.3 s and 80 MB. Nothing else of that library is used (its typed clients drop fields they do
+// not know, its informer loses track). Knows nothing of requests.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Agent } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import {
+  type Cluster,
+  isInPod,
+  type Kubeconfig,
+  podKubeconfig,
+  readKubeconfigs,
+  type User,
+} from './kubeconfig.ts';
 
 /** What a connection is opened with, and what each request carries. */
 export interface Credentials {
@@ -44,28 +52,21 @@ export interface LoadOptions {
   clock?: Clock;
 }
 
-const serviceAccountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
-
 // client-go too reads a mounted token at most once a minute; the files are small, so ours may be fresher.
 const credentialsLive = 20_000;
 
+/** @throws where no cluster is configured, or what is configured cannot be read */
 export function loadConfig(opts: LoadOptions = {}): ConnectionConfig {
-  return connectionConfig(() => readKubeConfig(opts), opts.clock);
-}
-
-/** `read` is called once, and again when the credentials are renewed. */
-export function connectionConfig(read: () => KubeConfig, clock: Clock = systemClock): ConnectionConfig {
-  let config = read();
-  const cluster = config.getCurrentCluster();
-  if (!cluster) throw new Error(`kubeconfig: the context "${config.getCurrentContext()}" names no cluster`);
+  const clock = opts.clock ?? systemClock;
+  let access = readAccess(opts);
   let cached: { credentials: Promise<Credentials>; until: number } | undefined;
   return {
-    server: cluster.server.replace(/\/+$/, ''),
-    namespace: config.getContextObject(config.getCurrentContext())?.namespace || undefined,
+    server: access.cluster.server.replace(/\/+$/, ''),
+    namespace: access.namespace,
     credentials(renew = false) {
       if (!renew && cached && clock.monotonic() < cached.until) return cached.credentials;
-      if (renew) config = read();
-      const credentials = readCredentials(config);
+      if (renew) access = readAccess(opts);
+      const credentials = readCredentials(access);
       const entry = { credentials, until: clock.monotonic() + credentialsLive };
       cached = entry;
       credentials.catch(() => {
@@ -82,49 +83,87 @@ export function staticConfig(server: string, credentials: Partial<Credentials> =
   return { server: server.replace(/\/+$/, ''), namespace: undefined, credentials: async () => fixed };
 }
 
-function readKubeConfig({ file, context, env = process.env }: LoadOptions): KubeConfig {
-  const config = new KubeConfig();
+/** What one context leads to. */
+interface Access {
+  cluster: Cluster;
+  user: User;
+  namespace: string | undefined;
+  /** Lives as long as this is not read anew, since it keeps the tokens that programs issued. */
+  library?: Promise<{ applyToHTTPSOptions(options: RequestOptions): Promise<void> }>;
+}
+
+function readAccess(opts: LoadOptions): Access {
+  const config = findKubeconfig(opts);
+  const name = opts.context || config.currentContext;
+  const context = config.contexts.get(name ?? '');
+  if (opts.context && !context) throw new Error(`kubeconfig: there is no context "${opts.context}"`);
+  const cluster = config.clusters.get(context?.cluster ?? '');
+  if (!cluster) throw new Error(`kubeconfig: the context "${name}" names no cluster`);
+  const user = config.users.get(context?.user ?? '') ?? {};
+  return { cluster, user, namespace: context?.namespace || undefined };
+}
+
+function findKubeconfig({ file, env = process.env }: LoadOptions): Kubeconfig {
   const home = join(env.HOME ?? homedir(), '.kube', 'config');
-  if (file) config.loadFromFile(file);
-  else if (env.KUBECONFIG) loadFiles(config, env.KUBECONFIG);
-  else if (env.KUBERNETES_SERVICE_HOST && existsSync(serviceAccountToken)) config.loadFromCluster();
-  else if (existsSync(home)) config.loadFromFile(home);
-  else {
-    throw new Error(
-      `no Kubernetes cluster is configured: KUBECONFIG is not set, this is not a pod, and ${home} does not exist`,
-    );
+  if (file) return readKubeconfigs([file]);
+  if (env.KUBECONFIG) {
+    // As with kubectl some may be missing.
+    const files = env.KUBECONFIG.split(delimiter).filter((it) => it && existsSync(it));
+    if (files.length === 0) throw new Error(`KUBECONFIG names no file that exists: ${env.KUBECONFIG}`);
+    return readKubeconfigs(files);
   }
-  if (context) {
-    if (!config.getContextObject(context)) throw new Error(`kubeconfig: there is no context "${context}"`);
-    config.setCurrentContext(context);
-  }
-  return config;
+  if (isInPod(env)) return podKubeconfig(env);
+  if (existsSync(home)) return readKubeconfigs([home]);
+  throw new Error(
+    `no Kubernetes cluster is configured: KUBECONFIG is not set, this is not a pod, and ${home} does not exist`,
+  );
 }
 
-/** KUBECONFIG may list files; as with kubectl the first that names a current context decides, and some may be missing. */
-function loadFiles(config: KubeConfig, list: string): void {
-  const files = list.split(delimiter).filter((file) => file && existsSync(file));
-  if (files.length === 0) throw new Error(`KUBECONFIG names no file that exists: ${list}`);
-  config.loadFromFile(files[0]!);
-  for (const file of files.slice(1)) {
-    const next = new KubeConfig();
-    next.loadFromFile(file);
-    config.mergeConfig(next, Boolean(config.currentContext));
-  }
-}
-
-async function readCredentials(config: KubeConfig): Promise<Credentials> {
+async function readCredentials(access: Access): Promise<Credentials> {
+  const { cluster, user } = access;
   // Over plain HTTP (kubectl proxy) nothing secret is sent.
-  if (config.getCurrentCluster()?.server.startsWith('http:')) return { tls: {}, headers: {} };
+  if (cluster.server.startsWith('http:')) return { tls: {}, headers: {} };
+  if (user.exec || user['auth-provider'] || cluster['proxy-url']) return askLibrary(access);
+  const ca = content(cluster['certificate-authority'], cluster['certificate-authority-data']);
+  const cert = content(user['client-certificate'], user['client-certificate-data']);
+  const key = content(user['client-key'], user['client-key-data']);
+  const headers: Record<string, string> = {};
+  if (user.as) headers['impersonate-user'] = user.as;
+  const token = tokenOf(user);
+  if (token) headers.authorization = `Bearer ${token}`;
+  else if (user.username) headers.authorization = basic(`${user.username}:${user.password ?? ''}`);
+  return {
+    tls: {
+      ...(ca && { ca }),
+      ...(cert && { cert }),
+      ...(key && { key }),
+      ...(cluster['tls-server-name'] && { servername: cluster['tls-server-name'] }),
+      ...(cluster['insecure-skip-tls-verify'] === true && { rejectUnauthorized: false }),
+    },
+    headers,
+  };
+}
+
+/** A file counts before what is written into the kubeconfig, as for kubectl's certificates (not for its tokens). */
+const content = (file: string | undefined, base64: string | undefined): Buffer | undefined =>
+  file ? readFileSync(file) : base64 ? Buffer.from(base64, 'base64') : undefined;
+
+// A token file may end in a newline, which no header may hold.
+const tokenOf = ({ token, tokenFile }: User): string =>
+  String(token || (tokenFile && readFileSync(tokenFile, 'utf8')) || '').trim();
+
+const basic = (auth: string): string => `Basic ${Buffer.from(auth).toString('base64')}`;
+
+async function askLibrary(access: Access): Promise<Credentials> {
+  access.library ??= openLibrary(access);
   const options: RequestOptions = { headers: {} };
-  await config.applyToHTTPSOptions(options);
+  await (await access.library).applyToHTTPSOptions(options);
   const { ca, cert, key, servername, rejectUnauthorized, auth } = options;
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.headers ?? {})) {
-    // A token file may end in a newline, which no header may hold.
     if (value !== undefined) headers[name.toLowerCase()] = String(value).trim();
   }
-  if (auth && !headers.authorization) headers.authorization = `Basic ${Buffer.from(auth).toString('base64')}`;
+  if (auth && !headers.authorization) headers.authorization = basic(auth);
   return {
     tls: {
       ...(ca && { ca }),
@@ -134,6 +173,21 @@ async function readCredentials(config: KubeConfig): Promise<Credentials> {
       ...(rejectUnauthorized === false && { rejectUnauthorized }),
     },
     headers,
-    ...(config.getCurrentCluster()?.proxyUrl && { proxy: options.agent as Agent }),
+    ...(access.cluster['proxy-url'] && { proxy: options.agent as Agent }),
   };
+}
+
+async function openLibrary({ cluster, user }: Access) {
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  const token = tokenOf(user);
+  config.loadFromString(
+    JSON.stringify({
+      clusters: [{ name: 'c', cluster }],
+      users: [{ name: 'u', user: { ...user, ...(token && { token }) } }],
+      contexts: [{ name: 'main', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'main',
+    }),
+  );
+  return config;
 }

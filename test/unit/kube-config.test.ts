@@ -1,6 +1,7 @@
 // Where the API server is and with what we prove who we are, from kubeconfig files of each sort.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -93,6 +94,40 @@ echo "{\\"kind\\":\\"ExecCredential\\",\\"status\\":{\\"token\\":\\"token-$n\\"}
     await assert.rejects(config.credentials(), /ENOENT/);
   });
 
+  test('a token in a file, whose path is as seen from the kubeconfig', async () => {
+    writeFileSync(join(dir, 'the-token'), 'from a file\n');
+    writeFileSync(join(dir, 'ca.pem'), 'CA of a file');
+    const file = kubeconfig(
+      'token-file',
+      { tokenFile: 'the-token' },
+      { 'certificate-authority': './ca.pem' },
+    );
+    const { tls, headers } = await loadConfig({ file }).credentials();
+    assert.deepEqual([String(tls.ca), headers], ['CA of a file', { authorization: 'Bearer from a file' }]);
+  });
+
+  test('somebody else, in whose name to ask', async () => {
+    const file = kubeconfig('as', { token: 't', as: 'jane' });
+    const { headers } = await loadConfig({ file }).credentials();
+    assert.deepEqual(headers, { authorization: 'Bearer t', 'impersonate-user': 'jane' });
+  });
+
+  test('a proxy brings its own way to connect, with the same credentials', async () => {
+    const user = { 'client-certificate-data': base64('cert'), 'client-key-data': base64('key') };
+    const file = kubeconfig('proxy', user, { 'proxy-url': 'http://127.0.0.1:3128' });
+    const { tls, proxy } = await loadConfig({ file }).credentials();
+    assert.deepEqual([String(tls.cert), proxy?.constructor.name], ['cert', 'HttpsProxyAgent']);
+  });
+
+  test('the library for programs and proxies is loaded for these only', () => {
+    const loads = (file: string) =>
+      execFileSync(process.execPath, ['--input-type=module', '--eval', countLoads, file], {
+        encoding: 'utf8',
+      }).trim();
+    assert.equal(loads(kubeconfig('plain', { token: 'secret' })), '0');
+    assert.equal(loads(kubeconfig('proxied', { token: 't' }, { 'proxy-url': 'http://127.0.0.1:1' })), '1');
+  });
+
   test('over plain HTTP nothing secret is sent', async () => {
     const file = kubeconfig('http', { token: 'secret' }, { server: 'http://127.0.0.1:8001' });
     assert.deepEqual(await loadConfig({ file }).credentials(), { tls: {}, headers: {} });
@@ -107,6 +142,21 @@ echo "{\\"kind\\":\\"ExecCredential\\",\\"status\\":{\\"token\\":\\"token-$n\\"}
     assert.equal((await config.credentials(true)).headers.authorization, 'Bearer new');
   });
 });
+
+/** A program that prints how often client-node is imported for the credentials of a kubeconfig. */
+const countLoads = `
+  import { registerHooks } from 'node:module';
+  let count = 0;
+  registerHooks({
+    resolve(specifier, context, next) {
+      if (specifier === '@kubernetes/client-node') count++;
+      return next(specifier, context);
+    },
+  });
+  const { loadConfig } = await import('${new URL('../../src/kube/config.ts', import.meta.url)}');
+  await loadConfig({ file: process.argv[1] }).credentials();
+  console.log(count);
+`;
 
 describe('which file', () => {
   test('a context is chosen by name', async () => {
@@ -132,6 +182,31 @@ describe('which file', () => {
     assert.equal(await authorization(), 'Bearer first');
     assert.equal(await authorization('more'), 'Bearer more');
     assert.throws(() => loadConfig({ env: { KUBECONFIG: '/not/there' } }), /names no file that exists/);
+  });
+
+  test('of what several files call the same, the first counts', async () => {
+    const second = kubeconfig('same', { token: 'second' }, { server: 'https://second.test' });
+    const env = { KUBECONFIG: [kubeconfig('before', { token: 'first' }), second].join(delimiter) };
+    const config = loadConfig({ env });
+    assert.equal(config.server, 'https://127.0.0.1:6443');
+    assert.equal((await config.credentials()).headers.authorization, 'Bearer first');
+  });
+
+  test('what is wrong in one is said with its place', () => {
+    const write = (name: string, content: object) => {
+      writeFileSync(join(dir, name), JSON.stringify(content));
+      return join(dir, name);
+    };
+    const contexts = [{ name: 'm', context: { cluster: 'away' } }];
+    const wrong: [object, RegExp][] = [
+      [{ clusters: [{ cluster: { server: 'https://x' } }] }, /w: clusters\[0\]\.name is missing/],
+      [{ clusters: [{ name: 'c', cluster: {} }] }, /w: clusters\[0\]\.cluster\.server is missing/],
+      [{ contexts: [{ name: 'm' }] }, /w: contexts\[0\]\.context\.cluster is missing/],
+      [{ contexts, 'current-context': 'm' }, /the context "m" names no cluster/],
+    ];
+    for (const [content, message] of wrong) {
+      assert.throws(() => loadConfig({ file: write('w', content) }), message);
+    }
   });
 
   test('without any it says where it looked', () => {
