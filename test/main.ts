@@ -7,24 +7,19 @@ import { findChromium, noChromium } from './board/browser.ts';
 import { explainNotFound, findBinaries } from './control-plane/index.ts';
 import { phasesOf, runPhases } from './side-by-side.ts';
 
-/** Folders in which the longest files are; what takes longest begins first, so that nothing is waited for alone. */
-const longest = ['e2e', 'simulation', 'workloads', 'differential', 'sandbox'];
-
 // A hundred processes load the same modules; compiled once, that saves each of them about 0.3 s of CPU.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, '..', 'node_modules', '.cache', 'compiled');
 
 const wanted = process.argv.slice(2);
 const root = join(import.meta.dirname, '..');
-const rank = (file: string) => (longest.indexOf(file.split('/')[1] ?? '') + 1 || longest.length + 1) * 10;
 const files = globSync('test/**/*.test.ts', { cwd: root })
   .map((file) => file.replaceAll('\\', '/'))
-  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
-  .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)));
 
 const binaries = await findBinaries();
 const phases = phasesOf(files, { withControlPlane: !('missing' in binaries) });
 console.log(
-  `Running ${files.length} test files, ${phases.map(({ atOnce }) => atOnce).join(', then ')} at a time on ${availableParallelism()} cores, with Node ${process.version}: unit, contract, simulation, end to end.`,
+  `Running ${files.length} test files side by side on ${availableParallelism()} cores, with Node ${process.version}: unit, contract, simulation, end to end.`,
 );
 console.log(
   'missing' in binaries
