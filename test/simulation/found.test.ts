@@ -1,4 +1,6 @@
 // Histories that the simulation found and that are rare, told step by step, so that they stay found.
+import '../unfollowed.ts';
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inUseFinalizer } from '../../src/api/names.ts';

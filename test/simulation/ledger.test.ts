@@ -1,5 +1,7 @@
 // The ledger in thousands of random histories: gates on several replicas, leaders that come and go, crashes at
 // every await, lost answers, late watches. `SEED=n` replays one with its whole story, `SEEDS=n` sets how many.
+import '../unfollowed.ts';
+
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { simulate } from './simulation.ts';

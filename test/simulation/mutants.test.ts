@@ -1,4 +1,6 @@
 // A simulation that finds nothing proves nothing: each of these broken ledgers must be caught.
+import '../unfollowed.ts';
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mutants } from './mutants.ts';

@@ -2,6 +2,8 @@
 // before its effect or after it (the answer lost), as an error that the replica lives through or as the death of
 // the process with a new one in its place. Every time the world must end up well, the promise kept throughout.
 
+import '../unfollowed.ts';
+
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { KeyMaker } from '../../certs/authority.ts';

@@ -2,6 +2,8 @@
 // (conflicts, lost answers, replicas that sleep for a day in the middle of a call, crashes, slow API servers),
 // where only the promise counts: at every instant what is served verifies against every bundle in force.
 
+import '../unfollowed.ts';
+
 import assert from 'node:assert/strict';
 import type { X509Certificate } from 'node:crypto';
 import { before, describe, it } from 'node:test';

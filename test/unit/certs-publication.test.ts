@@ -1,6 +1,8 @@
 // The bundle in the webhook configurations: published before it is relied on, restored when it is overwritten,
 // never turned back by a replica that slept. World checks at every change that what is served is trusted.
 
+import '../unfollowed.ts';
+
 import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, describe, it } from 'node:test';
 import { issueAuthority, issueLeaf, type KeyMaker } from '../../certs/authority.ts';

@@ -1,6 +1,8 @@
 // Replicas that share one Secret: they begin, renew, rotate and mend together. Asserts on what is served, what
 // is stored and what is trusted; World checks at every change that all three fit.
 
+import '../unfollowed.ts';
+
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { afterEach, before, beforeEach, describe, it } from 'node:test';

@@ -1,6 +1,8 @@
 // Certificates that are followed by watches: nothing is read while nothing happens, what happens is seen at once, and
 // what the watches fail to tell is found all the same.
 
+import '../unfollowed.ts';
+
 import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { KeyMaker } from '../../certs/authority.ts';

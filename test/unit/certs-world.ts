@@ -39,11 +39,14 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Real RSA keys, made once and dealt in turn: a simulated year needs hundreds. */
+const made: Promise<string>[] = [];
+
+/** Real RSA keys, made once in a process and dealt in turn: a simulated year needs hundreds. */
 export async function dealtKeys(count = 8): Promise<KeyMaker> {
-  const keys = await Promise.all(Array.from({ length: count }, () => rsaKey()));
+  while (made.length < count) made.push(rsaKey());
+  const keys = await Promise.all(made.slice(0, count));
   let dealt = 0;
-  return async () => keys[dealt++ % keys.length]!;
+  return async () => keys[dealt++ % count]!;
 }
 
 export interface Logged {
