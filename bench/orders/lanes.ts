@@ -1,5 +1,6 @@
-// Four ways for the same order into one API server, side by side, so that they can take turns: SpikeOrder
-// itself, and copies of its definition in groups without webhooks, with webhooks that do nothing, with a quota.
+// Ways for the same order into one API server, side by side, so that they can take turns: SpikeOrder itself, and
+// copies of its definition in groups without webhooks, with webhooks that do nothing, with one that fills in, and
+// with a quota.
 import { join } from 'node:path';
 import type { Kind } from '../../src/api/define-kind.ts';
 import { SpikeOrder } from '../../src/api/spike-order.ts';
@@ -12,7 +13,7 @@ import { eventually, namespaces } from '../../test/e2e/world.ts';
 import { servingPair } from '../pki.ts';
 import { Worker } from '../worker.ts';
 
-export const laneNames = ['plain', 'noop', 'quota', 'spikegate'] as const;
+export const laneNames = ['plain', 'noop', 'patch', 'quota', 'spikegate'] as const;
 export type LaneName = (typeof laneNames)[number];
 
 export interface Lane {
@@ -86,6 +87,14 @@ export interface Noop {
   stop(): Promise<void>;
 }
 
+/** What the mutating webhook of the `patch` lane answers: as many fields, and as long, as ours fills in. */
+const filledIn = [
+  { op: 'add', path: '/spec/isPay', value: false },
+  { op: 'add', path: '/spec/orderId', value: '00000000-0000-4000-8000-000000000000' },
+  { op: 'add', path: '/spec/createTime', value: '2026-01-01T00:00:00.000Z' },
+  { op: 'add', path: '/spec/expiredTime', value: '2026-01-01T00:05:00.000Z' },
+];
+
 /** Two processes that answer "allowed", behind a balancer as ours are, called as ours are. */
 export async function startNoop(admin: Client): Promise<Noop> {
   const pair = await servingPair();
@@ -93,8 +102,13 @@ export async function startNoop(admin: Client): Promise<Noop> {
   const workers = [new Worker(file), new Worker(file)];
   const balancer = await Balancer.listen();
   balancer.backends = await Promise.all(workers.map((worker) => worker.ask<number>('start', pair)));
-  for (const kind of ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']) {
-    await apply(admin, noopConfiguration(kind, `https://127.0.0.1:${balancer.port}`, pair.ca));
+  const patch = Buffer.from(JSON.stringify(filledIn)).toString('base64');
+  const fillsIn = { path: '/mutate-patch', response: { allowed: true, patchType: 'JSONPatch', patch } };
+  await Promise.all(workers.map((worker) => worker.ask('answer', fillsIn as never)));
+  for (const lane of ['noop', 'patch'] as const) {
+    for (const kind of ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']) {
+      await apply(admin, noopConfiguration(lane, kind, `https://127.0.0.1:${balancer.port}`, pair.ca));
+    }
   }
   return {
     workers,
@@ -106,19 +120,19 @@ export async function startNoop(admin: Client): Promise<Noop> {
   };
 }
 
-function noopConfiguration(kind: string, url: string, ca: string): Manifest {
-  const { group, version, plural } = kindOf('noop');
+function noopConfiguration(lane: LaneName, kind: string, url: string, ca: string): Manifest {
+  const { group, version, plural } = kindOf(lane);
   const mutating = kind === 'MutatingWebhookConfiguration';
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind,
-    metadata: { name: 'bench-noop' },
+    metadata: { name: `bench-${lane}` },
     webhooks: [
       {
-        name: 'noop.bench.spikegate.io',
+        name: `${lane}.bench.spikegate.io`,
         admissionReviewVersions: ['v1'],
         clientConfig: {
-          url: `${url}/${mutating ? 'mutate' : 'validate'}`,
+          url: `${url}/${mutating ? 'mutate' : 'validate'}-${lane}`,
           caBundle: Buffer.from(ca).toString('base64'),
         },
         rules: [{ apiGroups: [group], apiVersions: [version], operations: ['CREATE'], resources: [plural] }],

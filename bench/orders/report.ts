@@ -48,9 +48,11 @@ export interface OrdersRow {
 
 const pairs: readonly (readonly [LaneName, LaneName])[] = [
   ['spikegate', 'noop'],
+  ['spikegate', 'patch'],
   ['spikegate', 'plain'],
   ['spikegate', 'quota'],
   ['noop', 'plain'],
+  ['patch', 'noop'],
   ['quota', 'plain'],
 ];
 
