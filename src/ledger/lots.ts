@@ -34,10 +34,20 @@ export interface LotsOptions {
   settings: LotSettings;
 }
 
-/** Demand is what was asked for in this time; a lot covers it twice. */
+/** Demand is what was asked for in this time. */
 const demandMs = 500;
 /** Orders get their names, and lots their size, so often. */
 const syncMs = 200;
+/**
+ * So often in a dense crowd, whose orders wait longer than this for their state anyway (controllers/deferral.ts):
+ * every write carries the names of all that wait, and the API server's time is what the crowd waits for. Less than
+ * half of `usedForMs`, so that one write that fails stops nothing.
+ */
+const denseSyncMs = 800;
+/** A crowd is dense from so many times `leastDemand`. */
+const dense = 6;
+/** A lot covers demand so many times: until the next write is stored, and somewhat longer. */
+const coverage = { sparse: 2, dense: 3 };
 /** Goods that nobody asked for lately and are remembered all the same. */
 const mostIdle = 10_000;
 /** A lot that was not refreshed for so long is used no more; others leave it alone longer (lot-watch.ts). */
@@ -91,7 +101,7 @@ interface Lot {
   refreshedAt: number;
   /** When the last write was evaluated that is known to be stored. */
   storedAt: number;
-  demand: { at: number; units: number }[];
+  demand: Demand;
   syncing: Promise<void> | undefined;
   cancel: (() => void) | undefined;
 }
@@ -120,7 +130,7 @@ export class Lots {
     const lot = this.#lot(key, goods);
     if (lot.goods !== goods) return false;
     if (lot.unnamed.has(hold.uid)) return true;
-    lot.demand.push({ at: now, units: hold.quantity });
+    lot.demand.add(now, hold.quantity);
     const isGiven = lot.free >= hold.quantity && now - lot.refreshedAt < usedForMs;
     if (isGiven) {
       lot.free -= hold.quantity;
@@ -128,9 +138,10 @@ export class Lots {
       lot.unnamed.set(hold.uid, hold);
     }
     // An idle goods needs no lot and no timer.
-    if (isGiven || demandOf(lot, now) >= settings.leastDemand) {
-      // The first lot cannot wait; where there is none to be had, not every order asks again.
-      this.#syncSoon(key, lot, isGiven || now - lot.sought.since < syncMs ? syncMs : 0);
+    if (isGiven || lot.demand.at(now) >= settings.leastDemand) {
+      // The first lot cannot wait, nor one that is used up early; where there is none to be had, not every order asks again.
+      const isLate = now - lot.sought.since >= syncMs && !(isGiven && lot.free > lot.sought.units / 4);
+      this.#syncSoon(key, lot, isLate ? 0 : this.#syncMs(lot));
     }
     return isGiven;
   }
@@ -176,7 +187,7 @@ export class Lots {
           sought: { ...nothingSought },
         },
         ...{ isUnsure: false, refreshedAt: Number.NEGATIVE_INFINITY, storedAt: Number.NEGATIVE_INFINITY },
-        ...{ demand: [], syncing: undefined, cancel: undefined },
+        ...{ demand: new Demand(), syncing: undefined, cancel: undefined },
       };
       this.#lots.set(key, lot);
     }
@@ -190,6 +201,16 @@ export class Lots {
       lot.cancel = undefined;
       void this.#sync(key, lot);
     });
+  }
+
+  #syncMs(lot: Lot): number {
+    return this.#isDense(lot.demand.at(this.#options.clock.monotonic())) && !lot.isUnsure
+      ? denseSyncMs
+      : syncMs;
+  }
+
+  #isDense(demand: number): boolean {
+    return demand >= dense * this.#options.settings.leastDemand;
   }
 
   #forgetIdle(): void {
@@ -223,9 +244,9 @@ export class Lots {
   }
 
   #next(key: string, lot: Lot): void {
-    const hasDemand = !this.#isClosing && demandOf(lot, this.#options.clock.monotonic()) > 0;
+    const hasDemand = !this.#isClosing && lot.demand.at(this.#options.clock.monotonic()) > 0;
     const hasSomething = lot.sought.units > 0 || lot.unnamed.size > 0 || lot.isUnsure;
-    if (hasSomething || hasDemand) this.#syncSoon(key, lot, syncMs);
+    if (hasSomething || hasDemand) this.#syncSoon(key, lot, this.#syncMs(lot));
     else if (this.#lots.get(key) === lot) this.#lots.delete(key);
   }
 
@@ -266,11 +287,11 @@ export class Lots {
 
   #size(lot: Lot, draft: StockDraft, rest: number): number {
     const { clock, settings } = this.#options;
-    const demand = demandOf(lot, clock.monotonic());
+    const demand = lot.demand.at(clock.monotonic());
     const most = Math.floor((draft.available + rest) * settings.share);
     const isCrowd = demand >= settings.leastDemand && demand <= most;
     if (this.#isClosing || !isCrowd || draft.size > mostHolds * 0.9) return 0;
-    return Math.min(most, 2 * demand);
+    return Math.min(most, (this.#isDense(demand) ? coverage.dense : coverage.sparse) * demand);
   }
 
   /** `units`: of the lot as it is stored. */
@@ -307,7 +328,7 @@ export class Lots {
     lot.unnamed.clear();
     lot.sought = { ...nothingSought };
     lot.isUnsure = false;
-    lot.demand = [];
+    lot.demand = new Demand();
   }
 }
 
@@ -322,7 +343,19 @@ const unitsOf = ({ status }: SpikeGoods, uid: string): number =>
   lotsOf(status).find((lot) => lot.uid === uid)?.quantity ?? 0;
 
 /** Units asked for within `demandMs`. */
-function demandOf(lot: Lot, now: number): number {
-  while (lot.demand.length > 0 && now - lot.demand[0]!.at > demandMs) lot.demand.shift();
-  return lot.demand.reduce((sum, { units }) => sum + units, 0);
+class Demand {
+  #asked: { at: number; units: number }[] = [];
+  #sum = 0;
+
+  add(at: number, units: number): void {
+    this.#asked.push({ at, units });
+    this.#sum += units;
+  }
+
+  at(now: number): number {
+    while (this.#asked.length > 0 && now - this.#asked[0]!.at > demandMs) {
+      this.#sum -= this.#asked.shift()!.units;
+    }
+    return this.#sum;
+  }
 }

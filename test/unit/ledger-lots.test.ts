@@ -62,19 +62,42 @@ describe('while nobody crowds', () => {
 });
 
 describe('while a crowd orders', () => {
-  it('orders are let in without a write of their own, and named a moment later', async () => {
-    const { clock, store, crowd, order, status } = setUp(100_000);
-    await crowd(100, 2);
-    assert.equal(lotsOf(status())[0]?.uid, 'lot-r1');
-    assert.equal(lotsOf(status())[0]?.order, 'pod-1');
-    store.automatic = false;
-    const { uid, refusal } = await order();
-    assert.equal(refusal, undefined);
-    assert.equal(store.calls.length, 0);
-    assert.equal(isHeld(status(), uid), false);
-    store.automatic = true;
-    await clock.advance(250);
-    assert.ok(isHeld(status(), uid));
+  for (const [perSecond, withinMs] of [
+    [50, 250],
+    [200, 850],
+  ] as const) {
+    it(`of ${perSecond} a second orders are let in without a write of their own, and named within ${withinMs} ms`, async () => {
+      const { clock, store, crowd, order, status } = setUp(100_000);
+      await crowd(perSecond, 2);
+      assert.equal(lotsOf(status())[0]?.uid, 'lot-r1');
+      assert.equal(lotsOf(status())[0]?.order, 'pod-1');
+      store.automatic = false;
+      const { uid, refusal } = await order();
+      assert.equal(refusal, undefined);
+      assert.equal(store.calls.length, 0);
+      assert.equal(isHeld(status(), uid), false);
+      store.automatic = true;
+      await clock.advance(withinMs);
+      assert.ok(isHeld(status(), uid));
+    });
+  }
+
+  it('a dense one is named by few writes', async () => {
+    const { store, crowd } = setUp(100_000);
+    await crowd(500, 1);
+    const before = store.done.writes;
+    const orders = await crowd(500, 4);
+    assert.ok(orders.every(({ refusal }) => !refusal));
+    assert.ok(store.done.writes - before <= 6, `${store.done.writes - before} writes in 4 s`);
+  });
+
+  it('a lot that is used up early is made larger at once', async () => {
+    const { store, crowd } = setUp(100_000);
+    await crowd(100, 1);
+    const before = store.done.writes;
+    const orders = await crowd(1000, 1);
+    assert.ok(orders.every(({ refusal }) => !refusal));
+    assert.ok(store.done.writes - before <= 8, `${store.done.writes - before} writes for a thousand orders`);
   });
 
   it('every order has its unit, once, and nothing else is held when it is over', async () => {
