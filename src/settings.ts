@@ -178,7 +178,7 @@ export function withServeOptions(command: Command): Command {
     .default(16);
   option('--crowd <number>', 'more new orders at once than this are a crowd: letting orders in goes first')
     .argParser(wholeNumber(0, 1_000_000))
-    .default(1);
+    .default(2);
   option(
     '--accept-delay <duration>',
     'how long an order in a crowd may wait for its status; its stock is held',

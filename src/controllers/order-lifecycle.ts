@@ -1,7 +1,7 @@
 // The life of one order: accepted, paid, expired or rejected. Only the leader runs it. I/O is injected, so
 // that the simulation runs this same code.
 import { withCondition } from '../api/conditions.ts';
-import { isHeld } from '../api/holds.ts';
+import { holdsOf, isHeld } from '../api/holds.ts';
 import { type Refusal, type RefusalReason, refuse } from '../api/refusals.ts';
 import {
   acceptedStatus,
@@ -15,6 +15,7 @@ import {
   wasLetIn,
   whyNotOnSale,
 } from '../api/sale.ts';
+import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { OrderPhase, SpikeOrder, SpikeOrderStatus } from '../api/spike-order.ts';
 import { joinKey, keyOf } from '../kube/objects.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
@@ -47,8 +48,8 @@ export interface OrderLifecycleOptions {
 
 /** What an order refers to may reach this cache a little later than the order itself. */
 const cacheLagMs = 10_000;
-/** Replicas name the orders of a lot several times a second. */
-const lookForNameMs = 250;
+/** Who waits to be named is woken when it is (`named`); this is for what no watch tells. */
+const lookForNameMs = 1000;
 
 /** The order cannot be judged yet; the controller tries again with its back-off. */
 export class NotYetError extends Error {
@@ -76,6 +77,13 @@ export class OrderLifecycle {
     return this.#enter(order, phase, {});
   }
 
+  /** Keys of the orders that waited to be named and are held now. `goods`: as they have become. */
+  named({ status }: SpikeGoods): string[] {
+    if (this.#unnamed.size === 0) return [];
+    const held = new Set(holdsOf(status).map(({ uid }) => uid));
+    return [...this.#unnamed].flatMap(([key, { uid }]) => (held.has(uid) ? [key] : []));
+  }
+
   /** First its stock must be seen to be held for it; only then does it get a state. */
   async #accept(seen: SpikeOrder): Promise<{ requeueAfter?: number }> {
     let { lines, missing } = this.#lines(seen);
@@ -88,6 +96,7 @@ export class OrderLifecycle {
     }
     let order = seen;
     if (!lines.every((line) => this.#holds(line, seen))) {
+      if (this.#mayBeNamed(seen, lines)) return { requeueAfter: lookForNameMs };
       // A hold is stored before its order, but the cache may show the order first. So look at both, the
       // order first: its hold goes only after its state is stored.
       const stored = await this.#options.orders.read(keyOf(seen));

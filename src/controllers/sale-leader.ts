@@ -105,7 +105,7 @@ export class SaleLeader {
     const buyers = this.#controller('Buyer', caches.buyers, buyerReconciler(leading), peopleWorkers);
     const sellers = this.#controller('Seller', caches.sellers, sellerReconciler(leading), peopleWorkers);
     const deferral = this.#deferral(orders);
-    this.#wire({ orders, goods, buyers, sellers }, { deferral, books, lots });
+    this.#wire({ orders, goods, buyers, sellers }, { deferral, books, lots, lifecycle });
     await Promise.all(this.#controllers.map((controller) => controller.start(signal)));
   }
 
@@ -252,7 +252,12 @@ export class SaleLeader {
 
   #wire(
     to: { orders: Controller; goods: Controller; buyers: Controller; sellers: Controller },
-    { deferral, books, lots }: { deferral: Deferral; books: Books; lots: LotWatch },
+    {
+      deferral,
+      books,
+      lots,
+      lifecycle,
+    }: { deferral: Deferral; books: Books; lots: LotWatch; lifecycle: OrderLifecycle },
   ): void {
     const { caches, catalogue, settings } = this.#options;
     const wakePeople = (order: SpikeOrder, priority: number) => {
@@ -279,6 +284,7 @@ export class SaleLeader {
       const key = keyOf(goods);
       if (change.type === 'deleted') lots.forget(key);
       else lots.see(goods);
+      for (const order of lifecycle.named(goods)) to.orders.enqueue(order, priority);
       const holds = holdsOf(goods.status);
       // A hold may be seen after its order has come and gone.
       const isDone = () => holds.some(({ uid }) => books.isAccounted(uid));

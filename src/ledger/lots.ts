@@ -13,16 +13,19 @@ import { timestamp } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { GoodsWriter } from './goods-writer.ts';
+import { LotPace } from './lot-pace.ts';
 import type { StockDraft } from './stock-draft.ts';
 
 export interface LotSettings {
-  /** Units that this replica must be asked for within `demandMs`; fewer are no crowd. 0: no lots at all. */
+  /** Units that this replica must be asked for within half a second; fewer are no crowd. 0: no lots at all. */
   leastDemand: number;
   /** A lot is at most this part of what is available: with little stock left, every unit is held by name. */
   share: number;
+  /** When more units than this are asked for in the time of one write, names wait longer (lot-pace.ts). */
+  dense: number;
 }
 
-export const defaultLots: LotSettings = { leastDemand: 8, share: 1 / 16 };
+export const defaultLots: LotSettings = { leastDemand: 8, share: 1 / 16, dense: 4 };
 
 export interface LotsOptions {
   writer: GoodsWriter;
@@ -34,20 +37,6 @@ export interface LotsOptions {
   settings: LotSettings;
 }
 
-/** Demand is what was asked for in this time. */
-const demandMs = 500;
-/** Orders get their names, and lots their size, so often. */
-const syncMs = 200;
-/**
- * So often in a dense crowd, whose orders wait longer than this for their state anyway (controllers/deferral.ts):
- * every write carries the names of all that wait, and the API server's time is what the crowd waits for. Less than
- * half of `usedForMs`, so that one write that fails stops nothing.
- */
-const denseSyncMs = 800;
-/** A crowd is dense from so many times `leastDemand`. */
-const dense = 6;
-/** A lot covers demand so many times: until the next write is stored, and somewhat longer. */
-const coverage = { sparse: 2, dense: 3 };
 /** Goods that nobody asked for lately and are remembered all the same. */
 const mostIdle = 10_000;
 /** A lot that was not refreshed for so long is used no more; others leave it alone longer (lot-watch.ts). */
@@ -101,7 +90,7 @@ interface Lot {
   refreshedAt: number;
   /** When the last write was evaluated that is known to be stored. */
   storedAt: number;
-  demand: Demand;
+  pace: LotPace;
   syncing: Promise<void> | undefined;
   cancel: (() => void) | undefined;
 }
@@ -130,7 +119,7 @@ export class Lots {
     const lot = this.#lot(key, goods);
     if (lot.goods !== goods) return false;
     if (lot.unnamed.has(hold.uid)) return true;
-    lot.demand.add(now, hold.quantity);
+    lot.pace.asked(hold.quantity);
     const isGiven = lot.free >= hold.quantity && now - lot.refreshedAt < usedForMs;
     if (isGiven) {
       lot.free -= hold.quantity;
@@ -138,10 +127,11 @@ export class Lots {
       lot.unnamed.set(hold.uid, hold);
     }
     // An idle goods needs no lot and no timer.
-    if (isGiven || lot.demand.at(now) >= settings.leastDemand) {
+    if (isGiven || lot.pace.demand >= settings.leastDemand) {
       // The first lot cannot wait, nor one that is used up early; where there is none to be had, not every order asks again.
-      const isLate = now - lot.sought.since >= syncMs && !(isGiven && lot.free > lot.sought.units / 4);
-      this.#syncSoon(key, lot, isLate ? 0 : this.#syncMs(lot));
+      const isLate =
+        now - lot.sought.since >= lot.pace.longestPauseMs && !(isGiven && lot.free > lot.sought.units / 4);
+      this.#syncSoon(key, lot, isLate ? 0 : pauseOf(lot));
     }
     return isGiven;
   }
@@ -187,7 +177,11 @@ export class Lots {
           sought: { ...nothingSought },
         },
         ...{ isUnsure: false, refreshedAt: Number.NEGATIVE_INFINITY, storedAt: Number.NEGATIVE_INFINITY },
-        ...{ demand: new Demand(), syncing: undefined, cancel: undefined },
+        ...{
+          pace: new LotPace(this.#options.clock, this.#options.settings.dense),
+          syncing: undefined,
+          cancel: undefined,
+        },
       };
       this.#lots.set(key, lot);
     }
@@ -201,16 +195,6 @@ export class Lots {
       lot.cancel = undefined;
       void this.#sync(key, lot);
     });
-  }
-
-  #syncMs(lot: Lot): number {
-    return this.#isDense(lot.demand.at(this.#options.clock.monotonic())) && !lot.isUnsure
-      ? denseSyncMs
-      : syncMs;
-  }
-
-  #isDense(demand: number): boolean {
-    return demand >= dense * this.#options.settings.leastDemand;
   }
 
   #forgetIdle(): void {
@@ -229,6 +213,7 @@ export class Lots {
 
   async #write(key: string, lot: Lot): Promise<void> {
     lot.sought = { ...lot.sought, given: 0, attempts: 0, least: Number.POSITIVE_INFINITY };
+    const began = this.#options.clock.monotonic();
     try {
       const outcome = await this.#options.writer.submit(key, (draft) => this.#seek(lot, draft), {
         fromStale: true,
@@ -241,12 +226,13 @@ export class Lots {
       unsure(lot);
     }
     lot.naming.clear();
+    lot.pace.wrote(this.#options.clock.monotonic() - began);
   }
 
   #next(key: string, lot: Lot): void {
-    const hasDemand = !this.#isClosing && lot.demand.at(this.#options.clock.monotonic()) > 0;
+    const hasDemand = !this.#isClosing && lot.pace.demand > 0;
     const hasSomething = lot.sought.units > 0 || lot.unnamed.size > 0 || lot.isUnsure;
-    if (hasSomething || hasDemand) this.#syncSoon(key, lot, this.#syncMs(lot));
+    if (hasSomething || hasDemand) this.#syncSoon(key, lot, pauseOf(lot));
     else if (this.#lots.get(key) === lot) this.#lots.delete(key);
   }
 
@@ -286,12 +272,12 @@ export class Lots {
   }
 
   #size(lot: Lot, draft: StockDraft, rest: number): number {
-    const { clock, settings } = this.#options;
-    const demand = lot.demand.at(clock.monotonic());
+    const { settings } = this.#options;
+    const { demand, units } = lot.pace;
     const most = Math.floor((draft.available + rest) * settings.share);
     const isCrowd = demand >= settings.leastDemand && demand <= most;
     if (this.#isClosing || !isCrowd || draft.size > mostHolds * 0.9) return 0;
-    return Math.min(most, (this.#isDense(demand) ? coverage.dense : coverage.sparse) * demand);
+    return Math.min(most, units);
   }
 
   /** `units`: of the lot as it is stored. */
@@ -328,7 +314,7 @@ export class Lots {
     lot.unnamed.clear();
     lot.sought = { ...nothingSought };
     lot.isUnsure = false;
-    lot.demand = new Demand();
+    lot.pace.forget();
   }
 }
 
@@ -342,20 +328,11 @@ function unsure(lot: Lot): void {
 const unitsOf = ({ status }: SpikeGoods, uid: string): number =>
   lotsOf(status).find((lot) => lot.uid === uid)?.quantity ?? 0;
 
-/** Units asked for within `demandMs`. */
-class Demand {
-  #asked: { at: number; units: number }[] = [];
-  #sum = 0;
-
-  add(at: number, units: number): void {
-    this.#asked.push({ at, units });
-    this.#sum += units;
-  }
-
-  at(now: number): number {
-    while (this.#asked.length > 0 && now - this.#asked[0]!.at > demandMs) {
-      this.#sum -= this.#asked.shift()!.units;
-    }
-    return this.#sum;
-  }
+/**
+ * Milliseconds until the next write. After one that may have failed it is soon, however dense the crowd; where there is
+ * no lot to be had, nothing hurries.
+ */
+function pauseOf({ isUnsure, sought, unnamed, pace }: Lot): number {
+  const hasNothing = sought.units === 0 && unnamed.size === 0;
+  return isUnsure || hasNothing ? pace.longestPauseMs : pace.pauseMs;
 }

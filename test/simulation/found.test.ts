@@ -33,7 +33,7 @@ async function setUp() {
     holdLimitMs: 120_000,
     crowd: 100,
     acceptDelayMs: 0,
-    lots: { leastDemand: 0, share: 1 },
+    lots: { leastDemand: 0, share: 1, dense: 4 },
     freeze: true,
   };
   const replica = new Replica(new Life('r1', clock, 0), wire, settings, {});

@@ -65,7 +65,11 @@ export function plan(seed: number, random: Random): Plan {
     settings: {
       paymentWindowMs: random.pick([3_000, 20_000, 90_000]),
       holdLimitMs,
-      lots: { leastDemand: random.pick([0, 1, 2]), share: random.pick([0.5, 1]) },
+      lots: {
+        leastDemand: random.pick([0, 1, 2]),
+        share: random.pick([0.5, 1]),
+        dense: seed % 2 === 0 ? 0 : 4,
+      },
       crowd: random.pick([0, 0.3, 100]),
       acceptDelayMs: random.pick([0, 500, 5_000]),
       freeze: seed % 16 === 0,

@@ -28,7 +28,7 @@ async function withLot() {
   const clock = new SimulatedClock();
   const store = new ManualStore([goodsOf('apple', 1000)]);
   const writer = new GoodsWriter({ store, clock, random: () => 0, metrics: noLedgerMetrics });
-  const settings = { leastDemand: 8, share: 1 / 16 };
+  const settings = { leastDemand: 8, share: 1 / 16, dense: 4 };
   const lots = new Lots({ writer, clock, replica: 'r1', instance: 'pod-1', settings });
   const take = (uid: string, quantity = 1, of = goods) =>
     lots.take(key, of, { uid, order: uid, quantity, time });

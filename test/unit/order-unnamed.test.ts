@@ -1,6 +1,7 @@
 // An order that a replica let in on its lot and has not named yet: how long the leader waits before it judges it itself.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { formatHolds } from '../../src/api/holds.ts';
 import type { SpikeOrder } from '../../src/api/spike-order.ts';
 import { OrderLifecycle } from '../../src/controllers/order-lifecycle.ts';
 import { keyOf } from '../../src/kube/objects.ts';
@@ -37,6 +38,7 @@ function setUp(createdAt: string, seesOldGoods = false) {
       expiredTime: '2027-01-01T00:00:00.000Z',
     },
   };
+  let reads = 0;
   const buyer = { metadata: { name: 'buyer' }, spec: {} } as never;
   const lifecycle = new OrderLifecycle({
     catalogue: {
@@ -48,7 +50,10 @@ function setUp(createdAt: string, seesOldGoods = false) {
     goods: store,
     orders: {
       known: () => order,
-      read: async () => order,
+      async read() {
+        reads++;
+        return order;
+      },
       async writeStatus(written) {
         order = written;
         return written;
@@ -59,7 +64,10 @@ function setUp(createdAt: string, seesOldGoods = false) {
     paymentWindowMs: 60_000,
     entered() {},
   });
-  return { clock, lifecycle, phase: () => order.status?.phase, key: keyOf(order) };
+  return {
+    ...{ clock, store, lifecycle, phase: () => order.status?.phase, key: keyOf(order) },
+    reads: () => reads + store.done.reads,
+  };
 }
 
 describe('an order without a hold, while a lot of its goods may be in use', () => {
@@ -80,4 +88,22 @@ describe('an order without a hold, while a lot of its goods may be in use', () =
       assert.equal(phase(), 'Unpaid');
     });
   }
+
+  it('is not looked for while it may be named, and is woken when it is', async () => {
+    const { clock, store, lifecycle, phase, reads, key } = setUp('2026-01-01T00:00:00Z');
+    await lifecycle.reconcile(key);
+    await clock.advance(1000);
+    await lifecycle.reconcile(key);
+    assert.equal(reads(), 0);
+    assert.equal(phase(), undefined);
+    const apple = store.stored.get('shop/apple')!;
+    assert.deepEqual(lifecycle.named(apple), []);
+    const mine = { uid: 'uid-of-a', order: 'a', quantity: 1, time: '2026-01-01T00:00:00.000Z' };
+    await store.writeStatus({ ...apple, status: { holds: formatHolds([mine]) } });
+    assert.deepEqual(lifecycle.named(store.stored.get('shop/apple')!), [key]);
+    await lifecycle.reconcile(key);
+    assert.equal(phase(), 'Unpaid');
+    await lifecycle.reconcile(key);
+    assert.deepEqual(lifecycle.named(store.stored.get('shop/apple')!), []);
+  });
 });
