@@ -124,7 +124,8 @@ function wholeSecond(ms: number): Date {
   return new Date(Math.floor(ms / 1000) * 1000);
 }
 
-function seal(cert: forge.pki.Certificate, signingKey: string): string {
+/** Signs a draft with SHA-256 and an RSA key (PEM); returns it as PEM. */
+export function seal(cert: forge.pki.Certificate, signingKey: string): string {
   // node-forge's own signature would stop the event loop for 20 ms or more; OpenSSL's takes one.
   const native = {
     sign() {

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
 import { stringify } from 'yaml';
+import { seal } from '../../certs/authority.ts';
 
 export interface Pki {
   ca: string;
@@ -29,24 +30,20 @@ interface Leaf {
 
 const generate = promisify(generateKeyPair);
 
+/** Both halves, PEM. */
+type KeyPair = Record<'publicKey' | 'privateKey', string>;
+
 /** OpenSSL makes keys on threads of its own, several at once, and far faster than JavaScript does. */
-async function keys(): Promise<forge.pki.rsa.KeyPair> {
-  const { privateKey: pem } = await generate('rsa', {
+const keys = (): Promise<KeyPair> =>
+  generate('rsa', {
     modulusLength: 2048,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
   });
-  const privateKey = forge.pki.privateKeyFromPem(pem);
-  return { privateKey, publicKey: forge.pki.setRsaPublicKey(privateKey.n, privateKey.e) };
-}
 
-function blank(
-  now: number,
-  subject: forge.pki.CertificateField[],
-  publicKey: forge.pki.PublicKey,
-): forge.pki.Certificate {
+function blank(now: number, subject: forge.pki.CertificateField[], publicKey: string): forge.pki.Certificate {
   const cert = forge.pki.createCertificate();
-  cert.publicKey = publicKey;
+  cert.publicKey = forge.pki.publicKeyFromPem(publicKey);
   // A first byte of 01 keeps the number positive and its encoding the shortest, as DER demands.
   cert.serialNumber = `01${randomBytes(15).toString('hex')}`;
   cert.validity.notBefore = new Date(now - 3_600_000);
@@ -55,7 +52,7 @@ function blank(
   return cert;
 }
 
-function authority(now: number, pair: forge.pki.rsa.KeyPair) {
+function authority(now: number, pair: KeyPair) {
   const subject = [{ name: 'commonName', value: 'spikegate-sandbox-ca' }];
   const cert = blank(now, subject, pair.publicKey);
   cert.setIssuer(subject);
@@ -64,13 +61,12 @@ function authority(now: number, pair: forge.pki.rsa.KeyPair) {
     { name: 'keyUsage', keyCertSign: true, cRLSign: true, digitalSignature: true, critical: true },
     { name: 'subjectKeyIdentifier' },
   ]);
-  cert.sign(pair.privateKey, forge.md.sha256.create());
-  return { cert, key: pair.privateKey };
+  return { subject, pem: seal(cert, pair.privateKey), key: pair.privateKey };
 }
 
 function leaf(
   ca: ReturnType<typeof authority>,
-  pair: forge.pki.rsa.KeyPair,
+  pair: KeyPair,
   now: number,
   { cn, organization, hosts }: Leaf,
 ) {
@@ -79,7 +75,7 @@ function leaf(
     ...(organization ? [{ name: 'organizationName', value: organization }] : []),
   ];
   const cert = blank(now, subject, pair.publicKey);
-  cert.setIssuer(ca.cert.subject.attributes);
+  cert.setIssuer(ca.subject);
   const altNames = (hosts ?? []).map((host) =>
     /^[\d.]+$|:/.test(host) ? { type: 7, ip: host } : { type: 2, value: host },
   );
@@ -89,8 +85,7 @@ function leaf(
     { name: 'extKeyUsage', ...(hosts ? { serverAuth: true } : { clientAuth: true }) },
     ...(hosts ? [{ name: 'subjectAltName', altNames }] : []),
   ]);
-  cert.sign(ca.key, forge.md.sha256.create());
-  return { cert: forge.pki.certificateToPem(cert), key: forge.pki.privateKeyToPem(pair.privateKey) };
+  return { cert: seal(cert, ca.key), key: pair.privateKey };
 }
 
 async function issue(now: number, host: string): Promise<Pki> {
@@ -113,7 +108,7 @@ async function issue(now: number, host: string): Promise<Pki> {
   });
   const admin = leaf(ca, adminKeys, now, { cn: 'kubernetes-admin', organization: 'system:masters' });
   return {
-    ca: forge.pki.certificateToPem(ca.cert),
+    ca: ca.pem,
     cert: serving.cert,
     key: serving.key,
     adminCert: admin.cert,

@@ -8,7 +8,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { parse } from 'yaml';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts';
-import { loadPki } from '../../src/sandbox/pki.ts';
+import { leaveCredentials, sharedPki } from './credentials.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into JSON answers of every shape
 export type Json = any;
@@ -41,6 +41,7 @@ export const types = {
 
 export async function open(t: TestContext, options: Partial<SandboxOptions> = {}): Promise<Rig> {
   const dir = options.dir ?? mkdtempSync(path.join(tmpdir(), 'sandbox-'));
+  if (!options.dir) await leaveCredentials(dir);
   const sandbox = await startSandbox({ inMemory: true, workloads: false, ...options, dir });
   const rig = connect(sandbox, dir);
   t.after(async () => {
@@ -151,7 +152,7 @@ export async function hookServer(
   t: TestContext,
   respond: (request: Json, path: string) => Json | Promise<Json>,
 ): Promise<Hook> {
-  const pki = await loadPki(undefined, '127.0.0.1', Date.now());
+  const pki = await sharedPki();
   const seen: Json[] = [];
   const server = createServer({ key: pki.key, cert: pki.cert }, (req, res) => {
     const chunks: Buffer[] = [];
