@@ -57,6 +57,8 @@ withServeOptions(
   }
   try {
     await running;
+    // Whoever waits for "ready" has it now, not with the next lines a second later.
+    log.flush();
   } catch (error) {
     log.error({ err: error }, (error as Error).message);
     exit(1);
