@@ -2,8 +2,17 @@
 // image would hold cannot drift apart. An instruction that it does not know is an error. Base images are not there:
 // what `npm ci` would fetch is taken from this repository's node_modules.
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readFile, symlink, unlink } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import {
+  copyFileSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+} from 'node:fs';
+import { mkdir, readFile, symlink, unlink } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -86,7 +95,7 @@ async function copy(
     const target = destination.endsWith('/')
       ? join(here, destination, basename(source))
       : join(here, destination);
-    await cp(join(stage, source), target, { recursive: true, verbatimSymlinks: true });
+    mirror(join(stage, source), target);
   }
 }
 
@@ -99,12 +108,33 @@ async function play(command: string, here: string): Promise<void> {
     await run('npm', ['run', 'build'], { cwd: here, env: { ...process.env, PATH: path } });
     await unlink(modules);
     for (const folder of await production()) {
-      await cp(join(root, folder), join(here, folder), { recursive: true, verbatimSymlinks: true });
+      mirror(join(root, folder), join(here, folder));
     }
     return;
   }
   // It is about the base image, which is not there.
   if (!command.startsWith('rm -rf /usr/local/')) throw new Error(`RUN ${command} is not known here`);
+}
+
+/**
+ * A copy whose files are hard links where that can be: nobody writes to them, and there are thousands, which go from
+ * stage to stage.
+ */
+function mirror(source: string, target: string): void {
+  const what = lstatSync(source);
+  if (what.isDirectory()) {
+    mkdirSync(target, { recursive: true });
+    for (const name of readdirSync(source)) mirror(join(source, name), join(target, name));
+  } else if (what.isSymbolicLink()) symlinkSync(readlinkSync(source), target);
+  else {
+    mkdirSync(dirname(target), { recursive: true });
+    try {
+      linkSync(source, target);
+    } catch {
+      // Another file system, or one without links.
+      copyFileSync(source, target);
+    }
+  }
 }
 
 /** What `npm prune --omit=dev` would leave, without the folders inside of others. */
