@@ -48,7 +48,7 @@ export function phasesOf(
         (a.file < b.file ? -1 : 1),
     );
   // More than there is: what waits for an answer of its own processes counts as computing too.
-  if (!withControlPlane) return [{ entries, atMost: 1.6 * cores, atMostByTheClock: cores }];
+  if (!withControlPlane) return [{ entries, atMost: 1.8 * cores, atMostByTheClock: cores }];
   const full = entries.map((entry) => ({ ...entry, cores: 1 }));
   const rules: [(entry: Entry) => boolean, number][] = [
     [({ file }) => file === controlPlane, 1],
