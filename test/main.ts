@@ -1,5 +1,6 @@
 // `npm test`: says what it does, runs every test file, and says what it had to leave out.
 // `npm test -- crowd certs` runs the files whose path contains one of these.
+import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,9 @@ console.log(
     ? `Left out: everything on a real control plane. ${explainNotFound(binaries)}`
     : `The end-to-end scenarios run on the sandbox and on kube-apiserver ${binaries.version}.`,
 );
+if (spawnSync('kubectl', ['version', '--client']).error) {
+  console.log('Left out: what is about kubectl itself, which is not on the PATH.');
+}
 if (!findChromium()) console.log(`Left out: the board in a browser; ${noChromium}.`);
 if (files.length === 0) {
   console.error(`no test file has ${wanted.join(' or ')} in its path`);

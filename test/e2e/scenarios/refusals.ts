@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { stringify } from 'yaml';
 import { SpikeOrder } from '../../../src/api/spike-order.ts';
+import { ApiError } from '../../../src/kube/errors.ts';
 import { exactly, kubectlShows, type RefusalCase, refusals, type Step } from '../../refusals.ts';
 import { eventually, refused, resourceOf, type World } from '../world.ts';
 import type { Scenario } from './index.ts';
@@ -135,9 +136,8 @@ async function attempt(
     await call(world, namespace, step);
     return undefined;
   } catch (error) {
-    return isAction
-      ? asKubectl(step, error as { reason: string; message: string })
-      : (error as Error).message;
+    if (isAction && error instanceof ApiError) return asKubectl(step, error);
+    return (error as Error).message;
   }
 }
 
@@ -164,7 +164,13 @@ async function call(world: World, namespace: string, step: Step): Promise<void> 
   }
 }
 
-function asKubectl(step: Step, { reason, message }: { reason: string; message: string }): string {
+/** kubectl's checkErr: of what is Invalid it shows the causes, of everything else the message. */
+function asKubectl(step: Step, { reason, message, details }: ApiError): string {
+  const { kind, name, causes = [] } = details;
+  if (reason === 'Invalid' && kind && causes.length > 0) {
+    const said = causes.map((cause) => `${cause.field}: ${cause.message}`).join('\n* ');
+    return `The ${kind} "${name}" is invalid: ${said}`;
+  }
   return `Error from server (${reason}): ${'create' in step ? 'error when creating "STDIN": ' : ''}${message}`;
 }
 
