@@ -134,6 +134,7 @@ async function run({ cluster, noop, clients }: Stage, lane: Lane, count: number,
   made += result.created + count;
   const ended = cpu();
   const settledMs = lane.name === 'spikegate' ? await settled(cluster.admin, lane.namespace) : 0;
+  if (lane.name === 'spikegate') await idle(cluster.replicas);
   const [after, metricsAfter] = [cpu(), await cluster.metrics()];
   const requests = requestsPerOrder(requestsBefore, await requestsSoFar(cluster.admin), result.created);
   const perOrder = (of: typeof before) =>
@@ -162,6 +163,18 @@ async function settled(admin: Client, namespace: string): Promise<number> {
     if (waiting > 0) throw new Error(`${waiting} holds are not accepted yet`);
   }, 180_000);
   return performance.now() - began;
+}
+
+/** Resolves when replicas have hardly anything to do: sums and events that follow must not burden the next lane. */
+async function idle(replicas: readonly { pid: number }[]): Promise<void> {
+  const used = () => replicas.reduce((sum, { pid }) => sum + cpuMsOf(pid), 0);
+  for (let look = 0, before = used(); look < 40; look++) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const now = used();
+    // /proc counts in steps of 10 ms.
+    if (now - before <= 30) return;
+    before = now;
+  }
 }
 
 function ledgerOf(grew: (name: string) => number) {

@@ -66,15 +66,27 @@ export function holdsOf(status: { holds?: unknown } | undefined): readonly Hold[
 
 const none: readonly Hold[] = [];
 
+/** By positions, not by `split`: goods of a crowd have thousands of holds, and are read at every change. */
 function parseText(text: unknown): Hold[] {
-  if (typeof text !== 'string') return [];
-  const [time = '', ...parts] = text.split(' ');
-  return parts.flatMap((part) => {
-    const [uid, units, order, more] = part.split(':');
-    const quantity = Number(units);
-    const isOurs = uid && order && more === undefined && Number.isSafeInteger(quantity) && quantity > 0;
-    return isOurs ? [{ uid, order, quantity, time }] : [];
-  });
+  const holds: Hold[] = [];
+  if (typeof text !== 'string') return holds;
+  const head = text.indexOf(' ');
+  if (head < 0) return holds;
+  const time = text.slice(0, head);
+  for (let start = head + 1, end = start; start < text.length; start = end + 1) {
+    end = text.indexOf(' ', start);
+    if (end < 0) end = text.length;
+    const units = text.indexOf(':', start) + 1;
+    const order = units > 0 ? text.indexOf(':', units) + 1 : 0;
+    // No uid, no name, or one colon too few.
+    if (units <= start + 1 || order === 0 || order >= end) continue;
+    const more = text.indexOf(':', order);
+    if (more >= 0 && more < end) continue;
+    const quantity = Number(text.slice(units, order - 1));
+    if (!Number.isSafeInteger(quantity) || quantity <= 0) continue;
+    holds.push({ uid: text.slice(start, units - 1), order: text.slice(order, end), quantity, time });
+  }
+  return holds;
 }
 
 /** Units in holds. */

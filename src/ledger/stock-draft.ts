@@ -20,9 +20,12 @@ export function availableOf(stockCount: number, status: SpikeGoodsStatus | undef
  * stock (possible only if admission was off) it says 0; a deficit made by holds stays negative, so that the
  * minimum of 0 in the schema makes the API server refuse such a write, whoever sends it.
  */
-export function remainderOf(stockCount: number, status: SpikeGoodsStatus | undefined): number {
+export function remainderOf(
+  stockCount: number,
+  status: SpikeGoodsStatus | undefined,
+  available = availableOf(stockCount, status),
+): number {
   const overcommitted = (status?.num ?? 0) + (status?.reserved ?? 0) > stockCount;
-  const available = availableOf(stockCount, status);
   return overcommitted ? Math.max(0, available) : available;
 }
 
@@ -169,11 +172,9 @@ export class StockDraft {
 
   /** The object to store. */
   result(): SpikeGoods {
-    const status = { ...this.#status, holds: formatHolds(this.#holds.values()) };
-    return {
-      ...this.goods,
-      status: { ...status, lastStockCount: remainderOf(this.goods.spec.stockCount, status) },
-    };
+    const holds = formatHolds(this.#holds.values());
+    const lastStockCount = remainderOf(this.goods.spec.stockCount, this.#status, this.#available);
+    return { ...this.goods, status: { ...this.#status, holds, lastStockCount } };
   }
 }
 
