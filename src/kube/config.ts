@@ -95,12 +95,13 @@ interface Access {
 function readAccess(opts: LoadOptions): Access {
   const config = findKubeconfig(opts);
   const name = opts.context || config.currentContext;
-  const context = config.contexts.get(name ?? '');
-  if (opts.context && !context) throw new Error(`kubeconfig: there is no context "${opts.context}"`);
-  const cluster = config.clusters.get(context?.cluster ?? '');
+  if (!name) throw new Error('kubeconfig: current-context is not set; name one with --context');
+  const context = config.contexts.get(name);
+  if (!context) throw new Error(`kubeconfig: there is no context "${name}"`);
+  const cluster = config.clusters.get(context.cluster);
   if (!cluster) throw new Error(`kubeconfig: the context "${name}" names no cluster`);
-  const user = config.users.get(context?.user ?? '') ?? {};
-  return { cluster, user, namespace: context?.namespace || undefined };
+  const user = config.users.get(context.user ?? '') ?? {};
+  return { cluster, user, namespace: context.namespace || undefined };
 }
 
 function findKubeconfig({ file, env = process.env }: LoadOptions): Kubeconfig {

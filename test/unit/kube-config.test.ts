@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -159,6 +159,14 @@ const countLoads = `
 `;
 
 describe('which file', () => {
+  test('without a current context one has to be named', () => {
+    const file = kubeconfig('no-current', { token: 'main' });
+    const { 'current-context': _, ...config } = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify(config));
+    assert.throws(() => loadConfig({ file }), /current-context is not set/);
+    assert.equal(loadConfig({ file, context: 'main' }).namespace, 'shop');
+  });
+
   test('a context is chosen by name', async () => {
     const file = kubeconfig('contexts', { token: 'main' });
     const config = loadConfig({ file, context: 'second' });
