@@ -97,6 +97,12 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
       conditions: [...conditions, ...outcome.conditions()],
     });
     outcome.throwIfFailed();
+    // What was taken over ready, from an owner before this one, will not change again: no event would tell that what
+    // waited for it can begin.
+    const waitedFor = [...plan.waiting.values()].flat();
+    if (waitedFor.some((name) => this.#isUsable(object, name, after.get(name)))) {
+      this.#working.wake(keyOf(object));
+    }
     return outcome.conflicts.length > 0 ? { requeueAfter: conflictRetryMs } : result;
   }
 
