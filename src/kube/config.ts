@@ -145,13 +145,16 @@ async function readCredentials(access: Access): Promise<Credentials> {
   };
 }
 
-/** A file counts before what is written into the kubeconfig, as for kubectl's certificates (not for its tokens). */
+/** What is written into the kubeconfig counts before a file that it names (kubeconfig.v1: "Overrides CertificateAuthority"). */
 const content = (file: string | undefined, base64: string | undefined): Buffer | undefined =>
-  file ? readFileSync(file) : base64 ? Buffer.from(base64, 'base64') : undefined;
+  base64 ? Buffer.from(base64, 'base64') : file ? readFileSync(file) : undefined;
 
-// A token file may end in a newline, which no header may hold.
+/**
+ * Of tokens it is the file that counts (kubeconfig.v1: "TokenFile … takes precedence over Token"): it is renewed. It may
+ * end in a newline, which no header may hold.
+ */
 const tokenOf = ({ token, tokenFile }: User): string =>
-  String(token || (tokenFile && readFileSync(tokenFile, 'utf8')) || '').trim();
+  String((tokenFile ? readFileSync(tokenFile, 'utf8') : token) ?? '').trim();
 
 const basic = (auth: string): string => `Basic ${Buffer.from(auth).toString('base64')}`;
 

@@ -6,7 +6,10 @@ import { keyOf } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { usedForMs } from './lots.ts';
 
-/** A replica uses a lot for `usedForMs` after it wrote it, and writes it at least every second while it does. */
+/**
+ * A replica uses a lot for `usedForMs` after it wrote it, and names orders out of it for 1.5 s longer (lots.ts). Its time
+ * has whole seconds, so the last write that is seen may be a second older than the last there was: half a one is left.
+ */
 export const staleAfterMs = 2 * usedForMs + 1000;
 
 /** Only its replica gives a lot a new time; its units also go to orders that the leader finds unnamed. */

@@ -106,6 +106,21 @@ echo "{\\"kind\\":\\"ExecCredential\\",\\"status\\":{\\"token\\":\\"token-$n\\"}
     assert.deepEqual([String(tls.ca), headers], ['CA of a file', { authorization: 'Bearer from a file' }]);
   });
 
+  test('of both, what is written counts before a certificate file, and a token file before what is written', async () => {
+    for (const name of ['both-ca', 'both-cert', 'both-key', 'both-token']) {
+      writeFileSync(join(dir, name), `${name} of a file`);
+    }
+    const user = {
+      ...{ 'client-certificate': 'both-cert', 'client-certificate-data': base64('cert') },
+      ...{ 'client-key': 'both-key', 'client-key-data': base64('key') },
+      ...{ tokenFile: 'both-token', token: 'old' },
+    };
+    const cluster = { 'certificate-authority': 'both-ca', 'certificate-authority-data': base64('CA') };
+    const { tls, headers } = await loadConfig({ file: kubeconfig('both', user, cluster) }).credentials();
+    assert.deepEqual([tls.ca, tls.cert, tls.key].map(String), ['CA', 'cert', 'key']);
+    assert.deepEqual(headers, { authorization: 'Bearer both-token of a file' });
+  });
+
   test('somebody else, in whose name to ask', async () => {
     const file = kubeconfig('as', { token: 't', as: 'jane' });
     const { headers } = await loadConfig({ file }).credentials();
