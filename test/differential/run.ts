@@ -57,13 +57,16 @@ async function prepare({ client }: Server, topic: string, ns: string): Promise<v
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: ns, labels: { topic } } };
   const json = { 'content-type': 'application/json' };
   await client.send('POST', '/api/v1/namespaces', json, JSON.stringify(namespace));
-  // Pods are refused until the account and, on 1.20, its token are there.
+  // Pods are refused until the account and, on 1.20, its token are there; and the certificates that every namespace is
+  // given must not come into a watch later than into another.
   const spec = { containers: [{ name: 'c', image: 'i' }] };
   const pod = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probe' }, spec });
+  const core = `/api/v1/namespaces/${ns}`;
   const within = Date.now() + untilWithinMs;
   while (Date.now() < within) {
-    const { code } = await client.send('POST', `/api/v1/namespaces/${ns}/pods?dryRun=All`, json, pod);
-    if (code === 201) break;
+    const made = await client.send('POST', `${core}/pods?dryRun=All`, json, pod);
+    const given = await client.send('GET', `${core}/configmaps/kube-root-ca.crt`, {});
+    if (made.code === 201 && given.code === 200) break;
     await sleep(betweenTriesMs);
   }
 }
