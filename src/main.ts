@@ -11,7 +11,14 @@ import { createLogger } from './logging.ts';
 import { deployment, version } from './manifests/names.ts';
 import { systemClock } from './runtime/clock.ts';
 import { serve } from './serve.ts';
-import { parseDuration, parsePort, type ServeSettings, wholeNumber, withServeOptions } from './settings.ts';
+import {
+  parseDuration,
+  parsePort,
+  type ServeSettings,
+  unreadVariables,
+  wholeNumber,
+  withServeOptions,
+} from './settings.ts';
 import {
   runUninstall,
   terminalDialogue,
@@ -30,6 +37,7 @@ withServeOptions(
   program.command('serve').description('run the admission server, and the reconcilers where it leads'),
 ).action(async (settings: ServeSettings) => {
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  for (const line of unreadVariables(process.env)) log.warn(line);
   const exit = (code: number) => {
     log.flush();
     process.exit(code);

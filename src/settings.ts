@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { anywhere, clusterServices, defaultReach, parseReach, type Reach } from './api/reach.ts';
 import { defaultLots } from './ledger/lots.ts';
 import { deployment } from './manifests/names.ts';
+import { isServiceLink } from './service-links.ts';
 
 export interface ServeSettings {
   kubeconfig?: string;
@@ -220,8 +221,34 @@ export function withServeOptions(command: Command): Command {
 }
 
 const isSwitch = (option: Option): boolean => !option.required && !option.optional;
-const variableOf = (option: Option): string =>
+const plainVariableOf = (option: Option): string =>
   `SPIKEGATE_${option.attributeName().replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+
+/**
+ * `--payment-window` is SPIKEGATE_PAYMENT_WINDOW. A cluster may set SPIKEGATE_PORT or SPIKEGATE_METRICS_PORT by itself,
+ * for a Service of that name, so `--port` is SPIKEGATE_PORT_NUMBER: no Service gives a variable of that shape.
+ */
+function variableOf(option: Option): string {
+  const name = plainVariableOf(option);
+  const variable = isServiceLink(name) ? `${name}_NUMBER` : name;
+  if (isServiceLink(variable)) throw new Error(`a Service could set ${variable}; rename the flag`);
+  return variable;
+}
+
+/**
+ * A line for each variable that somebody may take for a setting, and that is not read because a Service could set it.
+ * Values of Services themselves (`tcp://10.96.0.7:8080`) get no line.
+ */
+export function unreadVariables(env: NodeJS.ProcessEnv): string[] {
+  return withServeOptions(new Command()).options.flatMap((option) => {
+    const name = plainVariableOf(option);
+    const value = env[name];
+    if (name === variableOf(option) || value === undefined || value.includes('://')) return [];
+    return [
+      `${name} is not read, since a Service can set a variable of that name: set ${variableOf(option)}`,
+    ];
+  });
+}
 
 /**
  * commander takes a switch for given as soon as its variable is set, whatever it says: SPIKEGATE_BOARD=false

@@ -112,6 +112,8 @@ export const workload: Manifest = {
         serviceAccountName: deployment.serviceAccount,
         priorityClassName: name,
         terminationGracePeriodSeconds,
+        // Its own Services must not become variables of its environment.
+        enableServiceLinks: false,
         topologySpreadConstraints: [spread('topology.kubernetes.io/zone'), spread('kubernetes.io/hostname')],
         securityContext: {
           runAsNonRoot: true,

@@ -40,6 +40,20 @@ describe('the chart', () => {
     });
   }
 
+  test('gives no pod the variables of Services', () => {
+    const { objects, hooks } = render(chart, {});
+    const pods = [...objects, ...hooks].flatMap(({ kind, spec }) => {
+      if (kind === 'Pod') return [spec];
+      return spec !== null && typeof spec === 'object' && 'template' in spec
+        ? [(spec as { template: { spec: unknown } }).template.spec]
+        : [];
+    }) as { enableServiceLinks?: boolean }[];
+    assert.deepEqual(
+      pods.map(({ enableServiceLinks }) => enableServiceLinks),
+      [false, false],
+    );
+  });
+
   test('has the version of the package', () => {
     const about = parse(readFileSync(join(chart, 'Chart.yaml'), 'utf8'));
     assert.deepEqual([about.version, about.appVersion], [version, version]);

@@ -60,6 +60,10 @@ test('the names in the certificates are those of the Service', () => {
   assert.equal(volume.secret.secretName, serving.spec.secretName);
 });
 
+test('Services do not become variables of the pods', () => {
+  assert.equal(pod.enableServiceLinks, false);
+});
+
 // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 test('the pods are fit for Pod Security "restricted"', () => {
   assert.equal(pod.securityContext.runAsNonRoot, true);
