@@ -29,5 +29,5 @@ COPY --from=build /app/dist dist
 # A number: a kubelet cannot tell from a name whether it is root.
 USER 65532:65532
 EXPOSE 9443 8080
-ENTRYPOINT ["node", "dist/src/main.js"]
+ENTRYPOINT ["node", "dist/src/cli/main.js"]
 CMD ["serve"]

@@ -4,10 +4,10 @@
 import { randomUUID } from 'node:crypto';
 import type { CertSource, ServingPair } from '../../certs/source.ts';
 import { defaultReach } from '../../src/api/reach.ts';
+import { createLogger } from '../../src/cli/logging.ts';
 import { Catalogue } from '../../src/ledger/catalogue.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
-import { createLogger } from '../../src/logging.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createApp } from '../../src/server/app.ts';
 import { AdmissionServer } from '../../src/server/server.ts';

@@ -2,11 +2,11 @@
 // account, behind a balancer that stands for the Service, and a shop that is an ordinary user, whom the API
 // server's priority and fairness holds back as it would on a cluster.
 
-import { install } from '../../src/install.ts';
 import { type Client, createClient } from '../../src/kube/client.ts';
 import { loadConfig } from '../../src/kube/config.ts';
 import type { Draft, Resource } from '../../src/kube/objects.ts';
 import { deployment } from '../../src/manifests/generated.ts';
+import { install } from '../../src/manifests/install.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { type ControlPlane, kubeconfigFor, startControlPlane } from '../../test/control-plane/index.ts';
 import { Balancer } from '../../test/e2e/balancer.ts';

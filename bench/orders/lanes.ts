@@ -4,10 +4,10 @@
 import { join } from 'node:path';
 import type { Kind } from '../../src/api/define-kind.ts';
 import { SpikeOrder } from '../../src/api/spike-order.ts';
-import { resourceOf } from '../../src/install.ts';
 import type { Client } from '../../src/kube/client.ts';
 import type { KubeObject, Resource } from '../../src/kube/objects.ts';
 import { crdOf, type Manifest } from '../../src/manifests/crd.ts';
+import { resourceOf } from '../../src/manifests/install.ts';
 import { Balancer } from '../../test/e2e/balancer.ts';
 import { eventually, namespaces } from '../../test/e2e/world.ts';
 import { servingPair } from '../pki.ts';

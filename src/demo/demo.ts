@@ -11,9 +11,9 @@ import { SpikeOrder } from '../api/spike-order.ts';
 import { type Client, createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
 import { ApiError } from '../kube/errors.ts';
+import { startSale } from '../local/start.ts';
 import type { Log } from '../runtime/log.ts';
 import { startSandbox } from '../sandbox/index.ts';
-import { startSale } from '../start.ts';
 import { type CrowdResult, crowd } from './crowd.ts';
 import { Stage } from './stage.ts';
 

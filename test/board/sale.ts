@@ -11,11 +11,11 @@ import { crowd } from '../../src/demo/crowd.ts';
 import { type Client, createClient } from '../../src/kube/client.ts';
 import { loadConfig } from '../../src/kube/config.ts';
 import type { KubeObject, Resource } from '../../src/kube/objects.ts';
+import { freePort, startSale } from '../../src/local/start.ts';
+import type { Running } from '../../src/process/serve.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
-import type { Running } from '../../src/serve.ts';
-import type { ServeSettings } from '../../src/settings.ts';
-import { freePort, startSale } from '../../src/start.ts';
+import type { ServeSettings } from '../../src/settings/serve.ts';
 
 export const namespace = 'autumn';
 const buyers = 12;

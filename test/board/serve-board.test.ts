@@ -8,12 +8,12 @@ import type { Buyer } from '../../src/api/buyer.ts';
 import type { Seller } from '../../src/api/seller.ts';
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import type { SpikeOrder } from '../../src/api/spike-order.ts';
+import { SaleNews } from '../../src/board/news.ts';
 import { ObjectCache } from '../../src/kube/cache.ts';
 import type { ListOptions } from '../../src/kube/client.ts';
-import { SaleNews } from '../../src/news.ts';
-import { createBoard, type ServeBoardOptions } from '../../src/serve-board.ts';
+import { createBoard, type ServeBoardOptions } from '../../src/process/board.ts';
 import { MetricsServer } from '../../src/server/metrics-server.ts';
-import { defaultServeSettings } from '../../src/settings.ts';
+import { defaultServeSettings } from '../../src/settings/serve.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import { ask, follow, goods, pass, start } from './world.ts';
 

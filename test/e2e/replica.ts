@@ -9,7 +9,7 @@ export interface Program {
   env?: Readonly<Record<string, string>>;
 }
 
-const source: Program = { main: join(import.meta.dirname, '..', '..', 'src', 'main.ts') };
+const source: Program = { main: join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts') };
 const readyWithinMs = 30_000;
 
 export class Replica {

@@ -42,7 +42,7 @@ describe('the image', () => {
   test('runs as the user of the Deployment, in production, with labels that say what it is', () => {
     assert.equal(image.user, `${user}:${user}`);
     assert.equal(image.env.NODE_ENV, 'production');
-    assert.deepEqual(image.command, ['node', 'dist/src/main.js', 'serve']);
+    assert.deepEqual(image.command, ['node', 'dist/src/cli/main.js', 'serve']);
     for (const label of ['title', 'version', 'revision', 'source']) {
       assert.ok(image.labels.includes(`org.opencontainers.image.${label}`), label);
     }
@@ -53,7 +53,7 @@ describe('the image', () => {
     t.after(() => cluster.stop());
     await cluster.kubectl(['apply', '-k', cluster.overlay('self-signed')]);
     await cluster.aimWebhooks();
-    const main = join(image.directory, 'dist', 'src', 'main.js');
+    const main = join(image.directory, 'dist', 'src', 'cli', 'main.js');
     const replica = await cluster.serve([], { main, env: image.env });
     await playSale(cluster, await cluster.namespace());
     const [, kibibytes] =

@@ -110,7 +110,7 @@ describe('kubectl apply -k', { skip }, () => {
       token: await cluster.token('spikegate-test'),
       user: 'test',
     });
-    const main = join(manifests, '..', 'src', 'main.ts');
+    const main = join(manifests, '..', 'src', 'cli', 'main.ts');
     const run = () => promisify(execFile)(process.execPath, [main, ...args, '--kubeconfig', kubeconfig]);
     const { stdout } = await run();
     assert.equal(stdout.match(/: answered$/gm)?.length, kinds.length, stdout);

@@ -18,7 +18,7 @@ import { loadConfig } from '../../src/kube/config.ts';
 import { saleManifest } from '../e2e/sale.ts';
 import { eventually, inNamespace, resourceOf } from '../e2e/world.ts';
 
-const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 const namespace = 'default';
 const stock = 200;
 

@@ -15,7 +15,7 @@ import { World } from '../e2e/world.ts';
 import { listening } from './sockets.ts';
 
 const skip = existsSync('/proc/net/tcp') ? false : 'only Linux tells (/proc/net/tcp)';
-const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
 describe('a process listens', { skip }, () => {
   let directory: string;

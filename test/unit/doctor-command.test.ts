@@ -7,7 +7,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { Finding } from '../../src/doctor/findings.ts';
 import { asJson, asText, coloured, plain, type Report } from '../../src/doctor/report.ts';
 
-const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
 test('a cluster that cannot be looked at is no healthy one', () => {
   const ran = spawnSync(process.execPath, [main, 'doctor', '--kubeconfig', '/nowhere/kubeconfig'], {

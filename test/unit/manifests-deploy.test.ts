@@ -13,7 +13,7 @@ import {
   type ServeSettings,
   stopsWithinMs,
   withServeOptions,
-} from '../../src/settings.ts';
+} from '../../src/settings/serve.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 /** Between the moment a pod is told to stop and the moment no API server sends it requests any more, at the worst. */

@@ -6,9 +6,9 @@ import { moneyText } from '../../src/api/sale.ts';
 import type { Seller } from '../../src/api/seller.ts';
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import type { SpikeOrder } from '../../src/api/spike-order.ts';
+import { SaleNews } from '../../src/board/news.ts';
 import { ObjectCache } from '../../src/kube/cache.ts';
-import { Narrator } from '../../src/narrator.ts';
-import { SaleNews } from '../../src/news.ts';
+import { Narrator } from '../../src/local/narrator.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 
 let revision = 0;

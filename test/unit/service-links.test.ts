@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from 'commander';
-import { isServiceLink } from '../../src/service-links.ts';
 import {
   defaultServeSettings,
   type ServeSettings,
   unreadVariables,
   withServeOptions,
-} from '../../src/settings.ts';
+} from '../../src/settings/serve.ts';
+import { isServiceLink } from '../../src/settings/service-links.ts';
 
 /** What the kubelet of Kubernetes 1.37 makes of one Service (pkg/kubelet/envvars/envvars.go). */
 function serviceLinks(service: string, ports: readonly { name: string; number: number }[]) {

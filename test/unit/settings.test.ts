@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from 'commander';
-import { defaultServeSettings, type ServeSettings, withServeOptions } from '../../src/settings.ts';
+import { defaultServeSettings, type ServeSettings, withServeOptions } from '../../src/settings/serve.ts';
 
 function settings(environment: Record<string, string>, ...flags: string[]): ServeSettings {
   Object.assign(process.env, environment);

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ElasticWeb } from '../../src/api/elastic-web.ts';
-import { freePort } from '../../src/start.ts';
+import { freePort } from '../../src/local/start.ts';
 import { ended, skipWithout, startPrometheus } from '../prometheus.ts';
 import { elasticWeb } from '../refusals/elastic-web.ts';
 import { Lab, pause, soon } from './lab.ts';

@@ -1,12 +1,13 @@
 // What happens in a sale, in words: one short item for every event. Looks at caches and at the decisions of
 // admission; decides nothing, and does not know who reads it (a terminal, the board).
-import { moneyText, parseTime } from './api/sale.ts';
-import type { SalePhase, SpikeGoods } from './api/spike-goods.ts';
-import type { OrderPhase, SpikeOrder } from './api/spike-order.ts';
-import type { LeaderCaches } from './controllers/leading.ts';
-import type { Change } from './kube/cache.ts';
-import type { KubeObject } from './kube/objects.ts';
-import type { Clock } from './runtime/clock.ts';
+import type { Buyer } from '../api/buyer.ts';
+import { moneyText, parseTime } from '../api/sale.ts';
+import type { Seller } from '../api/seller.ts';
+import type { SalePhase, SpikeGoods } from '../api/spike-goods.ts';
+import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
+import type { Change, ObjectCache } from '../kube/cache.ts';
+import type { KubeObject } from '../kube/objects.ts';
+import type { Clock } from '../runtime/clock.ts';
 
 export interface NewsItem {
   /** Epoch milliseconds. */
@@ -19,6 +20,14 @@ export interface NewsItem {
   tone: 'good' | 'plain' | 'bad';
   /** How many happenings it stands for. */
   count: number;
+}
+
+/** The caches of the sale's kinds; only their changes are read. */
+export interface SaleCaches {
+  orders: Pick<ObjectCache<SpikeOrder>, 'onChange'>;
+  goods: Pick<ObjectCache<SpikeGoods>, 'onChange'>;
+  buyers: Pick<ObjectCache<Buyer>, 'onChange'>;
+  sellers: Pick<ObjectCache<Seller>, 'onChange'>;
 }
 
 /** What it needs to know of a decision (server/app.ts has more). */
@@ -49,12 +58,12 @@ const goodsWords: Record<SalePhase, string> = {
 /** Follows the sale from its first listener on; with none it costs nothing. */
 export class SaleNews {
   readonly #clock: Clock;
-  readonly #caches: LeaderCaches;
+  readonly #caches: SaleCaches;
   readonly #listeners = new Set<(item: NewsItem) => void>();
   readonly #refusals = new Map<string, { count: number; who: string; message: string }>();
   #unfollow: (() => void)[] = [];
 
-  constructor(options: { clock: Clock; caches: LeaderCaches }) {
+  constructor(options: { clock: Clock; caches: SaleCaches }) {
     this.#clock = options.clock;
     this.#caches = options.caches;
   }

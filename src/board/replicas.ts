@@ -1,8 +1,8 @@
 // How many replicas of Spikegate there are, as the Deployment that runs them counts. Asked only while somebody
 // wants to know; decides nothing.
-import type { Client } from './kube/client.ts';
-import type { KubeObject, Resource } from './kube/objects.ts';
-import type { Clock } from './runtime/clock.ts';
+import type { Client } from '../kube/client.ts';
+import type { KubeObject, Resource } from '../kube/objects.ts';
+import type { Clock } from '../runtime/clock.ts';
 
 export interface ReplicaCount {
   ready: number;

@@ -2,9 +2,9 @@
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, relative, resolve } from 'node:path';
+import { systemClock } from '../runtime/clock.ts';
+import { startSandbox } from '../sandbox/index.ts';
 import { Narrator } from './narrator.ts';
-import { systemClock } from './runtime/clock.ts';
-import { startSandbox } from './sandbox/index.ts';
 import { freePort, startSale } from './start.ts';
 
 export interface LocalOptions {
@@ -68,7 +68,7 @@ async function embedded(options: LocalOptions): Promise<Cluster> {
 }
 
 function firstSteps(kubeconfig: string): string[] {
-  const samples = shown(join(import.meta.dirname, '..', 'manifests', 'samples'));
+  const samples = shown(join(import.meta.dirname, '..', '..', 'manifests', 'samples'));
   return [
     `export KUBECONFIG=${kubeconfig}`,
     `kubectl create -f ${samples}/sale.yaml -f ${samples}/orders.yaml`,

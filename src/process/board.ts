@@ -1,13 +1,13 @@
 // The board of a serving process: what it is made of, and where its facts come from.
 import { hostname } from 'node:os';
-import { Board, isLoopbackAddress } from './board/board.ts';
-import type { LeaderCaches } from './controllers/leading.ts';
+import { Board, isLoopbackAddress } from '../board/board.ts';
+import type { SaleNews } from '../board/news.ts';
+import { Replicas } from '../board/replicas.ts';
+import type { LeaderCaches } from '../controllers/leading.ts';
+import type { Client } from '../kube/client.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ServeSettings } from '../settings/serve.ts';
 import type { Elector } from './election.ts';
-import type { Client } from './kube/client.ts';
-import type { SaleNews } from './news.ts';
-import { Replicas } from './replicas.ts';
-import type { Clock } from './runtime/clock.ts';
-import type { ServeSettings } from './settings.ts';
 
 /** What the board is told of a reflector. */
 export interface Followed {

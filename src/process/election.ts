@@ -1,11 +1,11 @@
 // Who leads: by a lease among replicas, or the only replica there is. Knows nothing of what a leader does.
-import type { Client } from './kube/client.ts';
-import { LeaderElector } from './kube/lease.ts';
-import { nextEpoch } from './kube/lease-record.ts';
-import type { Clock } from './runtime/clock.ts';
-import type { Log } from './runtime/log.ts';
-import type { Component } from './runtime/manager.ts';
-import type { ServeSettings } from './settings.ts';
+import type { Client } from '../kube/client.ts';
+import { LeaderElector } from '../kube/lease.ts';
+import { nextEpoch } from '../kube/lease-record.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Component } from '../runtime/manager.ts';
+import type { ServeSettings } from '../settings/serve.ts';
 
 /** What the rest of the process knows of it. */
 export interface Elector extends Component {

@@ -1,9 +1,9 @@
 // Tells a person at a terminal what happens in the sale: a short line for every item of the news, and what goes
 // wrong. Knows only how a line looks.
 
-import type { SaleNews } from './news.ts';
-import type { Clock } from './runtime/clock.ts';
-import type { Log } from './runtime/log.ts';
+import type { SaleNews } from '../board/news.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
 
 export interface NarratorOptions {
   clock: Clock;

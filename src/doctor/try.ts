@@ -1,8 +1,8 @@
 // `spikegate try`: one dry run of each kind, as a client sends it; whether Spikegate's webhooks have answered. What
 // `helm test` runs in the cluster.
-import { kinds } from './api/kinds.ts';
-import { probe } from './doctor/probes.ts';
-import type { Client } from './kube/client.ts';
+import { kinds } from '../api/kinds.ts';
+import type { Client } from '../kube/client.ts';
+import { probe } from './probes.ts';
 
 /** One line for each kind; resolves to the exit code: 0 when every kind was answered. Nothing is stored. */
 export async function tryAdmission(

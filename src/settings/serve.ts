@@ -1,8 +1,8 @@
 // Flags and environment of `spikegate serve`, checked, in one table. Knows nothing of what they are used for.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { anywhere, clusterServices, defaultReach, parseReach, type Reach } from './api/reach.ts';
-import { defaultLots } from './ledger/lots.ts';
-import { deployment } from './manifests/names.ts';
+import { anywhere, clusterServices, defaultReach, parseReach, type Reach } from '../api/reach.ts';
+import { defaultLots } from '../ledger/lots.ts';
+import { deployment } from '../manifests/names.ts';
 import { isServiceLink } from './service-links.ts';
 
 export interface ServeSettings {

@@ -1,15 +1,15 @@
 // A whole sale on one machine: a cluster (the sandbox, or one that the caller brings), everything installed on
 // it, and `serve` in this process.
 
-import { anywhere, clusterServices, parseReach, thisMachine } from './api/reach.ts';
-import { install } from './install.ts';
-import { createClient } from './kube/client.ts';
-import { loadConfig } from './kube/config.ts';
-import { deployment } from './manifests/names.ts';
-import { systemClock } from './runtime/clock.ts';
-import type { Log } from './runtime/log.ts';
-import { type Running, serve } from './serve.ts';
-import { defaultServeSettings, type ServeSettings } from './settings.ts';
+import { anywhere, clusterServices, parseReach, thisMachine } from '../api/reach.ts';
+import { createClient } from '../kube/client.ts';
+import { loadConfig } from '../kube/config.ts';
+import { install } from '../manifests/install.ts';
+import { deployment } from '../manifests/names.ts';
+import { type Running, serve } from '../process/serve.ts';
+import { systemClock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import { defaultServeSettings, type ServeSettings } from '../settings/serve.ts';
 
 export interface StartOptions {
   /** Path of a kubeconfig with all rights. */

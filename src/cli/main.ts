@@ -2,15 +2,14 @@
 // The command line of Spikegate. Knows which command does what, and nothing of how.
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { type DoctorOptions, withDoctorOptions } from './doctor/options.ts';
-import { install, writeManifests } from './install.ts';
-import { createClient } from './kube/client.ts';
-import { loadConfig } from './kube/config.ts';
-import type { LocalOptions } from './local.ts';
-import { createLogger } from './logging.ts';
-import { deployment, version } from './manifests/names.ts';
-import { systemClock } from './runtime/clock.ts';
-import { serve } from './serve.ts';
+import { type DoctorOptions, withDoctorOptions } from '../doctor/options.ts';
+import { createClient } from '../kube/client.ts';
+import { loadConfig } from '../kube/config.ts';
+import type { LocalOptions } from '../local/run.ts';
+import { install, writeManifests } from '../manifests/install.ts';
+import { deployment, version } from '../manifests/names.ts';
+import { serve } from '../process/serve.ts';
+import { systemClock } from '../runtime/clock.ts';
 import {
   parseDuration,
   parsePort,
@@ -18,13 +17,14 @@ import {
   unreadVariables,
   wholeNumber,
   withServeOptions,
-} from './settings.ts';
+} from '../settings/serve.ts';
 import {
   runUninstall,
   terminalDialogue,
   type UninstallFlags,
   withUninstallOptions,
-} from './uninstall/command.ts';
+} from '../uninstall/command.ts';
+import { createLogger } from './logging.ts';
 
 const program = new Command('spikegate')
   .description(
@@ -93,7 +93,7 @@ program
   )
   .action(async (options: LocalOptions) => {
     // Only these commands load the sandbox; a pod that serves has no use for it.
-    const { runLocally } = await import('./local.ts');
+    const { runLocally } = await import('../local/run.ts');
     await runLocally(options);
   });
 
@@ -104,7 +104,7 @@ program
   .option('--stock <number>', 'units there are for it (100; watched: 1500)', wholeNumber(1, 100_000))
   .option('--watch', 'slower, for the live board: begins when somebody looks, and stays until Ctrl-C')
   .action(async (options: { crowd?: number; stock?: number; watch?: boolean }) => {
-    const { playDemo } = await import('./demo/demo.ts');
+    const { playDemo } = await import('../demo/demo.ts');
     const { watch = false } = options;
     const { crowd = watch ? 3000 : 2000, stock = watch ? 1500 : 100 } = options;
     process.exitCode = (await playDemo({ crowd, stock, watch })) ? 0 : 1;
@@ -118,7 +118,7 @@ program
   .option(
     '--out <directory>',
     'where to write; the chart goes beside it',
-    join(import.meta.dirname, '..', 'manifests'),
+    join(import.meta.dirname, '..', '..', 'manifests'),
   )
   .option('--install', 'apply to the current cluster instead of writing')
   .option('--kubeconfig <file>', 'kubeconfig of the cluster')
@@ -160,7 +160,7 @@ withDoctorOptions(
     .description('look at a cluster with Spikegate on it, and say what is wrong and what to do about it'),
 ).action(async (options: DoctorOptions) => {
   // Nothing else needs to have been loaded when a check of a cluster begins.
-  const { doctor } = await import('./doctor/command.ts');
+  const { doctor } = await import('../doctor/command.ts');
   process.exitCode = await doctor(options);
 });
 
@@ -170,7 +170,7 @@ program
   .requiredOption('--namespace <name>', 'where to; a namespace whose objects are admitted')
   .option('--kubeconfig <file>', 'kubeconfig of the cluster')
   .action(async ({ namespace, kubeconfig }: { namespace: string; kubeconfig?: string }) => {
-    const { tryAdmission } = await import('./try.ts');
+    const { tryAdmission } = await import('../doctor/try.ts');
     const client = createClient(loadConfig(kubeconfig ? { file: kubeconfig } : {}));
     process.exitCode = await tryAdmission(client, namespace, console.log);
     client.close();

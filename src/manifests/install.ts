@@ -1,17 +1,17 @@
 // Writes the generated manifests, and applies them to a cluster in an order that works.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { registry } from '../webhooks/registry.ts';
-import { kinds } from './api/kinds.ts';
-import type { Client } from './kube/client.ts';
-import { isAlreadyExists } from './kube/errors.ts';
-import type { KubeObject, Resource } from './kube/objects.ts';
-import { crdOf } from './manifests/crd.ts';
-import { generatedFiles } from './manifests/generated.ts';
-import type { Manifest } from './manifests/manifest.ts';
-import { certificateRbac, type RbacOptions, rbac } from './manifests/rbac.ts';
-import { type WebhookTarget, webhookConfigurations } from './manifests/webhook-configurations.ts';
-import { type Clock, sleep } from './runtime/clock.ts';
+import { registry } from '../../webhooks/registry.ts';
+import { kinds } from '../api/kinds.ts';
+import type { Client } from '../kube/client.ts';
+import { isAlreadyExists } from '../kube/errors.ts';
+import type { KubeObject, Resource } from '../kube/objects.ts';
+import { type Clock, sleep } from '../runtime/clock.ts';
+import { crdOf } from './crd.ts';
+import { generatedFiles } from './generated.ts';
+import type { Manifest } from './manifest.ts';
+import { certificateRbac, type RbacOptions, rbac } from './rbac.ts';
+import { type WebhookTarget, webhookConfigurations } from './webhook-configurations.ts';
 
 /** Writes what differs; returns the names of the files that did. */
 export async function writeManifests(directory: string): Promise<string[]> {
