@@ -37,7 +37,7 @@ export function goodsReconciler(leading: Leading): (key: string) => Promise<Resu
     }
     if (!goods.spec.goodsId || !goods.spec.endTime) await complete(SpikeGoods, goods);
     const wait = pace.wait(key);
-    if (wait > 0) return { requeueAfter: wait };
+    if (wait > 0) return { requeueAfter: wait, untried: true };
     const before = goods.status?.phase;
     const { goods: settled, nextMs } = await settler.settle(key);
     const phase = settled?.status?.phase;

@@ -99,7 +99,7 @@ function personReconciler<T extends Person>(
     }
     if (!id(person)) await complete(resource, person);
     const wait = pace.wait(key);
-    if (wait > 0) return { requeueAfter: wait };
+    if (wait > 0) return { requeueAfter: wait, untried: true };
     const { generation } = person.metadata;
     const status = {
       ...derive(person),

@@ -1,5 +1,6 @@
 // A live read for what the caches do not show: an object that was created a moment ago. Bounded, since anybody
 // can name what does not exist.
+import { isObjectName } from '../api/identity.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { joinKey } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -7,9 +8,6 @@ import type { Clock } from '../runtime/clock.ts';
 /** What was not there is not looked for again within this time. */
 const missedForMs = 1000;
 const mostMissed = 10_000;
-/** RFC 1123 subdomain: nothing else is the name of an object. */
-const isName = (text: string): boolean => text.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text);
-
 export class SecondLook<T extends KubeObject> {
   readonly #read: (key: string) => Promise<T | undefined>;
   readonly #clock: Clock;
@@ -25,7 +23,7 @@ export class SecondLook<T extends KubeObject> {
   async find(namespace: string, name: string): Promise<boolean> {
     const key = joinKey(namespace, name);
     const now = this.#clock.monotonic();
-    if (!isName(name) || now - (this.#missed.get(key) ?? Number.NEGATIVE_INFINITY) < missedForMs)
+    if (!isObjectName(name) || now - (this.#missed.get(key) ?? Number.NEGATIVE_INFINITY) < missedForMs)
       return false;
     const found = await this.#read(key).catch(() => undefined);
     if (found) {

@@ -5,6 +5,7 @@
 // nobody's sum. So the first write to a goods only *claims* it (raises ledgerEpoch, by compare-and-swap);
 // from then on the old leader cannot drop a hold. Orders listed after the claim show all it ever accepted.
 import { type Hold, holdsOf, isLot } from '../api/holds.ts';
+import { isObjectName } from '../api/identity.ts';
 import { RefusedError } from '../api/refusals.ts';
 import { parseTime, salePhase } from '../api/sale.ts';
 import type { SpikeGoods, SpikeGoodsStatus } from '../api/spike-goods.ts';
@@ -75,8 +76,10 @@ export class Settler {
       goods = await this.#write(key);
     }
     if (!goods) return { goods: undefined, nextMs: undefined };
-    const lapsed = [...(await this.#lapsedHolds(goods)), ...(await this.#lapsedLots(goods))];
-    if (lapsed.length > 0) goods = (await this.#drop(key, lapsed)) ?? goods;
+    const { lapsed, failure } = await this.#lapsedHolds(goods);
+    const done = [...lapsed, ...(await this.#lapsedLots(goods))];
+    if (done.length > 0) goods = (await this.#drop(key, done)) ?? goods;
+    if (failure) throw failure.reason;
     return { goods, nextMs: this.#next(goods) };
   }
 
@@ -128,15 +131,26 @@ export class Settler {
     return goods;
   }
 
-  /** Holds past their limit whose order a live read does not find: it was never stored, and never will be. */
-  async #lapsedHolds(goods: SpikeGoods): Promise<Hold[]> {
+  /**
+   * Holds past their limit whose order a live read does not find: it was never stored, and never will be. A read that
+   * fails keeps its own hold, and no other.
+   */
+  async #lapsedHolds(goods: SpikeGoods): Promise<{ lapsed: Hold[]; failure?: PromiseRejectedResult }> {
     const { books, clock, holdLimitMs, readOrderUid } = this.#options;
     const { namespace = '' } = goods.metadata;
     const old = holdsOf(goods.status).filter(
       (hold) => !isLot(hold) && !books.has(hold.uid) && ageOf(hold, clock.now()) >= holdLimitMs,
     );
-    const stored = await Promise.all(old.map((hold) => readOrderUid(namespace, hold.order)));
-    return old.filter((hold, index) => stored[index] !== hold.uid);
+    const reads = await Promise.allSettled(
+      // No object can have another name, and a read of one could leave the path of the orders.
+      old.map(async ({ order }) => (isObjectName(order) ? readOrderUid(namespace, order) : undefined)),
+    );
+    const lapsed = old.filter((hold, index) => {
+      const read = reads[index];
+      return read?.status === 'fulfilled' && read.value !== hold.uid;
+    });
+    const failure = reads.find((read) => read.status === 'rejected');
+    return failure ? { lapsed, failure } : { lapsed };
   }
 
   /**

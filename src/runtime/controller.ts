@@ -9,6 +9,8 @@ import { type QueueMetrics, WorkQueue } from './queue.ts';
 export interface Result {
   /** Milliseconds. */
   requeueAfter?: number;
+  /** The run only waits for its turn and tried nothing: the key's row of failures goes on. */
+  untried?: boolean;
 }
 
 export interface ReconcileContext {
@@ -168,7 +170,7 @@ export class Controller {
       // A reconcile that ignores its signal keeps its worker: were it left alone, a second worker could
       // take the same key while the first still writes.
       const done = await this.#reconcile(key, { signal: abort.signal, log, failures });
-      result = this.#succeed(key, done?.requeueAfter);
+      result = this.#succeed(key, done ?? {});
     } catch (error) {
       this.#fail(key, abort.signal.reason instanceof ReconcileTimeout ? abort.signal.reason : error, error);
     } finally {
@@ -186,8 +188,8 @@ export class Controller {
     return { controller: this.name, ...this.#about(key), reconcileID: this.reconcileID(key) };
   }
 
-  #succeed(key: string, requeueAfter: number | undefined): ReconcileResult {
-    this.queue.forget(key);
+  #succeed(key: string, { requeueAfter, untried }: Result): ReconcileResult {
+    if (!untried) this.queue.forget(key);
     if (requeueAfter === undefined) return 'success';
     this.queue.addAfter(key, requeueAfter);
     return requeueAfter > 0 ? 'requeue_after' : 'requeue';

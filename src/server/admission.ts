@@ -6,7 +6,7 @@ import type { AdmissionRequest, AdmissionResponse } from '../kube/admission.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { same } from '../kube/same.ts';
 import { diff } from './json-patch.ts';
-import { allow, deny, errored } from './review.ts';
+import { allow, deny, errored, whyNotStored } from './review.ts';
 
 interface WithSpec extends KubeObject {
   spec?: unknown;
@@ -53,11 +53,8 @@ export async function validate(
   const { operation } = request;
   if (operation === 'CONNECT' || request.subResource) return allow(request);
   const call = callOf(request, surroundings, deadline);
-  const { name, uid } = call.object.metadata;
-  // A hold is known by its order's uid, which the API server gives before it asks us.
-  if (operation === 'CREATE' && !(name && uid)) {
-    return errored(request.uid, 400, 'BadRequest', 'request.object.metadata must have a name and a uid');
-  }
+  const forged = whyNotStored(request);
+  if (forged) return errored(request.uid, 400, 'BadRequest', forged);
   // Labels, annotations and finalizers are nobody's business here; above all, what is being deleted must
   // be able to lose its finalizers.
   if (operation === 'UPDATE' && hasSameSpec(call)) return allow(request);

@@ -2,6 +2,7 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { mutatePath, validatePath } from '../../webhooks/registry.ts';
 import type { Surroundings, Webhooks } from '../../webhooks/webhook.ts';
+import { longestName } from '../api/schema.ts';
 import type { AdmissionRequest, AdmissionResponse, AdmissionReview } from '../kube/admission.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { debugs, type Log } from '../runtime/log.ts';
@@ -236,6 +237,9 @@ function traceOf({ headers: { traceparent } }: Request): string | undefined {
   return /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(String(traceparent))?.[1];
 }
 
+/** A forged review may carry a name of megabytes; no log line and no board has room for it. */
+const clipped = (text: string | undefined): string | undefined => text?.slice(0, longestName);
+
 /**
  * One line for each decision. Defaults decide nothing: a mutating webhook that only filled in has its line at
  * debug, which is half of all lines less.
@@ -254,8 +258,8 @@ function tellDecision(
     ...call,
     namespace: request.namespace,
     // Empty under generateName and on a collection delete; then the object knows.
-    name: request.name || metadata?.name,
-    uid: metadata?.uid,
+    name: clipped(request.name || metadata?.name),
+    uid: clipped(metadata?.uid),
     operation: request.operation,
     subresource: request.subResource || undefined,
     requestID: request.uid,

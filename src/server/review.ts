@@ -1,6 +1,7 @@
 // AdmissionReview v1 in and out: checks what arrives and shapes what leaves. Knows no rule and no HTTP.
 import { Ajv } from 'ajv';
 import type { Kind } from '../api/define-kind.ts';
+import { isNamespaceName, isObjectName, isUid } from '../api/identity.ts';
 import { type Refusal, refusalCodes } from '../api/refusals.ts';
 import type {
   AdmissionRequest,
@@ -88,8 +89,37 @@ export function whyNotJudged(request: AdmissionRequest, kind: Kind): string | un
   const wrong = [request.object, request.oldObject].find((it) => it && it.kind !== kind.kind);
   if (wrong) return `the object is a ${wrong.kind}, this path serves ${kind.kind}`;
   if (kind.namespaced && !request.namespace) return 'request.namespace is missing';
+  if (request.namespace && !isNamespaceName(request.namespace)) {
+    return 'request.namespace must be an RFC 1123 label of at most 63 characters';
+  }
   const missing = needed[request.operation].find((field) => !request[field]);
   return missing && `request.${missing} is missing, ${request.operation} needs it`;
+}
+
+/**
+ * Why no API server can have sent this to a validating webhook, in words, or undefined. By then an object has the
+ * name, the namespace and the uid that it is stored with. What a rule writes for an object (a hold, a finalizer)
+ * carries them, so they are judged before any rule runs.
+ */
+export function whyNotStored({ namespace, name, object, oldObject }: AdmissionRequest): string | undefined {
+  for (const [path, found] of [
+    ['request.object', object],
+    ['request.oldObject', oldObject],
+  ] as const) {
+    if (!found) continue;
+    const { metadata } = found;
+    // A hold is known by its order's uid, which the API server gives before it calls a validating webhook.
+    if (!(metadata.name && metadata.uid)) return `${path}.metadata must have a name and a uid`;
+    if (!isObjectName(metadata.name)) {
+      return `${path}.metadata.name must be an RFC 1123 subdomain of at most 253 characters`;
+    }
+    if (!isUid(metadata.uid)) return `${path}.metadata.uid must be a UUID`;
+    if ((metadata.namespace ?? namespace ?? '') !== (namespace ?? '')) {
+      return `${path}.metadata.namespace must be request.namespace`;
+    }
+    if (name && name !== metadata.name) return `${path}.metadata.name must be request.name`;
+  }
+  return undefined;
 }
 
 const needed: Record<Operation, readonly ('object' | 'oldObject')[]> = {

@@ -7,7 +7,7 @@ import type { AdmissionReview } from '../../src/kube/admission.ts';
 import { largestBody } from '../../src/server/body.ts';
 import { mutatePath, registry, validatePath } from '../../webhooks/registry.ts';
 import { buyer, goods, order } from '../refusals/scenario.ts';
-import { type ReviewOptions, review } from './reviews.ts';
+import { type ReviewOptions, review, uidOf } from './reviews.ts';
 import { kindOf } from './things.ts';
 import { at, minute, World } from './world.ts';
 
@@ -207,7 +207,7 @@ describe('a review that is incomplete or of odd types', () => {
   });
 
   it('is told in a review, with its uid, what the operation needs', async () => {
-    const object = { ...order(), metadata: { name: 'order1', uid: 'u' } };
+    const object = { ...order(), metadata: { name: 'order1', uid: uidOf(1) } };
     const lacking: [Partial<ReviewOptions>, RegExp][] = [
       [{ operation: 'CREATE' }, /^request\.object is missing, CREATE needs it$/],
       [{ operation: 'UPDATE', object }, /^request\.oldObject is missing, UPDATE needs it$/],
@@ -237,7 +237,7 @@ describe('a review that is incomplete or of odd types', () => {
 });
 
 describe('a review of monstrous objects', () => {
-  const metadata = { name: 'order1', uid: 'u1', namespace: 'default' };
+  const metadata = { name: 'order1', uid: uidOf(1), namespace: 'default' };
 
   /** Both webhooks answer; the validating one as expected. */
   async function answer(options: Omit<ReviewOptions, 'kind'>, raw?: (text: string) => string) {

@@ -14,12 +14,12 @@ import type { AdmissionServer } from '../../src/server/server.ts';
 import { validatePath } from '../../webhooks/registry.ts';
 import { buyer } from '../refusals/scenario.ts';
 import { authority, fixedCerts, issuedBy, liveServer, type Pair } from './live-server.ts';
-import { review } from './reviews.ts';
+import { review, uidOf } from './reviews.ts';
 import { kindOf } from './things.ts';
 import { World } from './world.ts';
 
 const path = validatePath(kindOf('Buyer'));
-const stored = { ...buyer(), metadata: { name: 'buyer1', uid: 'u1', finalizers: [inUseFinalizer] } };
+const stored = { ...buyer(), metadata: { name: 'buyer1', uid: uidOf(1), finalizers: [inUseFinalizer] } };
 const body = JSON.stringify(review({ kind: kindOf('Buyer'), operation: 'DELETE', oldObject: stored }));
 
 const head = (more: string, line = `POST ${path} HTTP/1.1`) =>

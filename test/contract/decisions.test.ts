@@ -5,7 +5,7 @@ import supertest from 'supertest';
 import { silentLog } from '../../src/runtime/log.ts';
 import { validatePath } from '../../webhooks/registry.ts';
 import { buyer, goods, order } from '../refusals/scenario.ts';
-import { review } from './reviews.ts';
+import { review, uidOf } from './reviews.ts';
 import { kindOf } from './things.ts';
 import { World } from './world.ts';
 
@@ -31,8 +31,8 @@ describe('a decision', () => {
     await using _ = world;
     await sale(world);
     lines.length = 0;
-    await world.create(order('order1'), { uid: 'uid-1' });
-    await world.create(order('order2'), { uid: 'uid-2' });
+    await world.create(order('order1'), { uid: uidOf(1) });
+    await world.create(order('order2'), { uid: uidOf(2) });
     const told = lines.map(({ requestID, ms, message, ...line }) => {
       assert.match(String(requestID), /^5c0ffee0-/);
       assert.equal(typeof ms, 'number');
@@ -46,9 +46,9 @@ describe('a decision', () => {
       level: 'info',
     };
     assert.deepEqual(told, [
-      { ...asked, name: 'order1', uid: 'uid-1', allowed: true, message: 'allowed' },
+      { ...asked, name: 'order1', uid: uidOf(1), allowed: true, message: 'allowed' },
       {
-        ...{ ...asked, name: 'order2', uid: 'uid-2', allowed: false, reason: 'SoldOut' },
+        ...{ ...asked, name: 'order2', uid: uidOf(2), allowed: false, reason: 'SoldOut' },
         message: 'requested 2, available 1',
       },
     ]);
@@ -86,7 +86,7 @@ describe('a decision', () => {
     const kind = kindOf('Buyer');
     const object = {
       ...buyer(),
-      metadata: { name: 'b', namespace: 'default', uid: 'u', creationTimestamp: '' },
+      metadata: { name: 'b', namespace: 'default', uid: uidOf(1), creationTimestamp: '' },
     };
     const call = (traceparent: string) =>
       supertest(world.server)

@@ -5,6 +5,7 @@ import { holdsOf } from '../../src/api/holds.ts';
 import { GoodsWriteError } from '../../src/ledger/ports.ts';
 import { buyer, goods, idOf, order } from '../refusals/scenario.ts';
 import { settle } from '../simulated-clock.ts';
+import { uidOf } from './reviews.ts';
 import { kindOf } from './things.ts';
 import { at, World } from './world.ts';
 
@@ -180,7 +181,7 @@ describe('an order that is refused', () => {
   it('is told which request failed when the store fails', async () => {
     await using world = await shop();
     world.store.failures = Array.from({ length: 3 }, () => new GoodsWriteError('unknown', 'etcd is gone'));
-    const creating = world.create(order(), { uid: 'u1' });
+    const creating = world.create(order(), { uid: uidOf(1) });
     for (let i = 0; i < 20; i++) {
       await settle();
       await world.clock.advance(25);

@@ -20,6 +20,9 @@ export interface ReviewOptions {
 
 let made = 0;
 
+/** A uid as the API server gives them; each number has its own. */
+export const uidOf = (n: number): string => `0b000000-0000-4000-9000-${String(n).padStart(12, '0')}`;
+
 export function review(options: ReviewOptions): AdmissionReview {
   const { kind, operation, object = null, oldObject = null } = options;
   const { group, version } = kind;

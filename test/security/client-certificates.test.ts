@@ -16,7 +16,7 @@ import { certifiedCallers } from '../../src/server/callers.ts';
 import type { AdmissionServer } from '../../src/server/server.ts';
 import { validatePath } from '../../webhooks/registry.ts';
 import { authority, fixedCerts, issuedBy, liveServer, type Pair } from '../contract/live-server.ts';
-import { review } from '../contract/reviews.ts';
+import { review, uidOf } from '../contract/reviews.ts';
 import { kindOf } from '../contract/things.ts';
 import { World } from '../contract/world.ts';
 import { issue } from '../control-plane/pki.ts';
@@ -24,7 +24,7 @@ import { buyer } from '../refusals/scenario.ts';
 import { type Logged, recordingLogger } from '../unit/certs-world.ts';
 
 const path = validatePath(kindOf('Buyer'));
-const oldObject = { ...buyer(), metadata: { name: 'buyer1', uid: 'u1', finalizers: [inUseFinalizer] } };
+const oldObject = { ...buyer(), metadata: { name: 'buyer1', uid: uidOf(1), finalizers: [inUseFinalizer] } };
 const body = JSON.stringify(review({ kind: kindOf('Buyer'), operation: 'DELETE', oldObject }));
 
 describe('a webhook whose callers need a certificate', () => {

@@ -28,7 +28,8 @@ function orderOf(uid: string, quantity: number, phase?: OrderPhase): SpikeOrder 
   };
 }
 
-function setUp(goods: SpikeGoods, epoch: number) {
+/** `readFirst`: how a read of `order-1` ends. */
+function setUp(goods: SpikeGoods, epoch: number, readFirst?: () => Promise<string | undefined>) {
   const clock = new SimulatedClock();
   const store = new ManualStore([goods]);
   const writer = new GoodsWriter({ store, clock, random: () => 0.5, metrics: noLedgerMetrics });
@@ -47,6 +48,7 @@ function setUp(goods: SpikeGoods, epoch: number) {
     },
     async readOrderUid(_, name) {
       seen.liveReads.push(name);
+      if (readFirst && name === 'order-1') return readFirst();
       return [...orders.values()].find((order) => order.metadata.name === name)?.metadata.uid;
     },
     describe: () => ({}),
@@ -198,6 +200,30 @@ describe('a hold', () => {
     const other = { ...orderOf('2', 2), metadata: { ...orderOf('2', 2).metadata, name: 'order-1' } };
     const { store } = await afterMs(holdLimitMs, other);
     assert.deepEqual(store.holdsOf(key), []);
+  });
+
+  /** Two holds past their limit: one that a forged review left, and one of an order that was never stored. */
+  async function beside(order: string, readOrderUid?: () => Promise<string | undefined>) {
+    const world = setUp(goodsOf('apple', 10), 1, readOrderUid);
+    const holds = [{ ...world.hold('1', 2, holdLimitMs), order }, world.hold('2', 3, holdLimitMs)];
+    world.store.elsewhere(key, (goods) => ({ ...goods, status: { holds: formatHolds(holds) } }));
+    world.store.forget(key);
+    return world;
+  }
+
+  it('of a name that no object can have lapses without a read, and keeps no other from lapsing', async () => {
+    for (const name of ['../../secrets', 'Upper', 'a%2fb', 'x'.repeat(254)]) {
+      const { settler, store, seen } = await beside(name);
+      await settler.settle(key);
+      assert.deepEqual(store.holdsOf(key), [], name);
+      assert.deepEqual(seen.liveReads, ['order-2']);
+    }
+  });
+
+  it('whose order cannot be read stays, alone, and the settlement is tried again', async () => {
+    const { settler, store } = await beside('order-1', () => Promise.reject(new Error('no answer')));
+    await assert.rejects(settler.settle(key), /no answer/);
+    assert.deepEqual(store.holdsOf(key), ['1']);
   });
 
   it('goes at once when its order is known to be deleted', async () => {

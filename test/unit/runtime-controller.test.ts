@@ -14,8 +14,13 @@ import { SimulatedClock, settle } from '../simulated-clock.ts';
 
 type Line = { level: string; message: string; reason?: string; retryInMs?: number; key?: string };
 
-function set(opts: Omit<ControllerOptions, 'name' | 'clock'>, debugging = false) {
-  const clock = new SimulatedClock();
+function set(
+  {
+    clock = new SimulatedClock(),
+    ...opts
+  }: Omit<ControllerOptions, 'name' | 'clock'> & { clock?: SimulatedClock },
+  debugging = false,
+) {
   const lines: Line[] = [];
   const write = (level: string) => (fields: object, message: string) =>
     lines.push({ level, message, ...fields });
@@ -42,6 +47,27 @@ function set(opts: Omit<ControllerOptions, 'name' | 'clock'>, debugging = false)
 }
 
 describe('a reconcile', () => {
+  test('that waits its turn between failures does not shorten the back-off', async () => {
+    const clock = new SimulatedClock();
+    const tried: number[] = [];
+    let last = Number.NEGATIVE_INFINITY;
+    const { controller, abort } = set({
+      async reconcile() {
+        const wait = last + 100 - clock.monotonic();
+        if (wait > 0) return { requeueAfter: wait, untried: true };
+        last = clock.monotonic();
+        tried.push(last);
+        throw new Error('broken');
+      },
+      clock,
+    });
+    controller.enqueue('a');
+    await controller.start(abort.signal);
+    await clock.advance(60_000);
+    // 5 ms doubled each time reaches a minute after 14 failures; ten a second would be 600.
+    assert.ok(tried.length >= 8 && tried.length <= 14, `${tried.length} tries in a minute`);
+  });
+
   test('that succeeds is not repeated; one that asks for it is, after its time', async () => {
     const runs: string[] = [];
     const { controller, clock, counts, abort } = set({
