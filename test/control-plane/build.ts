@@ -18,9 +18,9 @@ import {
 } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { oneAtATime, Steps } from '../go-modules/steps.ts';
 import { type Binaries, cacheFolder, findBinaries, versionOf } from './binaries.ts';
 import { codename, type Fetched, fetchPackages, hasProgram } from './fetch.ts';
-import { oneAtATime, Steps } from './steps.ts';
 
 export const builtVersion = 'v1.20.2';
 /** Measured: 2.8 GB with Go's own cache. */

@@ -4,8 +4,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import type { Steps } from '../go-modules/steps.ts';
 import { type AptFile, deriveSources } from './apt-sources.ts';
-import type { Steps } from './steps.ts';
 
 export const codename = 'bookworm';
 /** Debian's name of Kubernetes 1.20.2; what follows it are Debian's own revisions. */

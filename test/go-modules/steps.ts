@@ -5,7 +5,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { sleep, systemClock } from '../../src/runtime/clock.ts';
-import { guarded } from './process.ts';
+import { guarded } from '../control-plane/process.ts';
 
 export interface RunOptions {
   cwd?: string;
