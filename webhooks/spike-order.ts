@@ -56,6 +56,7 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
       paymentStands,
       deadlineIsGiven,
       paymentIsInTime,
+      stockIsHeld,
       payTimeIsOurs,
     ],
     DELETE: [paidOrderIsKept],
@@ -242,6 +243,26 @@ function paymentIsInTime({ object, old, now }: OrderCall): ReturnType<OrderRule>
     `spec.isPay: the order expired at ${expiredTime} and cannot be paid, it is ${timestamp(now)}`,
     'spec.isPay',
   );
+}
+
+/**
+ * An order without a state that was created past admission may still be rejected: nobody pays for what may not be
+ * there. One that was let in has a hold in each of its goods, under its uid, until after its state is stored.
+ */
+function stockIsHeld(call: OrderCall): ReturnType<OrderRule> {
+  const { object, old, namespace, surroundings } = call;
+  if (!old || old.status?.phase || !object.spec.isPay || old.spec.isPay) return undefined;
+  const { lines, missing } = linesOf(old.spec, (key) => surroundings.catalogue.findGoods(namespace, key));
+  const isCovered = (line: OrderLine) => surroundings.gate.hasHold(line.goods, old.metadata.uid);
+  if (missing.length === 0 && lines.every(isCovered)) return undefined;
+  return {
+    ...refuse(
+      'OrderPending',
+      'spec.isPay: the order has no status yet and no stock is held for it, so it cannot be paid; try again',
+      'spec.isPay',
+    ),
+    retryAfterSeconds: 1,
+  };
 }
 
 function paidOrderIsKept(call: OrderCall): ReturnType<OrderRule> {

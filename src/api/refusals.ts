@@ -25,6 +25,7 @@ export const refusalCodes = {
   Invalid: 422,
   OrderDeleting: 403,
   OrderExpired: 403,
+  OrderPending: 429,
   OrderRejected: 403,
   PaidOrderKept: 403,
   PaymentNotRevocable: 422,

@@ -134,11 +134,19 @@ export function nextPhase(order: SpikeOrder, now: number, paymentWindowMs: numbe
 }
 
 /** The status fields that follow from the state; an order that is paid has no expiredTime (S0 row 13). */
-export function phaseFields(order: SpikeOrder, phase: OrderPhase, now: number): Partial<SpikeOrderStatus> {
+export function phaseFields(
+  order: SpikeOrder,
+  phase: OrderPhase,
+  now: number,
+  paymentWindowMs: number,
+): Partial<SpikeOrderStatus> {
+  const deadline = deadlineOf(order, paymentWindowMs);
   return {
     phase,
     payStatus: payStatus[phase],
-    ...(phase === 'Paid' || !order.spec.expiredTime ? {} : { expiredTime: order.spec.expiredTime }),
+    ...(phase === 'Paid' || deadline === undefined
+      ? {}
+      : { expiredTime: order.spec.expiredTime ?? timestamp(deadline) }),
     ...(phase === 'Paid' ? { payTime: order.spec.payTime ?? timestamp(now) } : {}),
   };
 }

@@ -151,7 +151,8 @@ function isOldHat({ type, source }: Change<KubeObject>): boolean {
 function describe(order: SpikeOrder, phase: OrderPhase, now: number): string {
   const lines = Object.entries(order.spec.goodsMap).map(([goods, quantity]) => `${goods}×${quantity}`);
   const money = moneyText(order.status?.money ?? 0);
-  const deadline = phase === 'Unpaid' ? parseTime(order.spec.expiredTime) : undefined;
+  const deadline =
+    phase === 'Unpaid' ? parseTime(order.status?.expiredTime ?? order.spec.expiredTime) : undefined;
   const until = deadline === undefined ? '' : `, to be paid within ${roughly(deadline - now)}`;
   return `${orderWords[phase].words}: ${lines.join(', ')} for ${money}${until}`;
 }

@@ -194,6 +194,15 @@ export class OrderLifecycle {
     return nextPhase(order, this.#options.clock.now(), this.#options.paymentWindowMs);
   }
 
+  /** An order that was created past admission has a deadline as well, which it does not say itself. */
+  #explain(order: SpikeOrder, phase: OrderPhase): string {
+    if (phase === 'Paid') return 'paid';
+    const deadline = deadlineOf(order, this.#options.paymentWindowMs);
+    const by = deadline === undefined ? 'its deadline' : timestamp(deadline);
+    if (phase === 'Unpaid') return `stock is reserved until ${deadline === undefined ? 'it is paid' : by}`;
+    return `not paid by ${by}; the stock was given back`;
+  }
+
   #untilDeadline(order: SpikeOrder): { requeueAfter?: number } {
     const deadline = deadlineOf(order, this.#options.paymentWindowMs);
     return deadline === undefined ? {} : { requeueAfter: Math.max(deadline - this.#options.clock.now(), 1) };
@@ -203,7 +212,7 @@ export class OrderLifecycle {
     order: SpikeOrder,
     phase: OrderPhase,
     fields: Partial<SpikeOrderStatus>,
-    why = explain(order, phase),
+    why = this.#explain(order, phase),
   ): Promise<{ requeueAfter?: number }> {
     const now = this.#options.clock.now();
     const { generation } = order.metadata;
@@ -214,7 +223,7 @@ export class OrderLifecycle {
       status: {
         ...kept,
         ...fields,
-        ...phaseFields(order, phase, now),
+        ...phaseFields(order, phase, now, this.#options.paymentWindowMs),
         ...(generation === undefined ? {} : { observedGeneration: generation }),
         conditions: withCondition(
           order.status?.conditions,
@@ -227,13 +236,6 @@ export class OrderLifecycle {
     this.#options.entered(stored, phase, why, order.status?.phase);
     return phase === 'Unpaid' ? this.#untilDeadline(stored) : {};
   }
-}
-
-function explain(order: SpikeOrder, phase: OrderPhase): string {
-  const { expiredTime } = order.spec;
-  if (phase === 'Unpaid') return `stock is reserved until ${expiredTime ?? 'it is paid'}`;
-  if (phase === 'Paid') return 'paid';
-  return `not paid by ${expiredTime}; the stock was given back`;
 }
 
 /** Keys of the goods an order refers to, as far as they are known. */

@@ -1,8 +1,9 @@
 // Holds: what admission takes for an order before Kubernetes may store it, on any replica.
+import { isHeld } from '../api/holds.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import { type OrderLine, timestamp } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
-import { joinKey } from '../kube/objects.ts';
+import { joinKey, keyOf } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Change, GoodsWriter } from './goods-writer.ts';
 import type { Lots } from './lots.ts';
@@ -93,6 +94,11 @@ export class Gate {
       { ...(isStored ? {} : { undo: giveBack(uid) }), ...(deadline === undefined ? {} : { deadline }) },
     );
     return refusal;
+  }
+
+  /** Whether units of these goods are held for an order, as far as this process knows. No I/O. */
+  hasHold(goods: SpikeGoods, uid: string): boolean {
+    return isHeld(goods.status, uid) || (this.#lots?.hasUnnamed(keyOf(goods), uid) ?? false);
   }
 
   /** The answer need not wait for this; a crash before it is stored leaves holds to their time limit. */

@@ -149,6 +149,11 @@ export class Lots {
     return true;
   }
 
+  /** Whether an order was let in on the lot of these goods and is not named yet. */
+  hasUnnamed(key: string, uid: string): boolean {
+    return this.#lots.get(key)?.unnamed.has(uid) ?? false;
+  }
+
   async start(): Promise<void> {}
 
   /** Names what is unnamed and gives all lots back. */

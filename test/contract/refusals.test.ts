@@ -52,7 +52,7 @@ async function check(row: RefusalCase): Promise<void> {
     ? [{ reason: row.reason, field: row.field, message: withoutField(status.message, row.field) }]
     : undefined;
   assert.deepEqual(status.details?.causes, causes);
-  assert.equal(status.details?.retryAfterSeconds, row.reason === 'TooManyRequests' ? 1 : undefined);
+  assert.equal(status.details?.retryAfterSeconds, refusalCodes[row.reason] === 429 ? 1 : undefined);
   // A refusal leaves the world as it was: no hold, no status, no object.
   assert.deepEqual(everything(world), before);
   assert.equal(world.panics, 0);

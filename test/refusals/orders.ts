@@ -292,6 +292,16 @@ export const orderChanges: RefusalCase[] = [
     action: pay,
   },
   {
+    name: 'paying an order that was created past admission, before it is judged',
+    reason: 'OrderPending',
+    field: 'spec.isPay',
+    message:
+      'spec.isPay: the order has no status yet and no stock is held for it, so it cannot be paid; try again',
+    setup: [...there(buyer(), goods()), { bypass: order() }],
+    action: pay,
+    contractOnly: 'the leader judges it at once',
+  },
+  {
     name: 'paying an order that is being deleted',
     reason: 'OrderDeleting',
     field: 'spec.isPay',

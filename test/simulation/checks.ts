@@ -15,6 +15,8 @@ interface Fact {
   lines: ReadonlyMap<string, number>;
   /** Let in by admission, not past it. */
   admitted: boolean;
+  /** Admission took a payment for it. */
+  paid: boolean;
 }
 
 const allowedNext: Record<OrderPhase | 'none', readonly string[]> = {
@@ -79,11 +81,12 @@ export class Checks implements Watcher {
     const is = after ? phaseOf(after) : 'none';
     let fact = this.#facts.get(uid);
     if (!fact) {
-      fact = { lines: this.#linesOf(order), admitted: this.admitted.has(uid) };
+      fact = { lines: this.#linesOf(order), admitted: this.admitted.has(uid), paid: false };
       this.#facts.set(uid, fact);
       this.counts.orders++;
     }
     if (after && !allowedNext[was].includes(is)) this.fail(`${name} went from ${was} to ${is}`);
+    if (before && !before.spec.isPay && after?.spec.isPay) fact.paid = true;
     if (is !== was) this.#entered(order, fact, is);
     if (!after && order.spec.isPay && (was === 'Paid' || was === 'Unpaid'))
       this.fail(`${name}: paid and deleted`);
@@ -112,6 +115,7 @@ export class Checks implements Watcher {
     if (phase === 'Paid') this.counts.paid++;
     if (phase === 'Expired') this.counts.expired++;
     if (phase === 'Rejected') this.counts.rejected++;
+    if (phase === 'Rejected' && fact.paid) this.fail(`${name} was paid, and then rejected`);
     if (phase === 'Rejected' && fact.admitted) this.fail(`${name} was let in by admission and rejected`);
     if (phase === 'Expired' && isPay && fact.admitted) {
       this.fail(`${name}: payment of ${payTime} was let in, but the order expired at ${expiredTime}`);

@@ -98,6 +98,10 @@ export const mutants: Mutant[] = [
     install: () => method(Gate.prototype, 'release', () => async () => {}),
   },
   {
+    fault: 'an order created past admission is paid before the leader has judged it',
+    install: () => method(Gate.prototype, 'hasHold', () => () => true),
+  },
+  {
     fault: 'holds are not checked against what is available',
     install: () =>
       method(

@@ -238,23 +238,23 @@ describe('the state of an order', () => {
 describe('the status of an order', () => {
   it('has the deadline until it is paid, and then the time of that', () => {
     const order = orderOf({ expiredTime: at(window), isPay: true, payTime: at(5) });
-    assert.deepEqual(phaseFields(orderOf({ expiredTime: at(window) }), 'Unpaid', created), {
+    assert.deepEqual(phaseFields(orderOf({ expiredTime: at(window) }), 'Unpaid', created, window), {
       phase: 'Unpaid',
       payStatus: '0',
       expiredTime: at(window),
     });
-    assert.deepEqual(phaseFields(order, 'Paid', created + 9), {
+    assert.deepEqual(phaseFields(order, 'Paid', created + 9, window), {
       phase: 'Paid',
       payStatus: '1',
       payTime: at(5),
     });
-    assert.deepEqual(phaseFields(orderOf(), 'Paid', created + 9), {
+    assert.deepEqual(phaseFields(orderOf(), 'Paid', created + 9, window), {
       phase: 'Paid',
       payStatus: '1',
       payTime: at(9),
     });
-    assert.equal(phaseFields(order, 'Expired', created).payStatus, '2');
-    assert.equal(phaseFields(order, 'Rejected', created).payStatus, '3');
+    assert.equal(phaseFields(order, 'Expired', created, window).payStatus, '2');
+    assert.equal(phaseFields(order, 'Rejected', created, window).payStatus, '3');
   });
 
   it('has its terms, and the buyer as he was, without what is empty', () => {
