@@ -14,26 +14,24 @@ import {
 import type { Webhooks } from './webhook.ts';
 
 const identity = ownIdentity<Buyer>('buyerId', (call, reference) =>
-  call.surroundings.catalogue.findBuyer(call.namespace, reference),
+  call.context.catalogue.findBuyer(call.namespace, reference),
 );
 
 export const buyerWebhooks: Webhooks<Buyer> = {
   kind: Buyer as Kind,
   defaulting: 'allocated',
   default(call) {
-    const { object, old, surroundings } = call;
+    const { object, old, context } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['buyerId'])) : object;
     if (isBeingDeleted(call)) return kept;
-    return fillIn(kept, { buyerId: surroundings.newId() });
+    return fillIn(kept, { buyerId: context.newId() });
   },
   rules: {
     CREATE: [identity],
     UPDATE: [fixed('buyerId', 'allocated'), identity],
     DELETE: [
-      notReferenced('buyer', orders, ({ object, surroundings }) =>
-        surroundings.catalogue.liveOrdersOfBuyer(object),
-      ),
+      notReferenced('buyer', orders, ({ object, context }) => context.catalogue.liveOrdersOfBuyer(object)),
     ],
   },
-  part: (call) => marked(Buyer as Kind, call),
+  beforeDelete: (call) => marked(Buyer as Kind, call),
 };

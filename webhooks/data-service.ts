@@ -195,15 +195,11 @@ function filesAreKnown(path: string, { config = {} }: ComponentSpec, name: Compo
 const isScript = (file: string): boolean => /^[-._a-zA-Z0-9]{1,100}\.sql$/.test(file);
 
 /** What is stored is left: the reconciler asks nobody whom it must not. */
-function thirdPartiesAreAllowed({
-  object,
-  old,
-  surroundings,
-}: Call<DataService>): ReturnType<DataServiceRule> {
+function thirdPartiesAreAllowed({ object, old, context }: Call<DataService>): ReturnType<DataServiceRule> {
   return firstOf(present(object), ([name, { thirdParty }]) => {
     const address = thirdParty && addressOf(thirdParty.url, builtIn[name].port);
     if (!address || thirdParty.url === old?.spec[name]?.thirdParty?.url) return undefined;
-    const why = whyNotThere(surroundings.reach.thirdParty, destinationAt(address));
+    const why = whyNotThere(context.policy.reach.thirdParty, destinationAt(address));
     if (!why) return undefined;
     const path = `spec.${name}.thirdParty.url`;
     const where = `${address.host}:${address.port}`;

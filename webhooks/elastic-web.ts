@@ -80,13 +80,13 @@ function metricsPortIsFree({ object }: WebCall): ReturnType<WebRule> {
 }
 
 /** What is stored is left: the reconciler asks nobody whom it must not. */
-function serverIsAllowed({ object, old, surroundings }: WebCall): ReturnType<WebRule> {
+function serverIsAllowed({ object, old, context }: WebCall): ReturnType<WebRule> {
   const server = object.spec.metrics?.server;
   if (server === undefined || server === old?.spec.metrics?.server) return undefined;
   const path = 'spec.metrics.server';
   if (!URL.canParse(server)) return refuse('Invalid', `${path} must be a URL, got ${server}`, path);
   const url = new URL(server);
-  const why = whyNotThere(surroundings.reach.prometheus, destinationOf(url));
+  const why = whyNotThere(context.policy.reach.prometheus, destinationOf(url));
   if (!why) return undefined;
   return refuse('PlaceNotAllowed', `${path}: ${url.host} ${why} (serve --prometheus-allow)`, path);
 }

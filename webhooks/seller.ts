@@ -15,26 +15,26 @@ import {
 import type { Webhooks } from './webhook.ts';
 
 const identity = ownIdentity<Seller>('sellerId', (call, reference) =>
-  call.surroundings.catalogue.findSeller(call.namespace, reference),
+  call.context.catalogue.findSeller(call.namespace, reference),
 );
 
 export const sellerWebhooks: Webhooks<Seller> = {
   kind: Seller as Kind,
   defaulting: 'allocated',
   default(call) {
-    const { object, old, surroundings } = call;
+    const { object, old, context } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['sellerId'])) : object;
     if (isBeingDeleted(call)) return kept;
-    return fillIn(kept, { sellerId: surroundings.newId() });
+    return fillIn(kept, { sellerId: context.newId() });
   },
   rules: {
     CREATE: [identity],
     UPDATE: [fixed('sellerId', 'allocated'), identity],
     DELETE: [
-      notReferenced('seller', goods, ({ object, surroundings }) =>
-        counted(surroundings.catalogue.goodsOfSeller(object)),
+      notReferenced('seller', goods, ({ object, context }) =>
+        counted(context.catalogue.goodsOfSeller(object)),
       ),
     ],
   },
-  part: (call) => marked(Seller as Kind, call),
+  beforeDelete: (call) => marked(Seller as Kind, call),
 };

@@ -13,7 +13,7 @@ const namespaceController = 'system:serviceaccount:kube-system:namespace-control
 export function isNamespaceCleanup(call: Call<KubeObject>): boolean {
   return (
     call.request.userInfo.username === namespaceController ||
-    call.surroundings.catalogue.isTerminating(call.namespace)
+    call.context.catalogue.isTerminating(call.namespace)
   );
 }
 
@@ -33,12 +33,12 @@ export const isBeingDeleted = ({ old }: Pick<Call<KubeObject>, 'old'>): boolean 
  * from going where no replica runs any more.
  */
 export async function marked<T extends KubeObject>(kind: Kind, call: Call<T>): Promise<Refusal | undefined> {
-  const { object, request, surroundings } = call;
+  const { object, request, context } = call;
   const { name, deletionTimestamp, finalizers } = object.metadata;
   if (request.dryRun || deletionTimestamp || finalizers?.includes(inUseFinalizer)) return undefined;
   if (isNamespaceCleanup(call)) return undefined;
   // The API server goes through a collection until one is refused: it must not be refused once for each.
-  await surroundings.mark(kind, object, !request.name);
+  await context.live.markInUse(kind, object, !request.name);
   const message = `${kind.singular} ${name} now waits for orders that are under way; try again`;
   return { ...refuse('TooManyRequests', message), retryAfterSeconds: 1 };
 }

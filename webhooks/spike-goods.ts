@@ -23,7 +23,7 @@ type GoodsCall = Call<SpikeGoods>;
 type GoodsRule = Rule<SpikeGoods>;
 
 const identity = ownIdentity<SpikeGoods>('goodsId', (call, reference) =>
-  call.surroundings.catalogue.findGoods(call.namespace, reference),
+  call.context.catalogue.findGoods(call.namespace, reference),
 );
 
 export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
@@ -31,12 +31,12 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
   defaulting: 'allocated',
 
   default(call) {
-    const { object, old, surroundings, now } = call;
+    const { object, old, context, now } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['goodsId', 'startTime', 'endTime'])) : object;
     if (isBeingDeleted(call)) return kept;
     // Goods that got past admission once are completed by their next update.
     const start = timestamp(parseTime(old?.metadata.creationTimestamp) ?? now);
-    const filled = fillIn(kept, { day: 1, goodsId: surroundings.newId(), startTime: start });
+    const filled = fillIn(kept, { day: 1, goodsId: context.newId(), startTime: start });
     const { startTime = start, day = 1, endTime } = filled.spec;
     const moved = old !== undefined && (startTime !== old.spec.startTime || day !== (old.spec.day ?? 1));
     // An end that the client changed by hand is left for the rules to refuse.
@@ -67,12 +67,12 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
     ],
     DELETE: [nothingIsCommitted],
   },
-  part: (call) => marked(SpikeGoods as Kind, call),
+  beforeDelete: (call) => marked(SpikeGoods as Kind, call),
 
   warnings: [
-    ({ object, namespace, surroundings }) => {
+    ({ object, namespace, context }) => {
       const { sellerId } = object.spec;
-      if (sellerId && surroundings.catalogue.findSeller(namespace, sellerId)) return undefined;
+      if (sellerId && context.catalogue.findSeller(namespace, sellerId)) return undefined;
       return sellerId
         ? `spec.sellerId: no seller ${sellerId} in this namespace yet`
         : 'spec.sellerId is empty: the sales of these goods are credited to nobody';
@@ -110,10 +110,10 @@ function endFollowsStart({ object, old }: GoodsCall): ReturnType<GoodsRule> {
   );
 }
 
-function sellerStays({ object, old, namespace, surroundings }: GoodsCall): ReturnType<GoodsRule> {
+function sellerStays({ object, old, namespace, context }: GoodsCall): ReturnType<GoodsRule> {
   const { sellerId } = object.spec;
   if (sellerId === old?.spec.sellerId) return undefined;
-  const seller = sellerId ? surroundings.catalogue.findSeller(namespace, sellerId) : undefined;
+  const seller = sellerId ? context.catalogue.findSeller(namespace, sellerId) : undefined;
   if (!seller?.metadata.deletionTimestamp) return undefined;
   return refuse('SellerDeleting', `spec.sellerId: seller ${sellerId} is being deleted`, 'spec.sellerId');
 }
@@ -161,7 +161,7 @@ function stockCoversCommitments({ object, old }: GoodsCall): ReturnType<GoodsRul
 function nothingIsCommitted(call: GoodsCall): ReturnType<GoodsRule> {
   if (isNamespaceCleanup(call)) return undefined;
   const { object } = call;
-  const referrers = call.surroundings.catalogue.liveOrdersOfGoods(object);
+  const referrers = call.context.catalogue.liveOrdersOfGoods(object);
   if (referrers.count > 0) return stillReferenced('goods', object.metadata.name, orders, referrers);
   // Orders that the cache does not show yet have their holds in the object itself.
   const holds = holdsOf(object.status).filter((hold) => !isLot(hold));

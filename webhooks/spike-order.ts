@@ -8,8 +8,9 @@ import { longestName } from '../src/api/schema.ts';
 import { SpikeOrder } from '../src/api/spike-order.ts';
 import { holdLineOf } from '../src/ledger/gate.ts';
 import { StockDraft } from '../src/ledger/stock-draft.ts';
+import type { AdmissionContext } from './context.ts';
 import { fillIn, fixed, isBeingDeleted, isNamespaceCleanup, keep, overwrite } from './shared-rules.ts';
-import type { Call, Rule, Surroundings, Webhooks } from './webhook.ts';
+import type { Call, Rule, Webhooks } from './webhook.ts';
 
 type OrderCall = Call<SpikeOrder>;
 type OrderRule = Rule<SpikeOrder>;
@@ -28,18 +29,14 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
   defaulting: 'allocated',
 
   default(call) {
-    const { object, old, surroundings, now } = call;
-    if (!old) return allocate(isAllocated(call) ? object : unallocated(object), now, surroundings);
+    const { object, old, context, now } = call;
+    if (!old) return allocate(isAllocated(call) ? object : unallocated(object), now, context);
     const kept = fillIn(object, keep(old.spec, allocated));
     if (isBeingDeleted(call)) return kept;
     const paysNow = kept.spec.isPay === true && old.spec.isPay !== true;
     // An order that got past admission once is completed by its next update.
     const created = parseTime(old.metadata.creationTimestamp) ?? now;
-    const whole = allocate(
-      paysNow ? overwrite(kept, { payTime: timestamp(now) }) : kept,
-      created,
-      surroundings,
-    );
+    const whole = allocate(paysNow ? overwrite(kept, { payTime: timestamp(now) }) : kept, created, context);
     // Until it is judged, the lack of an id tells the leader that nobody let it in (controllers/order-lifecycle.ts).
     if (!old.spec.orderId && !old.status?.phase) delete whole.spec.orderId;
     return whole;
@@ -62,52 +59,49 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     DELETE: [paidOrderIsKept],
   },
 
-  async lookAgain({ object, namespace, surroundings, request }, { reason }) {
+  async refreshAndRetry({ object, namespace, context, request }, { reason }) {
     if (request.operation !== 'CREATE' || !(reason === 'BuyerNotFound' || reason === 'GoodsNotFound'))
       return false;
-    const { catalogue } = surroundings;
+    const { catalogue } = context;
     const { buyerId, goodsMap } = object.spec;
     const goods = Object.keys(goodsMap).filter((name) => !catalogue.findGoods(namespace, name));
     const buyers = catalogue.findBuyer(namespace, buyerId) ? [] : [buyerId];
     const found = await Promise.all([
-      ...goods.map((name) => surroundings.fetch('goods', namespace, name)),
-      ...buyers.map((name) => surroundings.fetch('buyers', namespace, name)),
+      ...goods.map((name) => context.live.refresh('goods', namespace, name)),
+      ...buyers.map((name) => context.live.refresh('buyers', namespace, name)),
     ]);
     return found.includes(true);
   },
 
-  async reserve(call) {
-    const { surroundings, object, namespace, request } = call;
+  async beforeCreate(call) {
+    const { context, object, namespace, request } = call;
     const { uid, name } = object.metadata;
     const lines = orderLines(call);
     if (request.dryRun) return dryRun(lines);
     // The API server will refuse a name that is taken, but only after us, and the hold would stay. The
     // cache may show an order that is deleted by now; so it raises the question, and a live read answers it.
-    const namesake = surroundings.catalogue.findOrder(namespace, name);
-    if (namesake && namesake.metadata.uid !== uid && (await surroundings.orderIsStored(namespace, name))) {
+    const namesake = context.catalogue.findOrder(namespace, name);
+    if (namesake && namesake.metadata.uid !== uid && (await context.live.orderIsStored(namespace, name))) {
       return {
         refusal: refuse('AlreadyExists', `spikeorders.myapp.spike.com "${name}" already exists`),
       };
     }
     const holds = lines.map(holdLineOf);
-    const refusal = await surroundings.gate.hold(
-      { namespace, uid, order: name, lines: holds },
-      call.deadline,
-    );
+    const refusal = await context.gate.hold({ namespace, uid, order: name, lines: holds }, call.deadline);
     if (refusal) return { refusal };
     return { audit: { hold: holds.map((hold) => `${hold.goods}=${hold.quantity}`).join(',') } };
   },
 };
 
-function allocate(order: SpikeOrder, created: number, surroundings: Surroundings): SpikeOrder {
+function allocate(order: SpikeOrder, created: number, context: AdmissionContext): SpikeOrder {
   const { spec } = order;
   return fillIn(order, {
     isPay: false,
-    orderId: surroundings.newId(),
+    orderId: context.newId(),
     createTime: timestamp(created),
     ...(spec.isPay
       ? { payTime: timestamp(created) }
-      : { expiredTime: timestamp(created + surroundings.paymentWindowMs) }),
+      : { expiredTime: timestamp(created + context.policy.paymentWindowMs) }),
   });
 }
 
@@ -119,16 +113,16 @@ function unallocated(order: SpikeOrder): SpikeOrder {
 }
 
 /** Whether it is our own answer of a moment ago: the API server asks again when another webhook came after us. */
-function isAllocated({ object, now, surroundings }: OrderCall): boolean {
+function isAllocated({ object, now, context }: OrderCall): boolean {
   const { orderId, createTime } = object.spec;
   const created = parseTime(createTime);
   if (!orderId || created === undefined || Math.abs(now - created) > clockSkewMs) return false;
-  const again = allocate(unallocated(object), created, surroundings);
+  const again = allocate(unallocated(object), created, context);
   return allocated.every((name) => name === 'orderId' || object.spec[name] === again.spec[name]);
 }
 
 function orderLines(call: OrderCall): OrderLine[] {
-  return linesOf(call.object.spec, (key) => call.surroundings.catalogue.findGoods(call.namespace, key)).lines;
+  return linesOf(call.object.spec, (key) => call.context.catalogue.findGoods(call.namespace, key)).lines;
 }
 
 /** The answer of a real run, without leaving anything behind. */
@@ -148,19 +142,19 @@ function referencesAreShort({ object }: OrderCall): ReturnType<OrderRule> {
   return refuse('Invalid', message, 'spec.goodsMap');
 }
 
-function buyerIsThere({ object, namespace, surroundings }: OrderCall): ReturnType<OrderRule> {
+function buyerIsThere({ object, namespace, context }: OrderCall): ReturnType<OrderRule> {
   const { buyerId } = object.spec;
-  const buyer = surroundings.catalogue.findBuyer(namespace, buyerId);
+  const buyer = context.catalogue.findBuyer(namespace, buyerId);
   if (!buyer)
     return refuse('BuyerNotFound', `spec.buyerId: no buyer ${buyerId} in this namespace`, 'spec.buyerId');
   if (!buyer.metadata.deletionTimestamp) return undefined;
   return refuse('BuyerDeleting', `spec.buyerId: buyer ${buyerId} is being deleted`, 'spec.buyerId');
 }
 
-function goodsAreThere({ object, namespace, surroundings }: OrderCall): ReturnType<OrderRule> {
+function goodsAreThere({ object, namespace, context }: OrderCall): ReturnType<OrderRule> {
   for (const reference of Object.keys(object.spec.goodsMap)) {
     const field = `spec.goodsMap.${reference}`;
-    const goods = surroundings.catalogue.findGoods(namespace, reference);
+    const goods = context.catalogue.findGoods(namespace, reference);
     if (!goods) return refuse('GoodsNotFound', `${field}: no goods ${reference} in this namespace`, field);
     if (goods.metadata.deletionTimestamp) {
       return refuse('GoodsDeleting', `${field}: goods ${reference} is being deleted`, field);
@@ -178,10 +172,10 @@ function saleIsOn(call: OrderCall): ReturnType<OrderRule> {
 }
 
 /** Holds whatever another webhook did to the object after our defaults. */
-function deadlineIsOurs({ object, now, surroundings }: OrderCall): ReturnType<OrderRule> {
+function deadlineIsOurs({ object, now, context }: OrderCall): ReturnType<OrderRule> {
   const { isPay, expiredTime } = object.spec;
   if (isPay) return undefined;
-  const latest = now + surroundings.paymentWindowMs + clockSkewMs;
+  const latest = now + context.policy.paymentWindowMs + clockSkewMs;
   const deadline = parseTime(expiredTime);
   if (deadline !== undefined && deadline <= latest) return undefined;
   return refuse(
@@ -192,11 +186,12 @@ function deadlineIsOurs({ object, now, surroundings }: OrderCall): ReturnType<Or
 }
 
 /** An order without a deadline was paid at once, and has none, or got past admission, and gets what we give. */
-function deadlineIsGiven({ object, old, surroundings }: OrderCall): ReturnType<OrderRule> {
+function deadlineIsGiven({ object, old, context }: OrderCall): ReturnType<OrderRule> {
   const { expiredTime } = object.spec;
   if (!old || old.spec.expiredTime || !expiredTime) return undefined;
   const created = parseTime(old.metadata.creationTimestamp) ?? 0;
-  if (!old.spec.isPay && expiredTime === timestamp(created + surroundings.paymentWindowMs)) return undefined;
+  if (!old.spec.isPay && expiredTime === timestamp(created + context.policy.paymentWindowMs))
+    return undefined;
   const message = `spec.expiredTime is fixed (allocated): it is nothing, got ${JSON.stringify(expiredTime)}`;
   return refuse('Immutable', message, 'spec.expiredTime');
 }
@@ -250,10 +245,10 @@ function paymentIsInTime({ object, old, now }: OrderCall): ReturnType<OrderRule>
  * there. One that was let in has a hold in each of its goods, under its uid, until after its state is stored.
  */
 function stockIsHeld(call: OrderCall): ReturnType<OrderRule> {
-  const { object, old, namespace, surroundings } = call;
+  const { object, old, namespace, context } = call;
   if (!old || old.status?.phase || !object.spec.isPay || old.spec.isPay) return undefined;
-  const { lines, missing } = linesOf(old.spec, (key) => surroundings.catalogue.findGoods(namespace, key));
-  const isCovered = (line: OrderLine) => surroundings.gate.hasHold(line.goods, old.metadata.uid);
+  const { lines, missing } = linesOf(old.spec, (key) => context.catalogue.findGoods(namespace, key));
+  const isCovered = (line: OrderLine) => context.gate.hasHold(line.goods, old.metadata.uid);
   if (missing.length === 0 && lines.every(isCovered)) return undefined;
   return {
     ...refuse(

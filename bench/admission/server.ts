@@ -44,14 +44,17 @@ async function start(pair: Pair): Promise<number> {
   server.use(
     createApp({
       registry,
-      surroundings: {
-        ...{ catalogue, clock, newId: randomUUID },
+      context: {
+        catalogue,
+        clock,
+        newId: randomUUID,
         gate: new Gate({ writer, clock }),
-        orderIsStored: async () => false,
-        fetch: async () => false,
-        mark: async () => undefined,
-        paymentWindowMs: 300_000,
-        reach: defaultReach,
+        live: {
+          orderIsStored: async () => false,
+          refresh: async () => false,
+          markInUse: async () => undefined,
+        },
+        policy: { paymentWindowMs: 300_000, reach: defaultReach },
       },
       log,
       metrics: admissionMetrics(metrics),

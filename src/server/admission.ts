@@ -1,6 +1,7 @@
 // From a checked review to an answer: runs the defaults or the rules of one kind. The hot path.
 
-import type { Call, Surroundings, Webhooks } from '../../webhooks/webhook.ts';
+import type { AdmissionContext } from '../../webhooks/context.ts';
+import type { Call, Webhooks } from '../../webhooks/webhook.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import type { AdmissionRequest, AdmissionResponse } from '../kube/admission.ts';
 import type { KubeObject } from '../kube/objects.ts';
@@ -19,10 +20,10 @@ interface WithSpec extends KubeObject {
 export function mutate(
   webhooks: Webhooks<KubeObject>,
   request: AdmissionRequest,
-  surroundings: Surroundings,
+  context: AdmissionContext,
   deadline: number,
 ): AdmissionResponse {
-  const call = callOf(request, surroundings, deadline);
+  const call = callOf(request, context, deadline);
   if (!isReadable(webhooks, call)) return allow(request);
   if (request.subResource === 'status') return mutateStatus(webhooks, call);
   if (request.subResource || webhooks.kind.validate(call.object)) return allow(request);
@@ -43,16 +44,16 @@ function mutateStatus(
   return allow(request, { patch: diff(asStored, defaultStatus({ ...call, object: asStored })) });
 }
 
-/** The answer of a validating webhook. Only `reserve` and `part` wait for anything, and `lookAgain` before a refusal. */
+/** The answer of a validating webhook. Only the hooks `beforeCreate`, `beforeDelete` and `refreshAndRetry` do I/O. */
 export async function validate(
   webhooks: Webhooks<KubeObject>,
   request: AdmissionRequest,
-  surroundings: Surroundings,
+  context: AdmissionContext,
   deadline: number,
 ): Promise<AdmissionResponse> {
   const { operation } = request;
   if (operation === 'CONNECT' || request.subResource) return allow(request);
-  const call = callOf(request, surroundings, deadline);
+  const call = callOf(request, context, deadline);
   const forged = whyNotStored(request);
   if (forged) return errored(request.uid, 400, 'BadRequest', forged);
   // Labels, annotations and finalizers are nobody's business here; above all, what is being deleted must
@@ -60,16 +61,16 @@ export async function validate(
   if (operation === 'UPDATE' && hasSameSpec(call)) return allow(request);
   if (!isReadable(webhooks, call)) return allow(request, { warnings: [unreadable] });
   let refusal = firstRefusal(webhooks, operation, call);
-  if (refusal && (await webhooks.lookAgain?.(call, refusal)))
+  if (refusal && (await webhooks.refreshAndRetry?.(call, refusal)))
     refusal = firstRefusal(webhooks, operation, call);
   if (refusal) return deny(request, refusal);
   if (operation === 'DELETE') {
-    const notYet = await webhooks.part?.(call);
+    const notYet = await webhooks.beforeDelete?.(call);
     return notYet ? deny(request, notYet) : allow(request);
   }
   const warnings = (webhooks.warnings ?? []).flatMap((warn) => warn(call) ?? []);
-  if (operation !== 'CREATE' || !webhooks.reserve) return allow(request, { warnings });
-  const reserved = await webhooks.reserve(call);
+  if (operation !== 'CREATE' || !webhooks.beforeCreate) return allow(request, { warnings });
+  const reserved = await webhooks.beforeCreate(call);
   if (reserved.refusal) return deny(request, reserved.refusal);
   return allow(request, { warnings, ...(reserved.audit ? { auditAnnotations: reserved.audit } : {}) });
 }
@@ -107,7 +108,7 @@ function hasSameSpec({ object, old }: Call<KubeObject>): boolean {
 }
 
 /** The review has been checked (review.ts): whatever the operation needs is there. */
-function callOf(request: AdmissionRequest, surroundings: Surroundings, deadline: number): Call<KubeObject> {
+function callOf(request: AdmissionRequest, context: AdmissionContext, deadline: number): Call<KubeObject> {
   const old = request.oldObject ?? undefined;
   const object = (request.operation === 'DELETE' ? old : request.object) as KubeObject;
   return {
@@ -115,8 +116,8 @@ function callOf(request: AdmissionRequest, surroundings: Surroundings, deadline:
     namespace: request.namespace ?? '',
     object,
     old,
-    now: surroundings.clock.now(),
+    now: context.clock.now(),
     deadline,
-    surroundings,
+    context,
   };
 }

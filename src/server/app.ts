@@ -1,7 +1,8 @@
 // The Express application: reads bodies, routes reviews to admission, answers health. Knows no rule.
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import type { AdmissionContext } from '../../webhooks/context.ts';
 import { mutatePath, validatePath } from '../../webhooks/registry.ts';
-import type { Surroundings, Webhooks } from '../../webhooks/webhook.ts';
+import type { Webhooks } from '../../webhooks/webhook.ts';
 import { longestName } from '../api/schema.ts';
 import type { AdmissionRequest, AdmissionResponse, AdmissionReview } from '../kube/admission.ts';
 import type { KubeObject } from '../kube/objects.ts';
@@ -14,7 +15,7 @@ import type { AdmissionMetrics, CountDecision } from './telemetry.ts';
 
 export interface AppOptions {
   registry: readonly Webhooks<KubeObject>[];
-  surroundings: Surroundings;
+  context: AdmissionContext;
   log: Log;
   metrics: AdmissionMetrics;
   /** Hears of every decision, on the hot path: it counts or notes, and returns. */
@@ -55,7 +56,7 @@ type Step = 'mutate' | 'validate';
 type Judge = (request: AdmissionRequest, deadline: number) => AdmissionResponse | Promise<AdmissionResponse>;
 
 export function createApp(options: AppOptions): Express {
-  const { surroundings, registry } = options;
+  const { context, registry } = options;
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
@@ -63,8 +64,8 @@ export function createApp(options: AppOptions): Express {
   const reviews = new Map<string, ReturnType<typeof admission>>();
   for (const webhooks of registry) {
     const { kind } = webhooks;
-    const mutating: Judge = (request, deadline) => mutate(webhooks, request, surroundings, deadline);
-    const validating: Judge = (request, deadline) => validate(webhooks, request, surroundings, deadline);
+    const mutating: Judge = (request, deadline) => mutate(webhooks, request, context, deadline);
+    const validating: Judge = (request, deadline) => validate(webhooks, request, context, deadline);
     const decided = options.metrics.decisions(kind.kind);
     reviews.set(mutatePath(kind), admission(options, webhooks, 'mutate', mutating));
     reviews.set(validatePath(kind), admission(options, webhooks, 'validate', validating, decided));
@@ -97,7 +98,7 @@ function admission(
   judge: Judge,
   decided?: CountDecision,
 ) {
-  const { clock } = options.surroundings;
+  const { clock } = options.context;
   const { callers = everybody } = options;
   const { kind } = webhooks;
   const metrics = options.metrics.route(step === 'mutate' ? mutatePath(kind) : validatePath(kind));
@@ -169,7 +170,7 @@ async function judged(
 
 /** What admission waits for has time limits of its own; this one makes sure that there is an answer. */
 function withinTime(
-  { surroundings: { clock } }: AppOptions,
+  { context: { clock } }: AppOptions,
   request: AdmissionRequest,
   answer: Promise<AdmissionResponse>,
   deadline: number,

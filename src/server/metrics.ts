@@ -27,6 +27,8 @@ export function createMetrics() {
   };
 }
 
+export type Metrics = ReturnType<typeof createMetrics>;
+
 export interface Watched {
   goods: GoodsSource;
   /** By kind; the goods as well. */

@@ -163,7 +163,7 @@ describe('an order that is refused', () => {
   it('hears so in time when the store does not answer', async () => {
     await using world = await shop();
     let answered = false;
-    world.surroundings.gate.hold = () => new Promise(() => undefined);
+    world.context.gate.hold = () => new Promise(() => undefined);
     const creating = world.create(order()).finally(() => {
       answered = true;
     });

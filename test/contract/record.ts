@@ -14,8 +14,8 @@ import type { AdmissionReview } from '../../src/kube/admission.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { mutate } from '../../src/server/admission.ts';
 import { allow, deny, reviewOf } from '../../src/server/review.ts';
+import type { AdmissionContext } from '../../webhooks/context.ts';
 import { registry } from '../../webhooks/registry.ts';
-import type { Surroundings } from '../../webhooks/webhook.ts';
 import { callApi, startControlPlane } from '../control-plane/index.ts';
 import { World } from './world.ts';
 
@@ -28,7 +28,7 @@ let heard: { path: string; review: AdmissionReview }[] = [];
 let refusal: Refusal | undefined;
 
 await using world = new World();
-const surroundings: Surroundings = { ...world.surroundings, clock: systemClock };
+const context: AdmissionContext = { ...world.context, clock: systemClock };
 
 async function answer(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
@@ -38,7 +38,7 @@ async function answer(request: IncomingMessage): Promise<unknown> {
   heard.push({ path, review });
   const webhooks = registry.find(({ kind }) => kind.kind === review.request.kind.kind);
   if (path.startsWith('/mutate') && webhooks) {
-    return reviewOf(mutate(webhooks, review.request, surroundings, Number.POSITIVE_INFINITY));
+    return reviewOf(mutate(webhooks, review.request, context, Number.POSITIVE_INFINITY));
   }
   return reviewOf(refusal ? deny(review.request, refusal) : allow(review.request));
 }

@@ -15,8 +15,8 @@ import { noLedgerMetrics } from '../../src/ledger/ports.ts';
 import { type Log, silentLog } from '../../src/runtime/log.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { CallerCheck } from '../../src/server/callers.ts';
+import type { AdmissionContext } from '../../webhooks/context.ts';
 import { registry as everything, mutatePath, validatePath } from '../../webhooks/registry.ts';
-import type { Surroundings } from '../../webhooks/webhook.ts';
 import type { Manifest, Step } from '../refusals.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import { applyPatch } from './apply-patch.ts';
@@ -63,7 +63,7 @@ export class World {
   liveReads = 0;
   readonly app: Express;
   readonly server: Server;
-  readonly surroundings: Surroundings;
+  readonly context: AdmissionContext;
   #made = 0;
 
   constructor({
@@ -77,33 +77,36 @@ export class World {
       random: () => 0,
       metrics: noLedgerMetrics,
     });
-    this.surroundings = {
+    this.context = {
       catalogue: new Catalogue(this.caches as unknown as SaleCaches),
       gate: new Gate({ writer, clock: this.clock }),
       clock: this.clock,
       newId: () => this.#uuid('1d'),
-      orderIsStored: async (ns, name) => {
-        this.liveReads++;
-        return this.store.get(`spikeorders/${ns}/${name}`) !== undefined;
+      live: {
+        orderIsStored: async (ns, name) => {
+          this.liveReads++;
+          return this.store.get(`spikeorders/${ns}/${name}`) !== undefined;
+        },
+        refresh: async (kind, ns, name) => {
+          this.liveReads++;
+          return this.store.show(`${kind === 'goods' ? 'spikegoods' : kind}/${ns}/${name}`);
+        },
+        markInUse: async (_kind, object, alike) => {
+          const { kind, metadata } = object as Thing;
+          const named = this.get(kind, metadata.name);
+          for (const { metadata } of alike ? this.all(kind) : named ? [named] : []) {
+            await this.patch(kind, metadata.name, {
+              metadata: { finalizers: markedBy(metadata.finalizers) },
+            });
+          }
+        },
       },
-      fetch: async (kind, ns, name) => {
-        this.liveReads++;
-        return this.store.show(`${kind === 'goods' ? 'spikegoods' : kind}/${ns}/${name}`);
-      },
-      mark: async (_kind, object, alike) => {
-        const { kind, metadata } = object as Thing;
-        const named = this.get(kind, metadata.name);
-        for (const { metadata } of alike ? this.all(kind) : named ? [named] : []) {
-          await this.patch(kind, metadata.name, { metadata: { finalizers: markedBy(metadata.finalizers) } });
-        }
-      },
-      paymentWindowMs: this.paymentWindowMs,
-      reach: defaultReach,
+      policy: { paymentWindowMs: this.paymentWindowMs, reach: defaultReach },
     };
     this.app = createApp({
       ...(callers ? { callers } : {}),
       registry,
-      surroundings: this.surroundings,
+      context: this.context,
       log,
       metrics: {
         route: () => ({ began: () => void this.inFlight++, ended: () => void this.inFlight-- }),

@@ -19,9 +19,10 @@ import { type LotSettings, Lots } from '../../src/ledger/lots.ts';
 import { type GoodsStore, noLedgerMetrics } from '../../src/ledger/ports.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { validate } from '../../src/server/admission.ts';
+import type { AdmissionContext } from '../../webhooks/context.ts';
 import { spikeGoodsWebhooks } from '../../webhooks/spike-goods.ts';
 import { spikeOrderWebhooks } from '../../webhooks/spike-order.ts';
-import type { Surroundings, Webhooks } from '../../webhooks/webhook.ts';
+import type { Webhooks } from '../../webhooks/webhook.ts';
 import { modelClient, type Wire } from './client.ts';
 import { Feed } from './feed.ts';
 import type { Life } from './schedule.ts';
@@ -64,7 +65,7 @@ export class Replica {
   readonly goods: ObjectCache<SpikeGoods>;
   readonly orders: ObjectCache<SpikeOrder>;
   readonly feeds: readonly [Feed<SpikeGoods>, Feed<SpikeOrder>];
-  readonly surroundings: Surroundings;
+  readonly context: AdmissionContext;
   readonly writer: GoodsWriter;
   readonly gate: Gate;
   /** The term it leads or believes to lead. */
@@ -107,14 +108,14 @@ export class Replica {
     });
     const gate = new Gate({ writer: this.writer, clock, lots });
     this.gate = variant.gate?.(gate, this.writer) ?? gate;
-    this.surroundings = this.#surroundings();
+    this.context = this.#context();
   }
 
   get ready(): boolean {
     return this.life.alive && !this.life.isPaused && this.goods.isSynced && this.orders.isSynced;
   }
 
-  #surroundings(): Surroundings {
+  #context(): AdmissionContext {
     const orders = orderStore(this.#client, this.orders);
     return {
       catalogue: new Catalogue({
@@ -127,12 +128,13 @@ export class Replica {
       gate: this.gate,
       clock: this.life.clock,
       newId: () => this.#wire.server.newUid(),
-      orderIsStored: async (namespace, name) => (await orders.read(joinKey(namespace, name))) !== undefined,
-      fetch: async () => false,
-      // Goods are made with the finalizer there, as if their deletion had been asked for before.
-      mark: async () => undefined,
-      paymentWindowMs: this.#settings.paymentWindowMs,
-      reach: defaultReach,
+      live: {
+        orderIsStored: async (namespace, name) => (await orders.read(joinKey(namespace, name))) !== undefined,
+        refresh: async () => false,
+        // The model creates goods with the finalizer, so there is nothing to mark.
+        markInUse: async () => undefined,
+      },
+      policy: { paymentWindowMs: this.#settings.paymentWindowMs, reach: defaultReach },
     };
   }
 
@@ -140,7 +142,7 @@ export class Replica {
   complete<T extends KubeObject>(request: AdmissionRequest<T>): T {
     const object = request.object as T;
     const call = {
-      ...{ request, object, surroundings: this.surroundings, namespace: 'shop', deadline: 0 },
+      ...{ request, object, context: this.context, namespace: 'shop', deadline: 0 },
       old: request.oldObject ?? undefined,
       now: this.life.clock.now(),
     };
@@ -150,7 +152,7 @@ export class Replica {
   /** The validating webhook. */
   judge(request: AdmissionRequest, limitMs: number): Promise<AdmissionResponse> {
     const deadline = this.life.clock.monotonic() + limitMs;
-    return validate(webhooks[request.resource.resource]!, request, this.surroundings, deadline);
+    return validate(webhooks[request.resource.resource]!, request, this.context, deadline);
   }
 
   /** Takes the lead; `lost` is called when the process must end because of it. */
@@ -165,7 +167,7 @@ export class Replica {
         buyers: new ObjectCache<Buyer>(),
         sellers: new ObjectCache<Seller>(),
       },
-      catalogue: this.surroundings.catalogue,
+      catalogue: this.context.catalogue,
       writer: this.writer,
       gate: this.gate,
       goods: this.#goodsStore,

@@ -20,7 +20,7 @@ function lowered(stockCount: number) {
   const call = {
     ...{ object, old, namespace: 'shop', now: Date.parse(time), deadline: 0 },
     request: { operation: 'UPDATE', name: 'apple', userInfo: {} },
-    surroundings: { catalogue: { findGoods: () => old } },
+    context: { catalogue: { findGoods: () => old } },
   } as unknown as Call<SpikeGoods>;
   for (const rule of spikeGoodsWebhooks.rules.UPDATE ?? []) {
     const refusal = rule(call);

@@ -33,7 +33,7 @@ function callsOf(world: World, webhooks: Webhooks<KubeObject>, object: KubeObjec
       old,
       now: world.clock.now(),
       deadline: 1e9,
-      surroundings: world.surroundings,
+      context: world.context,
     };
   });
 }

@@ -1,0 +1,105 @@
+// The admission server of one process: HTTPS, the webhooks, and the context that they work with.
+import { randomUUID } from 'node:crypto';
+import type { AdmissionContext, LiveCluster } from '../../webhooks/context.ts';
+import { registry } from '../../webhooks/registry.ts';
+import { Buyer } from '../api/buyer.ts';
+import { markInUse } from '../controllers/deletion.ts';
+import type { Client } from '../kube/client.ts';
+import { joinKey, type KubeObject } from '../kube/objects.ts';
+import { KubeStore } from '../ledger/kube-stores.ts';
+import { SecondLook } from '../ledger/second-look.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import { type AppOptions, createApp } from '../server/app.ts';
+import { certifiedCallers, everybody } from '../server/callers.ts';
+import { AdmissionServer } from '../server/server.ts';
+import type { AdmissionMetrics } from '../server/telemetry.ts';
+import type { ServeSettings } from '../settings/serve.ts';
+import type { Caches } from './caches.ts';
+import type { Certificates } from './certificates.ts';
+import type { Stock } from './stock.ts';
+
+export interface AdmissionOptions {
+  settings: ServeSettings;
+  client: Client;
+  caches: Caches;
+  stock: Stock;
+  certificates: Certificates;
+  clock: Clock;
+  log: Log;
+  metrics: AdmissionMetrics;
+  onDecision: NonNullable<AppOptions['onDecision']>;
+  /** Whether the parts of this process have started. */
+  ready(): { ok: boolean; why?: string };
+}
+
+export function createAdmission(options: AdmissionOptions): AdmissionServer {
+  const { settings, certificates, clock, log } = options;
+  const { clientAuthorities } = certificates;
+  const server = new AdmissionServer({
+    host: settings.host,
+    port: settings.port,
+    certs: certificates.serving,
+    clock,
+    log,
+    drainMs: settings.drain,
+    ...(clientAuthorities ? { clientAuthorities } : {}),
+  });
+  server.use(
+    createApp({
+      registry,
+      context: contextOf(options),
+      log,
+      metrics: options.metrics,
+      onDecision: options.onDecision,
+      callers: clientAuthorities ? certifiedCallers(settings.clientNames) : everybody,
+      isRefusing: server.isRefusing,
+      async readiness() {
+        const { ok, why } = options.ready();
+        return [...(ok ? [] : [why ?? 'starting']), ...(await server.whyNotReady())];
+      },
+    }),
+  );
+  return server;
+}
+
+function contextOf({ settings, client, caches, stock, clock }: AdmissionOptions): AdmissionContext {
+  return {
+    catalogue: stock.catalogue,
+    gate: stock.gate,
+    live: liveCluster(client, caches, stock, clock),
+    clock,
+    newId: randomUUID,
+    policy: {
+      paymentWindowMs: settings.paymentWindow,
+      reach: { prometheus: settings.prometheusAllow, thirdParty: settings.thirdPartyAllow },
+    },
+  };
+}
+
+/** Most objects that one deletion of a collection marks. The caller repeats the request for the rest. */
+const mostMarked = 1000;
+
+function liveCluster(client: Client, caches: Caches, stock: Stock, clock: Clock): LiveCluster {
+  const buyers = new KubeStore(client, Buyer, caches.buyers.cache);
+  const looks = {
+    goods: new SecondLook(stock.goods.read, clock),
+    buyers: new SecondLook((key) => buyers.readIntoCache(key), clock),
+  };
+  const referredTo = new Map<string, { list(): KubeObject[] }>([
+    ['SpikeGoods', caches.goods.cache],
+    ['Buyer', caches.buyers.cache],
+    ['Seller', caches.sellers.cache],
+  ]);
+  return {
+    orderIsStored: async (namespace, name) =>
+      (await stock.orders.read(joinKey(namespace, name))) !== undefined,
+    refresh: (kind, namespace, name) => looks[kind].find(namespace, name),
+    markInUse(kind, object, alike) {
+      const { namespace, uid } = object.metadata;
+      const all = alike ? (referredTo.get(kind.kind)?.list() ?? []) : [];
+      const others = all.filter(({ metadata }) => metadata.namespace === namespace && metadata.uid !== uid);
+      return markInUse<KubeObject>(client, kind, [object, ...others.slice(0, mostMarked)]);
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// Leadership of one process: the election, and the reconcilers that run for as long as this replica leads.
+import { SaleLeader } from '../controllers/sale-leader.ts';
+import { WorkloadLeader } from '../controllers/workload-leader.ts';
+import type { Client } from '../kube/client.ts';
+import { EventRecorder } from '../kube/events.ts';
+import type { WriteLatency } from '../kube/write-latency.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Metrics } from '../server/metrics.ts';
+import type { ServeSettings } from '../settings/serve.ts';
+import { type Caches, saleCachesOf } from './caches.ts';
+import { createElector, type Elector } from './election.ts';
+import type { Stock } from './stock.ts';
+
+export interface LeadershipOptions {
+  settings: ServeSettings;
+  client: Client;
+  caches: Caches;
+  stock: Stock;
+  writeLatency: WriteLatency;
+  clock: Clock;
+  log: Log;
+  metrics: Metrics;
+  /** This process must exit at once: somebody else may lead. */
+  onLost(why: string): void;
+}
+
+export function createLeadership(options: LeadershipOptions): Elector {
+  const { settings, client, clock, log, onLost } = options;
+  const recorder = new EventRecorder({ client, component: 'spikegate', clock });
+  return createElector({ settings, client, clock, log, onLost }, (epoch, signal) =>
+    lead(options, recorder, epoch, signal),
+  );
+}
+
+/** Leads until the signal aborts, then stops the controllers. The elector releases the lease after that. */
+async function lead(
+  options: LeadershipOptions,
+  recorder: EventRecorder,
+  epoch: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { log, onLost } = options;
+  const sale = saleLeader(options, recorder);
+  const workloads = workloadLeader(options, recorder);
+  log.info({ epoch }, 'leading');
+  try {
+    await workloads.start(signal);
+    await sale.start(epoch, signal);
+    if (!signal.aborted) {
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    }
+  } catch (error) {
+    if (!signal.aborted) {
+      log.error({ err: error }, 'could not take over');
+      onLost(`could not take over: ${(error as Error).message}`);
+    }
+  } finally {
+    await Promise.all([sale.stop(), workloads.stop()]);
+  }
+}
+
+function saleLeader(options: LeadershipOptions, recorder: EventRecorder): SaleLeader {
+  const { settings, client, caches, stock, writeLatency, clock, log, metrics, onLost } = options;
+  return new SaleLeader({
+    client,
+    caches: saleCachesOf(caches),
+    catalogue: stock.catalogue,
+    writer: stock.writer,
+    gate: stock.gate,
+    goods: stock.goods,
+    orders: stock.orders,
+    resyncOrders: () => caches.orders.reflector.resync(),
+    resyncGoods: () => caches.goods.reflector.resync(),
+    recorder,
+    writeMs: () => writeLatency.ms,
+    settings: {
+      paymentWindowMs: settings.paymentWindow,
+      holdLimitMs: settings.holdLimit,
+      orderWorkers: settings.workers,
+      crowd: settings.crowd,
+      acceptDelayMs: settings.acceptDelay,
+    },
+    clock,
+    log,
+    ledgerMetrics: metrics.ledger,
+    orderMetrics: metrics.orders,
+    controllerMetrics: metrics.controllers,
+    queueMetrics: metrics.queues,
+    onFenced: (error) => onLost(error.message),
+  });
+}
+
+function workloadLeader(options: LeadershipOptions, recorder: EventRecorder): WorkloadLeader {
+  const { settings, client, clock, log, metrics } = options;
+  return new WorkloadLeader({
+    client,
+    recorder,
+    clock,
+    log,
+    reach: { prometheus: settings.prometheusAllow, thirdParty: settings.thirdPartyAllow },
+    workers: settings.workloadWorkers,
+    controllerMetrics: metrics.controllers,
+    queueMetrics: metrics.queues,
+  });
+}

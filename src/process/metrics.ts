@@ -1,0 +1,38 @@
+// The metrics port of one process: /metrics, what a scrape reads from the other parts, and the board where it is on.
+import type { Board } from '../board/board.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Metrics, watchMetrics } from '../server/metrics.ts';
+import { MetricsServer } from '../server/metrics-server.ts';
+import type { ServeSettings } from '../settings/serve.ts';
+import { type Caches, saleCachesOf } from './caches.ts';
+import type { Certificates } from './certificates.ts';
+import type { Elector } from './election.ts';
+
+export interface MetricsServerParts {
+  settings: ServeSettings;
+  clock: Clock;
+  caches: Caches;
+  certificates: Certificates;
+  elector: Elector;
+  metrics: Metrics;
+  board: Board | undefined;
+}
+
+export function createMetricsServer(parts: MetricsServerParts): MetricsServer {
+  const { settings, clock, metrics, certificates, elector, board } = parts;
+  const { goods, orders, buyers, sellers } = saleCachesOf(parts.caches);
+  watchMetrics(metrics.registry, {
+    goods,
+    caches: { SpikeGoods: goods, SpikeOrder: orders, Buyer: buyers, Seller: sellers },
+    clock,
+    mostGoods: settings.metricsGoods,
+    certs: certificates.serving,
+    isLeader: () => elector.isLeader,
+  });
+  return new MetricsServer({
+    host: settings.metricsHost,
+    port: settings.metricsPort,
+    registry: metrics.registry,
+    ...(board ? { pages: (request, response) => board.handle(request, response) } : {}),
+  });
+}

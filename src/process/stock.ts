@@ -1,0 +1,55 @@
+// The ledger of one process: its stores on the API server, the writer that groups commits, lots, and the gate through
+// which admission takes stock.
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { SpikeOrder } from '../api/spike-order.ts';
+import type { Client } from '../kube/client.ts';
+import { Catalogue } from '../ledger/catalogue.ts';
+import { Gate } from '../ledger/gate.ts';
+import { GoodsWriter } from '../ledger/goods-writer.ts';
+import { goodsStore, type KubeStore, orderStore } from '../ledger/kube-stores.ts';
+import { defaultLots, Lots } from '../ledger/lots.ts';
+import type { GoodsStore, LedgerMetrics } from '../ledger/ports.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { ServeSettings } from '../settings/serve.ts';
+import type { Caches } from './caches.ts';
+
+export interface StockOptions {
+  settings: Pick<ServeSettings, 'lots'>;
+  client: Client;
+  caches: Caches;
+  clock: Clock;
+  log: Log;
+  metrics: LedgerMetrics;
+}
+
+export interface Stock {
+  catalogue: Catalogue;
+  goods: GoodsStore;
+  orders: KubeStore<SpikeOrder>;
+  writer: GoodsWriter;
+  lots: Lots;
+  gate: Gate;
+}
+
+export function createStock({ settings, client, caches, clock, log, metrics }: StockOptions): Stock {
+  const catalogue = new Catalogue({
+    goods: caches.goods.cache,
+    orders: caches.orders.cache,
+    buyers: caches.buyers.cache,
+    sellers: caches.sellers.cache,
+    namespaces: caches.namespaces.cache,
+  });
+  const goods = goodsStore(client, caches.goods.cache);
+  const writer = new GoodsWriter({ store: goods, clock, random: Math.random, metrics, log });
+  const lots = new Lots({
+    writer,
+    clock,
+    replica: randomUUID(),
+    instance: hostname(),
+    settings: { ...defaultLots, leastDemand: settings.lots },
+  });
+  const gate = new Gate({ writer, clock, lots });
+  return { catalogue, goods, orders: orderStore(client, caches.orders.cache), writer, lots, gate };
+}

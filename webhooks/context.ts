@@ -1,0 +1,41 @@
+// What admission works with, besides the object at hand. One context serves every call of a process.
+// `src/process/admission.ts` makes it for a cluster; tests make it from memory.
+import type { Kind } from '../src/api/define-kind.ts';
+import type { OutsideReach } from '../src/api/reach.ts';
+import type { KubeObject } from '../src/kube/objects.ts';
+import type { Catalogue } from '../src/ledger/catalogue.ts';
+import type { Gate } from '../src/ledger/gate.ts';
+import type { Clock } from '../src/runtime/clock.ts';
+
+export interface AdmissionContext {
+  /** Look-ups in the caches. */
+  catalogue: Catalogue;
+  /** Holds stock for orders. */
+  gate: Gate;
+  live: LiveCluster;
+  clock: Clock;
+  /** A new unique id for an object. */
+  newId(): string;
+  policy: AdmissionPolicy;
+}
+
+/** Calls of the API server, for the few questions that a cache cannot answer. Each one costs a round trip. */
+export interface LiveCluster {
+  /** Whether an order of that name is stored. */
+  orderIsStored(namespace: string, name: string): Promise<boolean>;
+  /** Reads an object that the cache does not have, and puts it into the cache. Resolves to whether it exists. */
+  refresh(kind: 'buyers' | 'goods', namespace: string, name: string): Promise<boolean>;
+  /**
+   * Adds the in-use finalizer to a stored object. With `alike`, also to other objects of its kind and namespace, as
+   * many as one request has time for. Resolves when the API server has stored the finalizers.
+   */
+  markInUse(kind: Kind, object: KubeObject, alike: boolean): Promise<void>;
+}
+
+/** What the operator of this installation has set. */
+export interface AdmissionPolicy {
+  /** Time a buyer has to pay an order, in ms. */
+  paymentWindowMs: number;
+  /** The addresses outside the cluster that an object may name. */
+  reach: OutsideReach;
+}
