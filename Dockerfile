@@ -1,16 +1,22 @@
 # syntax=docker/dockerfile:1
-# The image of `spikegate`. test/image plays these instructions where there is no engine: what it does not know it refuses.
+# The image of `spikegate`. `npm run image` plays these instructions where there is no engine (tools/image/dockerfile.ts);
+# it refuses an instruction that it does not know.
+FROM node:24-bookworm-slim AS system
+COPY tools/image/system.sh /
+RUN sh /system.sh /system
+
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
+COPY tools/image/trim.ts tools/image/
 COPY src src
 COPY webhooks webhooks
 COPY certs certs
-RUN npm run build && npm prune --omit=dev
+RUN npm run build && npm prune --omit=dev && node tools/image/trim.ts node_modules
 
-FROM node:24-bookworm-slim
+FROM scratch
 ARG VERSION=0.0.0
 ARG REVISION=unknown
 ARG SOURCE=unknown
@@ -19,9 +25,9 @@ LABEL org.opencontainers.image.title="spikegate" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${REVISION}" \
   org.opencontainers.image.source="${SOURCE}"
-# Nothing in it installs anything.
-RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn-*
+COPY --from=system /system /
 WORKDIR /app
+ENV PATH=/usr/local/bin
 ENV NODE_ENV=production
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
