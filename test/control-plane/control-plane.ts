@@ -155,7 +155,7 @@ function programsOf(
 ): (Program & { name: ProgramName })[] {
   const layout = layoutOf(dir);
   const { extraArgs = {}, featureGates } = options;
-  const server = { version: binaries.version, ports, pki: pkiFiles(layout.pki) };
+  const server = { ports, pki: pkiFiles(layout.pki) };
   const program = (name: ProgramName, path: string, flags: string[], extra: string[] = []) => {
     return { name, path, args: [...flags, ...extra], logFile: join(layout.logs, `${name}.log`) };
   };

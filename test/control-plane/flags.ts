@@ -1,5 +1,4 @@
-// The command lines of the three servers. Pure. Every flag here is taken by Kubernetes 1.20 and by today's;
-// where the two differ, the version decides.
+// The command lines of the three servers. Pure. Every supported version of Kubernetes takes every flag here.
 
 import type { pkiFiles } from './pki.ts';
 
@@ -12,13 +11,6 @@ export interface Ports {
 export const serviceRange = '10.96.0.0/16';
 /** The first address of the range: the API server gives it to the service `kubernetes`. */
 export const kubernetesServiceIp = '10.96.0.1';
-
-/** `v1.20.2` → 20 */
-export function minorOf(version: string): number {
-  const [, minor] = /^v1\.(\d+)\./.exec(version) ?? [];
-  if (!minor) throw new Error(`a Kubernetes version must look like v1.20.2, got ${version}`);
-  return Number(minor);
-}
 
 export function etcdFlags(options: { dataDir: string; ports: Ports; fsync: boolean }): string[] {
   const client = `http://127.0.0.1:${options.ports.etcd}`;
@@ -33,7 +25,6 @@ export function etcdFlags(options: { dataDir: string; ports: Ports; fsync: boole
 }
 
 export interface ServerFlags {
-  version: string;
   ports: Ports;
   pki: ReturnType<typeof pkiFiles>;
 }
@@ -51,9 +42,9 @@ export function apiserverFlags(
     `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
     '--bind-address=127.0.0.1',
     `--secure-port=${ports.apiserver}`,
-    // Given, or the server looks for a default route and fails on a machine that has none.
+    // Otherwise the server looks for a default route, and fails on a machine that has none.
     '--advertise-address=127.0.0.1',
-    // Endpoints may not hold a loopback address: the other kinds log an error every ten seconds.
+    // An EndpointSlice may not hold a loopback address: the other reconcilers log an error every ten seconds.
     '--endpoint-reconciler-type=none',
     `--tls-cert-file=${pki.serving.cert}`,
     `--tls-private-key-file=${pki.serving.key}`,
@@ -65,7 +56,7 @@ export function apiserverFlags(
     `--service-account-key-file=${pki.serviceAccount.publicKey}`,
     `--service-account-signing-key-file=${pki.serviceAccount.key}`,
     '--allow-privileged=true',
-    // Without the controllers no namespace gets its service account, and no Pod would be let in.
+    // Without the controllers no namespace gets its service account, and the plugin refuses every Pod.
     ...(options.controllerManager ? [] : ['--disable-admission-plugins=ServiceAccount']),
     ...(gates.length ? [`--feature-gates=${gates.join(',')}`] : []),
   ];
@@ -79,8 +70,6 @@ export function controllerManagerFlags(options: ServerFlags & { kubeconfig: stri
     `--authorization-kubeconfig=${kubeconfig}`,
     '--bind-address=127.0.0.1',
     `--secure-port=${ports.controllerManager}`,
-    // The unauthenticated second port went in 1.24; before, it is on, and on all addresses.
-    ...(minorOf(options.version) < 24 ? ['--port=0'] : []),
     `--tls-cert-file=${pki.serving.cert}`,
     `--tls-private-key-file=${pki.serving.key}`,
     '--leader-elect=false',

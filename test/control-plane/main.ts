@@ -11,6 +11,7 @@ import { openControlPlane, startControlPlane, stopControlPlane } from './control
 import { isRunning } from './process.ts';
 import type { ControlPlane } from './running.ts';
 import { readState } from './state.ts';
+import { builtMinors, type Minor, minorNamed } from './versions.ts';
 
 const usage = `A real Kubernetes control plane (etcd, kube-apiserver, kube-controller-manager) on 127.0.0.1, for tests.
 
@@ -23,10 +24,11 @@ npm run control-plane -- <command>
   down     stop what \`up\` started
              --wipe                and remove its data
   status   what runs, which version, whether it is ready; exit code 0 when it is
-  build    build the programs into the cache folder (Debian 12 only; once, 4 to 6 minutes)
+  build    build the programs into the cache folder (with Go; once per version, about 6 minutes)
              --force               even when they are there
 
-  --dir D  where its state is (default: .spikegate/control-plane of this checkout)
+  --kubernetes VERSION  ${builtMinors.join(' or ')}, for \`build\` and \`up\` (default: the newest there is)
+  --dir D               where its state is (default: .spikegate/control-plane of this checkout)
 
 The programs are looked for in KUBEBUILDER_ASSETS, then in the cache folder.`;
 
@@ -44,6 +46,7 @@ function parse() {
         'apiserver-arg': { type: 'string', multiple: true, default: [] },
         wipe: { type: 'boolean', default: false },
         force: { type: 'boolean', default: false },
+        kubernetes: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -76,12 +79,16 @@ async function up(): Promise<number> {
     printUse(running);
     return 0;
   }
-  const found = await findBinaries();
+  const wanted = chosenVersion();
+  const found = await findBinaries({
+    ...process.env,
+    ...(wanted.kubernetes && { SPIKEGATE_KUBERNETES: wanted.kubernetes }),
+  });
   if ('missing' in found && !values.build) {
     console.error(explainNotFound(found));
     return 1;
   }
-  const binaries = 'missing' in found ? await buildControlPlane({ log }) : found;
+  const binaries = 'missing' in found ? await buildControlPlane({ log, ...wanted }) : found;
   log(`starting Kubernetes ${binaries.version} from ${binaries.dir}`);
   // Some of an earlier one may have outlived its API server.
   await stopControlPlane(dir);
@@ -140,7 +147,15 @@ async function status(): Promise<number> {
 }
 
 async function build(): Promise<number> {
-  const { version, dir: folder } = await buildControlPlane({ log, force: values.force });
+  const { version, dir: folder } = await buildControlPlane({
+    log,
+    force: values.force,
+    ...chosenVersion(),
+  });
   log(`Kubernetes ${version} is in ${folder}`);
   return 0;
+}
+
+function chosenVersion(): { kubernetes?: Minor } {
+  return values.kubernetes === undefined ? {} : { kubernetes: minorNamed(values.kubernetes) };
 }

@@ -4,14 +4,14 @@ import { readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { callApi } from './api.ts';
 import type { Binaries } from './binaries.ts';
-import { minorOf, type Ports } from './flags.ts';
+import type { Ports } from './flags.ts';
 import { type KeyPair, pkiFiles } from './pki.ts';
 import { type Program, startProgram, stopProcess, waitUntil } from './process.ts';
 import { layoutOf, type ProgramName, type State, writeState } from './state.ts';
 
 export interface ControlPlane {
   dir: string;
-  /** Kubernetes' version, `v1.20.2`. */
+  /** Kubernetes' version, `v1.37.2`. */
   version: string;
   /** `https://127.0.0.1:port` */
   server: string;
@@ -107,16 +107,12 @@ export class Running implements ControlPlane {
     await waitUntil(running, () => this.#isReady(name), readyWithinMs);
   }
 
-  /** No Pod is let into a namespace before its service account is there (and, before 1.24, its token). */
+  /** The API server refuses every Pod in a namespace until its service account is there. */
   async waitForServiceAccounts(): Promise<void> {
-    const withSecret = minorOf(this.version) < 24;
     const path = '/api/v1/namespaces/default/serviceaccounts/default';
     await waitUntil(
       this.#running('kube-controller-manager'),
-      async () => {
-        const { status, body } = await callApi(this, 'GET', path);
-        return status === 200 && (!withSecret || body.secrets?.length > 0);
-      },
+      async () => (await callApi(this, 'GET', path)).status === 200,
       readyWithinMs,
     );
   }
