@@ -30,7 +30,7 @@ export function neededAccess({ namespace, lease, certSecret, probeNamespace }: E
     { ...list('apps', 'deployments'), namespace },
     { ...list('', 'pods'), namespace },
     { ...get('', 'services'), namespace },
-    { ...get('', 'endpoints'), namespace },
+    { ...list('discovery.k8s.io', 'endpointslices'), namespace },
     { ...get('', 'secrets'), namespace, name: certSecret },
     { ...get('coordination.k8s.io', 'leases'), namespace, name: lease },
     ...kinds.map(({ group, plural }) => {

@@ -29,7 +29,7 @@ export interface Check {
 }
 
 export const findingReasons = {
-  ServerTooOld: 'the API server is older than 1.20',
+  ServerTooOld: 'the API server is older than 1.31',
   PermissionsMissing: 'these credentials may not look at everything',
   DefinitionMissing: 'a CRD is not there',
   DefinitionOutdated: 'a CRD is not what this version of Spikegate generates',

@@ -48,8 +48,9 @@ export interface Definition extends CustomResourceDefinition {
   };
 }
 
-export interface Endpoints extends KubeObject {
-  subsets?: { addresses?: unknown[]; notReadyAddresses?: unknown[] }[];
+export interface EndpointSlice extends KubeObject {
+  /** null where there are none. An endpoint without `ready` counts as ready. */
+  endpoints?: { conditions?: { ready?: boolean } }[] | null;
 }
 
 export interface Namespace extends KubeObject {
@@ -112,7 +113,7 @@ export interface Observation {
   expected: Expectations;
   /** By the API server's clock, epoch ms. */
   now: number;
-  /** `v1.20.2` */
+  /** `v1.37.2` */
   version: string;
   denied: readonly Access[];
   /** By name, `plural.group`. */
@@ -120,7 +121,7 @@ export interface Observation {
   mutating: Seen<WebhookConfiguration>;
   validating: Seen<WebhookConfiguration>;
   /** Of the Service that the webhooks name; undefined where they name none. */
-  service: { name: string; object: Seen<KubeObject>; endpoints: Seen<Endpoints> } | undefined;
+  service: { name: string; object: Seen<KubeObject>; endpoints: Seen<EndpointSlice[]> } | undefined;
   answers: readonly ProbeAnswer[];
   served: Seen<ServedCertificate>;
   lease: Seen<Lease>;

@@ -135,7 +135,12 @@ async function serviceOf(
   const { namespace, name } = named.clientConfig.service!;
   const [object, endpoints] = await Promise.all([
     look(() => client.get(resources.services, { namespace, name })),
-    look(() => client.get(resources.endpoints, { namespace, name })),
+    look(() =>
+      listAll(client, resources.endpointSlices, {
+        namespace,
+        labelSelector: `kubernetes.io/service-name=${name}`,
+      }),
+    ),
   ]);
   return { name: `${namespace}/${name}`, object, endpoints };
 }

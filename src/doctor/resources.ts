@@ -4,7 +4,7 @@ import type { KubeObject, Resource } from '../kube/objects.ts';
 import type {
   Definition,
   Deployment,
-  Endpoints,
+  EndpointSlice,
   Namespace,
   Pod,
   WebhookConfiguration,
@@ -29,7 +29,7 @@ export const validatingConfigurations = builtin<WebhookConfiguration>(
   false,
 );
 export const services = builtin<KubeObject>('', 'Service', true);
-export const endpoints = builtin<Endpoints>('', 'Endpoints', true, 'endpoints');
+export const endpointSlices = builtin<EndpointSlice>('discovery.k8s.io', 'EndpointSlice', true);
 export const secrets = builtin<KubeObject & { data?: Record<string, string> }>('', 'Secret', true);
 export const namespaces = builtin<Namespace>('', 'Namespace', false);
 export const pods = builtin<Pod>('', 'Pod', true);

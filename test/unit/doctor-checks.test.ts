@@ -10,7 +10,12 @@ import { kinds } from '../../src/api/kinds.ts';
 import { checks } from '../../src/doctor/checks/index.ts';
 import { differences } from '../../src/doctor/differences.ts';
 import { type Finding, findingReasons, isFinding } from '../../src/doctor/findings.ts';
-import type { Definition, Observation, WebhookConfiguration } from '../../src/doctor/observation.ts';
+import type {
+  Definition,
+  EndpointSlice,
+  Observation,
+  WebhookConfiguration,
+} from '../../src/doctor/observation.ts';
 import { outcomeOf, probes } from '../../src/doctor/probes.ts';
 import { ApiError, ConnectionError } from '../../src/kube/errors.ts';
 import { crdOf } from '../../src/manifests/crd.ts';
@@ -60,7 +65,7 @@ function healthy(): Observation {
       grace: 30_000,
     },
     now,
-    version: 'v1.33.1',
+    version: 'v1.37.2',
     denied: [],
     definitions: new Map(definitions as [string, { value: Definition }][]),
     mutating: object(mutating),
@@ -68,7 +73,7 @@ function healthy(): Observation {
     service: {
       name: `${deployment.namespace}/${deployment.service}`,
       object: object({}),
-      endpoints: object({ subsets: [{ addresses: [{}] }] }),
+      endpoints: object([{ endpoints: null }, { endpoints: [{ conditions: { ready: true } }] }]),
     },
     answers: kinds.map(({ kind }) => ({ kind, outcome: { is: 'answered' } })),
     served: { value: { chain: [leaf(now - day, 30 * day)], from: 'secret/x', host } },
@@ -112,7 +117,28 @@ describe('the doctor', () => {
   it('finds nothing on what this version generates', () => assert.deepEqual(all(healthy()), []));
 
   it('finds an API server that is too old', () => {
-    assertFinds(() => ({ version: 'v1.19.16' }), 'ServerTooOld', /Kubernetes v1\.19\.16/, /upgrade/);
+    assertFinds(() => ({ version: 'v1.30.14' }), 'ServerTooOld', /Kubernetes v1\.30\.14/, /upgrade/);
+  });
+
+  it('finds a Service of whose endpoints none is ready, and counts them over all slices', () => {
+    const endpoints = {
+      value: [
+        { endpoints: [{ conditions: { ready: false } }, { conditions: { ready: false } }] },
+        { endpoints: [{ conditions: { ready: false } }] },
+      ] as EndpointSlice[],
+    };
+    assertFinds(
+      ({ service }) => ({ service: { ...service!, endpoints } }),
+      'ServiceWithoutEndpoints',
+      /no endpoint that is ready \(3 not ready\)/,
+      /kubectl -n spikegate-system describe service/,
+    );
+  });
+
+  it('takes an endpoint that says nothing of its readiness for ready, as Kubernetes does', () => {
+    const seen = healthy();
+    const endpoints = { value: [{ endpoints: [{}] }] as EndpointSlice[] };
+    assert.deepEqual(findings({ ...seen, service: { ...seen.service!, endpoints } }), []);
   });
 
   it('says what it was not allowed to look at', () => {

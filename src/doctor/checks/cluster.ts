@@ -3,11 +3,11 @@
 import type { Check } from '../findings.ts';
 import type { Access } from '../observation.ts';
 
-/** Kubernetes 1.20 is the oldest that is served: docs and DESIGN say so. */
-const oldestMinor = 20;
+/** The oldest supported version: README, docs/install.md and the chart's kubeVersion say it too. */
+export const oldestMinor = 31;
 
 export const version: Check = {
-  name: 'the API server is Kubernetes 1.20 or newer',
+  name: `the API server is Kubernetes 1.${oldestMinor} or newer`,
   run({ version }) {
     const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
     if (!major) return [{ unchecked: `the API server calls itself "${version}"` }];

@@ -67,11 +67,11 @@ export const serviceHasEndpoints: Check = {
       const remedy = `kubectl -n ${namespace} get services   # then: kubectl apply -k manifests/overlays/self-signed`;
       return [{ severity: 'error', reason: 'ServiceMissing', where, what, remedy }];
     }
-    if ('unreadable' in endpoints) return [{ unchecked: `endpoints/${name}: ${endpoints.unreadable}` }];
-    const subsets = valueIn(endpoints)?.subsets ?? [];
-    if (subsets.some(({ addresses = [] }) => addresses.length > 0)) return [];
-    const waiting = subsets.reduce((sum, { notReadyAddresses = [] }) => sum + notReadyAddresses.length, 0);
-    const what = `it has no endpoint that is ready (${waiting} not ready), so every write of a sale is refused`;
+    if ('unreadable' in endpoints)
+      return [{ unchecked: `endpointslices of ${name}: ${endpoints.unreadable}` }];
+    const there = (valueIn(endpoints) ?? []).flatMap((slice) => slice.endpoints ?? []);
+    if (there.some(({ conditions }) => conditions?.ready !== false)) return [];
+    const what = `it has no endpoint that is ready (${there.length} not ready), so every write of a sale is refused`;
     const remedy = `kubectl -n ${namespace} describe service ${service}; ${lookAtPods(seen)}`;
     return [{ severity: 'error', reason: 'ServiceWithoutEndpoints', where, what, remedy }];
   },
