@@ -10,14 +10,9 @@ import { install, writeManifests } from '../manifests/install.ts';
 import { deployment, version } from '../manifests/names.ts';
 import { serve } from '../process/serve.ts';
 import { systemClock } from '../runtime/clock.ts';
-import {
-  parseDuration,
-  parsePort,
-  type ServeSettings,
-  unreadVariables,
-  wholeNumber,
-  withServeOptions,
-} from '../settings/serve.ts';
+import { unreadVariables, withServeOptions } from '../settings/options.ts';
+import { parseDuration, parsePort, wholeNumber } from '../settings/parse.ts';
+import type { ServeSettings } from '../settings/serve.ts';
 import {
   runUninstall,
   terminalDialogue,

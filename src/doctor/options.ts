@@ -1,7 +1,7 @@
 // Flags of `spikegate doctor`. Knows nothing of what they are used for.
 import { type Command, Option } from 'commander';
 import { deployment } from '../manifests/generated.ts';
-import { parseDuration } from '../settings/serve.ts';
+import { parseDuration } from '../settings/parse.ts';
 
 export interface DoctorOptions {
   kubeconfig?: string;

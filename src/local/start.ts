@@ -9,7 +9,8 @@ import { deployment } from '../manifests/names.ts';
 import { type Running, serve } from '../process/serve.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import { defaultServeSettings, type ServeSettings } from '../settings/serve.ts';
+import { defaultServeSettings } from '../settings/options.ts';
+import type { ServeSettings } from '../settings/serve.ts';
 
 export interface StartOptions {
   /** Path of a kubeconfig with all rights. */

@@ -5,7 +5,7 @@ import { createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
 import { deployment } from '../manifests/generated.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { parseDuration } from '../settings/serve.ts';
+import { parseDuration } from '../settings/parse.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { titleOf, uninstall } from './uninstall.ts';
 

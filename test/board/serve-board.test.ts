@@ -13,7 +13,7 @@ import { ObjectCache } from '../../src/kube/cache.ts';
 import type { ListOptions } from '../../src/kube/client.ts';
 import { createBoard, type ServeBoardOptions } from '../../src/process/board.ts';
 import { MetricsServer } from '../../src/server/metrics-server.ts';
-import { defaultServeSettings } from '../../src/settings/serve.ts';
+import { defaultServeSettings } from '../../src/settings/options.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import { ask, follow, goods, pass, start } from './world.ts';
 

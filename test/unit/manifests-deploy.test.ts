@@ -8,12 +8,8 @@ import { servingNames } from '../../certs/authority.ts';
 import { certificates } from '../../src/manifests/certificates.ts';
 import * as deploy from '../../src/manifests/deploy.ts';
 import { deployment, version } from '../../src/manifests/names.ts';
-import {
-  defaultServeSettings,
-  type ServeSettings,
-  stopsWithinMs,
-  withServeOptions,
-} from '../../src/settings/serve.ts';
+import { defaultServeSettings, withServeOptions } from '../../src/settings/options.ts';
+import { type ServeSettings, stopsWithinMs } from '../../src/settings/serve.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 /** Between the moment a pod is told to stop and the moment no API server sends it requests any more, at the worst. */

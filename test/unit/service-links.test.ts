@@ -3,12 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from 'commander';
-import {
-  defaultServeSettings,
-  type ServeSettings,
-  unreadVariables,
-  withServeOptions,
-} from '../../src/settings/serve.ts';
+import { defaultServeSettings, unreadVariables, withServeOptions } from '../../src/settings/options.ts';
+import type { ServeSettings } from '../../src/settings/serve.ts';
 import { isServiceLink } from '../../src/settings/service-links.ts';
 
 /** What the kubelet of Kubernetes 1.37 makes of one Service (pkg/kubelet/envvars/envvars.go). */

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from 'commander';
-import { defaultServeSettings, type ServeSettings, withServeOptions } from '../../src/settings/serve.ts';
+import { defaultServeSettings, withServeOptions } from '../../src/settings/options.ts';
+import type { ServeSettings } from '../../src/settings/serve.ts';
 
 function settings(environment: Record<string, string>, ...flags: string[]): ServeSettings {
   Object.assign(process.env, environment);

@@ -19,7 +19,7 @@ import { serve } from '../../src/process/serve.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { startSandbox } from '../../src/sandbox/index.ts';
-import { defaultServeSettings } from '../../src/settings/serve.ts';
+import { defaultServeSettings } from '../../src/settings/options.ts';
 import { elasticWeb } from '../refusals/elastic-web.ts';
 import { pause, soon } from './lab.ts';
 import { deploymentsV1 } from './resources.ts';

@@ -1,0 +1,50 @@
+// Reads the values of flags and environment variables. Throws commander's InvalidArgumentError with what must hold.
+import { InvalidArgumentError } from 'commander';
+import { parseReach, type Reach } from '../api/reach.ts';
+
+const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `500ms`, `30s`, `5m`, `1h`, `7d` to milliseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
+  const ms = match ? Number(match[1]) * units[match[2]!]! : Number.NaN;
+  if (!(ms >= 0))
+    throw new InvalidArgumentError(
+      `a duration is a number with a unit (500ms, 30s, 5m, 1h, 7d), got "${text}"`,
+    );
+  return ms;
+}
+
+export function positiveDuration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms <= 0) throw new InvalidArgumentError(`must be longer than 0, got "${text}"`);
+  return ms;
+}
+
+export function wholeNumber(minimum: number, maximum: number) {
+  return (text: string): number => {
+    const number = Number(text);
+    if (Number.isInteger(number) && number >= minimum && number <= maximum) return number;
+    throw new InvalidArgumentError(`must be a whole number from ${minimum} to ${maximum}, got "${text}"`);
+  };
+}
+
+export const parsePort = wholeNumber(0, 65_535);
+
+/** Items separated by commas. */
+export const parseList = (text: string): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+export function parsePlaces(text: string): Reach {
+  try {
+    return parseReach(parseList(text));
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+/** `true`, `yes`, `1`, … to true; `false`, `no`, `off`, `0` in any case to false. */
+export const parseSwitch = (text: string): boolean => !/^(false|no|off|0)$/i.test(text);

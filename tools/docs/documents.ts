@@ -1,0 +1,4 @@
+// The pages of docs/ that are written from the code, by their paths in the repository.
+import { settingsDocument } from './settings.ts';
+
+export const documents: ReadonlyMap<string, () => string> = new Map([['docs/settings.md', settingsDocument]]);
