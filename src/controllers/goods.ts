@@ -3,6 +3,7 @@ import { withCondition } from '../api/conditions.ts';
 import { holdsOf } from '../api/holds.ts';
 import { parseTime, salePhase, timestamp } from '../api/sale.ts';
 import { SpikeGoods, type SpikeGoodsStatus } from '../api/spike-goods.ts';
+import { withinBounds } from '../api/within-bounds.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Result } from '../runtime/controller.ts';
 import { Coalesce } from './coalesce.ts';
@@ -75,7 +76,7 @@ export function describeGoods(
     const { spec, metadata, status } = goods;
     const phase = salePhase(spec, available, now);
     const overcommitted = available < 0;
-    return {
+    return withinBounds(SpikeGoods.statusSchema, {
       ...(spec.goodsId ? { goodsId: spec.goodsId } : {}),
       ...(parseTime(spec.startTime) ? { startTime: spec.startTime } : {}),
       ...(parseTime(spec.endTime) ? { endTime: spec.endTime } : {}),
@@ -94,6 +95,6 @@ export function describeGoods(
         metadata.generation,
         timestamp(now),
       ),
-    };
+    });
   };
 }

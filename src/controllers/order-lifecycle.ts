@@ -16,7 +16,8 @@ import {
   whyNotOnSale,
 } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
-import type { OrderPhase, SpikeOrder, SpikeOrderStatus } from '../api/spike-order.ts';
+import { type OrderPhase, SpikeOrder, type SpikeOrderStatus } from '../api/spike-order.ts';
+import { withinBounds } from '../api/within-bounds.ts';
 import { joinKey, keyOf } from '../kube/objects.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import { type Gate, holdLineOf } from '../ledger/gate.ts';
@@ -220,7 +221,7 @@ export class OrderLifecycle {
     const { expiredTime: _, ...kept } = order.status ?? {};
     const stored = await this.#options.orders.writeStatus({
       ...order,
-      status: {
+      status: withinBounds(SpikeOrder.statusSchema, {
         ...kept,
         ...fields,
         ...phaseFields(order, phase, now, this.#options.paymentWindowMs),
@@ -231,7 +232,7 @@ export class OrderLifecycle {
           generation,
           timestamp(now),
         ),
-      },
+      }),
     });
     this.#options.entered(stored, phase, why, order.status?.phase);
     return phase === 'Unpaid' ? this.#untilDeadline(stored) : {};

@@ -2,9 +2,11 @@
 
 import { Buyer, type BuyerStatus, mostListedIds } from '../api/buyer.ts';
 import { withCondition } from '../api/conditions.ts';
+import type { Kind } from '../api/define-kind.ts';
 import { timestamp } from '../api/sale.ts';
 import { type Condition, highestTotal } from '../api/schema.ts';
 import { Seller, type SellerStatus } from '../api/seller.ts';
+import { withinBounds } from '../api/within-bounds.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
@@ -75,7 +77,7 @@ interface Person extends KubeObject {
 }
 
 interface PersonOptions<T extends Person> {
-  resource: Resource<T>;
+  resource: Resource<T> & Pick<Kind, 'statusSchema'>;
   cache: ObjectCache<T>;
   id(person: T): string | undefined;
   referrers(person: T): number;
@@ -101,7 +103,7 @@ function personReconciler<T extends Person>(
     const wait = pace.wait(key);
     if (wait > 0) return { requeueAfter: wait, untried: true };
     const { generation } = person.metadata;
-    const status = {
+    const status = withinBounds(resource.statusSchema, {
       ...derive(person),
       ...(generation === undefined ? {} : { observedGeneration: generation }),
       conditions: withCondition(
@@ -110,7 +112,7 @@ function personReconciler<T extends Person>(
         generation,
         timestamp(clock.now()),
       ),
-    };
+    });
     if (same(status, person.status)) return {};
     try {
       cache.observe(await client.replace(resource, { ...person, status }, { subresource: 'status' }));

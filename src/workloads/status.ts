@@ -1,8 +1,10 @@
 // The status of a workload: Ready, Progressing and Degraded from one verdict, written through /status and only when
 // it differs. Knows no kind.
 import { type ConditionUpdate, withCondition } from '../api/conditions.ts';
+import type { Kind } from '../api/define-kind.ts';
 import { timestamp } from '../api/sale.ts';
 import type { Condition } from '../api/schema.ts';
+import { shortened, withinBounds } from '../api/within-bounds.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
@@ -50,19 +52,19 @@ interface WithStatus extends KubeObject {
   status?: { conditions?: Condition[]; observedGeneration?: number } | undefined;
 }
 
+/** A person reads it in a terminal; the schema allows far more. */
+const longestMessage = 4096;
+
 export interface StatusWrite<T extends WithStatus> {
   client: Client;
   clock: Clock;
-  resource: Resource<T>;
+  resource: Resource<T> & Pick<Kind, 'statusSchema'>;
   cache: ObjectCache<T>;
   object: T;
   /** The rest of the status, whole: what is not in it goes. */
   fields: Omit<NonNullable<T['status']>, 'conditions' | 'observedGeneration'>;
   conditions: readonly ConditionUpdate[];
 }
-
-/** The API server cuts nothing off; it refuses. */
-const longestMessage = 4096;
 
 export async function writeStatus<T extends WithStatus>(write: StatusWrite<T>): Promise<Result> {
   const { client, clock, resource, cache, object, fields } = write;
@@ -71,15 +73,14 @@ export async function writeStatus<T extends WithStatus>(write: StatusWrite<T>): 
   const types = new Set(write.conditions.map(({ type }) => type));
   let conditions = (object.status?.conditions ?? []).filter(({ type }) => types.has(type));
   for (const update of write.conditions) {
-    // Kubernetes 1.20 takes an empty string in a list for null, and refuses it.
-    const message = (update.message || update.reason).slice(0, longestMessage);
+    const message = shortened(update.message || update.reason, longestMessage);
     conditions = withCondition(conditions, { ...update, message }, generation, now);
   }
-  const status = {
+  const status = withinBounds(resource.statusSchema, {
     ...fields,
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     conditions,
-  };
+  });
   // As it will be stored: JSON has no undefined.
   if (same(JSON.parse(JSON.stringify(status)), object.status)) return {};
   try {
