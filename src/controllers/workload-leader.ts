@@ -5,6 +5,7 @@ import type { OutsideReach } from '../api/reach.ts';
 import { type Change, ObjectCache } from '../kube/cache.ts';
 import { changesSpec } from '../kube/change-feed.ts';
 import type { Client } from '../kube/client.ts';
+import { isForbidden, isInvalid } from '../kube/errors.ts';
 import { aboutKey, type KubeObject, keyOf } from '../kube/objects.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -12,7 +13,9 @@ import { Controller, type ControllerMetrics } from '../runtime/controller.ts';
 import type { Log } from '../runtime/log.ts';
 import { lowPriority, normalPriority, type QueueMetrics } from '../runtime/queue.ts';
 import { Children } from '../workloads/children.ts';
+import { isTold } from '../workloads/outcome.ts';
 import { Sources } from '../workloads/sources.ts';
+import { type StatusWrite, type WithStatus, writeFailure } from '../workloads/status.ts';
 import type { Recorder, Workload } from '../workloads/workload.ts';
 import { workloads as all } from './workloads.ts';
 
@@ -85,6 +88,17 @@ export class WorkloadLeader {
     await this.#control(workload, cache);
   }
 
+  /** An owner whose reconcile ends before its status is written shows why all the same. */
+  async #tell(workload: Workload, cache: ObjectCache<Owner>, object: Owner, error: Error): Promise<void> {
+    const { client, clock, log, recorder } = this.#options;
+    const trouble = { reason: 'ReconcileFailed', message: error.message };
+    recorder.event(object, 'Warning', trouble.reason, trouble.message);
+    const write = { client, clock, resource: workload.kind, cache, object };
+    await writeFailure(write as unknown as StatusWrite<WithStatus>, trouble).catch((failed: Error) =>
+      log.warn({ err: failed.message }, 'the status could not be written'),
+    );
+  }
+
   async #control(workload: Workload, cache: ObjectCache<Owner>): Promise<void> {
     const { client, clock, log, recorder, reach, workers, controllerMetrics, queueMetrics } = this.#options;
     const { kind, owns } = workload;
@@ -99,11 +113,20 @@ export class WorkloadLeader {
       about: (key) => aboutKey(kind.kind, key, cache.get(key)),
       ...(controllerMetrics ? { metrics: controllerMetrics } : {}),
       ...(queueMetrics ? { queueMetrics } : {}),
-      reconcile: async (key, { signal }) => {
+      reconcile: async (key, { signal, failures }) => {
         const object = cache.get(key);
-        if (object && !object.metadata.deletionTimestamp) return reconciler.reconcile(object, signal);
-        reconciler.forget?.(key);
-        return {};
+        if (!object || object.metadata.deletionTimestamp) {
+          reconciler.forget?.(key);
+          return {};
+        }
+        try {
+          return await reconciler.reconcile(object, signal);
+        } catch (error) {
+          if (!signal.aborted && !isTold(error) && !isPassing(error, failures)) {
+            await this.#tell(workload, cache, object, error as Error);
+          }
+          throw error;
+        }
       },
     });
     const wake = (change: Change<KubeObject>) =>
@@ -129,3 +152,7 @@ export class WorkloadLeader {
     await controller.start(this.#stop.signal);
   }
 }
+
+/** One that the next attempt may well not meet: shown only when it comes again. `failures`: in a row, before this one. */
+const isPassing = (error: unknown, failures: number): boolean =>
+  failures === 0 && !isForbidden(error) && !isInvalid(error);

@@ -7,7 +7,14 @@ import { apiVersionOf, type Draft, joinKey, type KubeObject, type Resource } fro
 import type { Log } from '../runtime/log.ts';
 import { type ChildKind, leavingOrder } from './child-kinds.ts';
 import { includes, restored, withoutStrangers } from './compare.ts';
-import { appliedAnnotation, controllerOf, hashOf, labelsOf, ownerReference } from './identity.ts';
+import {
+  appliedAnnotation,
+  componentOf,
+  controllerOf,
+  hashOf,
+  labelsOf,
+  ownerReference,
+} from './identity.ts';
 import { Outcome } from './outcome.ts';
 import type { Sources } from './sources.ts';
 
@@ -50,7 +57,8 @@ export class Children {
 
   /**
    * `kinds`: all kinds of which this owner may have children. Children are made in the order of `desired`; what
-   * is owned and not in it is deleted. Never rejects because of one child: see Outcome.
+   * is owned and not in it is deleted, except children of the components in `kept`: those stay as they are. Never
+   * rejects because of one child: see Outcome.
    */
   async reconcile(
     owner: KubeObject,
@@ -58,6 +66,7 @@ export class Children {
     kinds: readonly ChildKind[],
     desired: readonly Desired[],
     signal?: AbortSignal,
+    kept: ReadonlySet<string> = new Set(),
   ): Promise<Outcome> {
     const outcome = new Outcome();
     if (owner.metadata.deletionTimestamp) {
@@ -65,7 +74,10 @@ export class Children {
       return outcome;
     }
     const pass = new Pass(this.#client, owner, ownerResource, signal);
-    const obsolete = this.#obsolete(owner, kinds, desired);
+    const isKept = ({ metadata }: KubeObject) => kept.has(componentOf(metadata.labels));
+    const owned = this.#notIn(desired, owner, kinds);
+    for (const { kind, object } of owned) if (isKept(object)) outcome.have(kind, object);
+    const obsolete = owned.filter(({ object }) => !isKept(object));
     try {
       for (const it of obsolete) if (it.kind.goesFirst) await this.#delete(pass, outcome, it);
       for (const child of desired) await this.#bring(pass, outcome, child);
@@ -174,18 +186,18 @@ export class Children {
     }
   }
 
-  #obsolete(owner: KubeObject, kinds: readonly ChildKind[], desired: readonly Desired[]): Obsolete[] {
+  #notIn(desired: readonly Desired[], owner: KubeObject, kinds: readonly ChildKind[]): Owned[] {
     return leavingOrder.flatMap((kind) => {
       if (!kinds.includes(kind)) return [];
-      const kept = new Set(desired.filter((it) => it.kind === kind).map((it) => it.name));
+      const wanted = new Set(desired.filter((it) => it.kind === kind).map((it) => it.name));
       return this.#sources
         .ownedBy(kind, owner.metadata.uid)
-        .filter(({ metadata }) => !kept.has(metadata.name) && !metadata.deletionTimestamp)
+        .filter(({ metadata }) => !wanted.has(metadata.name) && !metadata.deletionTimestamp)
         .map((object) => ({ kind, object }));
     });
   }
 
-  async #delete(pass: Pass, outcome: Outcome, { kind, object }: Obsolete): Promise<void> {
+  async #delete(pass: Pass, outcome: Outcome, { kind, object }: Owned): Promise<void> {
     const resource = this.#sources.resourceOf(kind);
     if (!resource) return;
     const { namespace = '', name, uid } = object.metadata;
@@ -208,7 +220,7 @@ export class Children {
   }
 }
 
-interface Obsolete {
+interface Owned {
   kind: ChildKind;
   object: KubeObject;
 }

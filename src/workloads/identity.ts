@@ -34,6 +34,10 @@ export function selectorOf(owner: KubeObject, component: string): Record<string,
   };
 }
 
+/** The component whose label a child of ours has. */
+export const componentOf = (labels: Record<string, string> | undefined): string =>
+  labels?.['app.kubernetes.io/component'] ?? '';
+
 export function ownerReference(owner: KubeObject): OwnerReference {
   const { apiVersion, kind, metadata } = owner;
   const { name, uid } = metadata;

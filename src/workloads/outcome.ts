@@ -7,7 +7,14 @@ export interface Failure {
   kind: string;
   name: string;
   error: Error;
+  /** CamelCase; ApplyFailed unless set. */
+  reason?: string;
 }
+
+/** Errors that a status shows already. */
+const told = new WeakSet<object>();
+export const isTold = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && told.has(error);
 
 export interface Effect {
   what: 'created' | 'updated' | 'deleted';
@@ -61,7 +68,8 @@ export class Outcome {
     if (conflict) return { reason: 'Conflict', message: describe(conflict) };
     const [failure] = this.failures;
     if (!failure) return undefined;
-    return { reason: 'ApplyFailed', message: `${failure.kind} ${failure.name}: ${failure.error.message}` };
+    const { kind, name, error, reason = 'ApplyFailed' } = failure;
+    return { reason, message: `${kind} ${name}: ${error.message}` };
   }
 
   /** The conditions that are about the children as such. */
@@ -92,10 +100,12 @@ export class Outcome {
     ];
   }
 
-  /** After everything has been said: what failed is tried again, later and later. */
+  /** Call it after the status is written: the controller retries with its back-off. */
   throwIfFailed(): void {
     const [failure] = this.failures;
-    if (failure) throw failure.error;
+    if (!failure) return;
+    told.add(failure.error);
+    throw failure.error;
   }
 }
 

@@ -29,6 +29,13 @@ interface Followed {
   object: NamedObject<Referenced>;
   owners: Set<string>;
   known: Promise<unknown>;
+  /** Of the last attempt to read it that failed. */
+  why?: string;
+}
+
+export interface Unread {
+  reference: Reference;
+  error: Error;
 }
 
 export interface ReferencesOptions {
@@ -51,19 +58,28 @@ export class References {
   }
 
   /**
-   * Follows exactly these for the owner, and resolves when each is known. Rejects when that takes too long: what is
-   * not known must not be taken for absent.
+   * Follows exactly these for the owner. Resolves when each is known, or could not be read in time: those are
+   * returned, and must not be taken for absent.
    */
-  async follow(owner: string, references: readonly Reference[]): Promise<void> {
+  async follow(owner: string, references: readonly Reference[]): Promise<Unread[]> {
     const wanted = new Map(references.map((it) => [idOf(it), it]));
     for (const id of this.#byOwner.get(owner) ?? []) if (!wanted.has(id)) this.#leave(owner, id);
-    if (wanted.size === 0) return void this.#byOwner.delete(owner);
+    if (wanted.size === 0) {
+      this.#byOwner.delete(owner);
+      return [];
+    }
     this.#byOwner.set(owner, new Set(wanted.keys()));
     for (const [id, reference] of wanted) {
       const followed = this.#followed.get(id) ?? this.#begin(id, reference);
       followed.owners.add(owner);
     }
-    await Promise.all([...wanted].map(([id]) => this.#whenKnown(id)));
+    const unread = await Promise.all(
+      [...wanted].map(async ([id, reference]) => {
+        const error = await this.#whenKnown(id);
+        return error && { reference, error };
+      }),
+    );
+    return unread.filter((it) => it !== undefined);
   }
 
   get(reference: Reference): Referenced | undefined {
@@ -90,27 +106,28 @@ export class References {
     const object = new NamedObject<Referenced>({
       ...{ client, clock, namespace, name, resource: resources[kind] },
       onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
-      onError: (error, info) =>
-        log.warn(
-          { err: (error as Error).message, ...{ kind, namespace, name }, ...info },
-          'following failed',
-        ),
+      onError: (error, info) => {
+        followed.why = (error as Error).message;
+        log.warn({ err: followed.why, ...{ kind, namespace, name }, ...info }, 'following failed');
+      },
     });
     const owners = new Set<string>();
     // The first list wakes nobody: who asked for it waits.
     object.onChange(({ source }) => {
       if (object.isKnown && source !== 'observe') for (const owner of owners) wake(owner);
     });
-    const followed = { object, owners, known: object.start(this.#stop.signal) };
+    const followed: Followed = { object, owners, known: Promise.resolve() };
+    followed.known = object.start(this.#stop.signal);
     this.#followed.set(id, followed);
     return followed;
   }
 
-  async #whenKnown(id: string): Promise<void> {
+  async #whenKnown(id: string): Promise<Error | undefined> {
     const followed = this.#followed.get(id);
-    if (!followed || followed.object.isKnown) return;
+    if (!followed || followed.object.isKnown) return undefined;
     await Promise.race([followed.known, sleep(this.#options.clock, firstLookMs, this.#stop.signal)]);
-    if (!followed.object.isKnown) throw new Error(`${id} could not be read`);
+    if (followed.object.isKnown) return undefined;
+    return new Error(`could not be read: ${followed.why ?? `no answer within ${firstLookMs / 1000} s`}`);
   }
 
   #leave(owner: string, id: string): void {

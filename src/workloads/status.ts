@@ -48,7 +48,7 @@ export function summaryOf({ isReady, isProgressing, reason, message, trouble }: 
   ];
 }
 
-interface WithStatus extends KubeObject {
+export interface WithStatus extends KubeObject {
   status?: { conditions?: Condition[]; observedGeneration?: number } | undefined;
 }
 
@@ -91,4 +91,24 @@ export async function writeStatus<T extends WithStatus>(write: StatusWrite<T>): 
     throw error;
   }
   return {};
+}
+
+/**
+ * What ended a reconcile before it could describe anything: the conditions that are about the object as a whole say so,
+ * the rest of the status stays as it is.
+ */
+export async function writeFailure<T extends WithStatus>(
+  write: Pick<StatusWrite<T>, 'client' | 'clock' | 'resource' | 'cache' | 'object'>,
+  trouble: { reason: string; message: string },
+): Promise<Result> {
+  const { conditions = [], observedGeneration: _, ...fields } = write.object.status ?? {};
+  const isReady = false;
+  const summary = summaryOf({ isReady, isProgressing: false, ...trouble, trouble });
+  const types = new Set(summary.map(({ type }) => type));
+  const others = conditions.filter(({ type }) => !types.has(type));
+  return writeStatus<T>({
+    ...write,
+    fields: { ...fields, phase: 'Degraded' } as StatusWrite<T>['fields'],
+    conditions: [...summary, ...others],
+  });
 }

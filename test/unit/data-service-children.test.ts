@@ -29,7 +29,13 @@ function dataService(spec: DataServiceSpec, name = 'data', more: Partial<DataSer
 
 const service = { image: 'shop/any:1.0' };
 const all: DataServiceSpec = { mysql: { kind: 1 }, eureka: {}, auth: service, proxy: service, web: service };
-const up: Situation = { prefix: '', isUsable: () => true, isThere: () => true, passwordOf: () => 'cGFzcw==' };
+const up: Situation = {
+  prefix: '',
+  isUsable: () => true,
+  isThere: () => true,
+  isKnown: () => true,
+  passwordOf: () => 'cGFzcw==',
+};
 const plan = (spec: DataServiceSpec, situation: Partial<Situation> = {}) =>
   planOf(dataService(spec), { ...up, ...situation });
 const names = (spec: DataServiceSpec, situation: Partial<Situation> = {}) =>
@@ -43,6 +49,7 @@ describe('the children of a DataService', () => {
   it('come in order: middleware, services, the front end', () => {
     const usable = (...those: Component[]): Partial<Situation> => ({
       isThere: () => false,
+      isKnown: () => true,
       isUsable: (name) => those.includes(name),
     });
     const makers = (situation: Partial<Situation>) =>

@@ -21,7 +21,12 @@ function seckill(spec: SeckillSpec, name = 'sale'): Seckill {
   };
 }
 
-const alone: Situation = { hasKeda: false, isHandedOver: () => false, find: () => undefined };
+const alone: Situation = {
+  hasKeda: false,
+  isHandedOver: () => false,
+  held: new Set(),
+  find: () => undefined,
+};
 const children = (spec: SeckillSpec, situation: Partial<Situation> = {}) =>
   desiredOf(seckill(spec), { ...alone, ...situation });
 const kindsOf = (desired: readonly Desired[]) => desired.map(({ kind, name }) => `${kind.kind} ${name}`);

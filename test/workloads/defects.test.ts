@@ -98,7 +98,7 @@ describe('defects of the seeds', { timeout: 120_000 }, () => {
         };
         const always = () => true;
         const { desired } = planOf(object, {
-          ...{ prefix: '', isUsable: always, isThere: always, passwordOf: () => undefined },
+          ...{ prefix: '', isUsable: always, isThere: always, isKnown: always, passwordOf: () => undefined },
         });
         return JSON.stringify(desired.filter(({ kind }) => kind === configMaps).map(({ body }) => body));
       };

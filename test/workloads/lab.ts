@@ -86,10 +86,11 @@ export class Lab {
     await this.client.create(definitions, definition as never);
   }
 
-  /** `late`: events of pods come so many ms after they happened. */
-  async lead({ late = 0 }: { late?: number } = {}): Promise<void> {
+  /** `late`: events of pods come so many ms after they happened. `refuse`: what a write of the leader fails with. */
+  async lead({ late = 0, refuse }: { late?: number; refuse?: Refuse } = {}): Promise<void> {
     const prompt = this.#newClient((info) => this.requests.push(info));
-    const client = late > 0 ? withLatePods(prompt, late) : prompt;
+    const willing = late > 0 ? withLatePods(prompt, late) : prompt;
+    const client = refuse ? withRefusals(willing, refuse) : willing;
     const leader = new WorkloadLeader({
       client,
       clock: systemClock,
@@ -180,6 +181,25 @@ function withLatePods(client: Client, ms: number): Client {
       if (verb === 'watch') return watch;
       const value = Reflect.get(target, verb);
       return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+const verbs = ['get', 'list', 'create', 'replace', 'patch', 'apply', 'delete'] as const;
+export type Verb = (typeof verbs)[number];
+export type Refuse = (verb: Verb, resource: Resource, object: KubeObject) => Error | undefined;
+
+/** The same client, but some of what it asks for fails. */
+function withRefusals(client: Client, refuse: Refuse): Client {
+  return new Proxy(client, {
+    get(target, verb) {
+      const value = Reflect.get(target, verb);
+      if (typeof value !== 'function') return value;
+      if (!(verbs as readonly unknown[]).includes(verb)) return value.bind(target);
+      return (resource: Resource, object: KubeObject, ...rest: unknown[]) => {
+        const error = refuse(verb as Verb, resource, object);
+        return error ? Promise.reject(error) : value.call(target, resource, object, ...rest);
+      };
     },
   });
 }

@@ -40,6 +40,8 @@ export interface Situation {
   isUsable(component: Component): boolean;
   /** Its pods' maker exists: what it waited for has been there once, and does not hold it up again. */
   isThere(component: Component): boolean;
+  /** Whether the Secret of these could be read; one that is not there counts as read. */
+  isKnown(credentials: Credentials): boolean;
   /** The password that a Secret holds. */
   passwordOf(credentials: Credentials): string | undefined;
 }
@@ -48,6 +50,8 @@ export interface Plan {
   desired: Desired[];
   /** Components that are not made yet, and what they wait for. */
   waiting: Map<Component, Component[]>;
+  /** Components that stay as they are, because a Secret that they use could not be read or made: its name. */
+  held: Map<Component, string>;
 }
 
 export const presentIn = ({ spec }: DataService): [Component, ComponentSpec][] =>
@@ -60,14 +64,17 @@ export const presentIn = ({ spec }: DataService): [Component, ComponentSpec][] =
 export function planOf(object: DataService, situation: Situation): Plan {
   const all = new Plans(object, situation);
   const waiting: Plan['waiting'] = new Map();
+  const held: Plan['held'] = new Map();
   const desired = all.secrets();
   for (const [name, component] of presentIn(object)) {
     if (kindOf(name, component) === 'thirdParty') continue;
     const missing = builtIn[name].needs.filter((it) => object.spec[it] && !situation.isUsable(it));
+    const unknown = all.unknownTo(name);
     if (missing.length > 0 && !situation.isThere(name)) waiting.set(name, missing);
+    else if (unknown !== undefined) held.set(name, unknown);
     else desired.push(...all.component(name, component));
   }
-  return { desired, waiting };
+  return { desired, waiting, held };
 }
 
 /** Ports, never none: the component's own where the spec has none. */
@@ -102,6 +109,11 @@ class Plans {
           ]
         : [],
     );
+  }
+
+  /** Name of a Secret that the component uses and of which nothing is known: its pods could not be described. */
+  unknownTo(name: Component): string | undefined {
+    return this.#used(name).find((it) => it.secret && !this.#situation.isKnown(it))?.secret?.name;
   }
 
   component(name: Component, spec: ComponentSpec): Desired[] {

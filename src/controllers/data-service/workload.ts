@@ -18,6 +18,7 @@ import {
   type StatefulSet,
   services,
 } from '../../workloads/child-kinds.ts';
+import type { Failure } from '../../workloads/outcome.ts';
 import { Outside } from '../../workloads/outside.ts';
 import { podTroubles } from '../../workloads/pod-troubles.ts';
 import { References } from '../../workloads/references.ts';
@@ -74,21 +75,29 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     const prefix = this.#prefixOf(object);
     const credentials = credentialsOf(object, prefix);
     this.#thirdParties.follow(object);
-    if (!(await this.#readPasswords(object, credentials, signal))) return {};
+    const passwords = await this.#readPasswords(object, credentials, signal);
+    if (passwords.isGone) return {};
+    const unknown = new Set(passwords.failures.map(({ name }) => name));
+    const isKnown = ({ secret }: Credentials) => !secret || !unknown.has(secret.name);
     const makers = this.#makersOf(object);
     const plan = planOf(object, {
       prefix,
       isThere: (name) => makers.has(name),
       isUsable: (name) => this.#isUsable(object, name, makers.get(name)),
+      isKnown,
       passwordOf: (it) => this.#passwordOf(object, it),
     });
-    const outcome = await children.reconcile(object, DataService, owns, plan.desired, signal);
+    const kept = new Set<string>(plan.held.keys());
+    const outcome = await children.reconcile(object, DataService, owns, plan.desired, signal, kept);
     if (outcome.isGone) return {};
+    outcome.failures.unshift(...passwords.failures);
     const after = this.#makersOf(object);
     const states = presentIn(object).map(([name, spec]) =>
       this.#stateOf(object, name, spec, after.get(name), plan),
     );
-    const lacking = credentials.find((it) => it.secret && this.#passwordOf(object, it) === undefined);
+    const lacking = credentials.find(
+      (it) => it.secret && isKnown(it) && this.#passwordOf(object, it) === undefined,
+    );
     const { verdict, fields, conditions } = judge(states, outcome, lacking);
     announce(recorder, object, outcome, verdict);
     const result = await writeStatus<DataService>({
@@ -137,26 +146,35 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     }));
   }
 
-  /** Whether there is anything to go on with: a namespace that is going takes no Secret any more. */
+  /**
+   * Reads the Secrets, and makes that of mysql. What fails is returned, for the status: only the components that use
+   * such a Secret stop. `isGone`: the namespace is going, and takes no Secret any more.
+   */
   async #readPasswords(
     object: DataService,
     credentials: Credentials[],
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<{ isGone: boolean; failures: Failure[] }> {
     const { namespace = '' } = object.metadata;
-    await this.#references.follow(keyOf(object), referencesOf(credentials, namespace));
+    const unread = await this.#references.follow(keyOf(object), referencesOf(credentials, namespace));
+    const failures = unread.map(({ reference: { kind, name }, error }) => ({
+      ...{ kind, name, error, reason: 'SecretNotRead' },
+    }));
     const mysql = object.spec.mysql;
-    if (!mysql || kindOf('mysql', mysql) === 'thirdParty') return true;
+    if (!mysql || kindOf('mysql', mysql) === 'thirdParty') return { isGone: false, failures };
     const own = credentials.filter(({ component }) => component === 'mysql');
-    try {
-      for (const reference of referencesOf(own, namespace)) {
+    for (const reference of referencesOf(own, namespace)) {
+      const { kind, name } = reference;
+      if (failures.some((it) => it.name === name)) continue;
+      try {
         await ensurePassword(this.#working.client, object, reference, this.#references, signal);
+      } catch (error) {
+        if (isNamespaceTerminating(error)) return { isGone: true, failures };
+        if (signal.aborted) throw error;
+        failures.push({ kind, name, error: error as Error, reason: 'SecretNotMade' });
       }
-      return true;
-    } catch (error) {
-      if (isNamespaceTerminating(error)) return false;
-      throw error;
     }
+    return { isGone: false, failures };
   }
 
   #passwordOf(object: DataService, { secret, literal }: Credentials): string | undefined {
@@ -201,12 +219,19 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
       return { name, ready: 0, wanted: 0, isReady: result?.isUsable ?? false, check: result };
     }
     const waitsFor = plan.waiting.get(name);
-    if (!maker) return { name, ready: 0, wanted: spec.replica ?? 1, isReady: false, waitsFor };
+    const secret = plan.held.get(name);
+    const held = secret === undefined ? undefined : heldBy(secret);
+    if (!maker) return { name, ready: 0, wanted: spec.replica ?? 1, isReady: false, waitsFor, trouble: held };
     const { ready, wanted, isDone, trouble } = rolloutOf(maker);
     const sick = isDone ? undefined : (trouble ?? this.#troubles.of(object, name));
-    return { name, ready, wanted, isReady: isDone, trouble: sick };
+    return { name, ready, wanted, isReady: isDone && !held, trouble: held ?? sick };
   }
 }
+
+const heldBy = (secret: string) => ({
+  reason: 'SecretUnavailable',
+  message: `stays as it is: its Secret ${secret} could not be read or made`,
+});
 
 function rolloutOf(maker: Runnable): Rollout {
   if (maker.kind === 'StatefulSet') return statefulSetRollout(maker as StatefulSet);

@@ -42,6 +42,8 @@ export interface Situation {
   hasKeda: boolean;
   /** The Deployment's replicas are in other hands already, so that leaving them out changes nothing. */
   isHandedOver(deployment: string): boolean;
+  /** Services that stay as they are, by short name: what they depend on could not be looked at. */
+  held: ReadonlySet<string>;
   /** What an environment refers to; undefined where it is not there. */
   find(reference: Reference): Referenced | undefined;
 }
@@ -80,7 +82,8 @@ export function partsOf(seckill: Seckill, hasKeda: boolean): Part[] {
 
 /** In the order in which they are made: what runs, what sends it traffic, what scales and what watches it. */
 export function desiredOf(seckill: Seckill, situation: Situation): Desired[] {
-  const parts = partsOf(seckill, situation.hasKeda);
+  const all = partsOf(seckill, situation.hasKeda);
+  const parts = all.filter(({ short }) => !situation.held.has(short));
   const { monitoring, scaling } = seckill.spec;
   const consumer = parts.find(({ field }) => field === kafkaConsumer);
   // Wanted also where KEDA is not installed: the outcome then says what to install.
@@ -92,7 +95,7 @@ export function desiredOf(seckill: Seckill, situation: Situation): Desired[] {
     ...parts.filter(({ scaler }) => scaler === 'hpa').map(autoscalerOf),
     ...(wantsKeda ? [scaledObjectOf(consumer)] : []),
     ...(monitoring?.enabled && monitoring.prometheusEnabled ? parts.filter(hasMetrics).map(monitorOf) : []),
-    ...(monitoring?.enabled && monitoring.grafanaEnabled ? [dashboardOf(seckill, parts)] : []),
+    ...(monitoring?.enabled && monitoring.grafanaEnabled ? [dashboardOf(seckill, all)] : []),
   ];
 }
 
@@ -293,10 +296,11 @@ function dashboardOf(seckill: Seckill, parts: readonly Part[]): Desired {
 
 export function referencesOf(seckill: Seckill): Reference[] {
   const { namespace = '' } = seckill.metadata;
-  return enabledServices(seckill.spec).flatMap(({ service }) =>
-    (service.env ?? []).flatMap((it) => keyOf(namespace, it)?.reference ?? []),
-  );
+  return enabledServices(seckill.spec).flatMap(({ service }) => referencesIn(service, namespace));
 }
+
+export const referencesIn = ({ env = [] }: SeckillService, namespace: string): Reference[] =>
+  env.flatMap((it) => keyOf(namespace, it)?.reference ?? []);
 
 function keyOf(namespace: string, { valueFrom }: EnvVar): { reference: Reference; key: string } | undefined {
   const { configMapKeyRef, secretKeyRef } = valueFrom ?? {};

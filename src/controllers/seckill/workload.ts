@@ -13,13 +13,13 @@ import { apiVersionOf, keyOf } from '../../kube/objects.ts';
 import type { Result } from '../../runtime/controller.ts';
 import { announce } from '../../workloads/announce.ts';
 import { type Deployment, deployments, pods, scaledObjects } from '../../workloads/child-kinds.ts';
-import type { Outcome } from '../../workloads/outcome.ts';
+import type { Failure, Outcome } from '../../workloads/outcome.ts';
 import { podTroubles } from '../../workloads/pod-troubles.ts';
 import { References } from '../../workloads/references.ts';
 import { deploymentRollout } from '../../workloads/rollout.ts';
 import { phaseOf, summaryOf, type Verdict, writeStatus } from '../../workloads/status.ts';
 import type { Working, Workload, WorkloadReconciler } from '../../workloads/workload.ts';
-import { desiredOf, owns, partsOf, referencesOf, replicasAnnotation } from './children.ts';
+import { desiredOf, owns, partsOf, referencesIn, referencesOf, replicasAnnotation } from './children.ts';
 
 type Part = ReturnType<typeof partsOf>[number];
 
@@ -47,21 +47,20 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
 
   async reconcile(seckill: Seckill, signal: AbortSignal): Promise<Result> {
     const { children, sources, client } = this.#working;
-    await this.#references.follow(keyOf(seckill), referencesOf(seckill));
     const hasKeda = sources.resourceOf(scaledObjects) !== undefined;
     const parts = partsOf(seckill, hasKeda);
-    const handedOver = new Set<string>();
-    for (const part of parts) {
-      if (part.scaler !== 'none' && (await this.#handOver(seckill, part, signal))) handedOver.add(part.name);
-    }
+    const { handedOver, failures } = await this.#prepare(seckill, parts, signal);
     const desired = desiredOf(seckill, {
       hasKeda,
       isHandedOver: (name) => handedOver.has(name),
+      held: new Set(failures.keys()),
       find: (reference) => this.#references.get(reference),
     });
-    const outcome = await children.reconcile(seckill, Seckill, owns, desired, signal);
+    const kept = new Set(failures.keys());
+    const outcome = await children.reconcile(seckill, Seckill, owns, desired, signal, kept);
     if (outcome.isGone) return {};
-    const { verdict, ...state } = this.#judge(seckill, parts, outcome);
+    outcome.failures.unshift(...failures.values());
+    const { verdict, ...state } = this.#judge(seckill, parts, outcome, failures);
     announce(this.#working.recorder, seckill, outcome, verdict);
     const result = await writeStatus({
       ...{ client, resource: Seckill, object: seckill },
@@ -71,7 +70,11 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
     outcome.throwIfFailed();
     // A Deployment that was made just now: its replicas are handed over as soon as it is there.
     const isNew = parts.some(
-      (it) => it.scaler !== 'none' && !handedOver.has(it.name) && outcome.get(deployments, it.name),
+      (it) =>
+        it.scaler !== 'none' &&
+        !handedOver.has(it.name) &&
+        !failures.has(it.short) &&
+        outcome.get(deployments, it.name),
     );
     if (isNew) return { requeueAfter: 100 };
     return outcome.conflicts.length > 0 ? { requeueAfter: conflictRetryMs } : result;
@@ -84,6 +87,38 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
   async stop(): Promise<void> {
     this.#troubles.stop();
     await this.#references.stop();
+  }
+
+  /** Deployments whose replicas are in other hands; and by short name, what failed: that service stays as it is. */
+  async #prepare(
+    seckill: Seckill,
+    parts: readonly Part[],
+    signal: AbortSignal,
+  ): Promise<{ handedOver: Set<string>; failures: Map<string, Failure> }> {
+    const { namespace = '' } = seckill.metadata;
+    const unread = await this.#references.follow(keyOf(seckill), referencesOf(seckill));
+    const handedOver = new Set<string>();
+    const failures = new Map<string, Failure>();
+    for (const part of parts) {
+      const used = referencesIn(part.service, namespace);
+      const missed = unread.find(({ reference: { kind, name } }) =>
+        used.some((it) => it.kind === kind && it.name === name),
+      );
+      if (missed) {
+        const { reference, error } = missed;
+        failures.set(part.short, { ...reference, error, reason: `${reference.kind}NotRead` });
+        continue;
+      }
+      if (part.scaler === 'none') continue;
+      try {
+        if (await this.#handOver(seckill, part, signal)) handedOver.add(part.name);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        const { kind } = deployments;
+        failures.set(part.short, { kind, name: part.name, error: error as Error, reason: 'HandOverFailed' });
+      }
+    }
+    return { handedOver, failures };
   }
 
   /**
@@ -113,8 +148,11 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
     }
   }
 
-  #judge(seckill: Seckill, parts: readonly Part[], outcome: Outcome) {
-    const states = parts.map((part) => ({ part, ...this.#stateOf(seckill, part, outcome) }));
+  #judge(seckill: Seckill, parts: readonly Part[], outcome: Outcome, failures: ReadonlyMap<string, Failure>) {
+    const states = parts.map((part) => ({
+      part,
+      ...this.#stateOf(seckill, part, outcome, failures.get(part.short)),
+    }));
     const serviceStatuses = Object.fromEntries(states.map(({ part, status }) => [part.short, status]));
     const isReady = (it: { status: SeckillServiceStatus }) => it.status.phase === 'Ready';
     const open = states.filter((it) => !isReady(it));
@@ -160,11 +198,21 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
     seckill: Seckill,
     part: Part,
     outcome: Outcome,
+    failure: Failure | undefined,
   ): { status: SeckillServiceStatus; reason?: string } {
     const live = outcome.get(deployments, part.name);
-    if (!live) return { status: { readyReplicas: 0, totalReplicas: 0, phase: 'Pending' } };
+    const held = failure && {
+      reason: failure.reason ?? 'ApplyFailed',
+      message: `${failure.kind} ${failure.name}: ${failure.error.message}`,
+    };
+    if (!live) {
+      const counts = { readyReplicas: 0, totalReplicas: 0 };
+      if (held)
+        return { status: { ...counts, phase: 'Degraded', message: held.message }, reason: held.reason };
+      return { status: { ...counts, phase: 'Pending' } };
+    }
     const { ready, wanted, isDone, trouble } = deploymentRollout(live);
-    const sick = isDone ? undefined : (trouble ?? this.#troubles.of(seckill, part.short));
+    const sick = held ? held : isDone ? undefined : (trouble ?? this.#troubles.of(seckill, part.short));
     const counts = { readyReplicas: ready, totalReplicas: wanted };
     if (sick)
       return {
