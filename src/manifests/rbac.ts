@@ -95,6 +95,8 @@ function workloadRules(kinds: readonly Kind[]): PolicyRule[] {
     // What blockOwnerDeletion needs where OwnerReferencesPermissionEnforcement is on.
     ...rulesFor(kinds, '/finalizers', ['update']),
     ...usedChildKinds.map(childRule),
+    // Why a StatefulSet or a DaemonSet makes no pods stands only in its events.
+    { apiGroups: [''], resources: ['events'], verbs: ['list'] },
     {
       apiGroups: ['apiextensions.k8s.io'],
       resources: ['customresourcedefinitions'],

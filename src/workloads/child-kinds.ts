@@ -82,6 +82,7 @@ export interface DaemonSet extends KubeObject {
   status?: {
     observedGeneration?: number;
     desiredNumberScheduled?: number;
+    currentNumberScheduled?: number;
     updatedNumberScheduled?: number;
     numberReady?: number;
     conditions?: WorkloadCondition[];

@@ -11,6 +11,8 @@ type Trouble = { reason: string; message: string };
 export interface PodTroubles {
   /** Of the pods of one part, the one that has it worst. */
   of(owner: KubeObject, component: string): Trouble | undefined;
+  /** When the newest pod of a part was made, in epoch ms; 0 where there is none. */
+  newest(owner: KubeObject, component: string): number;
   stop(): void;
 }
 
@@ -34,11 +36,16 @@ export function podTroubles(cache: ObjectCache<Pod>, kind: string, wake: (key: s
     const after = type === 'deleted' ? undefined : troubleOf(object)?.reason;
     if (before !== after) wake(joinKey(namespace, instance));
   });
+  const podsOf = (owner: KubeObject, component: string): Pod[] =>
+    cache.byIndex(
+      indexName,
+      partOf(owner.metadata.namespace ?? '', selectorOf(owner, labelValue(component))),
+    );
   return {
+    newest: (owner, component) =>
+      Math.max(0, ...podsOf(owner, component).map(({ metadata }) => Date.parse(metadata.creationTimestamp))),
     of(owner, component) {
-      const { namespace = '' } = owner.metadata;
-      const found = cache.byIndex(indexName, partOf(namespace, selectorOf(owner, labelValue(component))));
-      for (const pod of found) {
+      for (const pod of podsOf(owner, component)) {
         const trouble = pod.metadata.deletionTimestamp ? undefined : troubleOf(pod);
         if (trouble)
           return {

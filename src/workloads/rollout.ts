@@ -59,12 +59,14 @@ export function statefulSetRollout(it: StatefulSet): Rollout {
 
 export function daemonSetRollout(it: DaemonSet): Rollout {
   const { status = {} } = it;
-  const wanted = status.desiredNumberScheduled ?? 0;
+  const desired = status.desiredNumberScheduled ?? 0;
+  // On no node at all it serves nobody: that is not "all of its 0 pods are ready".
+  const wanted = Math.max(1, desired);
   return rollout({
     ready: status.numberReady ?? 0,
     wanted,
     updated: status.updatedNumberScheduled ?? 0,
-    total: wanted,
+    total: desired,
     isSeen: seen(it),
   });
 }

@@ -25,7 +25,7 @@ async function showsTrouble(lab: Lab, resource: Resource, namespace: string, rea
     assert.equal(degraded(owner)?.reason, reason);
     assert.ok(lab.events.some((it) => it.name === 'one' && it.type === 'Warning' && it.reason === reason));
     return owner;
-  }, 15_000);
+  }, 30_000);
 }
 
 describe('an error that the children of an owner meet', () => {
@@ -113,6 +113,20 @@ describe('an error that the children of an owner meet', () => {
     await soon(() => lab.client.get(deploymentsV1, { namespace, name: 'one-order' }));
   });
 
+  it('of the pods of a StatefulSet is shown, which only its events tell', async (t) => {
+    const namespace = await lab.namespace();
+    t.after(() => lab.stopLeader());
+    await lab.lead();
+    // The label controller-revision-hash of its pods is its name and more: no pod can have it.
+    const namePrefix = `${'p'.repeat(40)}-`;
+    await lab.create(DataService as Resource, namespace, 'one', { spec: { namePrefix, mysql: { kind: 1 } } });
+    const owner = await showsTrouble(lab, DataService as Resource, namespace, 'FailedCreate');
+    assert.match(
+      owner.status?.message ?? '',
+      /^mysql: create Pod p+-mysql-dataservice-0 in StatefulSet .* failed/,
+    );
+  });
+
   it('anywhere else in a reconcile is shown, and goes when it is over', async (t) => {
     const namespace = await lab.namespace();
     t.after(() => lab.stopLeader());
@@ -136,6 +150,19 @@ const isHandOver = (metadata: KubeObject['metadata'], body: object): boolean =>
   metadata.name === 'one-order' && !JSON.stringify(body).includes('template');
 
 for (const { where, skip } of places.filter((it) => it.where === 'control-plane')) {
+  it(`a quota of pods is shown of StatefulSets and DaemonSets, on ${where}`, { skip }, async (t) => {
+    const lab = await Lab.open({ where });
+    t.after(() => lab.close());
+    await lab.lead();
+    for (const spec of [{ mysql: { kind: 1 } }, { eureka: { image: 'shop/e:1', kind: 1 } }]) {
+      const namespace = await lab.namespace();
+      await lab.create(quotas, namespace, 'q', { spec: { hard: { pods: '0' } } });
+      await lab.create(DataService as Resource, namespace, 'one', { spec });
+      const owner = await showsTrouble(lab, DataService as Resource, namespace, 'FailedCreate');
+      assert.match(owner.status?.message ?? '', /exceeded quota/);
+    }
+  });
+
   it(`a quota of Secrets stops mysql and not eureka, on ${where}`, { skip }, async (t) => {
     const lab = await Lab.open({ where });
     t.after(() => lab.close());

@@ -18,6 +18,7 @@ import {
   type StatefulSet,
   services,
 } from '../../workloads/child-kinds.ts';
+import { FailedCreates } from '../../workloads/failed-creates.ts';
 import type { Failure } from '../../workloads/outcome.ts';
 import { Outside } from '../../workloads/outside.ts';
 import { podTroubles } from '../../workloads/pod-troubles.ts';
@@ -41,6 +42,7 @@ import { ThirdParties } from './third-parties.ts';
 const conflictRetryMs = 60_000;
 const byNamespace = 'namespace';
 
+type Trouble = { reason: string; message: string };
 type Runnable = Deployment | StatefulSet | DaemonSet;
 
 export const dataServiceWorkload: Workload<DataServiceSpec, DataServiceStatus> = {
@@ -54,6 +56,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
   readonly #references: References;
   readonly #thirdParties: ThirdParties;
   readonly #troubles: ReturnType<typeof podTroubles>;
+  readonly #failedCreates: FailedCreates;
   /** Uids by key of those that were given the plain names: their status has it only after their first children. */
   readonly #plain = new Map<string, string>();
 
@@ -67,6 +70,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
       check: (thirdParty, port, signal) => checkThirdParty(thirdParty, port, outside, signal),
     });
     this.#troubles = podTroubles(working.sources.cacheOf(pods), DataService.kind, wake);
+    this.#failedCreates = new FailedCreates(working);
     working.cache.addIndex(byNamespace, ({ metadata }) => [metadata.namespace ?? '']);
   }
 
@@ -92,8 +96,9 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     if (outcome.isGone) return {};
     outcome.failures.unshift(...passwords.failures);
     const after = this.#makersOf(object);
+    const uncreated = await this.#uncreated(object, after, signal);
     const states = presentIn(object).map(([name, spec]) =>
-      this.#stateOf(object, name, spec, after.get(name), plan),
+      this.#stateOf(object, name, spec, after.get(name), plan, uncreated.troubles.get(name)),
     );
     const lacking = credentials.find(
       (it) => it.secret && isKnown(it) && this.#passwordOf(object, it) === undefined,
@@ -112,7 +117,9 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     if (waitedFor.some((name) => this.#isUsable(object, name, after.get(name)))) {
       this.#working.wake(keyOf(object));
     }
-    return outcome.conflicts.length > 0 ? { requeueAfter: conflictRetryMs } : result;
+    if (result.requeueAfter !== undefined) return result;
+    const waits = [...(outcome.conflicts.length > 0 ? [conflictRetryMs] : []), ...uncreated.waits];
+    return waits.length > 0 ? { requeueAfter: Math.min(...waits) } : {};
   }
 
   forget(key: string): void {
@@ -199,6 +206,28 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     return found;
   }
 
+  /** By component, why no pods are made; and in how many ms to look again. */
+  async #uncreated(
+    object: DataService,
+    makers: ReadonlyMap<Component, Runnable>,
+    signal: AbortSignal,
+  ): Promise<{ troubles: Map<Component, Trouble>; waits: number[] }> {
+    const troubles = new Map<Component, Trouble>();
+    const waits: number[] = [];
+    for (const [name, maker] of makers) {
+      if (maker.kind === 'Deployment') continue;
+      const newest = this.#troubles.newest(object, name);
+      const { trouble, inMs } = await this.#failedCreates.of(
+        maker as StatefulSet | DaemonSet,
+        newest,
+        signal,
+      );
+      if (trouble) troubles.set(name, trouble);
+      if (inMs !== undefined) waits.push(inMs);
+    }
+    return { troubles, waits };
+  }
+
   #isUsable(object: DataService, name: Component, maker: Runnable | undefined): boolean {
     const spec = object.spec[name];
     if (!spec) return true;
@@ -213,6 +242,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     spec: ComponentSpec,
     maker: Runnable | undefined,
     plan: Plan,
+    uncreated: Trouble | undefined,
   ): ComponentState {
     if (kindOf(name, spec) === 'thirdParty') {
       const result = this.#thirdParties.resultOf(object, name);
@@ -223,7 +253,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     const held = secret === undefined ? undefined : heldBy(secret);
     if (!maker) return { name, ready: 0, wanted: spec.replica ?? 1, isReady: false, waitsFor, trouble: held };
     const { ready, wanted, isDone, trouble } = rolloutOf(maker);
-    const sick = isDone ? undefined : (trouble ?? this.#troubles.of(object, name));
+    const sick = isDone ? undefined : (trouble ?? this.#troubles.of(object, name) ?? uncreated);
     return { name, ready, wanted, isReady: isDone && !held, trouble: held ?? sick };
   }
 }

@@ -97,7 +97,7 @@ export class ControllerApi {
   }
 
   /** Tells people what happened to `item`. Never in the way: an event that cannot be stored is forgotten. */
-  event(item: Item, reason: string, note: string): void {
+  event(item: Item, reason: string, note: string, type: 'Normal' | 'Warning' = 'Normal'): void {
     const { name, namespace = 'default', uid, resourceVersion } = item.metadata;
     const at = timestamp(this.core.clock.now());
     const component = this.user.name.split(':').at(-1) ?? '';
@@ -108,7 +108,7 @@ export class ControllerApi {
     };
     const metadata = { name: `${name}.${randomBytes(8).toString('hex')}`, namespace };
     const event = {
-      ...{ apiVersion: 'v1', kind: 'Event', metadata, involvedObject, reason, message: note, type: 'Normal' },
+      ...{ apiVersion: 'v1', kind: 'Event', metadata, involvedObject, reason, message: note, type },
       ...{
         source: { component },
         reportingComponent: component,

@@ -31,6 +31,8 @@ export abstract class OwnerController {
   private readonly queue: KeyQueue;
   /** By uid. */
   private readonly owned = new Map<string, Own>();
+  /** By uid of an owner, why its last pod could not be made. */
+  private readonly refused = new Map<string, string>();
   private stopListening: () => void = () => {};
 
   constructor(core: Core, options: OwnerOptions) {
@@ -75,8 +77,10 @@ export abstract class OwnerController {
 
   private take({ type, entry, prev }: Change): void {
     if (entry.table === this.table) {
-      if (type === 'DELETED') this.owned.delete(entry.uid);
-      else this.note(entry);
+      if (type === 'DELETED') {
+        this.owned.delete(entry.uid);
+        this.refused.delete(entry.uid);
+      } else this.note(entry);
       this.queue.add(entry.key);
     } else if (this.controls.has(entry.table)) {
       for (const owner of new Set([...(entry.owners ?? []), ...(prev?.owners ?? [])])) {
@@ -145,6 +149,23 @@ export abstract class OwnerController {
       controller: true,
       blockOwnerDeletion: true,
     };
+  }
+
+  /**
+   * Makes a pod. A refusal is an event of the owner: sets have no condition for it. It is one event as long as the
+   * refusal is the same.
+   */
+  protected async makePod(owner: Item, pod: Item): Promise<void> {
+    const { uid, name } = owner.metadata;
+    try {
+      await this.api.create('/pods', pod);
+      this.refused.delete(uid);
+    } catch (error) {
+      const what = `create Pod ${pod.metadata.name ?? ''} in ${owner.kind} ${name} failed error: ${(error as Error).message}`;
+      if (this.refused.get(uid) !== what) this.api.event(owner, 'FailedCreate', what, 'Warning');
+      this.refused.set(uid, what);
+      throw error;
+    }
   }
 
   /** A pod of `owner` made from a template; the labels and fields given come on top. */

@@ -93,7 +93,7 @@ export class StatefulSetController extends OwnerController {
     };
     // A pod of that name that is somebody else's, say of a set of this name that was here before, is waited for:
     // its going wakes nobody here, so the refusal must be an error that is tried again.
-    await this.api.create('/pods', this.podFrom(set, template, { name, labels }, extra));
+    await this.makePod(set, this.podFrom(set, template, { name, labels }, extra));
   }
 
   private async ensureClaims(set: Item, podName: string): Promise<Obj[]> {
@@ -160,25 +160,30 @@ export class DaemonSetController extends OwnerController {
       this.reference(set),
     );
     const pods = this.controlled('/pods', set);
-    const active = pods.filter(isActive);
-    if (!set.metadata.deletionTimestamp) {
-      const old = active.find((pod) => revisionOf(pod) !== revision.hash);
-      const onDelete = asObj(asObj(set.spec).updateStrategy).type === 'OnDelete';
-      if (pods.length === 0) {
-        const metadata = {
-          generateName: `${set.metadata.name}-`,
-          labels: { [hashLabel]: revision.hash, 'pod-template-generation': String(set.metadata.generation) },
-        };
-        await this.api.create(
-          '/pods',
-          this.podFrom(set, asObj(asObj(set.spec).template), metadata, { nodeName }),
-        );
-      } else if (old && !onDelete) {
-        await this.api.delete('/pods', old.metadata.namespace ?? '', old.metadata.name, {
-          preconditions: { uid: old.metadata.uid },
-        });
-      }
+    try {
+      if (!set.metadata.deletionTimestamp) await this.step(set, revision, pods);
+    } finally {
+      await this.writeStatus(set, revision, pods.filter(isActive));
     }
+  }
+
+  private async step(set: Item, revision: Revision, pods: readonly Item[]): Promise<void> {
+    const old = pods.filter(isActive).find((pod) => revisionOf(pod) !== revision.hash);
+    const onDelete = asObj(asObj(set.spec).updateStrategy).type === 'OnDelete';
+    if (pods.length === 0) {
+      const metadata = {
+        generateName: `${set.metadata.name}-`,
+        labels: { [hashLabel]: revision.hash, 'pod-template-generation': String(set.metadata.generation) },
+      };
+      await this.makePod(set, this.podFrom(set, asObj(asObj(set.spec).template), metadata, { nodeName }));
+    } else if (old && !onDelete) {
+      await this.api.delete('/pods', old.metadata.namespace ?? '', old.metadata.name, {
+        preconditions: { uid: old.metadata.uid },
+      });
+    }
+  }
+
+  private async writeStatus(set: Item, revision: Revision, active: readonly Item[]): Promise<void> {
     const ready = active.filter(isReady).length;
     const updated = active.filter((pod) => revisionOf(pod) === revision.hash).length;
     await this.api.status(this.table, set, {
