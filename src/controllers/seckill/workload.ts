@@ -19,7 +19,15 @@ import { References } from '../../workloads/references.ts';
 import { deploymentRollout } from '../../workloads/rollout.ts';
 import { phaseOf, summaryOf, type Verdict, writeStatus } from '../../workloads/status.ts';
 import type { Working, Workload, WorkloadReconciler } from '../../workloads/workload.ts';
-import { desiredOf, owns, partsOf, referencesIn, referencesOf, replicasAnnotation } from './children.ts';
+import {
+  bounds,
+  desiredOf,
+  owns,
+  partsOf,
+  referencesIn,
+  referencesOf,
+  replicasAnnotation,
+} from './children.ts';
 
 type Part = ReturnType<typeof partsOf>[number];
 
@@ -124,6 +132,8 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
   /**
    * Whether the replicas of a Deployment may be left out of what is applied. Server-side apply takes a field back to
    * its default when its only owner leaves it out, so another manager takes it first, at the value that it has.
+   * With fewer pods than the autoscaler's minimum it is not handed over yet: a HorizontalPodAutoscaler leaves a target
+   * at 0 alone for ever, so the next apply of ours raises it first.
    */
   async #handOver(seckill: Seckill, { name }: Part, signal: AbortSignal): Promise<boolean> {
     const { sources, client } = this.#working;
@@ -132,10 +142,12 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
     const resource = sources.resourceOf(deployments);
     if (!live || !resource) return false;
     if (live.metadata.annotations?.[replicasAnnotation]) return true;
+    const { replicas = 1 } = live.spec;
+    if (replicas < bounds(seckill).min) return false;
     const { kind } = resource;
     const draft = {
       ...{ apiVersion: apiVersionOf(resource), kind, metadata: { name, namespace, uid: live.metadata.uid } },
-      spec: { replicas: live.spec.replicas ?? 1 },
+      spec: { replicas },
     } as unknown as Deployment;
     try {
       await client.apply(resource, draft, { fieldManager: scaleManager, signal });
@@ -212,21 +224,30 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
       return { status: { ...counts, phase: 'Pending' } };
     }
     const { ready, wanted, isDone, trouble } = deploymentRollout(live);
-    const sick = held ? held : isDone ? undefined : (trouble ?? this.#troubles.of(seckill, part.short));
+    const isStopped = wanted === 0 && part.scaler !== 'none';
+    const stuck = isDone ? undefined : (trouble ?? this.#troubles.of(seckill, part.short));
+    const sick = held ?? (isStopped && part.scaler === 'hpa' ? stopped(part) : stuck);
     const counts = { readyReplicas: ready, totalReplicas: wanted };
     if (sick)
       return {
         status: { ...counts, phase: 'Degraded', message: sick.message || sick.reason },
         reason: sick.reason,
       };
-    const phase = isDone
-      ? 'Ready'
-      : live.status?.observedGeneration === undefined
-        ? 'Pending'
-        : 'Progressing';
+    const phase =
+      isDone && !isStopped
+        ? 'Ready'
+        : live.status?.observedGeneration === undefined
+          ? 'Pending'
+          : 'Progressing';
     return { status: { ...counts, phase } };
   }
 }
+
+/** After the hand-over somebody scaled it to 0: no HorizontalPodAutoscaler brings it back. */
+const stopped = ({ name, seckill }: Part): { reason: string; message: string } => ({
+  reason: 'ScaledToZero',
+  message: `Deployment ${name} has 0 replicas, which its HorizontalPodAutoscaler leaves alone; kubectl scale it to ${bounds(seckill).min}`,
+});
 
 function autoscaling({ spec }: Seckill, parts: readonly Part[]): ConditionUpdate {
   const { hpa, keda } = spec.scaling ?? {};
