@@ -73,6 +73,10 @@ export class Lab {
   static async open(options: { where?: Where; kinds?: readonly Kind[] } = {}): Promise<Lab> {
     const lab = new Lab(options.where === 'control-plane' ? await controlPlane() : await sandbox());
     for (const kind of options.kinds ?? workloadKinds) await lab.install(crdOf(kind) as unknown as Draft);
+    // A real API server serves a new kind a moment after its definition is stored.
+    for (const kind of options.kinds ?? workloadKinds) {
+      await soon(() => lab.client.list(kind, { limit: 1 }), 20_000);
+    }
     return lab;
   }
 

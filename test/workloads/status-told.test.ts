@@ -149,6 +149,16 @@ describe('an error that the children of an owner meet', () => {
 const isHandOver = (metadata: KubeObject['metadata'], body: object): boolean =>
   metadata.name === 'one-order' && !JSON.stringify(body).includes('template');
 
+/** No more of something may be made in the namespace. */
+async function limit(lab: Lab, namespace: string, what: string): Promise<void> {
+  await lab.create(quotas, namespace, 'q', { spec: { hard: { [what]: '0' } } });
+  // The quota controller counts before the quota refuses anything.
+  await soon(async () => {
+    const quota = await lab.client.get(quotas, { namespace, name: 'q' });
+    assert.ok((quota as KubeObject & { status?: { hard?: object } }).status?.hard);
+  }, 20_000);
+}
+
 for (const { where, skip } of places.filter((it) => it.where === 'control-plane')) {
   it(`a quota of pods is shown of StatefulSets and DaemonSets, on ${where}`, { skip }, async (t) => {
     const lab = await Lab.open({ where });
@@ -156,7 +166,7 @@ for (const { where, skip } of places.filter((it) => it.where === 'control-plane'
     await lab.lead();
     for (const spec of [{ mysql: { kind: 1 } }, { eureka: { image: 'shop/e:1', kind: 1 } }]) {
       const namespace = await lab.namespace();
-      await lab.create(quotas, namespace, 'q', { spec: { hard: { pods: '0' } } });
+      await limit(lab, namespace, 'pods');
       await lab.create(DataService as Resource, namespace, 'one', { spec });
       const owner = await showsTrouble(lab, DataService as Resource, namespace, 'FailedCreate');
       assert.match(owner.status?.message ?? '', /exceeded quota/);
@@ -167,15 +177,7 @@ for (const { where, skip } of places.filter((it) => it.where === 'control-plane'
     const lab = await Lab.open({ where });
     t.after(() => lab.close());
     const namespace = await lab.namespace();
-    await lab.create(quotas, namespace, 'q', { spec: { hard: { 'count/secrets': '0' } } });
-    // The quota controller counts before the quota refuses anything.
-    await soon(async () => {
-      const quota = await lab.client.get<KubeObject & { status?: { hard?: object } }>(
-        quotas as Resource<KubeObject & { status?: { hard?: object } }>,
-        { namespace, name: 'q' },
-      );
-      assert.ok(quota.status?.hard);
-    }, 20_000);
+    await limit(lab, namespace, 'count/secrets');
     await lab.lead();
     const spec = { mysql: { kind: 1 }, eureka: { image: 'shop/e:1' } };
     await lab.create(DataService as Resource, namespace, 'one', { spec });
