@@ -1,5 +1,4 @@
-// What runs Spikegate on a cluster: its Namespace, Deployment, Services, and what keeps them safe. Kubernetes 1.20
-// knows every field here; only PodDisruptionBudget has another version there.
+// What runs Spikegate on a cluster: its Namespace, Deployment, Services, and what keeps them safe.
 
 import { type Manifest, partOfSpikegate } from './manifest.ts';
 import { deployment, version } from './names.ts';
@@ -178,10 +177,9 @@ export const networkPolicy: Manifest = {
   },
 };
 
-/** policy/v1 is there from 1.21 on, policy/v1beta1 until 1.24. */
-export const disruptionBudget = (apiVersion: 'policy/v1' | 'policy/v1beta1'): Manifest => ({
-  apiVersion,
+export const disruptionBudget: Manifest = {
+  apiVersion: 'policy/v1',
   kind: 'PodDisruptionBudget',
   metadata: metadata(name),
   spec: { maxUnavailable: 1, selector: { matchLabels: selector } },
-});
+};

@@ -37,8 +37,7 @@ const prometheusRule = (namespace: string): Manifest => ({
 const dashboards = { sale: saleDashboardJson(), operator: operatorDashboardJson() };
 
 /**
- * Dashboards are files, to be imported by hand as well; kustomize makes ConfigMaps of them. A component needs
- * kustomize 3.7, or kubectl 1.21.
+ * Dashboards are files, to be imported by hand as well; kustomize makes ConfigMaps of them.
  */
 const kustomization = {
   apiVersion: 'kustomize.config.k8s.io/v1alpha1',

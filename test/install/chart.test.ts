@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
-import * as deploy from '../../src/manifests/deploy.ts';
+import { oldestMinor } from '../../src/doctor/checks/cluster.ts';
 import type { Manifest } from '../../src/manifests/manifest.ts';
 import { deployment, version } from '../../src/manifests/names.ts';
 import { byName, kustomized, type Pods } from './expected.ts';
@@ -59,10 +59,9 @@ describe('the chart', () => {
     assert.deepEqual([about.version, about.appVersion], [version, version]);
   });
 
-  test('asks the cluster which PodDisruptionBudget it has', () => {
-    const { objects } = render(chart, { apiVersions: ['v1', 'policy/v1beta1'] });
-    const budget = objects.find(({ kind }) => kind === 'PodDisruptionBudget');
-    assert.deepEqual(withoutHelm(budget), deploy.disruptionBudget('policy/v1beta1'));
+  test('wants the oldest Kubernetes that the doctor takes', () => {
+    const about = parse(readFileSync(join(chart, 'Chart.yaml'), 'utf8'));
+    assert.equal(about.kubeVersion, `>=1.${oldestMinor}.0-0`);
   });
 
   test('goes to another namespace and registry whole', () => {
@@ -126,7 +125,15 @@ describe('the chart', () => {
   });
 
   test('is rendered by helm itself as it is here', async (t) => {
-    const args = ['template', 'spikegate', chart, '--namespace', namespace, '--api-versions', 'policy/v1'];
+    const args = [
+      'template',
+      'spikegate',
+      chart,
+      '--namespace',
+      namespace,
+      '--kube-version',
+      `1.${oldestMinor}`,
+    ];
     const helm = promisify(execFile)('helm', [...args, '--no-hooks'], { maxBuffer: 64 << 20 });
     const answer = await helm.catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;

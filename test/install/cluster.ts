@@ -70,10 +70,8 @@ export class Cluster {
     await this.plane.stop();
   }
 
-  /** The overlays of this server's version: a PodDisruptionBudget has another before 1.21. */
   overlay(name: 'self-signed' | 'cert-manager'): string {
-    const minor = Number(/^v1\.(\d+)/.exec(this.plane.version)?.[1]);
-    return join(manifests, 'overlays', minor < 21 ? 'kubernetes-1.20' : '', name);
+    return join(manifests, 'overlays', name);
   }
 
   /** kubectl of the control plane, else the one on the PATH; what it printed. Throws with its words when it fails. */

@@ -16,7 +16,7 @@ const target = { service: { namespace, name } };
 const common = [
   ...kinds.map(crdOf),
   ...rbac(kinds, deployment),
-  ...[deploy.priorityClass, ...deploy.services, deploy.networkPolicy, deploy.disruptionBudget('policy/v1')],
+  ...[deploy.priorityClass, ...deploy.services, deploy.networkPolicy, deploy.disruptionBudget],
 ];
 const configurations = webhookConfigurations(registry, { target, namespace });
 export const kustomized = {

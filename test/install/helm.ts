@@ -24,8 +24,6 @@ export interface RenderOptions {
   values?: Json;
   name?: string;
   namespace?: string;
-  /** As the cluster serves them. */
-  apiVersions?: readonly string[];
 }
 
 /**
@@ -34,12 +32,7 @@ export interface RenderOptions {
  */
 export function render(
   chart: string,
-  {
-    values = {},
-    name = 'spikegate',
-    namespace = 'spikegate-system',
-    apiVersions = ['v1', 'policy/v1'],
-  }: RenderOptions,
+  { values = {}, name = 'spikegate', namespace = 'spikegate-system' }: RenderOptions = {},
 ): { objects: Manifest[]; hooks: Manifest[] } {
   const read = (file: string) => readFileSync(join(chart, file), 'utf8');
   const merged = merge(parse(read('values.yaml')) as Json, values);
@@ -53,7 +46,6 @@ export function render(
     Values: merged,
     Release: { Name: name, Namespace: namespace, Service: 'Helm' },
     Chart: { Name: about.name, Version: about.version, AppVersion: about.appVersion },
-    Capabilities: { APIVersions: { Has: (version: unknown) => apiVersions.includes(String(version)) } },
   };
   const files = readdirSync(join(chart, 'templates'), { recursive: true, encoding: 'utf8' }).sort();
   const templates = new Map<string, Node[]>();
