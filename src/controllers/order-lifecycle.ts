@@ -24,6 +24,7 @@ import { type Gate, holdLineOf } from '../ledger/gate.ts';
 import type { LotWatch } from '../ledger/lot-watch.ts';
 import type { GoodsStore } from '../ledger/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { ReconcileContext } from '../runtime/controller.ts';
 
 export interface OrderStore {
   known(key: string): SpikeOrder | undefined;
@@ -43,9 +44,19 @@ export interface OrderLifecycleOptions {
   lots: LotWatch;
   clock: Clock;
   paymentWindowMs: number;
-  /** Told after a new state is stored. `from`: the state before it, undefined when it is the first. */
-  entered(order: SpikeOrder, phase: OrderPhase, why: string, from: OrderPhase | undefined): void;
+  /** Called after a new state is stored. */
+  entered(order: SpikeOrder, change: PhaseChange, context: Context): void;
 }
+
+export interface PhaseChange {
+  /** Undefined for the first state of an order. */
+  from: OrderPhase | undefined;
+  to: OrderPhase;
+  /** As the condition says it. */
+  why: string;
+}
+
+type Context = Pick<ReconcileContext, 'log'>;
 
 /** What an order refers to may reach this cache a little later than the order itself. */
 const cacheLagMs = 10_000;
@@ -67,15 +78,15 @@ export class OrderLifecycle {
   }
 
   /** Brings one order to the state it should be in; `requeueAfter` is the ms until its deadline. */
-  async reconcile(key: string): Promise<{ requeueAfter?: number }> {
+  async reconcile(key: string, context: Context): Promise<{ requeueAfter?: number }> {
     const order = this.#options.orders.known(key);
     if (!order || order.status?.phase) this.#unnamed.delete(key);
     if (!order) return {};
-    if (!order.status?.phase) return this.#accept(order);
+    if (!order.status?.phase) return this.#accept(order, context);
     if (order.status.phase !== 'Unpaid') return {};
     const phase = this.#due(order);
     if (phase === 'Unpaid') return this.#untilDeadline(order);
-    return this.#enter(order, phase, {});
+    return this.#enter(order, phase, {}, context);
   }
 
   /** Keys of the orders that waited to be named and are held now. `goods`: as they have become. */
@@ -86,14 +97,14 @@ export class OrderLifecycle {
   }
 
   /** First its stock must be seen to be held for it; only then does it get a state. */
-  async #accept(seen: SpikeOrder): Promise<{ requeueAfter?: number }> {
+  async #accept(seen: SpikeOrder, context: Context): Promise<{ requeueAfter?: number }> {
     let { lines, missing } = this.#lines(seen);
     if (missing.length > 0) {
       const refusal = this.#notThere('GoodsNotFound', 'goods', missing, seen);
       // The replica that let it in may have seen them, however long ago: this cache can be that late.
       await this.#options.resyncGoods();
       ({ lines, missing } = this.#lines(seen));
-      if (missing.length > 0) return this.#reject(seen, refusal);
+      if (missing.length > 0) return this.#reject(seen, refusal, context);
     }
     let order = seen;
     if (!lines.every((line) => this.#holds(line, seen))) {
@@ -108,12 +119,12 @@ export class OrderLifecycle {
         if (this.#mayBeNamed(order, lines)) return { requeueAfter: lookForNameMs };
         const refusal = await this.#holdLate(order, lines);
         if (refusal?.retryAfterSeconds) return { requeueAfter: refusal.retryAfterSeconds * 1000 };
-        if (refusal) return this.#reject(order, refusal);
+        if (refusal) return this.#reject(order, refusal, context);
       }
     }
     const { namespace = '' } = order.metadata;
     const buyer = this.#options.catalogue.findBuyer(namespace, order.spec.buyerId);
-    return this.#enter(order, this.#due(order), acceptedStatus(order, lines, buyer));
+    return this.#enter(order, this.#due(order), acceptedStatus(order, lines, buyer), context);
   }
 
   #lines(order: SpikeOrder): { lines: OrderLine[]; missing: string[] } {
@@ -187,8 +198,8 @@ export class OrderLifecycle {
     return undefined;
   }
 
-  async #reject(order: SpikeOrder, refusal: Refusal): Promise<{ requeueAfter?: number }> {
-    return this.#enter(order, 'Rejected', acceptedStatus(order, [], undefined), refusal.message);
+  async #reject(order: SpikeOrder, refusal: Refusal, context: Context): Promise<{ requeueAfter?: number }> {
+    return this.#enter(order, 'Rejected', acceptedStatus(order, [], undefined), context, refusal.message);
   }
 
   #due(order: SpikeOrder): OrderPhase {
@@ -213,6 +224,7 @@ export class OrderLifecycle {
     order: SpikeOrder,
     phase: OrderPhase,
     fields: Partial<SpikeOrderStatus>,
+    context: Context,
     why = this.#explain(order, phase),
   ): Promise<{ requeueAfter?: number }> {
     const now = this.#options.clock.now();
@@ -234,7 +246,7 @@ export class OrderLifecycle {
         ),
       }),
     });
-    this.#options.entered(stored, phase, why, order.status?.phase);
+    this.#options.entered(stored, { from: order.status?.phase, to: phase, why }, context);
     return phase === 'Unpaid' ? this.#untilDeadline(stored) : {};
   }
 }

@@ -94,11 +94,11 @@ export class SaleLeader {
     await this.#takeOver(settler, signal);
     if (signal.aborted) return;
     const leading = this.#leading(settler);
-    const lifecycle = this.#lifecycle(lots, (key) => orders.reconcileID(key));
-    const orders: Controller = this.#controller(
+    const lifecycle = this.#lifecycle(lots);
+    const orders = this.#controller(
       'SpikeOrder',
       caches.orders,
-      (key) => lifecycle.reconcile(key),
+      (key, context) => lifecycle.reconcile(key, context),
       this.#options.settings.orderWorkers,
     );
     const goods = this.#controller('SpikeGoods', caches.goods, goodsReconciler(leading), otherWorkers);
@@ -176,9 +176,8 @@ export class SaleLeader {
     };
   }
 
-  /** `reconcileID`: of the reconcile that runs for a key. */
-  #lifecycle(lots: LotWatch, reconcileID: (key: string) => string | undefined): OrderLifecycle {
-    const { catalogue, gate, goods, orders, resyncGoods, clock, settings, recorder, orderMetrics, log } =
+  #lifecycle(lots: LotWatch): OrderLifecycle {
+    const { catalogue, gate, goods, orders, resyncGoods, clock, settings, recorder, orderMetrics } =
       this.#options;
     const reasons: Record<OrderPhase, string> = {
       Unpaid: 'Reserved',
@@ -189,16 +188,16 @@ export class SaleLeader {
     return new OrderLifecycle({
       ...{ catalogue, gate, goods, orders, resyncGoods, lots, clock },
       paymentWindowMs: settings.paymentWindowMs,
-      entered(order, phase, why, from) {
+      entered(order, { from, to: phase, why }, { log }) {
         const good = phase === 'Unpaid' || phase === 'Paid';
         const asked = from === undefined ? parseTime(order.spec.createTime) : undefined;
         orderMetrics?.entered(phase, asked === undefined ? undefined : clock.now() - asked);
         log.info(
           {
+            // The cache may have lost the order since, and the line its uid.
             ...aboutObject(order),
             reason: reasons[phase],
             from,
-            reconcileID: reconcileID(keyOf(order)),
             ...(asked === undefined ? {} : { ms: clock.now() - asked }),
           },
           why,

@@ -16,8 +16,10 @@ export interface Result {
 export interface ReconcileContext {
   /** Aborts when the time limit passes or the controller is told to end at once. */
   signal: AbortSignal;
-  /** Names the controller, the object and this run in every line. */
+  /** Every line names the controller, the object and this run. */
   log: Log;
+  /** The id of this run. */
+  reconcileID: string;
   /** Failures in a row before this run. */
   failures: number;
 }
@@ -115,11 +117,6 @@ export class Controller {
     this.queue.add(key, priority);
   }
 
-  /** The id of the run for this key, while there is one: joins what it does to its line in the log. */
-  reconcileID(key: string): string | undefined {
-    return this.#running.get(key)?.id;
-  }
-
   /** Sets the workers going. When `signal` aborts (the lease is lost) what runs is told to end at once. */
   async start(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'new') throw new Error(`controller ${this.name} was started before`);
@@ -163,13 +160,14 @@ export class Controller {
     const failures = this.queue.failures(key);
     const began = this.#clock.monotonic();
     const cancel = this.#clock.after(this.#timeout, () => abort.abort(new ReconcileTimeout(this.#timeout)));
-    this.#running.set(key, { abort, id: this.#newId() });
+    const reconcileID = this.#newId();
+    this.#running.set(key, { abort, id: reconcileID });
     const log = withFields(this.#log, () => this.#line(key));
     let result: ReconcileResult = 'error';
     try {
       // A reconcile that ignores its signal keeps its worker: were it left alone, a second worker could
       // take the same key while the first still writes.
-      const done = await this.#reconcile(key, { signal: abort.signal, log, failures });
+      const done = await this.#reconcile(key, { signal: abort.signal, log, reconcileID, failures });
       result = this.#succeed(key, done ?? {});
     } catch (error) {
       this.#fail(key, abort.signal.reason instanceof ReconcileTimeout ? abort.signal.reason : error, error);
@@ -185,7 +183,7 @@ export class Controller {
   }
 
   #line(key: string): object {
-    return { controller: this.name, ...this.#about(key), reconcileID: this.reconcileID(key) };
+    return { controller: this.name, ...this.#about(key), reconcileID: this.#running.get(key)?.id };
   }
 
   #succeed(key: string, { requeueAfter, untried }: Result): ReconcileResult {

@@ -8,6 +8,7 @@ import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
 import { LotWatch } from '../../src/ledger/lot-watch.ts';
 import { noLedgerMetrics } from '../../src/ledger/ports.ts';
+import { silentLog } from '../../src/runtime/log.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import { goodsOf, ManualStore } from '../simulation/manual-store.ts';
 
@@ -50,13 +51,13 @@ it('an order created past admission shows the deadline that it has by its age', 
   const said = () => order.status?.conditions?.[0]?.message;
   const deadline = '2026-01-01T00:01:00.000Z';
 
-  await lifecycle.reconcile(keyOf(order));
+  await lifecycle.reconcile(keyOf(order), { log: silentLog });
   assert.equal(order.status?.expiredTime, deadline);
   assert.equal(order.status?.orderId, 'uid-of-a');
   assert.equal(said(), `stock is reserved until ${deadline}`);
 
   await clock.advance(60_000);
-  await lifecycle.reconcile(keyOf(order));
+  await lifecycle.reconcile(keyOf(order), { log: silentLog });
   assert.equal(order.status?.phase, 'Expired');
   assert.equal(order.status?.expiredTime, deadline);
   assert.equal(said(), `not paid by ${deadline}; the stock was given back`);

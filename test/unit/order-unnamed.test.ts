@@ -9,6 +9,7 @@ import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
 import { LotWatch } from '../../src/ledger/lot-watch.ts';
 import { noLedgerMetrics } from '../../src/ledger/ports.ts';
+import { silentLog } from '../../src/runtime/log.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import { goodsOf, ManualStore } from '../simulation/manual-store.ts';
 
@@ -79,21 +80,21 @@ describe('an order without a hold, while a lot of its goods may be in use', () =
     it(`is not judged before it is sure that nobody will name it: ${name}`, async () => {
       const { clock, lifecycle, phase, key } = setUp(createdAt, seesOldGoods);
       await clock.advance(60_000);
-      const { requeueAfter } = await lifecycle.reconcile(key);
+      const { requeueAfter } = await lifecycle.reconcile(key, { log: silentLog });
       assert.equal(phase(), undefined);
       assert.ok(requeueAfter);
       await clock.advance(5001);
       // Its replica is gone: it has its stock out of the lot.
-      await lifecycle.reconcile(key);
+      await lifecycle.reconcile(key, { log: silentLog });
       assert.equal(phase(), 'Unpaid');
     });
   }
 
   it('is not looked for while it may be named, and is woken when it is', async () => {
     const { clock, store, lifecycle, phase, reads, key } = setUp('2026-01-01T00:00:00Z');
-    await lifecycle.reconcile(key);
+    await lifecycle.reconcile(key, { log: silentLog });
     await clock.advance(1000);
-    await lifecycle.reconcile(key);
+    await lifecycle.reconcile(key, { log: silentLog });
     assert.equal(reads(), 0);
     assert.equal(phase(), undefined);
     const apple = store.stored.get('shop/apple')!;
@@ -101,9 +102,9 @@ describe('an order without a hold, while a lot of its goods may be in use', () =
     const mine = { uid: 'uid-of-a', order: 'a', quantity: 1, time: '2026-01-01T00:00:00.000Z' };
     await store.writeStatus({ ...apple, status: { holds: formatHolds([mine]) } });
     assert.deepEqual(lifecycle.named(store.stored.get('shop/apple')!), [key]);
-    await lifecycle.reconcile(key);
+    await lifecycle.reconcile(key, { log: silentLog });
     assert.equal(phase(), 'Unpaid');
-    await lifecycle.reconcile(key);
+    await lifecycle.reconcile(key, { log: silentLog });
     assert.deepEqual(lifecycle.named(store.stored.get('shop/apple')!), []);
   });
 });
