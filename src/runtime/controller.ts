@@ -64,6 +64,8 @@ export interface ControllerOptions {
   log?: Log;
   /** What log lines say about the object of a key: kind, namespace, name, uid. Default: the key. */
   about?: (key: string) => object;
+  /** Groups of keys take turns; see WorkQueue. */
+  groupOf?: (key: string) => string;
   /** Ids of runs. */
   newId?: () => string;
   metrics?: ControllerMetrics;
@@ -106,6 +108,7 @@ export class Controller {
       clock: this.#clock,
       ...(opts.queueMetrics && { metrics: opts.queueMetrics }),
       ...(opts.backoff && { backoff: opts.backoff }),
+      ...(opts.groupOf && { groupOf: opts.groupOf }),
     });
     this.#metrics?.begin(this.name, {
       activeWorkers: () => this.#running.size,

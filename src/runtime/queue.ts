@@ -1,12 +1,15 @@
-// The work queue: each key waits at most once and is with at most one worker. Knows nothing of what a key
-// names, nor of who works.
+// The work queue: each key waits at most once and is with at most one worker, and groups of keys take turns.
+// Knows nothing of what a key names, nor of who works.
 
 import { exponential } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Deadlines } from './deadlines.ts';
 import { Lanes } from './lanes.ts';
 
-/** The first list of everything waits behind real changes. The numbers are controller-runtime's. */
+/**
+ * The first list of everything waits behind real changes of its group, for ten seconds at most (lanes.ts). The
+ * numbers are controller-runtime's.
+ */
 export const lowPriority = -100;
 export const normalPriority = 0;
 
@@ -39,6 +42,8 @@ export interface WorkQueueOptions {
   metrics?: QueueMetrics;
   /** Milliseconds; client-go's 5 … 1,000,000. */
   backoff?: { base: number; max: number };
+  /** Groups of keys take turns, so that no group starves another. Default: all keys are one group. */
+  groupOf?: (key: string) => string;
 }
 
 interface Waiting {
@@ -69,6 +74,7 @@ export class WorkQueue implements QueueGauges {
   readonly #metrics: QueueMetrics | undefined;
   readonly #base: number;
   readonly #max: number;
+  readonly #groupOf: (key: string) => string;
   readonly #waiting = new Map<string, Waiting>();
   readonly #lanes = new Lanes();
   readonly #working = new Map<string, Working>();
@@ -84,6 +90,7 @@ export class WorkQueue implements QueueGauges {
     this.#metrics = opts.metrics;
     this.#base = opts.backoff?.base ?? 5;
     this.#max = opts.backoff?.max ?? 1_000_000;
+    this.#groupOf = opts.groupOf ?? (() => '');
     this.#later = new Deadlines(this.#clock, (key, priority) => this.add(key, priority));
     this.#metrics?.gauges(this.name, this);
   }
@@ -105,7 +112,7 @@ export class WorkQueue implements QueueGauges {
     const waiting = working ? working.again : this.#waiting.get(key);
     if (waiting) {
       if (priority <= waiting.priority) return;
-      if (!working) this.#lanes.move(key, waiting.priority, priority);
+      if (!working) this.#lanes.move(this.#groupOf(key), key, waiting.priority, priority, waiting.since);
       waiting.priority = priority;
       return;
     }
@@ -148,7 +155,7 @@ export class WorkQueue implements QueueGauges {
   }
 
   /**
-   * The next key: of the highest priority, and there the one that waited longest. Waits for one.
+   * The next key: of the group whose turn it is, the one that is due first (lanes.ts). Waits for one.
    * undefined: the queue is shut down. Every key taken must be given to `done`.
    */
   take(): Promise<string | undefined> {
@@ -214,7 +221,7 @@ export class WorkQueue implements QueueGauges {
       return;
     }
     this.#waiting.set(key, waiting);
-    this.#lanes.push(key, waiting.priority);
+    this.#lanes.push(this.#groupOf(key), key, waiting.priority, waiting.since);
   }
 
   #begin(key: string, waiting: Waiting): void {

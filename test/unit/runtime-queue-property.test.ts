@@ -8,26 +8,35 @@ import { SimulatedClock } from '../simulated-clock.ts';
 interface Item {
   key: string;
   priority: number;
+  /** Since when it waits. */
+  since: number;
+  /** When it came into the lane of its priority. */
   order: number;
 }
 
+const groupOf = (key: string): string => key.slice(0, key.indexOf('/'));
+
 class Model {
   waiting: Item[] = [];
-  working = new Map<string, { priority: number; again?: number }>();
+  working = new Map<string, { priority: number; again?: { priority: number; since: number } }>();
+  /** Groups with waiting keys, in the order of their turns. */
+  turns: string[] = [];
   later: { key: string; at: number; priority: number; order: number }[] = [];
   failures = new Map<string, number>();
   now = 0;
   #order = 0;
 
-  add(key: string, priority: number): void {
+  add(key: string, priority: number, since = this.now): void {
     const working = this.working.get(key);
     if (working) {
-      working.again = Math.max(priority, working.again ?? Number.NEGATIVE_INFINITY);
+      const { again } = working;
+      working.again = { since, ...again, priority: Math.max(priority, again?.priority ?? priority) };
       return;
     }
     const waiting = this.waiting.find((item) => item.key === key);
-    if (!waiting) this.waiting.push({ key, priority, order: this.#order++ });
+    if (!waiting) this.waiting.push({ key, priority, since, order: this.#order++ });
     else if (priority > waiting.priority) Object.assign(waiting, { priority, order: this.#order++ });
+    if (!this.turns.includes(groupOf(key))) this.turns.push(groupOf(key));
   }
 
   addAfter(key: string, ms: number, priority: number): void {
@@ -44,11 +53,19 @@ class Model {
     this.addAfter(key, Math.min(1_000_000, 5 * 2 ** failures), this.working.get(key)?.priority ?? 0);
   }
 
+  /** Of the group whose turn it is, the first key of each priority; of those the one that is due first. */
   take(): string {
-    const best = this.waiting.reduce((a, b) =>
-      b.priority > a.priority || (b.priority === a.priority && b.order < a.order) ? b : a,
+    const group = this.turns.shift()!;
+    const items = this.waiting.filter((item) => groupOf(item.key) === group);
+    const firsts = items.filter((item) =>
+      items.every((other) => other.priority !== item.priority || other.order >= item.order),
+    );
+    const due = ({ since, priority }: Item) => since - priority * 100;
+    const best = firsts.reduce((a, b) =>
+      due(b) < due(a) || (due(b) === due(a) && b.priority > a.priority) ? b : a,
     );
     this.waiting.splice(this.waiting.indexOf(best), 1);
+    if (items.length > 1) this.turns.push(group);
     this.working.set(best.key, { priority: best.priority });
     return best.key;
   }
@@ -56,7 +73,7 @@ class Model {
   done(key: string): void {
     const again = this.working.get(key)?.again;
     this.working.delete(key);
-    if (again !== undefined) this.add(key, again);
+    if (again !== undefined) this.add(key, again.priority, again.since);
   }
 
   advance(ms: number): void {
@@ -86,10 +103,10 @@ async function run(seed: number): Promise<void> {
   const random = randomFrom(seed);
   const whole = (n: number) => Math.floor(random() * n);
   const clock = new SimulatedClock();
-  const queue = new WorkQueue({ name: 'q', clock });
+  const queue = new WorkQueue({ name: 'q', clock, groupOf });
   const model = new Model();
   for (let step = 0; step < 80; step++) {
-    const key = `k${whole(6)}`;
+    const key = `${['a', 'b', 'c'][whole(3)]}/${whole(4)}`;
     const priority = [-100, 0, 0, 3][whole(4)]!;
     const action = random();
     if (action < 0.25) {

@@ -70,6 +70,54 @@ describe('a key', () => {
   });
 });
 
+describe('groups of keys', () => {
+  const groupOf = (key: string) => key.slice(0, key.indexOf('/'));
+
+  test('take turns: 60,000 keys of one make another wait for a single one', async () => {
+    queue = new WorkQueue({ name: 'q', clock, groupOf });
+    for (let i = 0; i < 60_000; i++) queue.add(`huge/${i}`);
+    for (let i = 0; i < 3; i++) queue.add(`small/${i}`);
+    const taken: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      const key = (await queue.take())!;
+      queue.done(key);
+      taken.push(key);
+    }
+    assert.deepEqual(taken, ['huge/0', 'small/0', 'huge/1', 'small/1', 'huge/2', 'small/2']);
+  });
+
+  test('take turns whatever the priorities: what one has found does not wait for the news of another', async () => {
+    queue = new WorkQueue({ name: 'q', clock, groupOf });
+    queue.add('found/1', lowPriority);
+    queue.add('found/2', lowPriority);
+    for (const key of ['busy/1', 'busy/2', 'busy/3', 'busy/4']) queue.add(key);
+    assert.deepEqual(await takeAll(), ['found/1', 'busy/1', 'found/2', 'busy/2', 'busy/3', 'busy/4']);
+  });
+
+  test('one that comes back after its last key waits for its turn again', async () => {
+    queue = new WorkQueue({ name: 'q', clock, groupOf });
+    for (const key of ['a/1', 'b/1', 'b/2']) queue.add(key);
+    queue.done((await queue.take())!);
+    queue.add('a/2');
+    assert.deepEqual(await takeAll(), ['b/1', 'a/2', 'b/2']);
+  });
+});
+
+test('a low priority is ten seconds of waiting, not for ever: news that never end do not starve what was found', async () => {
+  queue.add('found', lowPriority);
+  const before: string[] = [];
+  for (let i = 0; i < 30; i++) {
+    queue.add(`news-${i}`);
+    queue.add(`more-${i}`);
+    const key = (await queue.take())!;
+    queue.done(key);
+    before.push(key);
+    await clock.advance(1000);
+  }
+  // Two keys came at each of the seconds 0 to 10.
+  assert.equal(before.indexOf('found'), 22);
+});
+
 describe('later', () => {
   test('the earlier of two deadlines wins, and one timer serves all', async () => {
     queue.addAfter('a', 5_000);
