@@ -1,6 +1,6 @@
 // Admission first: while a crowd orders, giving new orders their state waits, so that the API server's time goes
 // into letting orders in. Their stock is held all the while; what waits is only that a status says so. Knows no
-// kind, only keys.
+// kind, only keys and the groups they belong to.
 import type { Clock } from '../runtime/clock.ts';
 
 export interface DeferralOptions {
@@ -13,7 +13,12 @@ export interface DeferralOptions {
   delayMs: number;
   /** No more keys than this wait at once: every one has a hold, and a goods carries only so many. */
   most: number;
-  /** Told of a key when its time has come. */
+  /**
+   * The group of a key. A group with less than half of an equal share of the new keys is not the crowd and does not
+   * wait: a small sale does not wait for a huge one. All such groups together are less than half of the crowd.
+   */
+  groupOf(key: string): string;
+  /** Called with a key when its time has come. */
   release(key: string): void;
 }
 
@@ -21,12 +26,19 @@ export interface DeferralOptions {
 const windowMs = 500;
 const lookEveryMs = 50;
 
+interface Arrival {
+  at: number;
+  group: string;
+}
+
 export class Deferral {
   readonly #options: DeferralOptions;
   /** Since when each key waits, in the order in which they came. */
   readonly #waiting = new Map<string, number>();
-  /** When the keys of the last `windowMs` came, oldest first. */
-  #arrivals: number[] = [];
+  /** New keys of the last `windowMs`, oldest first; those before `#oldest` are counted no more. */
+  #arrivals: Arrival[] = [];
+  #oldest = 0;
+  readonly #recent = new Map<string, number>();
   #cancel: (() => void) | undefined;
 
   constructor(options: DeferralOptions) {
@@ -40,9 +52,12 @@ export class Deferral {
   /** A new key: released at once, or when the crowd is over or it has waited long enough. */
   add(key: string): void {
     const now = this.#options.clock.monotonic();
-    this.#arrivals.push(now);
+    const group = this.#options.groupOf(key);
+    this.#arrivals.push({ at: now, group });
+    this.#recent.set(group, (this.#recent.get(group) ?? 0) + 1);
+    this.#forgetBefore(now - windowMs);
     if (this.#waiting.has(key)) return;
-    if (this.#options.delayMs === 0 || !this.#isCrowd(now)) {
+    if (this.#options.delayMs === 0 || !this.#isCrowd() || !this.#isOfTheCrowd(group)) {
       this.#options.release(key);
       return;
     }
@@ -62,18 +77,40 @@ export class Deferral {
     this.#waiting.clear();
   }
 
-  #isCrowd(now: number): boolean {
-    const recent = this.#arrivals.findIndex((at) => now - at < windowMs);
-    this.#arrivals = recent < 0 ? [] : this.#arrivals.slice(recent);
-    return (this.#arrivals.length / windowMs) * this.#options.writeMs() > this.#options.crowd;
+  get #crowd(): number {
+    return this.#arrivals.length - this.#oldest;
+  }
+
+  #isCrowd(): boolean {
+    return (this.#crowd / windowMs) * this.#options.writeMs() > this.#options.crowd;
+  }
+
+  #isOfTheCrowd(group: string): boolean {
+    return (this.#recent.get(group) ?? 0) * this.#recent.size * 2 >= this.#crowd;
+  }
+
+  #forgetBefore(time: number): void {
+    for (; this.#oldest < this.#arrivals.length; this.#oldest++) {
+      const { at, group } = this.#arrivals[this.#oldest]!;
+      if (at > time) break;
+      const left = this.#recent.get(group)! - 1;
+      if (left > 0) this.#recent.set(group, left);
+      else this.#recent.delete(group);
+    }
+    // Copied when half of it is past: a crowd does not copy its whole window for every key.
+    if (this.#oldest * 2 <= this.#arrivals.length) return;
+    this.#arrivals = this.#arrivals.slice(this.#oldest);
+    this.#oldest = 0;
   }
 
   #look(): void {
     this.#cancel = undefined;
     const now = this.#options.clock.monotonic();
-    const isOver = !this.#isCrowd(now);
+    this.#forgetBefore(now - windowMs);
+    const isOver = !this.#isCrowd();
     for (const [key, since] of this.#waiting) {
-      if (!isOver && now - since < this.#options.delayMs) break;
+      const hasWaited = now - since >= this.#options.delayMs;
+      if (!isOver && !hasWaited && this.#isOfTheCrowd(this.#options.groupOf(key))) continue;
       this.#waiting.delete(key);
       this.#options.release(key);
     }

@@ -6,7 +6,7 @@ import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
 import type { Change, ObjectCache } from '../kube/cache.ts';
 import { changesSpec } from '../kube/change-feed.ts';
 import type { Client } from '../kube/client.ts';
-import { aboutKey, aboutObject, joinKey, type KubeObject, keyOf } from '../kube/objects.ts';
+import { aboutKey, aboutObject, joinKey, type KubeObject, keyOf, splitKey } from '../kube/objects.ts';
 import { Books } from '../ledger/books.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Gate } from '../ledger/gate.ts';
@@ -69,6 +69,9 @@ export interface OrderMetrics {
   /** An order entered a state. `sinceAsked`: ms since admission allocated its createTime, for its first state. */
   entered(phase: OrderPhase, sinceAsked?: number): void;
 }
+
+/** No namespace starves another: queues and the crowd's delay go by this. */
+const namespaceOf = (key: string): string => splitKey(key).namespace;
 
 const otherWorkers = 4;
 /** Holds of a goods that may wait for their order's state: what comes in meanwhile needs room, too. */
@@ -219,6 +222,7 @@ export class SaleLeader {
       workers,
       clock,
       log,
+      groupOf: namespaceOf,
       about: (key) => aboutKey(kind, key, cache.get(key)),
       ...(controllerMetrics ? { metrics: controllerMetrics } : {}),
       ...(queueMetrics ? { queueMetrics } : {}),
@@ -243,6 +247,7 @@ export class SaleLeader {
       writeMs: this.#options.writeMs,
       delayMs: settings.acceptDelayMs,
       most: mostDeferred,
+      groupOf: namespaceOf,
       release: (key) => orders.enqueue(key),
     });
     this.#unsubscribe.push(() => deferral.stop());

@@ -13,6 +13,7 @@ function setUp(options: { writeMs?: number; delayMs?: number; most?: number } = 
     writeMs: () => options.writeMs ?? 20,
     delayMs: options.delayMs ?? 5000,
     most: options.most ?? 1000,
+    groupOf: (key) => (key.includes('/') ? key.slice(0, key.indexOf('/')) : ''),
     release: (key) => released.push(key),
   });
   /** Keys from..to, `everyMs` apart. */
@@ -92,5 +93,44 @@ describe('while a crowd orders', () => {
     deferral.stop();
     await clock.advance(10_000);
     assert.equal(released.length, before);
+  });
+});
+
+describe('while a crowd orders in one namespace', () => {
+  it('the few orders of others do not wait', async () => {
+    const { clock, released, deferral } = setUp({ most: 10_000 });
+    for (let i = 0; i < 2000; i++) {
+      deferral.add(`huge/o${i}`);
+      if (i % 50 === 0) deferral.add(`small/o${i}`);
+      await clock.advance(1);
+    }
+    const small = released.filter((key) => key.startsWith('small/'));
+    assert.equal(small.length, 40);
+    assert.ok(released.length - small.length < 100, `${released.length} released`);
+  });
+
+  it('two that order equally much are the crowd together: both wait', async () => {
+    const { clock, released, deferral } = setUp({ most: 10_000 });
+    for (let i = 0; i < 1000; i++) {
+      deferral.add(`a/o${i}`);
+      deferral.add(`b/o${i}`);
+      await clock.advance(1);
+    }
+    assert.ok(released.length < 100, `${released.length} released`);
+  });
+
+  it('a namespace whose crowd is over does not wait for the crowd of another', async () => {
+    const { clock, released, deferral } = setUp({ most: 10_000 });
+    for (let i = 0; i < 300; i++) {
+      deferral.add(`over/o${i}`);
+      deferral.add(`huge/o${i}`);
+      await clock.advance(1);
+    }
+    for (let i = 300; i < 1100; i++) {
+      deferral.add(`huge/o${i}`);
+      await clock.advance(1);
+    }
+    assert.equal(released.filter((key) => key.startsWith('over/')).length, 300);
+    assert.ok(released.filter((key) => key.startsWith('huge/')).length < 100);
   });
 });
