@@ -39,6 +39,8 @@ export interface OrderLifecycleOptions {
   gate: Gate;
   /** Lists all goods anew, consistently, into the cache. */
   resyncGoods(): Promise<void>;
+  /** A live look: whether the namespace is gone or being deleted. */
+  isGoing(namespace: string): Promise<boolean>;
   goods: GoodsStore;
   orders: OrderStore;
   lots: LotWatch;
@@ -198,7 +200,9 @@ export class OrderLifecycle {
     return undefined;
   }
 
+  /** An order that goes with its namespace is not rejected: its goods, or its buyer, only went before it. */
   async #reject(order: SpikeOrder, refusal: Refusal, context: Context): Promise<{ requeueAfter?: number }> {
+    if (await this.#options.isGoing(order.metadata.namespace ?? '')) return {};
     return this.#enter(order, 'Rejected', acceptedStatus(order, [], undefined), context, refusal.message);
   }
 

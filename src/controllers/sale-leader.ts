@@ -1,10 +1,10 @@
-// One term of leadership: takes the ledger over, then runs a controller per kind of the sale.
-// What wakes which controller is written here and nowhere else.
-import { holdsOf, mostHolds } from '../api/holds.ts';
+// One term of leadership: takes the ledger over, then runs a controller per kind of the sale. What wakes which
+// controller is in wakes.ts.
+import { mostHolds } from '../api/holds.ts';
+import { inUseFinalizer } from '../api/names.ts';
 import { parseTime } from '../api/sale.ts';
-import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
-import type { Change, ObjectCache } from '../kube/cache.ts';
-import { changesSpec } from '../kube/change-feed.ts';
+import type { OrderPhase } from '../api/spike-order.ts';
+import type { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
 import { aboutKey, aboutObject, joinKey, type KubeObject, keyOf, splitKey } from '../kube/objects.ts';
 import { Books } from '../ledger/books.ts';
@@ -18,12 +18,13 @@ import { exponential } from '../runtime/backoff.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { Controller, type ControllerMetrics, type Reconcile } from '../runtime/controller.ts';
 import type { Log } from '../runtime/log.ts';
-import { lowPriority, normalPriority, type QueueMetrics } from '../runtime/queue.ts';
+import type { QueueMetrics } from '../runtime/queue.ts';
 import { Deferral } from './deferral.ts';
 import { describeGoods, goodsReconciler } from './goods.ts';
 import type { LeaderCaches, Leading, Recorder } from './leading.ts';
-import { goodsKeysOf, OrderLifecycle, type OrderStore } from './order-lifecycle.ts';
+import { OrderLifecycle, type OrderStore } from './order-lifecycle.ts';
 import { buyerReconciler, sellerReconciler } from './people.ts';
+import { wire } from './wakes.ts';
 
 export interface SaleSettings {
   /** Time an order has to be paid, in ms. */
@@ -50,6 +51,10 @@ export interface SaleLeaderOptions {
   resyncOrders(): Promise<void>;
   /** The same for goods. */
   resyncGoods(): Promise<void>;
+  /** All namespaces; `catalogue` looks at the same cache. */
+  namespaces: Pick<ObjectCache<KubeObject>, 'get' | 'onChange'>;
+  /** The same for namespaces. */
+  resyncNamespaces(): Promise<void>;
   recorder: Recorder;
   /** How long a write to the API server takes just now, in ms. */
   writeMs(): number;
@@ -108,7 +113,13 @@ export class SaleLeader {
     const buyers = this.#controller('Buyer', caches.buyers, buyerReconciler(leading), peopleWorkers);
     const sellers = this.#controller('Seller', caches.sellers, sellerReconciler(leading), peopleWorkers);
     const deferral = this.#deferral(orders);
-    this.#wire({ orders, goods, buyers, sellers }, { deferral, books, lots, lifecycle });
+    const { namespaces, catalogue, settings, clock } = this.#options;
+    this.#unsubscribe.push(
+      ...wire({
+        ...{ caches, namespaces, catalogue, settings, clock, deferral, books, lots, lifecycle },
+        controllers: { orders, goods, buyers, sellers },
+      }),
+    );
     await Promise.all(this.#controllers.map((controller) => controller.start(signal)));
   }
 
@@ -190,6 +201,7 @@ export class SaleLeader {
     };
     return new OrderLifecycle({
       ...{ catalogue, gate, goods, orders, resyncGoods, lots, clock },
+      isGoing: (namespace) => this.#isGoing(namespace),
       paymentWindowMs: settings.paymentWindowMs,
       entered(order, { from, to: phase, why }, { log }) {
         const good = phase === 'Unpaid' || phase === 'Paid';
@@ -228,6 +240,7 @@ export class SaleLeader {
       ...(queueMetrics ? { queueMetrics } : {}),
       reconcile: async (key, context) => {
         try {
+          if (this.#goesWithItsNamespace(cache.get(key))) return {};
           return await reconcile(key, context);
         } catch (error) {
           if (error instanceof FencedError) onFenced(error);
@@ -237,6 +250,23 @@ export class SaleLeader {
     });
     this.#controllers.push(controller);
     return controller;
+  }
+
+  /** Its namespace is being deleted: only our finalizer is to be seen to, and no status is of use to anybody. */
+  #goesWithItsNamespace(object: KubeObject | undefined): boolean {
+    if (!object || !this.#options.catalogue.isTerminating(object.metadata.namespace ?? '')) return false;
+    const { deletionTimestamp, finalizers } = object.metadata;
+    return !(deletionTimestamp && finalizers?.includes(inUseFinalizer));
+  }
+
+  /**
+   * Whether a namespace is gone or being deleted, as the API server knows now. Its deletion begins before the first
+   * of its objects goes: what was missing when this is asked was not taken by a deletion if the answer is no.
+   */
+  async #isGoing(namespace: string): Promise<boolean> {
+    const { resyncNamespaces, namespaces, catalogue } = this.#options;
+    await resyncNamespaces();
+    return namespaces.get(namespace) === undefined || catalogue.isTerminating(namespace);
   }
 
   #deferral(orders: Controller): Deferral {
@@ -252,72 +282,5 @@ export class SaleLeader {
     });
     this.#unsubscribe.push(() => deferral.stop());
     return deferral;
-  }
-
-  #wire(
-    to: { orders: Controller; goods: Controller; buyers: Controller; sellers: Controller },
-    {
-      deferral,
-      books,
-      lots,
-      lifecycle,
-    }: { deferral: Deferral; books: Books; lots: LotWatch; lifecycle: OrderLifecycle },
-  ): void {
-    const { caches, catalogue, settings } = this.#options;
-    const wakePeople = (order: SpikeOrder, priority: number) => {
-      const buyer = catalogue.findBuyer(order.metadata.namespace ?? '', order.spec.buyerId);
-      if (buyer) to.buyers.enqueue(keyOf(buyer), priority);
-    };
-    this.#each(caches.orders, (change, priority) => {
-      const { object: order, old, type } = change;
-      // An answer to our own write comes from a reconcile that has seen to what follows.
-      const isOwnWrite = change.source === 'observe';
-      const phase = order.status?.phase;
-      const key = keyOf(order);
-      if (type === 'deleted') deferral.forget(key);
-      else if (phase === undefined && change.source === 'watch') deferral.add(key);
-      else if ((phase === undefined || phase === 'Unpaid') && !isOwnWrite) to.orders.enqueue(key, priority);
-      if (type === 'updated' && phase === old?.status?.phase) return;
-      // Without a state it counts for nobody yet; its buyer hears of it when it has one.
-      if (phase === undefined && type !== 'deleted') return;
-      for (const goods of goodsKeysOf(order, catalogue)) to.goods.enqueue(goods, priority);
-      wakePeople(order, priority);
-    });
-    this.#each(caches.goods, (change, priority) => {
-      const { object: goods, old } = change;
-      const key = keyOf(goods);
-      if (change.type === 'deleted') lots.forget(key);
-      else lots.see(goods);
-      for (const order of lifecycle.named(goods)) to.orders.enqueue(order, priority);
-      const holds = holdsOf(goods.status);
-      // A hold may be seen after its order has come and gone.
-      const isDone = () => holds.some(({ uid }) => books.isAccounted(uid));
-      if (changesSpec(change) || isDone()) to.goods.enqueue(key, priority);
-      // An order that is never stored wakes nobody; its hold lapses by the clock.
-      else if (holds.length > 0) to.goods.queue.addAfter(key, settings.holdLimitMs);
-      const seller = goods.spec.sellerId
-        ? catalogue.findSeller(goods.metadata.namespace ?? '', goods.spec.sellerId)
-        : undefined;
-      if (seller && (change.type !== 'updated' || goods.status?.num !== old?.status?.num)) {
-        to.sellers.enqueue(keyOf(seller), priority);
-      }
-    });
-    this.#each(caches.buyers, (change, priority) => {
-      if (changesSpec(change)) to.buyers.enqueue(keyOf(change.object), priority);
-    });
-    this.#each(caches.sellers, (change, priority) => {
-      if (changesSpec(change)) to.sellers.enqueue(keyOf(change.object), priority);
-    });
-  }
-
-  /** What is there already, at low priority, and then every change. */
-  #each<T extends KubeObject>(
-    cache: ObjectCache<T>,
-    wake: (change: Change<T>, priority: number) => void,
-  ): void {
-    for (const object of cache.list()) wake({ type: 'added', object, source: 'list' }, lowPriority);
-    this.#unsubscribe.push(
-      cache.onChange((change) => wake(change, change.source === 'list' ? lowPriority : normalPriority)),
-    );
   }
 }

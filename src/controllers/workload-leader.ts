@@ -6,7 +6,7 @@ import { type Change, ObjectCache } from '../kube/cache.ts';
 import { changesSpec } from '../kube/change-feed.ts';
 import type { Client } from '../kube/client.ts';
 import { isForbidden, isInvalid } from '../kube/errors.ts';
-import { aboutKey, type KubeObject, keyOf } from '../kube/objects.ts';
+import { aboutKey, type KubeObject, keyOf, splitKey } from '../kube/objects.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Controller, type ControllerMetrics } from '../runtime/controller.ts';
@@ -27,10 +27,15 @@ export interface WorkloadLeaderOptions {
   reach: OutsideReach;
   /** Owners worked on at once, per kind. */
   workers: number;
+  /** Whether a namespace is being deleted: nothing can be created in it, and no status is of use to anybody. */
+  isTerminating?(namespace: string): boolean;
   workloads?: readonly Workload[];
   controllerMetrics?: ControllerMetrics;
   queueMetrics?: QueueMetrics;
 }
+
+/** How long a workload in a namespace that is being deleted is left alone, in ms. */
+const lookAgainMs = 5000;
 
 type Owner = CustomObject<unknown, unknown>;
 
@@ -100,7 +105,8 @@ export class WorkloadLeader {
   }
 
   async #control(workload: Workload, cache: ObjectCache<Owner>): Promise<void> {
-    const { client, clock, log, recorder, reach, workers, controllerMetrics, queueMetrics } = this.#options;
+    const { client, clock, log, recorder, reach, workers, isTerminating } = this.#options;
+    const { controllerMetrics, queueMetrics } = this.#options;
     const { kind, owns } = workload;
     const reconciler = workload.reconciler({
       ...{ client, clock, log, recorder, reach, cache },
@@ -111,10 +117,13 @@ export class WorkloadLeader {
     const controller = new Controller({
       ...{ name: kind.singular, workers, clock, log },
       about: (key) => aboutKey(kind.kind, key, cache.get(key)),
+      groupOf: (key) => splitKey(key).namespace,
       ...(controllerMetrics ? { metrics: controllerMetrics } : {}),
       ...(queueMetrics ? { queueMetrics } : {}),
       reconcile: async (key, { signal, failures }) => {
         const object = cache.get(key);
+        // Looked at again: a namespace of the same name may come after it before this process hears of its end.
+        if (object && isTerminating?.(splitKey(key).namespace)) return { requeueAfter: lookAgainMs };
         if (!object || object.metadata.deletionTimestamp) {
           reconciler.forget?.(key);
           return {};

@@ -72,6 +72,8 @@ function saleLeader(options: LeadershipOptions, recorder: EventRecorder): SaleLe
     orders: stock.orders,
     resyncOrders: () => caches.orders.reflector.resync(),
     resyncGoods: () => caches.goods.reflector.resync(),
+    namespaces: caches.namespaces.cache,
+    resyncNamespaces: () => caches.namespaces.reflector.resync(),
     recorder,
     writeMs: () => writeLatency.ms,
     settings: {
@@ -92,7 +94,7 @@ function saleLeader(options: LeadershipOptions, recorder: EventRecorder): SaleLe
 }
 
 function workloadLeader(options: LeadershipOptions, recorder: EventRecorder): WorkloadLeader {
-  const { settings, client, clock, log, metrics } = options;
+  const { settings, client, clock, log, metrics, stock } = options;
   return new WorkloadLeader({
     client,
     recorder,
@@ -100,6 +102,7 @@ function workloadLeader(options: LeadershipOptions, recorder: EventRecorder): Wo
     log,
     reach: { prometheus: settings.prometheusAllow, thirdParty: settings.thirdPartyAllow },
     workers: settings.workloadWorkers,
+    isTerminating: (namespace) => stock.catalogue.isTerminating(namespace),
     controllerMetrics: metrics.controllers,
     queueMetrics: metrics.queues,
   });

@@ -28,7 +28,13 @@ export class Collection<T extends KubeObject> {
 
 type Stored = KubeObject & { spec?: unknown; status?: unknown };
 
+type Namespace = KubeObject & { status?: { phase?: string } };
+export const namespaceResource: Resource<Namespace> = {
+  ...{ group: '', version: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false },
+};
+
 export class ApiServer {
+  readonly namespaces = new Collection<Namespace>(namespaceResource);
   readonly goods = new Collection<SpikeGoods>(SpikeGoods);
   readonly orders = new Collection<SpikeOrder>(SpikeOrder);
   readonly #clock: SimulatedClock;
@@ -39,6 +45,30 @@ export class ApiServer {
   constructor(clock: SimulatedClock, watcher: Watcher) {
     this.#clock = clock;
     this.#watcher = watcher;
+    this.createNamespace('shop');
+  }
+
+  createNamespace(name: string): void {
+    const metadata = { name, uid: this.newUid(), resourceVersion: '', creationTimestamp: '' };
+    this.create(this.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata });
+  }
+
+  /** From here on nothing is created in it; who deletes its objects, in any order, is the namespace controller. */
+  terminate(name: string): void {
+    const before = this.get(this.namespaces, name);
+    const deletionTimestamp = new Date(this.#clock.now()).toISOString();
+    const metadata = { ...before.metadata, deletionTimestamp, finalizers: ['kubernetes'] };
+    this.#store(this.namespaces, before, { ...before, metadata, status: { phase: 'Terminating' } });
+  }
+
+  /** The last of its objects is gone. */
+  removeNamespace(name: string): void {
+    const before = this.get(this.namespaces, name);
+    this.#remove(this.namespaces, before, before);
+  }
+
+  isTerminating(name: string): boolean {
+    return this.namespaces.objects.get(name)?.metadata.deletionTimestamp !== undefined;
   }
 
   get revision(): string {
@@ -51,7 +81,7 @@ export class ApiServer {
   }
 
   collection<T extends KubeObject>(resource: Resource<T>): Collection<T> {
-    const all = [this.goods, this.orders] as unknown as Collection<T>[];
+    const all = [this.goods, this.orders, this.namespaces] as unknown as Collection<T>[];
     const found = all.find((collection) => collection.resource.plural === resource.plural);
     if (!found) throw new Error(`the model has no ${resource.plural}`);
     return found;
@@ -68,6 +98,9 @@ export class ApiServer {
   create<T extends KubeObject>(collection: Collection<T>, object: T): T {
     if (collection.objects.has(keyOf(object))) {
       throw new ApiError(409, { reason: 'AlreadyExists', message: `"${keyOf(object)}" already exists` });
+    }
+    if (object.metadata.namespace && this.isTerminating(object.metadata.namespace)) {
+      throw new ApiError(403, { reason: 'Forbidden', message: 'its namespace is being terminated' });
     }
     return this.#store(collection, undefined, {
       ...object,
@@ -149,9 +182,10 @@ export class ApiServer {
   }
 
   #tell(before: KubeObject | undefined, after: KubeObject | undefined): void {
-    if ((before ?? after)?.kind === SpikeGoods.kind) {
+    const { kind } = (before ?? after)!;
+    if (kind === SpikeGoods.kind) {
       this.#watcher.goodsStored(before as SpikeGoods | undefined, after as SpikeGoods | undefined);
-    } else {
+    } else if (kind === SpikeOrder.kind) {
       this.#watcher.orderStored(before as SpikeOrder | undefined, after as SpikeOrder | undefined);
     }
   }

@@ -32,6 +32,10 @@ export class Feed<T extends KubeObject> {
     this.relist();
   }
 
+  get isSynced(): boolean {
+    return this.#cache.isSynced;
+  }
+
   /** Events that could be delivered now; a reflector watches or lists, never both. */
   get backlog(): number {
     return this.#listing ? 0 : this.#collection.log.length - this.#position;

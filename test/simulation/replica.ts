@@ -64,7 +64,8 @@ export class Replica {
   readonly life: Life;
   readonly goods: ObjectCache<SpikeGoods>;
   readonly orders: ObjectCache<SpikeOrder>;
-  readonly feeds: readonly [Feed<SpikeGoods>, Feed<SpikeOrder>];
+  readonly namespaces: ObjectCache<KubeObject>;
+  readonly feeds: readonly [Feed<SpikeGoods>, Feed<SpikeOrder>, Feed<KubeObject>];
   readonly context: AdmissionContext;
   readonly writer: GoodsWriter;
   readonly gate: Gate;
@@ -87,9 +88,11 @@ export class Replica {
     };
     this.goods = new ObjectCache({ freeze: settings.freeze, onHandlerError });
     this.orders = new ObjectCache({ freeze: settings.freeze, onHandlerError });
+    this.namespaces = new ObjectCache({ freeze: settings.freeze, onHandlerError });
     this.feeds = [
       new Feed(wire, life, wire.server.goods, this.goods),
       new Feed(wire, life, wire.server.orders, this.orders),
+      new Feed<KubeObject>(wire, life, wire.server.namespaces, this.namespaces),
     ];
     const client = modelClient(wire, life);
     this.#client = variant.client?.(client, wire, life) ?? client;
@@ -112,7 +115,7 @@ export class Replica {
   }
 
   get ready(): boolean {
-    return this.life.alive && !this.life.isPaused && this.goods.isSynced && this.orders.isSynced;
+    return this.life.alive && !this.life.isPaused && this.feeds.every((feed) => feed.isSynced);
   }
 
   #context(): AdmissionContext {
@@ -123,7 +126,7 @@ export class Replica {
         orders: this.orders,
         buyers: { ...nobody<Buyer>(), get: () => onlyBuyer },
         sellers: nobody<Seller>(),
-        namespaces: nobody(),
+        namespaces: this.namespaces,
       }),
       gate: this.gate,
       clock: this.life.clock,
@@ -174,6 +177,8 @@ export class Replica {
       orders: orderStore(this.#client, this.orders),
       resyncGoods: () => this.feeds[0].resync(),
       resyncOrders: () => this.feeds[1].resync(),
+      namespaces: this.namespaces,
+      resyncNamespaces: () => this.feeds[2].resync(),
       recorder: {
         event: (object, _, reason) => this.#wire.note(this.life.name, reason, object.metadata.name),
       },

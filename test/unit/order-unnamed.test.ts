@@ -48,6 +48,7 @@ function setUp(createdAt: string, seesOldGoods = false) {
     },
     gate: new Gate({ writer, clock }),
     resyncGoods: async () => {},
+    isGoing: async () => false,
     goods: store,
     orders: {
       known: () => order,

@@ -53,6 +53,12 @@ export const places: { where: Where; skip: string | false }[] = [
   { where: 'control-plane', skip: whyNot },
 ];
 
+interface LeadOptions {
+  late?: number;
+  refuse?: Refuse;
+  isTerminating?(namespace: string): boolean;
+}
+
 export class Lab {
   /** A person's. */
   readonly client: Client;
@@ -91,7 +97,7 @@ export class Lab {
   }
 
   /** `late`: events of pods come so many ms after they happened. `refuse`: what a write of the leader fails with. */
-  async lead({ late = 0, refuse }: { late?: number; refuse?: Refuse } = {}): Promise<void> {
+  async lead({ late = 0, refuse, isTerminating }: LeadOptions = {}): Promise<void> {
     const prompt = this.#newClient((info) => this.requests.push(info));
     const willing = late > 0 ? withLatePods(prompt, late) : prompt;
     const client = refuse ? withRefusals(willing, refuse) : willing;
@@ -111,6 +117,7 @@ export class Lab {
       },
       reach: { prometheus: anything, thirdParty: anything },
       workers: 4,
+      ...(isTerminating ? { isTerminating } : {}),
     });
     const abort = new AbortController();
     this.#leader = { leader, abort, client };

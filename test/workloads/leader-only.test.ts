@@ -21,7 +21,7 @@ import { silentLog } from '../../src/runtime/log.ts';
 import { startSandbox } from '../../src/sandbox/index.ts';
 import { defaultServeSettings } from '../../src/settings/options.ts';
 import { elasticWeb } from '../refusals/elastic-web.ts';
-import { pause, soon } from './lab.ts';
+import { Lab, pause, soon } from './lab.ts';
 import { deploymentsV1 } from './resources.ts';
 
 const leases: Resource = {
@@ -92,5 +92,27 @@ test('only the leader asks Prometheus and makes children', { timeout: 60_000 }, 
     prometheus.closeAllConnections();
     prometheus.close();
     await rm(dir, { recursive: true, force: true });
+  }
+});
+
+test('a workload in a namespace that is being deleted gets neither children nor a status', async () => {
+  const lab = await Lab.open();
+  try {
+    const [going, staying] = [await lab.namespace(), await lab.namespace()];
+    for (const namespace of [going, staying]) {
+      await lab.create(ElasticWeb, namespace, 'web', { spec: elasticWeb('web').spec });
+    }
+    await lab.lead({ isTerminating: (namespace) => namespace === going });
+    await soon(async () => {
+      assert.equal(
+        (await lab.client.get(ElasticWeb, { namespace: staying, name: 'web' })).status?.phase,
+        'Ready',
+      );
+    });
+    assert.equal((await lab.client.get(ElasticWeb, { namespace: going, name: 'web' })).status, undefined);
+    const { items } = await lab.client.list(deploymentsV1, { namespace: going });
+    assert.deepEqual(items, []);
+  } finally {
+    await lab.close();
   }
 });

@@ -1,0 +1,141 @@
+// What wakes which controller of the sale, written here and nowhere else: what a new leader finds, and every change
+// after that. Reads caches, enqueues keys, does no I/O.
+import { holdsOf } from '../api/holds.ts';
+import { deadlineOf, nextPhase, parseTime } from '../api/sale.ts';
+import type { SpikeGoods } from '../api/spike-goods.ts';
+import type { SpikeOrder } from '../api/spike-order.ts';
+import type { Change, ObjectCache } from '../kube/cache.ts';
+import { changesSpec } from '../kube/change-feed.ts';
+import { type KubeObject, keyOf, splitKey } from '../kube/objects.ts';
+import type { Books } from '../ledger/books.ts';
+import type { Catalogue } from '../ledger/catalogue.ts';
+import type { LotWatch } from '../ledger/lot-watch.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Controller } from '../runtime/controller.ts';
+import { lowPriority, normalPriority } from '../runtime/queue.ts';
+import type { Deferral } from './deferral.ts';
+import type { LeaderCaches } from './leading.ts';
+import { goodsKeysOf, type OrderLifecycle } from './order-lifecycle.ts';
+
+export interface Wiring {
+  caches: LeaderCaches;
+  namespaces: Pick<ObjectCache<KubeObject>, 'onChange'>;
+  catalogue: Catalogue;
+  controllers: Record<keyof LeaderCaches, Pick<Controller, 'enqueue' | 'queue'>>;
+  deferral: Deferral;
+  books: Books;
+  lots: LotWatch;
+  lifecycle: Pick<OrderLifecycle, 'named'>;
+  settings: { paymentWindowMs: number; holdLimitMs: number };
+  clock: Clock;
+}
+
+/** Enqueues what is there already, and from then on every change; returns what ends that. */
+export function wire(wiring: Wiring): (() => void)[] {
+  const { caches, controllers } = wiring;
+  const found = dueFirst(caches.orders.list(), wiring);
+  const people = (kind: 'buyers' | 'sellers') => (change: Change<KubeObject>, priority: number) => {
+    if (changesSpec(change)) controllers[kind].enqueue(keyOf(change.object), priority);
+  };
+  return [
+    each(found, caches.orders, (change, priority) => orderChanged(wiring, change, priority)),
+    each(caches.goods.list(), caches.goods, (change, priority) => goodsChanged(wiring, change, priority)),
+    each(caches.buyers.list(), caches.buyers, people('buyers')),
+    each(caches.sellers.list(), caches.sellers, people('sellers')),
+    wakeAfterNamespaces(wiring),
+  ];
+}
+
+/** What is there already, at low priority, and then every change. */
+function each<T extends KubeObject>(
+  found: readonly T[],
+  cache: Pick<ObjectCache<T>, 'onChange'>,
+  wake: (change: Change<T>, priority: number) => void,
+): () => void {
+  for (const object of found) wake({ type: 'added', object, source: 'list' }, lowPriority);
+  return cache.onChange((change) => wake(change, change.source === 'list' ? lowPriority : normalPriority));
+}
+
+/**
+ * Orders as a new leader serves them: in the order in which something became due, not in that of a list. An order
+ * without a state is due since it was stored, an Unpaid one at its deadline.
+ */
+export function dueFirst(
+  orders: readonly SpikeOrder[],
+  { settings }: { settings: { paymentWindowMs: number } },
+): SpikeOrder[] {
+  const due = (order: SpikeOrder) =>
+    order.status?.phase
+      ? (deadlineOf(order, settings.paymentWindowMs) ?? Number.POSITIVE_INFINITY)
+      : (parseTime(order.metadata.creationTimestamp) ?? 0);
+  return orders
+    .map((order) => ({ order, at: due(order) }))
+    .sort((a, b) => (a.at === b.at ? 0 : a.at - b.at))
+    .map(({ order }) => order);
+}
+
+function orderChanged(wiring: Wiring, change: Change<SpikeOrder>, priority: number): void {
+  const { catalogue, controllers, deferral } = wiring;
+  const { object: order, old, type, source } = change;
+  const phase = order.status?.phase;
+  const key = keyOf(order);
+  if (type === 'deleted') deferral.forget(key);
+  else if (phase === undefined && source === 'watch') deferral.add(key);
+  // An answer to our own write comes from a reconcile that has seen to what follows.
+  else if ((phase === undefined || phase === 'Unpaid') && source !== 'observe') wakeOrder(wiring, change);
+  if (type === 'updated' && phase === old?.status?.phase) return;
+  // Without a state it counts for nobody yet; its buyer hears of it when it has one.
+  if (phase === undefined && type !== 'deleted') return;
+  for (const goods of goodsKeysOf(order, catalogue)) controllers.goods.enqueue(goods, priority);
+  const buyer = catalogue.findBuyer(order.metadata.namespace ?? '', order.spec.buyerId);
+  if (buyer) controllers.buyers.enqueue(keyOf(buyer), priority);
+}
+
+/** What is due is as urgent when it was found as when it was heard of; what is not has its time. */
+function wakeOrder({ controllers, settings, clock }: Wiring, { object, source }: Change<SpikeOrder>): void {
+  const now = clock.now();
+  const isDue =
+    source !== 'list' ||
+    object.status?.phase === undefined ||
+    nextPhase(object, now, settings.paymentWindowMs) !== 'Unpaid';
+  const key = keyOf(object);
+  if (isDue) controllers.orders.enqueue(key);
+  else controllers.orders.queue.addAfter(key, (deadlineOf(object, settings.paymentWindowMs) ?? now) - now);
+}
+
+function goodsChanged(wiring: Wiring, change: Change<SpikeGoods>, priority: number): void {
+  const { catalogue, controllers, books, lots, lifecycle, settings } = wiring;
+  const { object: goods, old } = change;
+  const key = keyOf(goods);
+  if (change.type === 'deleted') lots.forget(key);
+  else lots.see(goods);
+  for (const order of lifecycle.named(goods)) controllers.orders.enqueue(order, priority);
+  const holds = holdsOf(goods.status);
+  // A hold may be seen after its order has come and gone.
+  const isDone = () => holds.some(({ uid }) => books.isAccounted(uid));
+  if (changesSpec(change) || isDone()) controllers.goods.enqueue(key, priority);
+  // An order that is never stored wakes nobody; its hold lapses by the clock.
+  else if (holds.length > 0) controllers.goods.queue.addAfter(key, settings.holdLimitMs);
+  const seller = goods.spec.sellerId
+    ? catalogue.findSeller(goods.metadata.namespace ?? '', goods.spec.sellerId)
+    : undefined;
+  if (seller && (change.type !== 'updated' || goods.status?.num !== old?.status?.num)) {
+    controllers.sellers.enqueue(keyOf(seller), priority);
+  }
+}
+
+/**
+ * A namespace that was being deleted and is there again, or gone: what was left alone for its sake is looked at
+ * once more. The watch of orders can be ahead of the watch of namespaces, and show what belongs to the next one.
+ */
+function wakeAfterNamespaces({ namespaces, catalogue, controllers, caches }: Wiring): () => void {
+  return namespaces.onChange(({ type, object, old }) => {
+    const { name } = object.metadata;
+    if (catalogue.isTerminating(name) || (type !== 'deleted' && !old?.metadata.deletionTimestamp)) return;
+    for (const kind of ['orders', 'goods', 'buyers', 'sellers'] as const) {
+      for (const key of caches[kind].keys()) {
+        if (splitKey(key).namespace === name) controllers[kind].enqueue(key);
+      }
+    }
+  });
+}
