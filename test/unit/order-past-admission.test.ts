@@ -34,6 +34,7 @@ it('an order created past admission shows the deadline that it has by its age', 
     },
     gate: new Gate({ writer, clock }),
     resyncGoods: async () => {},
+    isGoing: async () => false,
     goods: store,
     orders: {
       known: () => order,
