@@ -6,7 +6,7 @@ import { parseTime } from '../api/sale.ts';
 import type { OrderPhase } from '../api/spike-order.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
-import { aboutKey, aboutObject, joinKey, type KubeObject, keyOf, splitKey } from '../kube/objects.ts';
+import { aboutKey, aboutObject, joinKey, type KubeObject, splitKey } from '../kube/objects.ts';
 import { Books } from '../ledger/books.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Gate } from '../ledger/gate.ts';
