@@ -1,60 +1,51 @@
-// How large a lot has to be and how often it is written, from what orders ask for and from how long writes take.
-// Knows neither goods nor orders.
+// How large a lot is and how often it is written, from the demand and from the time a write takes. Knows neither goods
+// nor orders.
 import type { Clock } from '../runtime/clock.ts';
+import { LoadMeter, MovingAverage } from '../runtime/load-meter.ts';
 
-/** Demand is what was asked for in this time. */
+/** Demand is the number of units asked for within this time. */
 const demandMs = 500;
 /**
- * Orders get no state before they are named, and quick writes are cheap: from one write to the next passes this many
- * times what one takes, within these bounds in ms.
+ * The pause between two writes is `inWrites` times the average time of a write, between `least` and `most` ms. An order
+ * gets no state before a write carries its hold, and quick writes are cheap, so the pause is short where writes are quick.
  */
 const pause = { inWrites: 4, least: 25, most: 200 };
 /**
- * In a dense crowd orders wait for their state longer than this anyway (controllers/deferral.ts), every write carries
- * the names of all that wait, and the API server's time is what the crowd waits for. Less than half of what a lot is
- * used for without a write (lots.ts), so that one write that fails stops nothing.
+ * The pause in a dense crowd. Orders wait longer for their state anyway (controllers/deferral.ts), every write carries
+ * the holds of all orders that wait, and writes take the API server's time from admission. The pause is less than half of
+ * the time that a lot may be used without a write (`usedForMs` in lots.ts), so that one failed write stops nothing.
  */
 const densePauseMs = 800;
-/** A lot covers demand so many times: until the next write is stored, and somewhat longer. */
+/** A lot covers this many times the demand: enough until the next write is stored, and somewhat longer. */
 const coverage = { sparse: 2, dense: 3 };
-/** Weight of the newest write in the average. */
-const weight = 0.2;
 
 export class LotPace {
-  readonly #clock: Clock;
   readonly #dense: number;
-  #asked: { at: number; units: number }[] = [];
-  #sum = 0;
-  #writeMs = 0;
+  readonly #demand: LoadMeter;
+  readonly #writes = new MovingAverage();
 
-  /** `dense`: when more units than this are asked for in the time of one write, the crowd is dense. */
+  /** `dense`: the crowd is dense when more units than this arrive in the time of one write. */
   constructor(clock: Clock, dense: number) {
-    this.#clock = clock;
+    this.#demand = new LoadMeter(clock, demandMs);
     this.#dense = dense;
   }
 
   asked(units: number): void {
-    this.#asked.push({ at: this.#clock.monotonic(), units });
-    this.#sum += units;
+    this.#demand.add(units);
   }
 
   /** A write took `ms`. */
   wrote(ms: number): void {
-    this.#writeMs += (ms - this.#writeMs) * (this.#writeMs === 0 ? 1 : weight);
+    this.#writes.add(ms);
   }
 
   forget(): void {
-    this.#asked = [];
-    this.#sum = 0;
+    this.#demand.clear();
   }
 
   /** Units asked for within `demandMs`. */
   get demand(): number {
-    const now = this.#clock.monotonic();
-    while (this.#asked.length > 0 && now - this.#asked[0]!.at > demandMs) {
-      this.#sum -= this.#asked.shift()!.units;
-    }
-    return this.#sum;
+    return this.#demand.units;
   }
 
   /** Units that a lot should have. */
@@ -65,7 +56,7 @@ export class LotPace {
   /** Milliseconds until the next write. */
   get pauseMs(): number {
     if (this.#isDense) return densePauseMs;
-    return Math.min(Math.max(pause.inWrites * this.#writeMs, pause.least), pause.most);
+    return Math.min(Math.max(pause.inWrites * this.#writes.ms, pause.least), pause.most);
   }
 
   /** The longest pause of a crowd that is not dense. */
@@ -73,8 +64,7 @@ export class LotPace {
     return pause.most;
   }
 
-  /** By Little's law: units a millisecond times the milliseconds of a write. */
   get #isDense(): boolean {
-    return (this.demand / demandMs) * this.#writeMs > this.#dense;
+    return this.#demand.inFlight(this.#writes.ms) > this.#dense;
   }
 }

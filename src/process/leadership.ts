@@ -3,8 +3,8 @@ import { SaleLeader } from '../controllers/sale-leader.ts';
 import { WorkloadLeader } from '../controllers/workload-leader.ts';
 import type { Client } from '../kube/client.ts';
 import { EventRecorder } from '../kube/events.ts';
-import type { WriteLatency } from '../kube/write-latency.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { MovingAverage } from '../runtime/load-meter.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../server/metrics.ts';
 import type { ServeSettings } from '../settings/serve.ts';
@@ -17,7 +17,8 @@ export interface LeadershipOptions {
   client: Client;
   caches: Caches;
   stock: Stock;
-  writeLatency: WriteLatency;
+  /** The time of writes to the API server. */
+  writeLatency: MovingAverage;
   clock: Clock;
   log: Log;
   metrics: Metrics;

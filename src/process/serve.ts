@@ -4,8 +4,8 @@ import type { LeaderCaches } from '../controllers/leading.ts';
 import { type Client, createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
 import type { RequestInfo } from '../kube/transport.ts';
-import { WriteLatency } from '../kube/write-latency.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { MovingAverage } from '../runtime/load-meter.ts';
 import type { Log } from '../runtime/log.ts';
 import { type Component, Manager } from '../runtime/manager.ts';
 import { createMetrics } from '../server/metrics.ts';
@@ -52,10 +52,10 @@ export async function serve(
 ): Promise<Running> {
   const clock = systemClock;
   const metrics = createMetrics();
-  const writeLatency = new WriteLatency();
+  const writeLatency = new MovingAverage();
   const client = connect(settings, log, (info) => {
     metrics.requests(info);
-    writeLatency.note(info);
+    if (info.method !== 'GET') writeLatency.add(info.seconds * 1000);
   });
   const shared = { settings, client, clock, log };
   const caches = createCaches(shared);
