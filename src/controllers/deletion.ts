@@ -50,10 +50,30 @@ const parallel = 16;
 const markMs = 2000;
 
 /**
+ * Marks an object that somebody asks to delete, and `others` with it, once a live read has confirmed that it is stored
+ * under this uid. A review can be forged, and a finalizer on what nobody deletes would hold its namespace.
+ */
+export async function markDeleted<T extends KubeObject>(
+  client: Client,
+  resource: Resource<T>,
+  { metadata: { namespace, name, uid } }: T,
+  others: () => readonly T[],
+): Promise<void> {
+  const stored = await client
+    .get(resource, { namespace, name }, { timeoutMs: markMs })
+    .catch((error: unknown) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    });
+  if (stored?.metadata.uid !== uid) return;
+  await markInUse(client, resource, [stored, ...others()]);
+}
+
+/**
  * Puts the finalizer on each of the objects that has none and is not being deleted. One that is changed meanwhile is
  * left: whoever asked for its deletion asks again, and finds it so. Throws ApiError or ConnectionError.
  */
-export async function markInUse<T extends KubeObject>(
+async function markInUse<T extends KubeObject>(
   client: Client,
   resource: Resource<T>,
   objects: readonly T[],

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { AdmissionContext, LiveCluster } from '../../webhooks/context.ts';
 import { registry } from '../../webhooks/registry.ts';
 import { Buyer } from '../api/buyer.ts';
-import { markInUse } from '../controllers/deletion.ts';
+import { markDeleted } from '../controllers/deletion.ts';
 import type { Client } from '../kube/client.ts';
 import { joinKey, type KubeObject } from '../kube/objects.ts';
 import { KubeStore } from '../ledger/kube-stores.ts';
@@ -97,9 +97,11 @@ function liveCluster(client: Client, caches: Caches, stock: Stock, clock: Clock)
     refresh: (kind, namespace, name) => looks[kind].find(namespace, name),
     markInUse(kind, object, alike) {
       const { namespace, uid } = object.metadata;
-      const all = alike ? (referredTo.get(kind.kind)?.list() ?? []) : [];
-      const others = all.filter(({ metadata }) => metadata.namespace === namespace && metadata.uid !== uid);
-      return markInUse<KubeObject>(client, kind, [object, ...others.slice(0, mostMarked)]);
+      const others = () =>
+        (alike ? (referredTo.get(kind.kind)?.list() ?? []) : [])
+          .filter(({ metadata }) => metadata.namespace === namespace && metadata.uid !== uid)
+          .slice(0, mostMarked);
+      return markDeleted<KubeObject>(client, kind, object, others);
     },
   };
 }
