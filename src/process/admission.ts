@@ -53,6 +53,7 @@ export function createAdmission(options: AdmissionOptions): AdmissionServer {
       metrics: options.metrics,
       onDecision: options.onDecision,
       callers: clientAuthorities ? certifiedCallers(settings.clientNames) : everybody,
+      onCaller: server.trust,
       isRefusing: server.isRefusing,
       async readiness() {
         const { ok, why } = options.ready();

@@ -2,7 +2,7 @@
 // order they need each other and stops them the other way round. Knows nothing of Spikegate.
 
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { Admission, type AuditRecord } from './admission/admission.ts';
@@ -89,11 +89,6 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     openapi: new OpenApi(registry),
     ready: () => ready,
   });
-  const sockets = new Set<Socket>();
-  api.server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
   crds.start();
   const stopControllers = await bootstrap(core, {
     workloads: options.workloads ?? {},
@@ -108,7 +103,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     hub.close();
     const closed = new Promise<void>((resolve) => api.server.close(() => resolve()));
     // Those of them whose TLS handshake is not over are no HTTP connections yet, and would be waited for.
-    for (const socket of sockets) socket.destroy();
+    for (const socket of api.connections) socket.destroy();
     await closed;
     admission.close();
     store.close();

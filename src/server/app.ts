@@ -1,4 +1,5 @@
 // The Express application: reads bodies, routes reviews to admission, answers health. Knows no rule.
+import type { Socket } from 'node:net';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import type { AdmissionContext } from '../../webhooks/context.ts';
 import { mutatePath, validatePath } from '../../webhooks/registry.ts';
@@ -24,6 +25,8 @@ export interface AppOptions {
   readiness(): Promise<string[]>;
   /** Who may call a webhook (default: everybody); health is everybody's. */
   callers?: CallerCheck;
+  /** Hears of each connection on which a review came that may be judged: others go first when they are short. */
+  onCaller?(socket: Socket): void;
   /** From the moment a drain has waited long enough: answer 503 and let the client go elsewhere. */
   isRefusing(): boolean;
 }
@@ -120,6 +123,7 @@ function admission(
         return;
       }
       const review = await readReview(request);
+      options.onCaller?.(request.socket);
       const deadline = started + timeoutOf(request) - answerMarginMs;
       const answer = await judged(options, webhooks, review, deadline, judge);
       code = answer.status?.code ?? 200;

@@ -8,6 +8,7 @@ import type { Express } from 'express';
 import type { CertSource } from '../../certs/source.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { sleep } from '../runtime/clock.ts';
+import { type ConnectionLimits, Connections, connectionLimits } from '../runtime/connections.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Component } from '../runtime/manager.ts';
 
@@ -20,6 +21,8 @@ export interface AdmissionServerOptions {
   log: Log;
   /** CAs (PEM) of the clients whose certificates are asked for and looked at; absent: none is asked for. */
   clientAuthorities?: { current(): string; onChange(listener: () => void): () => void };
+  /** Default: connectionLimits. */
+  limits?: ConnectionLimits;
   /** How long a stopping server goes on answering while it says that it is not ready, in ms. */
   drainMs: number;
 }
@@ -29,16 +32,20 @@ const keepAliveMs = 120_000;
 // A header that takes longer than any webhook's time limit (30 s) is of no use to anybody.
 const headersMs = 32_000;
 const requestMs = 40_000;
-const mostConnections = 2000;
 /** How long 503 is answered after the drain, so that clients hear where not to go. */
 const refuseMs = 500;
 /** For answers that are under way when the drain ends; a webhook has no longer to answer (timeoutSeconds). */
 const lastAnswersMs = 4000;
 
+function answerToNoHttp({ code }: NodeJS.ErrnoException): string {
+  const status = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+  return `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+}
+
 export class AdmissionServer implements Component {
   readonly name = 'admission server';
   readonly #options: AdmissionServerOptions;
-  readonly #sockets = new Set<Socket>();
+  #connections: Connections | undefined;
   /** The last answer of each connection, given or under way; earlier ones of the same connection leave before it. */
   readonly #answers = new Map<Socket, ServerResponse>();
   #server: Server | undefined;
@@ -59,10 +66,18 @@ export class AdmissionServer implements Component {
     return (this.#server?.address() as AddressInfo | null)?.port ?? 0;
   }
 
+  /** Connections that are open, those in their handshake included. */
+  get connections(): number {
+    return this.#connections?.size ?? 0;
+  }
+
+  /** The caller of this connection may call: when connections are short, others go first. */
+  trust = (socket: Socket): void => this.#connections?.trust(socket);
+
   isRefusing = (): boolean => this.#state === 'refusing' || this.#state === 'closed';
 
   async start(_signal: AbortSignal): Promise<void> {
-    const { certs, clientAuthorities, host, port, log } = this.#options;
+    const { certs, clientAuthorities, host, port, log, limits = connectionLimits } = this.#options;
     const server = createServer(
       {
         ...this.#context(),
@@ -71,15 +86,12 @@ export class AdmissionServer implements Component {
         keepAliveTimeout: keepAliveMs,
         headersTimeout: headersMs,
         requestTimeout: requestMs,
+        handshakeTimeout: limits.handshakeMs,
         noDelay: true,
       },
       this.#app,
     );
-    server.maxConnections = mostConnections;
-    server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
+    this.#connections = new Connections(server, limits, answerToNoHttp);
     server.on('secureConnection', (socket: Socket) => {
       socket.once('close', () => this.#answers.delete(socket));
     });
@@ -91,12 +103,6 @@ export class AdmissionServer implements Component {
       if (this.#state !== 'serving') response.setHeader('Connection', 'close');
     });
     server.on('tlsClientError', (error) => log.debug({ err: error.message }, 'TLS handshake failed'));
-    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
-      const answer = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
-      if (socket.writable) socket.end(answer);
-      else socket.destroy();
-    });
     certs.onChange(() => this.#reload(server));
     clientAuthorities?.onChange(() => this.#reload(server));
     await new Promise<void>((resolve, reject) => {
@@ -184,7 +190,7 @@ export class AdmissionServer implements Component {
     await Promise.race([closed, sleep(clock, refuseMs)]);
     await Promise.race([this.#answered(), sleep(clock, lastAnswersMs)]);
     this.#state = 'closed';
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#connections ?? []) socket.destroy();
     await closed;
   }
 

@@ -38,10 +38,13 @@ export class Shop {
   }
 
   static async open(options: Partial<AdmissionServerOptions> = {}): Promise<Shop> {
-    const world = new World();
+    // The server comes after the application that tells it whom to trust.
+    const made: { server?: AdmissionServer } = {};
+    const world = new World({ onCaller: (socket) => made.server?.trust(socket) });
     for (const manifest of [buyer(), goods('goods1', { stockCount: 100_000 })]) await world.create(manifest);
     const pair = await issuedBy(await authority());
-    return new Shop(world, await liveServer(world.app, fixedCerts(pair), options));
+    made.server = await liveServer(world.app, fixedCerts(pair), options);
+    return new Shop(world, made.server);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -13,7 +13,7 @@ import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
 import { noLedgerMetrics } from '../../src/ledger/ports.ts';
 import { type Log, silentLog } from '../../src/runtime/log.ts';
-import { createApp } from '../../src/server/app.ts';
+import { type AppOptions, createApp } from '../../src/server/app.ts';
 import type { CallerCheck } from '../../src/server/callers.ts';
 import type { AdmissionContext } from '../../webhooks/context.ts';
 import { registry as everything, mutatePath, validatePath } from '../../webhooks/registry.ts';
@@ -70,7 +70,13 @@ export class World {
     registry = everything,
     log = silentLog,
     callers,
-  }: { registry?: typeof everything; log?: Log; callers?: CallerCheck } = {}) {
+    onCaller,
+  }: {
+    registry?: typeof everything;
+    log?: Log;
+    callers?: CallerCheck;
+    onCaller?: AppOptions['onCaller'];
+  } = {}) {
     const writer = new GoodsWriter({
       store: this.store.goods,
       clock: this.clock,
@@ -105,6 +111,7 @@ export class World {
     };
     this.app = createApp({
       ...(callers ? { callers } : {}),
+      ...(onCaller ? { onCaller } : {}),
       registry,
       context: this.context,
       log,

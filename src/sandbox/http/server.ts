@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import { Connections, connectionLimits } from '../../runtime/connections.ts';
 import type { Authenticator } from '../auth.ts';
 import { serviceAccount, type User } from '../call.ts';
 import type { OpenApi } from '../openapi/serve.ts';
@@ -60,6 +61,8 @@ const collectionVerbs: Record<string, Verb> = {
   POST: 'create',
   DELETE: 'deletecollection',
 };
+/** A watch is a connection of its own, and a crowd has many. */
+const limits = { ...connectionLimits, most: 10_000 };
 const openPaths = new Set(['/healthz', '/readyz', '/livez', '/version']);
 
 function verbOf(method: string, route: ResourceRoute, query: URLSearchParams): Verb {
@@ -80,6 +83,7 @@ export interface ServerParts {
 
 export class ApiServer {
   readonly server: Server;
+  readonly connections: Connections;
   private readonly parts: ServerParts;
 
   constructor(parts: ServerParts) {
@@ -93,6 +97,7 @@ export class ApiServer {
         requestCert: true,
         rejectUnauthorized: false,
         ALPNProtocols: ['http/1.1'],
+        handshakeTimeout: limits.handshakeMs,
       },
       (req, res) => void this.handle(req, res),
     );
@@ -102,12 +107,12 @@ export class ApiServer {
     this.server.requestTimeout = 60_000;
     this.server.maxHeadersCount = 200;
     // What is no HTTP, or a method HTTP does not know, never becomes a request.
-    this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+    this.connections = new Connections(this.server, limits, (error) => {
+      if (error.code === 'ECONNRESET') return '';
       const told = error.code === 'HPE_INVALID_METHOD' ? methodNotAllowed() : badRequest(error.message);
       const body = JSON.stringify(told.status);
       const head = `HTTP/1.1 ${told.code} ${told.reason}\r\nContent-Type: application/json\r\n`;
-      socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+      return `${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
     });
   }
 
@@ -122,6 +127,7 @@ export class ApiServer {
       const user = this.impersonated(req, this.parts.authenticator.user(req));
       if (!user && !openPaths.has(path.replace(/^(\/(?:healthz|readyz|livez)).*/, '$1')))
         throw unauthorized();
+      if (user) this.connections.trust(req.socket);
       const query = new URLSearchParams(cut < 0 ? '' : raw.slice(cut + 1));
       const route = user ? resourceRoute(path) : undefined;
       accept = path.startsWith('/openapi') ? undefined : accepted(req.headers.accept);
