@@ -37,7 +37,7 @@ export function exactly(message: string): RegExp {
 }
 
 /**
- * What kubectl prints, seen with 1.32 on API server 1.20: the reason, the webhook's name and the message. Only
+ * What kubectl prints, as versions 1.31 to 1.37 do: the reason, the webhook's name and the message. Only
  * the reason Invalid is printed otherwise, from the causes. `file` is what it was given with -f.
  */
 export function kubectlShows({ reason, field, message, action }: RefusalCase, file = 'STDIN'): string {

@@ -5,7 +5,6 @@ import { image, quantity, resources } from './podspec.ts';
 import {
   choice,
   conditions,
-  flag,
   highestTotal,
   int,
   object,
@@ -185,8 +184,9 @@ const status = object({
   phase: optional(choice(dataServicePhases, { description: 'State as a whole.' })),
   message: optional(text(4096, { description: 'Why, for a person.' })),
   ready: optional(text(16, { description: 'Components that are ready, of all.' })),
-  namePrefix: optional(text(64, { description: 'What the names of the children begin with, once decided.' })),
-  hasPlainNames: optional(flag({ description: 'Decided: the names of the children begin with nothing.' })),
+  namePrefix: optional(
+    text(64, { description: 'What the names of the children begin with, once decided. Empty: plain names.' }),
+  ),
   components: optional(
     Type.Array(componentStatus, {
       maxItems: 16,

@@ -64,8 +64,8 @@ export const resources = object(
 export type Resources = Static<typeof resources>;
 
 /**
- * Kubernetes reads `cpu: 1` as well as `cpu: "1"`; its server-side apply, in 1.20, only the latter. Other words for
- * the same quantity are no change.
+ * Quantities as the API server stores them: it reads `cpu: 1` and `cpu: "1"` and writes the latter, and other words
+ * for the same quantity are no change.
  */
 export function inStrings(resources: Resources): Record<string, Record<string, string>> {
   const entries = Object.entries(resources).map(([list, quantities]) => [

@@ -162,8 +162,7 @@ export function acceptedStatus(
     orderId: spec.orderId ?? order.metadata.uid,
     createTime: spec.createTime ?? order.metadata.creationTimestamp,
     ...priceOf(lines),
-    // Absent rather than empty: an API server built with a newer Go than its validators expect takes an
-    // empty string for null, and nobody misses the difference.
+    // A field that the buyer left empty stays out of the status.
     ...(buyer?.spec.address ? { address: buyer.spec.address } : {}),
     ...(buyer?.spec.phone ? { phone: buyer.spec.phone } : {}),
     ...(buyer?.spec.buyerName ? { receiver: buyer.spec.buyerName } : {}),

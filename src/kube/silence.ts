@@ -4,8 +4,7 @@
 import type { Cancel, Clock } from '../runtime/clock.ts';
 
 // A server that sends bookmarks sends one about every minute (apiserver pkg/storage/cacher, bookmarkFrequency).
-// It need not: 1.20 sends none to a watch of a kind to which nothing has happened since the watch began, since
-// a bookmark there carries the kind's last resourceVersion and is dropped when that is not beyond the watch's.
+// The API promises none (allowWatchBookmarks is a request), so silence counts only after the first one.
 const bookmarkSilence = 150_000;
 
 // The server ends each watch at its timeoutSeconds, silent or not.

@@ -10,7 +10,7 @@ import { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { SpikeOrder } from '../../src/api/spike-order.ts';
 import { type Client, createClient } from '../../src/kube/client.ts';
 import { loadConfig } from '../../src/kube/config.ts';
-import { isNotFound } from '../../src/kube/errors.ts';
+import { ApiError, isNotFound } from '../../src/kube/errors.ts';
 import type { Draft, KubeObject, Resource } from '../../src/kube/objects.ts';
 import { deployment } from '../../src/manifests/generated.ts';
 import { install } from '../../src/manifests/install.ts';
@@ -243,13 +243,12 @@ export async function eventually<T>(attempt: () => Promise<T> | T, withinMs = 45
 }
 
 /** The error that a refusal is, or a failed assertion when there was none. */
-export async function refused(
-  attempt: Promise<unknown>,
-): Promise<{ code: number; reason: string; message: string }> {
+export async function refused(attempt: Promise<unknown>): Promise<ApiError> {
   try {
     await attempt;
   } catch (error) {
-    return error as { code: number; reason: string; message: string };
+    if (error instanceof ApiError) return error;
+    throw error;
   }
   return assert.fail('was not refused');
 }

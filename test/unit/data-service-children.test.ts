@@ -175,7 +175,7 @@ describe('the names of a DataService', () => {
   });
 
   it('stay as they were decided', () => {
-    const decided = { ...younger, status: { hasPlainNames: true } };
+    const decided = { ...younger, status: { namePrefix: '' } };
     assert.equal(prefixOf(decided, [older], []), '');
     assert.equal(prefixOf(older, [decided], []), 'older-');
   });
@@ -188,7 +188,7 @@ describe('the names of a DataService', () => {
 
   it('are those of the children that exist, whatever the status says', () => {
     const children = [{ name: 'mine-auth', component: 'auth' }];
-    assert.equal(prefixOf({ ...older, status: { hasPlainNames: true } }, [], children), 'mine-');
+    assert.equal(prefixOf({ ...older, status: { namePrefix: '' } }, [], children), 'mine-');
   });
 
   it('may be chosen, and then leave the plain ones free', () => {

@@ -25,7 +25,7 @@ test('of two DataServices of the same second exactly one has the plain names, an
       assert.equal(items.length, 2);
       for (const { status } of items)
         assert.equal(status?.phase, 'Ready', JSON.stringify(status?.conditions));
-      assert.equal(items.filter(({ status }) => status?.hasPlainNames).length, 1);
+      assert.equal(items.filter(({ status }) => status?.namePrefix === '').length, 1);
     }, 10_000);
   }
 });

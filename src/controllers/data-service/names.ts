@@ -38,12 +38,8 @@ export function prefixIn(children: readonly NamedChild[]): string | undefined {
 }
 
 function decidedOf({ spec, status }: DataService): string | undefined {
-  return spec.namePrefix ?? status?.namePrefix ?? (status?.hasPlainNames ? '' : undefined);
+  return spec.namePrefix ?? status?.namePrefix;
 }
-
-/** As the status has it. Kubernetes 1.20 takes an empty text there for none at all. */
-export const written = (prefix: string): { namePrefix: string } | { hasPlainNames: true } =>
-  prefix === '' ? { hasPlainNames: true } : { namePrefix: prefix };
 
 const holdsPlainNames = (other: DataService): boolean => decidedOf(other) === '';
 

@@ -34,7 +34,7 @@ import type { Working, Workload, WorkloadReconciler } from '../../workloads/work
 import { checkThirdParty } from './checks.ts';
 import { owns, type Plan, planOf, presentIn, runnables } from './children.ts';
 import { type Credentials, credentialsOf, referencesOf } from './credentials.ts';
-import { type NamedChild, prefixIn, prefixOf, written } from './names.ts';
+import { type NamedChild, prefixIn, prefixOf } from './names.ts';
 import { ensurePassword } from './password.ts';
 import { type ComponentState, judge } from './state.ts';
 import { ThirdParties } from './third-parties.ts';
@@ -107,7 +107,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     announce(recorder, object, outcome, verdict);
     const result = await writeStatus<DataService>({
       ...{ client, clock, cache, resource: DataService, object },
-      fields: { ...fields, ...written(prefix) },
+      fields: { ...fields, namePrefix: prefix },
       conditions: [...conditions, ...outcome.conditions()],
     });
     outcome.throwIfFailed();

@@ -84,7 +84,7 @@ function inOrder(world: World): Promise<void> {
       const ready = await it.ready(kind, name);
       assert.equal(ready.status.phase, 'Ready');
       assert.equal(ready.status.ready, '12/12');
-      assert.equal(ready.status.hasPlainNames, true);
+      assert.equal(ready.status.namePrefix, '');
       assert.deepEqual(
         ready.status.components.map((c: Loose) => c.name),
         [...components],

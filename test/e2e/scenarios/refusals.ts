@@ -32,33 +32,26 @@ export const refusalTable: Scenario[] = [
   { name: 'what the schema refuses, the API server refuses', run: refusedBySchema },
 ];
 
-/** What the CRD's schema refuses, in the API server's own words. */
-const bySchema: [string, object, string][] = [
-  [
-    'a quantity below 1',
-    { goodsMap: { goods1: 0 } },
-    'spec.goodsMap.goods1 in body should be greater than or equal to 1',
-  ],
-  [
-    'a quantity that is no whole number',
-    { goodsMap: { goods1: 1.5 } },
-    'spec.goodsMap.goods1 in body must be of type integer',
-  ],
-  ['no buyer', { buyerId: undefined }, 'spec.buyerId: Required value'],
-  ['no goods', { goodsMap: {} }, 'spec.goodsMap in body should have at least 1 properties'],
+/** What the CRD's schema refuses, and of which field. The API server's words differ from version to version. */
+const bySchema: [what: string, change: object, field: string][] = [
+  ['a quantity below 1', { goodsMap: { goods1: 0 } }, 'spec.goodsMap.goods1'],
+  ['a quantity that is no whole number', { goodsMap: { goods1: 1.5 } }, 'spec.goodsMap.goods1'],
+  ['no buyer', { buyerId: undefined }, 'spec.buyerId'],
+  ['no goods', { goodsMap: {} }, 'spec.goodsMap'],
 ];
 
 async function refusedBySchema(world: World): Promise<void> {
   await world.serve(1, { 'payment-window': '10m' });
   const namespace = await world.namespace();
-  for (const [what, change, message] of bySchema) {
+  for (const [what, change, field] of bySchema) {
     const { apiVersion, kind } = SpikeOrder;
     const spec = { buyerId: 'buyer1', goodsMap: { goods1: 1 }, ...change };
     const said = await refused(
       world.client.create(SpikeOrder, { apiVersion, kind, metadata: { name: 'order1', namespace }, spec }),
     );
     assert.equal(said.reason, 'Invalid', what);
-    assert.ok(said.message.includes(message), `${what}: ${said.message}`);
+    const fields = said.details.causes?.map((cause) => cause.field);
+    assert.deepEqual(fields, [field], `${what}: ${said.message}`);
   }
 }
 
