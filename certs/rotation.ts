@@ -64,7 +64,7 @@ type Policy = (state: RotationState, settings: RotationSettings, now: number) =>
 const longestSkew = 5 * 60_000;
 
 /** The first that has something to do decides. Publishing comes before leaves: a leaf needs a trusted CA. */
-export const policies: readonly Policy[] = [
+const policies: readonly Policy[] = [
   authorityMissing,
   authorityAging,
   authorityUnpublished,

@@ -104,7 +104,7 @@ export interface SecretSourceOptions {
 
 const day = 24 * 3_600_000;
 
-export const rotationDefaults = {
+const rotationDefaults = {
   authorityLifetime: 365 * day,
   leafLifetime: 30 * day,
   // API servers learn of a new bundle by watch, within seconds; a day costs nothing and covers a night.

@@ -26,7 +26,7 @@ const hour = 3_600_000;
 
 let revision = 1000;
 
-export function metadata(kind: number, name: string, number: number): ObjectMeta {
+function metadata(kind: number, name: string, number: number): ObjectMeta {
   return {
     name,
     namespace,
@@ -70,7 +70,7 @@ export function goodsOf(number: number, holds: Hold[] = []): SpikeGoods {
   };
 }
 
-export function buyerOf(number: number): Buyer {
+function buyerOf(number: number): Buyer {
   return {
     apiVersion: Buyer.apiVersion,
     kind: Buyer.kind,
@@ -84,7 +84,7 @@ export function buyerOf(number: number): Buyer {
   };
 }
 
-export function orderOf(number: number): SpikeOrder {
+function orderOf(number: number): SpikeOrder {
   return {
     apiVersion: SpikeOrder.apiVersion,
     kind: SpikeOrder.kind,

@@ -16,7 +16,7 @@ import { endWithThisProcess } from '../worker.ts';
 const shop = 'shop';
 const serviceAccount = `system:serviceaccount:${deployment.namespace}:${deployment.serviceAccount}`;
 
-export const clusterRoleBindings: Resource = {
+const clusterRoleBindings: Resource = {
   group: 'rbac.authorization.k8s.io',
   version: 'v1',
   kind: 'ClusterRoleBinding',

@@ -13,7 +13,7 @@ export interface Sale {
   buyers: number;
 }
 
-export const ampleStock = 1_000_000_000;
+const ampleStock = 1_000_000_000;
 
 /** Makes what is missing of it. The first object waits until the webhooks answer. */
 export async function openSale(admin: Client, { namespace, goods, buyers }: Sale): Promise<void> {

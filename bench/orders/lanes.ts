@@ -37,7 +37,7 @@ function kindOf(name: LaneName): Kind {
   return { ...kind, group, apiVersion: `${group}/${kind.version}`, shortNames: [] };
 }
 
-export async function apply(admin: Client, manifest: Manifest): Promise<void> {
+async function apply(admin: Client, manifest: Manifest): Promise<void> {
   await admin.apply(resourceOf(manifest), manifest, { fieldManager: 'bench', force: true });
 }
 

@@ -18,7 +18,7 @@ import {
 
 /** In the order in which they are brought up. */
 export const middleware = ['mysql', 'uuc', 'eureka'] as const;
-export const dataServices = [
+const dataServices = [
   'api-manager',
   'auth',
   'ds-adapter',
@@ -169,7 +169,7 @@ const spec = object({
   web: component('The front end.'),
 });
 
-export const dataServicePhases = ['Pending', 'Progressing', 'Degraded', 'Ready'] as const;
+const dataServicePhases = ['Pending', 'Progressing', 'Degraded', 'Ready'] as const;
 
 const componentStatus = object({
   name: text(64, { description: 'The component.' }, 1),

@@ -67,9 +67,8 @@ const metrics = object(
   },
   { description: 'Takes the requests per second from Prometheus; totalQPS counts until there is an answer.' },
 );
-export type MetricsSpec = Static<typeof metrics>;
 
-export const serviceTypes = ['LoadBalancer', 'NodePort', 'ClusterIP'] as const;
+const serviceTypes = ['LoadBalancer', 'NodePort', 'ClusterIP'] as const;
 
 const spec = object({
   image: image({ description: 'Image of the workload.' }),

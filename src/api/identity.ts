@@ -3,7 +3,7 @@
 import { longestName } from './schema.ts';
 
 /** The longest name of a namespace: DNS1123LabelMaxLength. */
-export const longestLabel = 63;
+const longestLabel = 63;
 
 const subdomain = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
 const label = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;

@@ -12,7 +12,7 @@ import {
   text,
 } from './schema.ts';
 
-export const mostPods = 1000;
+const mostPods = 1000;
 
 const spec = object({
   replicas: optional(int(0, mostPods, { description: 'Pods that should run.', default: 1 })),

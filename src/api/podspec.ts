@@ -6,9 +6,9 @@ import { choice, flag, int, listByKey, object, optional, type Static, Type, text
 type Note = { description: string; default?: unknown };
 
 /** RFC 1035 label: what a Service may be called. */
-export const labelPattern = '^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$';
+const labelPattern = '^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$';
 /** IANA service name: what a port may be called. One letter at least, no two dashes in a row. */
-export const portNamePattern = '^([a-z0-9]-?)*[a-z](-?[a-z0-9])*$';
+const portNamePattern = '^([a-z0-9]-?)*[a-z](-?[a-z0-9])*$';
 const envNamePattern = '^[-._a-zA-Z][-._a-zA-Z0-9]*$';
 const imagePattern =
   '^[a-zA-Z0-9][a-zA-Z0-9._-]*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[a-f0-9]{64})?$';
@@ -44,7 +44,7 @@ export const portReference = (note: Note) =>
 export const port = (note: Note) => int(1, 65_535, note);
 export const portName = (note: Note) => pattern(portNamePattern, 15, note);
 export const image = (note: Note) => pattern(imagePattern, 512, note);
-export const protocol = (note: Note) => choice(['TCP', 'UDP'], note);
+const protocol = (note: Note) => choice(['TCP', 'UDP'], note);
 
 const quantities = (note: Note) =>
   Type.Unsafe<Record<string, number | string>>({

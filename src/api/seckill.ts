@@ -35,10 +35,10 @@ const brokers = '^[^\\s,:]+:[0-9]{1,5}(,[^\\s,:]+:[0-9]{1,5})*$';
 worded(brokers, 'must be brokers such as broker-0:9092,broker-1:9092');
 const positive = '^[1-9][0-9]{0,14}$';
 worded(positive, 'must be a whole number of at least 1');
-export const topicPattern = '^[a-zA-Z0-9._-]{1,249}$';
+const topicPattern = '^[a-zA-Z0-9._-]{1,249}$';
 worded(topicPattern, 'must be the name of a Kafka topic: letters, digits, ., _ and -');
 
-export const mostReplicas = 10_000;
+const mostReplicas = 10_000;
 
 const service = (what: string) =>
   optional(

@@ -18,7 +18,7 @@ const types: Record<string, string> = {
   '.svg': 'image/svg+xml; charset=utf-8',
 };
 
-export const pageFolder = join(import.meta.dirname, 'page');
+const pageFolder = join(import.meta.dirname, 'page');
 
 /** By file name; what has another extension is no part of the page. */
 export function readAssets(folder = pageFolder): Map<string, Asset> {

@@ -26,7 +26,7 @@ import { component, elasticWebChildren } from './elastic-web-children.ts';
 /** A child that is another's may be freed without our hearing of it. */
 const lookAgainMs = 60_000;
 
-export const elasticWebOwns = [serviceMonitors, services, deployments];
+const elasticWebOwns = [serviceMonitors, services, deployments];
 
 export const elasticWebWorkload: Workload<ElasticWeb['spec'], ElasticWebStatus> = {
   kind: ElasticWeb,
@@ -100,7 +100,7 @@ async function reconcile(
 }
 
 /** With live metrics one pod at least: where no pod is, no request is counted, and none would ever come back. */
-export function limitsOf({ minReplicas = 0, maxReplicas = mostReplicas, metrics }: ElasticWebSpec): Limits {
+function limitsOf({ minReplicas = 0, maxReplicas = mostReplicas, metrics }: ElasticWebSpec): Limits {
   const min = Math.max(metrics ? 1 : 0, minReplicas);
   return { min, max: Math.max(min, maxReplicas) };
 }

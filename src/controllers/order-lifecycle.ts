@@ -66,7 +66,7 @@ const cacheLagMs = 10_000;
 const lookForNameMs = 1000;
 
 /** The order cannot be judged yet; the controller tries again with its back-off. */
-export class NotYetError extends Error {
+class NotYetError extends Error {
   readonly reason = 'NotYet';
 }
 

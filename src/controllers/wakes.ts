@@ -60,7 +60,7 @@ function each<T extends KubeObject>(
  * Orders as a new leader serves them: in the order in which something became due, not in that of a list. An order
  * without a state is due since it was stored, an Unpaid one at its deadline.
  */
-export function dueFirst(
+function dueFirst(
   orders: readonly SpikeOrder[],
   { settings }: { settings: { paymentWindowMs: number } },
 ): SpikeOrder[] {

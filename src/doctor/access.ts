@@ -18,7 +18,7 @@ const reviews: Resource<Review> = {
   namespaced: false,
 };
 
-export function neededAccess({ namespace, lease, certSecret, probeNamespace }: Expectations): Access[] {
+function neededAccess({ namespace, lease, certSecret, probeNamespace }: Expectations): Access[] {
   const get = (group: string, resource: string): Access => ({ verb: 'get', group, resource });
   const list = (group: string, resource: string): Access => ({ verb: 'list', group, resource });
   return [

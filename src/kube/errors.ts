@@ -104,7 +104,6 @@ export const isNotFound = (error: unknown): error is ApiError => refused(error, 
 export const isConflict = (error: unknown): error is ApiError => refused(error, 409, 'Conflict');
 export const isAlreadyExists = (error: unknown): error is ApiError => refused(error, 0, 'AlreadyExists');
 export const isForbidden = (error: unknown): error is ApiError => refused(error, 403, 'Forbidden');
-export const isUnauthorized = (error: unknown): error is ApiError => refused(error, 401, 'Unauthorized');
 export const isInvalid = (error: unknown): error is ApiError => refused(error, 422, 'Invalid');
 export const isTooManyRequests = (error: unknown): error is ApiError =>
   refused(error, 429, 'TooManyRequests') || (error instanceof ApiError && error.code === 429);

@@ -7,13 +7,13 @@ import { exemptLabel } from './webhook-configurations.ts';
 const name = 'spikegate';
 
 /** Selectors are fixed for the life of a Deployment: nothing goes in here that may change. */
-export const selector = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/instance': name };
+const selector = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/instance': name };
 const labels = { ...selector, ...partOfSpikegate };
 
 export const ports = { webhook: 9443, metrics: 8080 };
 
 /** Where cert-manager's Secret is mounted. */
-export const certDirectory = '/var/run/spikegate/certificates';
+const certDirectory = '/var/run/spikegate/certificates';
 
 /** The image's own user; the image sets the same. */
 export const user = 65_532;

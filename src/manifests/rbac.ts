@@ -6,7 +6,7 @@ import { Seller } from '../api/seller.ts';
 import { SpikeGoods } from '../api/spike-goods.ts';
 import { SpikeOrder } from '../api/spike-order.ts';
 import { definitionName } from '../kube/discovery.ts';
-import { type ChildKind, pods, usedChildKinds } from '../workloads/child-kinds.ts';
+import { allChildKinds, type ChildKind, pods } from '../workloads/child-kinds.ts';
 import { type Manifest, partOfSpikegate } from './manifest.ts';
 import { configurationName } from './webhook-configurations.ts';
 
@@ -94,13 +94,13 @@ function workloadRules(kinds: readonly Kind[]): PolicyRule[] {
     ...rulesFor(kinds, '/status', ['update']),
     // What blockOwnerDeletion needs where OwnerReferencesPermissionEnforcement is on.
     ...rulesFor(kinds, '/finalizers', ['update']),
-    ...usedChildKinds.map(childRule),
+    ...allChildKinds.map(childRule),
     // Why a StatefulSet or a DaemonSet makes no pods stands only in its events.
     { apiGroups: [''], resources: ['events'], verbs: ['list'] },
     {
       apiGroups: ['apiextensions.k8s.io'],
       resources: ['customresourcedefinitions'],
-      resourceNames: usedChildKinds.filter(({ install }) => install).map(definitionName),
+      resourceNames: allChildKinds.filter(({ install }) => install).map(definitionName),
       verbs: ['list', 'watch'],
     },
   ];

@@ -1,7 +1,7 @@
 // The sandbox: a Kubernetes API server of one process, for laptops, demos and tests. Starts its parts in the
 // order they need each other and stops them the other way round. Knows nothing of Spikegate.
 
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type Clock, systemClock } from '../runtime/clock.ts';
@@ -131,7 +131,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 }
 
 /** The port asked for is in use; another one may be tried. */
-export class PortTaken extends Error {
+class PortTaken extends Error {
   constructor(port: number, host: string) {
     super(`port ${port} of ${host} is taken by another program`);
   }
@@ -145,14 +145,6 @@ function listen(api: ApiServer, port: number, host: string): Promise<number> {
       resolve((api.server.address() as AddressInfo).port);
     });
   });
-}
-
-/** Throws away the state in `dir`, for a fresh start. Certificates stay, so kubeconfigs keep working. */
-export function forget(dir: string): void {
-  for (const suffix of ['', '-wal', '-shm']) {
-    const file = path.join(dir, `state.db${suffix}`);
-    if (existsSync(file)) rmSync(file);
-  }
 }
 
 export type { AuditRecord, Recovered };

@@ -1,10 +1,10 @@
 // The columns of `kubectl get` for the built-in kinds: a table of pure functions from object to cell.
 
 import type { Column } from './resources.ts';
-import { asList, asNumber, asObj, asString, asStrings, dig, type Item, type Obj } from './types.ts';
+import { asList, asNumber, asObj, asString, asStrings, dig, type Item } from './types.ts';
 
 /** A duration as `kubectl` shows ages: two units while they matter (apimachinery's HumanDuration). */
-export function humanDuration(ms: number): string {
+function humanDuration(ms: number): string {
   const s = Math.floor(ms / 1000);
   if (s < -1) return '<invalid>';
   if (s < 0) return '0s';
@@ -418,5 +418,3 @@ function column([label, value, type = 'string', priority = 0]: Spec): Column {
 }
 
 export const columnsOf = (kind: string): Column[] => (specs[kind] ?? plain).map(column);
-
-export type { Obj };

@@ -1,10 +1,10 @@
 // What is served: every resource in every version, built-in or from a CRD, and who to ask about it.
 // Knows no storage and no HTTP; the kinds themselves are data in kinds.ts and in CRDs.
 
-import type { Schema, SchemaRoot } from './schema/schema.ts';
+import type { SchemaRoot } from './schema/schema.ts';
 import type { FieldError } from './status.ts';
 import type { Entry } from './store/entry.ts';
-import type { Item, Obj } from './types.ts';
+import type { Item } from './types.ts';
 
 /** A column of `kubectl get`: `value` gets the object and says what the cell shows. */
 export interface Column {
@@ -172,7 +172,7 @@ export class Registry {
 }
 
 /** GA before beta before alpha, then higher numbers first: the order of apimachinery's `version.CompareKubeAwareVersionStrings`. */
-export function byVersionPriority(a: string, b: string): number {
+function byVersionPriority(a: string, b: string): number {
   const rank = (version: string): [number, number, number] => {
     const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
     if (!match) return [3, 0, 0];
@@ -183,5 +183,3 @@ export function byVersionPriority(a: string, b: string): number {
   for (let i = 0; i < 3; i++) if (x[i] !== y[i]) return (x[i] as number) - (y[i] as number);
   return a < b ? -1 : 1;
 }
-
-export type { Obj, Schema };

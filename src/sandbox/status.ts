@@ -82,7 +82,7 @@ export const definitionTerminating = (s: Subject) =>
     about(s, ''),
   );
 
-export const modified =
+const modified =
   'the object has been modified; please apply your changes to the latest version and try again';
 
 export const conflict = (s: Subject, name: string, message = modified) =>

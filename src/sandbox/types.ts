@@ -67,13 +67,6 @@ export function put(target: Obj, path: string, value: unknown): void {
   at[last] = value;
 }
 
-/** Removes the value at a dotted path, if it is there. */
-export function unset(target: Obj, path: string): void {
-  const cut = path.lastIndexOf('.');
-  const parent = cut < 0 ? target : dig(target, path.slice(0, cut));
-  if (isObj(parent)) delete parent[path.slice(cut + 1)];
-}
-
 /** Deep equality of JSON values; the order of object keys does not matter. */
 export function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;
@@ -92,14 +85,4 @@ export function clone<T>(value: T): T {
 /** RFC 3339 in whole seconds, as Kubernetes writes `metav1.Time`. */
 export function timestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}
-
-/** Removes and re-sets `metadata.*` maps that hold nothing, as the server's own JSON leaves them out. */
-export function dropEmpty(target: Obj, fields: readonly string[]): void {
-  for (const field of fields) {
-    const value = target[field];
-    if (value === null || (Array.isArray(value) && value.length === 0)) delete target[field];
-    else if (isObj(value) && Object.keys(value).length === 0) delete target[field];
-    else if (value === '') delete target[field];
-  }
 }

@@ -88,7 +88,7 @@ export async function runUninstall(flags: UninstallFlags, { print, ask }: Dialog
 }
 
 /** What will be done, in its order; empty when there is nothing to do. */
-export function inWords(plan: Plan, deleteData: boolean): string[] {
+function inWords(plan: Plan, deleteData: boolean): string[] {
   const removals = plan.stages.flatMap(({ batches }) =>
     batches.flatMap(({ resource, items }) => items.map(({ name }) => `delete ${titleOf(resource, name)}`)),
   );

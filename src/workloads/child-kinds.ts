@@ -168,8 +168,11 @@ export const secrets = kind<KubeObject & { data?: Record<string, string>; type?:
   plural: 'secrets',
 });
 
-/** First what goes first. */
-export const leavingOrder: readonly ChildKind[] = [
+/**
+ * Every kind of child, in the order in which children are deleted. Spikegate's RBAC permits these kinds and no others; a
+ * test compares the list with what the workloads own.
+ */
+export const allChildKinds: readonly ChildKind[] = [
   scaledObjects,
   autoscalers,
   serviceMonitors,
@@ -184,6 +187,3 @@ export const leavingOrder: readonly ChildKind[] = [
 ];
 
 export const asResource = <T extends KubeObject>(resource: Resource): Resource<T> => resource as Resource<T>;
-
-/** The kinds that our workloads make: what Spikegate is permitted to touch. A test compares it with what they own. */
-export const usedChildKinds: readonly ChildKind[] = leavingOrder;

@@ -5,7 +5,7 @@ import type { Client } from '../kube/client.ts';
 import { isConflict, isInvalid, isNamespaceTerminating, isNotFound } from '../kube/errors.ts';
 import { apiVersionOf, type Draft, joinKey, type KubeObject, type Resource } from '../kube/objects.ts';
 import type { Log } from '../runtime/log.ts';
-import { type ChildKind, leavingOrder } from './child-kinds.ts';
+import { allChildKinds, type ChildKind } from './child-kinds.ts';
 import { includes, restored, withoutStrangers } from './compare.ts';
 import {
   appliedAnnotation,
@@ -187,7 +187,7 @@ export class Children {
   }
 
   #notIn(desired: readonly Desired[], owner: KubeObject, kinds: readonly ChildKind[]): Owned[] {
-    return leavingOrder.flatMap((kind) => {
+    return allChildKinds.flatMap((kind) => {
       if (!kinds.includes(kind)) return [];
       const wanted = new Set(desired.filter((it) => it.kind === kind).map((it) => it.name));
       return this.#sources

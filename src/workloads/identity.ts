@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject, OwnerReference } from '../kube/objects.ts';
 
-export const managedBy = { 'app.kubernetes.io/managed-by': 'spikegate' } as const;
+const managedBy = { 'app.kubernetes.io/managed-by': 'spikegate' } as const;
 export const managedSelector = 'app.kubernetes.io/managed-by=spikegate';
 
 /** Hash of what was last applied: a field that is wanted no longer is noticed by it. */

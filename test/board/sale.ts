@@ -17,7 +17,7 @@ import { silentLog } from '../../src/runtime/log.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
 import type { ServeSettings } from '../../src/settings/serve.ts';
 
-export const namespace = 'autumn';
+const namespace = 'autumn';
 const buyers = 12;
 const clients = 12;
 

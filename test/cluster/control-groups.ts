@@ -30,7 +30,7 @@ export function programsGroup(name: string): string {
   return join(group, 'cgroup.procs');
 }
 
-export function processesIn(name: string): number[] {
+function processesIn(name: string): number[] {
   const [tree = ''] = treesOf();
   return groupsBelow(join(tree, name)).flatMap((group) => {
     try {

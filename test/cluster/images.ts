@@ -15,7 +15,7 @@ export interface FileImage extends ImageConfig {
 }
 
 /** Packs files into an archive. @returns its path */
-export async function imageFrom(folder: string, { name, files, ...config }: FileImage): Promise<string> {
+async function imageFrom(folder: string, { name, files, ...config }: FileImage): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const root = mkdtempSync(join(folder, '.files-'));
   try {

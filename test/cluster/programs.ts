@@ -27,7 +27,7 @@ export type ModuleName = keyof typeof modules;
 /** What a node needs; the others are for tests. */
 export const nodeModules: ModuleName[] = ['containerd', 'runc', 'cni-plugins', 'coredns'];
 
-export function programFolder(env: NodeJS.ProcessEnv = process.env): string {
+function programFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(dirname(cacheFolder(env)), 'cluster');
 }
 

@@ -82,6 +82,6 @@ export class MemoryStore {
   }
 }
 
-export const storedKey = (object: Thing): string => `${kindOf(object.kind).plural}/${keyOf(object)}`;
+const storedKey = (object: Thing): string => `${kindOf(object.kind).plural}/${keyOf(object)}`;
 
 const typed = (object: Thing | undefined) => object as unknown as SpikeGoods | undefined;

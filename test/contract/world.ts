@@ -25,7 +25,7 @@ import { type ReviewOptions, review } from './reviews.ts';
 import { kindOf, merge, type Thing } from './things.ts';
 
 /** Where every test begins. */
-export const start = Date.UTC(2026, 0, 1);
+const start = Date.UTC(2026, 0, 1);
 export const at = (ms: number): string => new Date(start + ms).toISOString();
 export const minute = 60_000;
 export const day = 86_400_000;

@@ -61,10 +61,3 @@ function versionFlags(version: string, buildDate: string): string[] {
     Object.entries(values).map(([name, value]) => `-X ${pkg}.${name}=${value}`),
   );
 }
-
-/** The binaries there are, built first where there are none. */
-export async function ensureBinaries(options: BuildOptions = {}): Promise<Binaries> {
-  const { env = process.env, kubernetes } = options;
-  const found = await findBinaries(kubernetes ? { ...env, SPIKEGATE_KUBERNETES: kubernetes } : env);
-  return 'missing' in found ? buildControlPlane(options) : found;
-}

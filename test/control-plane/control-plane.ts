@@ -28,7 +28,7 @@ export interface TestUser {
 }
 
 /** The static users every control plane has; RBAC grants them nothing but `admin` everything. */
-export const testUsers: TestUser[] = [
+const testUsers: TestUser[] = [
   { name: 'alice' },
   { name: 'bob' },
   { name: 'spikegate-test', groups: ['spikegate:testers'] },

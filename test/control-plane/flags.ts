@@ -8,7 +8,7 @@ export interface Ports {
   controllerManager: number;
 }
 
-export const serviceRange = '10.96.0.0/16';
+const serviceRange = '10.96.0.0/16';
 /** The first address of the range: the API server gives it to the service `kubernetes`. */
 export const kubernetesServiceIp = '10.96.0.1';
 

@@ -83,7 +83,7 @@ function extensionsOf({ usage, names = [] }: Subject): object[] {
 }
 
 /** @param serviceIp the address of the service `kubernetes`, the first of the service range */
-export async function makePki(serviceIp: string): Promise<Pki> {
+async function makePki(serviceIp: string): Promise<Pki> {
   const ca = await issue({ commonName: 'control-plane-ca', usage: 'ca' });
   const inCluster = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
   const names = ['127.0.0.1', 'localhost', serviceIp, ...inCluster, 'kubernetes.default.svc.cluster.local'];

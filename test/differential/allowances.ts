@@ -8,7 +8,7 @@ const all = ['*'];
 const empty = ['null', '0', '""', '{}', '[]', 'false'];
 
 /** Kubernetes has moved on since 1.20, and the sandbox is like the newer. */
-export const newer: Allowed[] = [
+const newer: Allowed[] = [
   {
     steps: all,
     path: '*kubernetes.io/metadata.name',
@@ -46,7 +46,7 @@ export const newer: Allowed[] = [
 ];
 
 /** What 1.20 did and nobody does any more. */
-export const older: Allowed[] = [
+const older: Allowed[] = [
   {
     steps: all,
     path: '*.secrets',
@@ -120,7 +120,7 @@ const zero: Allowed[] = [
 ];
 
 /** Texts that are written by somebody else's library, or say the same in other words. */
-export const words: Allowed[] = [
+const words: Allowed[] = [
   {
     steps: all,
     path: 'body.message',

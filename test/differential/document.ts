@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Allowed } from './allowed.ts';
 
-export const file = join(import.meta.dirname, '../../docs/sandbox.md');
+const file = join(import.meta.dirname, '../../docs/sandbox.md');
 const marks = ['<!-- differences -->', '<!-- /differences -->'] as const;
 
 const escaped = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');

@@ -9,8 +9,7 @@ const untilWithinMs = 10_000;
 const betweenTriesMs = 40;
 
 /** The value at a path such as `items.0.metadata.uid`. */
-export const at = (body: Json, path: string): Json =>
-  path.split('.').reduce((value, key) => value?.[key], body);
+const at = (body: Json, path: string): Json => path.split('.').reduce((value, key) => value?.[key], body);
 
 function fill<T>(value: T, variables: Map<string, string>): T {
   if (typeof value === 'string')

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { kinds } from '../../src/api/kinds.ts';
 import { deployment } from '../../src/manifests/names.ts';
 import { certificateRbac, type PolicyRule, rbac } from '../../src/manifests/rbac.ts';
-import { usedChildKinds } from '../../src/workloads/child-kinds.ts';
+import { allChildKinds } from '../../src/workloads/child-kinds.ts';
 import { explainNotFound, findBinaries } from '../control-plane/index.ts';
 import { groups, type Scenario } from '../e2e/scenarios/index.ts';
 import { controlPlane } from '../e2e/targets.ts';
@@ -36,7 +36,7 @@ const rules = [...rbac(kinds, deployment), ...certificateRbac(deployment)]
   .flatMap((role) => role.rules as PolicyRule[]);
 
 const isChild = ({ apiGroups: [group], resources: [resource] }: PolicyRule) =>
-  usedChildKinds.some((child) => child.group === group && child.plural === resource);
+  allChildKinds.some((child) => child.group === group && child.plural === resource);
 
 describe('the permissions of serve', { skip }, () => {
   let world: World;

@@ -9,7 +9,7 @@ import { orderManifest, saleManifest } from '../e2e/sale.ts';
 import { eventually, inNamespace, refused, resourceOf } from '../e2e/world.ts';
 import type { Cluster } from './cluster.ts';
 
-export async function create(cluster: Cluster, namespace: string, manifest: string): Promise<void> {
+async function create(cluster: Cluster, namespace: string, manifest: string): Promise<void> {
   for (const document of parseAllDocuments(manifest)) {
     const object = document.toJS() as Draft | null;
     if (object) await cluster.admin.create(resourceOf(object.kind), inNamespace(object, namespace));

@@ -29,7 +29,7 @@ export class Collection<T extends KubeObject> {
 type Stored = KubeObject & { spec?: unknown; status?: unknown };
 
 type Namespace = KubeObject & { status?: { phase?: string } };
-export const namespaceResource: Resource<Namespace> = {
+const namespaceResource: Resource<Namespace> = {
   ...{ group: '', version: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false },
 };
 

@@ -24,7 +24,7 @@ export interface Report {
 /** More steps than any healthy history needs. */
 const mostSteps = 60_000;
 
-export class Simulation {
+class Simulation {
   readonly #seed: number;
   readonly #random: Random;
   readonly #clock = new SimulatedClock();

@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { type KeyMaker, rsaKey, servingNames } from '../../certs/authority.ts';
-import { MemorySecretStore } from '../../certs/memory-store.ts';
 import { pemBlocks } from '../../certs/pair.ts';
 import {
   type BundlePublisher,
@@ -16,6 +15,7 @@ import {
 } from '../../certs/secret-source.ts';
 import type { CertLogger } from '../../certs/source.ts';
 import { sleep } from '../../src/runtime/clock.ts';
+import { MemorySecretStore } from '../certs/memory-store.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 
 export const minute = 60_000;

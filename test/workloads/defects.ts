@@ -338,8 +338,8 @@ const imoocPods: Defect[] = [
     defect: 'no permission for pods',
     guard: guard(defects)('ImoocPod: Spikegate may make, see and delete pods'),
     mutant: change('src/manifests/rbac.ts')(
-      '...usedChildKinds.map(childRule),',
-      '...usedChildKinds.filter((it) => it !== pods).map(childRule),',
+      '...allChildKinds.map(childRule),',
+      '...allChildKinds.filter((it) => it !== pods).map(childRule),',
     ),
   },
   {

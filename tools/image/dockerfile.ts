@@ -33,7 +33,7 @@ export interface Image {
 }
 
 /** Instructions, one after the other, without comments; continued lines are joined. */
-export function instructionsOf(dockerfile: string): Instruction[] {
+function instructionsOf(dockerfile: string): Instruction[] {
   const text = dockerfile.replace(/^#.*\n/gm, '').replace(/\\\n\s*/g, '');
   return text.split('\n').flatMap((line) => {
     const match = /^([A-Z]+) (.*)$/.exec(line.trim());
@@ -42,7 +42,7 @@ export function instructionsOf(dockerfile: string): Instruction[] {
 }
 
 /** What .dockerignore lets into the build context. It must leave out everything that it does not list. */
-export async function contextOf(): Promise<Set<string>> {
+async function contextOf(): Promise<Set<string>> {
   const lines = (await readFile(join(root, '.dockerignore'), 'utf8')).split('\n');
   if (!lines.includes('*')) throw new Error('.dockerignore must leave out all but what it lists');
   return new Set(lines.filter((line) => line.startsWith('!')).map((line) => line.slice(1)));

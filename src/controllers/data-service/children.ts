@@ -32,7 +32,7 @@ export const runnables = {
 } as const;
 
 /** On pods: a change of what they read makes new ones. */
-export const configAnnotation = 'spikegate.io/config';
+const configAnnotation = 'spikegate.io/config';
 
 export interface Situation {
   prefix: string;
@@ -78,7 +78,7 @@ export function planOf(object: DataService, situation: Situation): Plan {
 }
 
 /** Ports, never none: the component's own where the spec has none. */
-export function listening(name: Component, { port, nodePort }: ComponentSpec): ComponentPort[] {
+function listening(name: Component, { port, nodePort }: ComponentSpec): ComponentPort[] {
   const found = portsOf(port) ?? [];
   const [first = { port: builtIn[name].port }, ...others] = found;
   return [{ ...first, ...(nodePort ? { nodePort } : {}) }, ...others];
@@ -276,7 +276,7 @@ function claimOf({ storage = {} }: ComponentSpec): object {
 }
 
 /** What the placeholders of a configuration stand for. */
-export function valuesOf(object: DataService, prefix: string): Values {
+function valuesOf(object: DataService, prefix: string): Values {
   const at = (name: Component): string =>
     hostOf(object, prefix, name, listening(name, object.spec[name] ?? {})[0]!.port);
   const urls = components.map((name) => [`${name}.url`, at(name)]);

@@ -87,7 +87,7 @@ function say({ ready, wanted, isReady, waitsFor, trouble, check }: ComponentStat
 }
 
 /** `ApiManagerReady`; the type of the condition of a component. */
-export const conditionTypeOf = (name: Component): string =>
+const conditionTypeOf = (name: Component): string =>
   `${name
     .split('-')
     .map((word) => `${word[0]!.toUpperCase()}${word.slice(1)}`)

@@ -12,7 +12,7 @@ export const render = (template: string, values: Values): string =>
   template.replace(placeholder, (whole, name: string) => values[name] ?? whole);
 
 /** Environment variables by which every service and mysql get at the database. */
-export const variables = { user: 'MYSQL_USER', password: 'MYSQL_PASSWORD' } as const;
+const variables = { user: 'MYSQL_USER', password: 'MYSQL_PASSWORD' } as const;
 
 function application(name: string, port: number, database: string): string {
   return `server:

@@ -35,7 +35,7 @@ export const owns = [
 /** On a Deployment whose replicas have been left to an autoscaler. */
 export const replicasAnnotation = 'spikegate.io/replicas';
 /** On pods: a change of what their environment refers to makes new ones. */
-export const configAnnotation = 'spikegate.io/config';
+const configAnnotation = 'spikegate.io/config';
 
 export interface Situation {
   /** Whether the cluster serves KEDA's ScaledObject. */
@@ -50,7 +50,7 @@ export interface Situation {
 
 export type Scaler = 'keda' | 'hpa' | 'none';
 
-export function scalerOf(seckill: Seckill, field: SeckillServiceField, hasKeda: boolean): Scaler {
+function scalerOf(seckill: Seckill, field: SeckillServiceField, hasKeda: boolean): Scaler {
   const { hpa, keda } = seckill.spec.scaling ?? {};
   if (field === kafkaConsumer && keda?.enabled && keda.kafkaScaler) return hasKeda ? 'keda' : 'none';
   return hpa?.enabled ? 'hpa' : 'none';

@@ -4,7 +4,7 @@
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
-import { preservesUnknown, type Schema } from '../schema/schema.ts';
+import type { Schema } from '../schema/schema.ts';
 import { type FieldError, field } from '../status.ts';
 import { isObj, type Obj } from '../types.ts';
 import { checkMarks, hasMarks } from './marks.ts';
@@ -211,5 +211,3 @@ export function compile(schema: Schema): (item: Obj) => FieldError[] {
     return errors;
   };
 }
-
-export { preservesUnknown };

@@ -7,7 +7,7 @@ import { badRequest, tooLarge, unsupportedMedia } from '../status.ts';
 import { isObj, type Obj } from '../types.ts';
 
 /** kube-apiserver's limit on request bodies. */
-export const bodyLimit = 3 * 1024 * 1024;
+const bodyLimit = 3 * 1024 * 1024;
 
 export function readBody(req: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {

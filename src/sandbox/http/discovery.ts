@@ -1,6 +1,6 @@
 // Discovery: which groups, versions and resources there are, in the old form and the aggregated one.
 
-import { apiVersionOf, byVersionPriority, type Registry, type ResourceType } from '../resources.ts';
+import { apiVersionOf, type Registry, type ResourceType } from '../resources.ts';
 import type { Obj } from '../types.ts';
 
 /** kubectl resolves short names in this order of groups; custom groups follow by name. */
@@ -27,7 +27,7 @@ const rank = (group: string) => {
   return at < 0 ? groupOrder.length : at;
 };
 
-export function groupsInOrder(registry: Registry): string[] {
+function groupsInOrder(registry: Registry): string[] {
   return registry.groups().sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
@@ -47,7 +47,7 @@ interface Part {
 }
 
 /** Subresources of a kind, as both forms list them. */
-export function partsOf(type: ResourceType): Part[] {
+function partsOf(type: ResourceType): Part[] {
   const parts: Part[] = Object.entries(type.subresources).map(([name, part]) => ({ name, ...part }));
   if (type.scale)
     parts.push({
@@ -166,5 +166,3 @@ export function discover(registry: Registry, path: string, version: string, host
   if (!second) return { kind: 'APIGroup', apiVersion: 'v1', ...groupObject(registry, first) };
   return parts.length === 3 ? resourceList(registry, first, second) : undefined;
 }
-
-export { byVersionPriority };

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { stringify } from 'yaml';
 import { load } from '../resources.ts';
 import { matchesFields, matchesLabels } from '../selectors.ts';
-import { ApiError, expired, tooLargeVersion } from '../status.ts';
+import { expired, tooLargeVersion } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
 import { parse } from '../store/entry.ts';
 import type { Store } from '../store/store.ts';
@@ -115,5 +115,3 @@ function drained(res: ServerResponse): Promise<void> {
     res.once('close', done);
   });
 }
-
-export { ApiError };

@@ -73,7 +73,7 @@ export async function patch(context: Context): Promise<Answer> {
 }
 
 /** Patches of a scale or another view of an object go through here too, with their own `change`. */
-export function patchWith(context: Context, change: (live: Item) => Item): Promise<Written> {
+function patchWith(context: Context, change: (live: Item) => Item): Promise<Written> {
   const { core, type, call, route } = context;
   const target = { namespace: route.namespace, name: route.name, subresource: route.subresource };
   return update(core, type, call, target, change);

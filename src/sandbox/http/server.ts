@@ -23,7 +23,7 @@ import { del, deleteCollection, get, list, post, replace, watch } from './verbs.
 import type { WatchHub } from './watch.ts';
 
 /** What /version says; features beyond what the sandbox serves are not advertised by discovery. */
-export const version = {
+const version = {
   major: '1',
   minor: '32',
   gitVersion: 'v1.32.0-spikegate-sandbox',
@@ -310,5 +310,3 @@ export class ApiServer {
 
 /** A path nothing is served at: the real server's mux answers in plain text. */
 class NoRoute extends Error {}
-
-export { badRequest };

@@ -6,7 +6,6 @@ import { create } from '../operations/create.ts';
 import { checkDeleteOptions, remove } from '../operations/delete.ts';
 import { update } from '../operations/update.ts';
 import { decodeProtobuf } from '../protobuf/decode.ts';
-import { load } from '../resources.ts';
 import { badRequest, notAcceptable, notFound, success, tooLargeVersion, wrongShape } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
 import { asObj, asString, type Item, isObj, type Obj } from '../types.ts';
@@ -129,7 +128,7 @@ export async function replace(context: Context): Promise<Answer> {
 }
 
 /** DELETE options come in the body, or, from simple clients, in the query. */
-export async function deleteOptions({ req, query, call }: Context): Promise<Obj> {
+async function deleteOptions({ req, query, call }: Context): Promise<Obj> {
   const body = await readBody(req);
   const media = mediaType(req);
   let options: Obj = {};
@@ -212,5 +211,3 @@ export async function deleteCollection(context: Context): Promise<Answer> {
 
 const isNotFound = (error: unknown) =>
   asString(asObj((error as { status?: unknown }).status).reason) === 'NotFound';
-
-export { load };

@@ -3,7 +3,7 @@
 
 import { definitions } from '../schema/builtin.ts';
 import { protoNumbers } from '../schema/proto.generated.ts';
-import { deref, type Schema, type SchemaRoot } from '../schema/schema.ts';
+import type { Schema } from '../schema/schema.ts';
 import { badRequest } from '../status.ts';
 import type { Obj } from '../types.ts';
 import { fieldsIn, signed } from './wire.ts';
@@ -40,8 +40,6 @@ const numbers = new Map<string, Map<number, string>>(
 );
 
 const nameOf = (schema: Schema) => schema.$ref?.slice(schema.$ref.lastIndexOf('/') + 1);
-const root: SchemaRoot = { schema: {}, definitions };
-
 /** Decodes `k8s\0` and the envelope; throws 400 when it is not that, or holds a field this server cannot read. */
 export function decodeProtobuf(body: Buffer, typeName: string): Obj {
   if (!body.subarray(0, 4).equals(magic))
@@ -153,5 +151,3 @@ function decodeValue(schema: Schema, value: bigint | Uint8Array): unknown {
   const raw = wrapped(value);
   return raw && raw.length > 0 ? JSON.parse(text(raw)) : undefined;
 }
-
-export { deref, root };

@@ -210,7 +210,7 @@ const scale: Record<string, number> = {
 };
 
 /** A quantity as a number; close enough to compare two of them. */
-export function quantityValue(text: string): number {
+function quantityValue(text: string): number {
   const match = /^([+-]?[\d.]+)([eE][+-]?\d+|[a-zA-Z]*)$/.exec(text);
   if (!match) return Number.NaN;
   const suffix = match[2] ?? '';

@@ -15,10 +15,10 @@ const affinities = ['ClientIP', 'None'];
 const notAnAddress = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 
-export const allocatedPorts = (service: Item): number[] =>
+const allocatedPorts = (service: Item): number[] =>
   asList(asObj(service.spec).ports).flatMap((port) => (port.nodePort ? [asNumber(port.nodePort)] : []));
 
-export class Allocator {
+class Allocator {
   private ip = 256;
 
   /** Fills in what `service` lacks; `others` are all stored services. Returns what cannot be had. */

@@ -4,7 +4,7 @@ import type { Strategy } from '../resources.ts';
 import { matchesLabels, parseLabelSelector } from '../selectors.ts';
 import { type FieldError, field } from '../status.ts';
 import { asList, asNumber, asObj, asString, equal, type Item, isObj, type Obj, put } from '../types.ts';
-import { checkLabels, checkMeta, formats } from './names.ts';
+import { checkLabels } from './names.ts';
 import { checkPodSpec, fillInPodSpec, nonNegative } from './pods.ts';
 
 const immutable = 'field is immutable';
@@ -196,5 +196,3 @@ export const workloadStrategies: Record<string, Strategy> = {
     validateUpdate: selectorFixed,
   },
 };
-
-export { checkMeta, formats };

@@ -4,7 +4,7 @@ import type { Json, Step, Topic } from '../types.ts';
 import { crds, del, found, get, gone, patch, post, put, table } from './make.ts';
 
 const group = 'crds.example.com';
-export const definition = (
+const definition = (
   plural: string,
   kind: string,
   schema: Json,

@@ -1,8 +1,8 @@
 // The certificate Secret in memory, for development without a cluster and for tests: the same mechanism,
 // kept by one process. Knows no Kubernetes.
 
-import { ConflictError, type SecretStore } from './secret-source.ts';
-import type { SecretData } from './secret-state.ts';
+import { ConflictError, type SecretStore } from '../../certs/secret-source.ts';
+import type { SecretData } from '../../certs/secret-state.ts';
 
 export class MemorySecretStore implements SecretStore {
   readonly #watchers = new Set<() => void>();
