@@ -68,7 +68,7 @@ export class Kubelet {
       lastHeartbeatTime: node.metadata.creationTimestamp,
     };
     const nodeInfo = {
-      kubeletVersion: 'v1.32.0-sandbox',
+      kubeletVersion: 'v1.37.0-sandbox',
       operatingSystem: 'linux',
       architecture: 'amd64',
       osImage: 'none',

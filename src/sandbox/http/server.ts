@@ -22,11 +22,11 @@ import { subresource } from './subresources.ts';
 import { del, deleteCollection, get, list, post, replace, watch } from './verbs.ts';
 import type { WatchHub } from './watch.ts';
 
-/** What /version says; features beyond what the sandbox serves are not advertised by discovery. */
+/** What /version says: the version that the sandbox is compared with. Discovery says what it serves of it. */
 const version = {
   major: '1',
-  minor: '32',
-  gitVersion: 'v1.32.0-spikegate-sandbox',
+  minor: '37',
+  gitVersion: 'v1.37.0-spikegate-sandbox',
   gitCommit: '',
   gitTreeState: 'clean',
   buildDate: '1970-01-01T00:00:00Z',

@@ -174,7 +174,7 @@ export function documentV2(types: readonly ResourceType[]): Obj {
   }
   return {
     swagger: '2.0',
-    info: { title: 'Kubernetes', version: 'v1.32.0' },
+    info: { title: 'Kubernetes', version: 'v1.37.0' },
     paths,
     definitions: publisher.schemas,
   };

@@ -8,10 +8,6 @@ export interface Row {
   expected: RegExp;
   /** kubectl's exit code; 0 unless given. */
   code?: number;
-  /** kubectl's first minor version that has the command or flag. */
-  since?: number;
-  /** Only with an API server at least this new. */
-  server?: number;
   /** A watch: followed until `expected`, while this other command runs. */
   meanwhile?: string;
   /** A sed expression that plays the editor. */
@@ -108,13 +104,7 @@ section(
   ),
   is('patch deployment web --type=merge -p {"spec":{"minReadySeconds":0}}', /patched/),
   is('patch deployment web --type=json -p [{"op":"test","path":"/spec/replicas","value":2}]', /patched/),
-  is(
-    'patch spikegoods goods1 --subresource=status --type=merge -p {"status":{"phase":"OnSale"}}',
-    /patched/,
-    {
-      since: 24,
-    },
-  ),
+  is('patch spikegoods goods1 --subresource=status --type=merge -p {"status":{"phase":"OnSale"}}', /patched/),
   is('label spikegoods goods1 team=phones', /labeled/),
   is('label spikegoods goods1 team=tablets --overwrite', /labeled/),
   is('label spikegoods goods1 team-', /labeled|unlabeled/),
@@ -141,7 +131,7 @@ section(
     /serverside-applied/,
   ),
   is('apply --server-side --dry-run=server --force-conflicts -f seller.yaml', /\(server dry run\)/),
-  is('diff --server-side -f seller-other.yaml --field-manager=other', /^$/, { since: 19 }),
+  is('diff --server-side -f seller-other.yaml --field-manager=other', /^$/),
   is('apply --server-side -f config.yaml', /config serverside-applied/),
   is('apply -k kustom', /from-kustomize/),
 );
@@ -170,7 +160,7 @@ section(
   is('delete pod once --now', /deleted/),
   is('get events', /ScalingReplicaSet/),
   is('get events --field-selector=reason=ScalingReplicaSet -o name', /event/),
-  is('events --for deployment/web', /ScalingReplicaSet/, { since: 26 }),
+  is('events --for deployment/web', /ScalingReplicaSet/),
 );
 
 section(
@@ -180,15 +170,15 @@ section(
   fails('auth can-i delete spikegoods --as=system:serviceaccount:sale:shop', /^no/),
   is('auth can-i get spikegoods --as=system:serviceaccount:sale:shop', /^yes/),
   fails('get buyers --as=system:serviceaccount:sale:shop', /\(Forbidden\).*cannot list resource "buyers"/),
-  is('auth whoami', /Username/, { since: 28, server: 28 }),
-  is('create token shop', /\./, { since: 24, server: 22 }),
+  is('auth whoami', /Username/),
+  is('create token shop', /\./),
 );
 
 section(
   'Delete',
   is('delete buyer buyer2 --dry-run=server', /server dry run/),
   is('delete buyer buyer2', /"buyer2" deleted/),
-  is('wait --for=delete buyer/buyer2 --timeout=10s', /^$|NotFound/, { since: 24 }),
+  is('wait --for=delete buyer/buyer2 --timeout=10s', /^$|NotFound/),
   fails('delete buyer buyer2', /\(NotFound\)/),
   is('delete buyer buyer2 --ignore-not-found', /^$/),
   is('delete configmaps -l made=table', /config" deleted/),
@@ -199,7 +189,7 @@ section(
   is('create deployment back --image=nginx', /created/),
   is('rollout status deployment/back --timeout=60s', /successfully rolled out/),
   is('delete deployment back --cascade=background', /deleted/),
-  is('wait --for=delete pods -l app=back --timeout=30s', /met|^$|no matching|NotFound/, { since: 24 }),
+  is('wait --for=delete pods -l app=back --timeout=30s', /met|^$|no matching|NotFound/),
   is('replace --force -f goods-more.yaml', /goods1 replaced/),
   is('delete -f sale.yaml', /"goods1" deleted/),
   is('delete namespace sale', /"sale" deleted/),
