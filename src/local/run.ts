@@ -69,10 +69,7 @@ async function embedded(options: LocalOptions): Promise<Cluster> {
 
 function firstSteps(kubeconfig: string): string[] {
   const samples = shown(join(import.meta.dirname, '..', '..', 'manifests', 'samples'));
-  return [
-    `export KUBECONFIG=${kubeconfig}`,
-    `kubectl create -f ${samples}/sale.yaml -f ${samples}/orders.yaml`,
-  ];
+  return [`export KUBECONFIG=${kubeconfig}`, `kubectl create -f ${samples}/sale.yaml`];
 }
 
 function welcome({ what, kubeconfig }: Cluster, boardPort: number): string {

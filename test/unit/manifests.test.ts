@@ -1,6 +1,6 @@
 // Generated files are what the definitions say: CRDs, webhook configurations and RBAC may not drift.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
@@ -63,7 +63,7 @@ for (const kind of kinds) {
 }
 
 test('the samples hold objects of our kinds', () => {
-  const files = readdirSync(join(manifests, 'samples'));
+  const files = globSync('**/*.yaml', { cwd: join(manifests, 'samples') });
   for (const file of files) {
     for (const document of parseAllDocuments(readFileSync(join(manifests, 'samples', file), 'utf8'))) {
       const object = document.toJS();
