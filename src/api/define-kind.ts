@@ -27,6 +27,8 @@ export interface KindDefinition<Spec extends TSchema, Status extends TSchema> {
   spec: Spec;
   status: Status;
   printerColumns: PrinterColumn[];
+  /** JSON paths for `--field-selector`, besides name and namespace; at most 8, each of a string, number or boolean. */
+  selectableFields?: string[];
   /** The scale subresource, for `kubectl scale` and autoscalers. */
   scale?: ScalePaths;
 }
@@ -49,6 +51,7 @@ export interface Kind<Spec = unknown, Status = unknown> extends Resource<CustomO
   description: string;
   apiVersion: string;
   printerColumns: PrinterColumn[];
+  selectableFields?: string[];
   scale?: ScalePaths;
   specSchema: TSchema;
   statusSchema: TSchema;

@@ -81,6 +81,7 @@ export const SpikeGoods = defineKind({
   description: 'Goods in a flash sale: price, stock and time of the sale.',
   spec,
   status,
+  selectableFields: ['.spec.sellerId', '.status.phase'],
   printerColumns: [
     { name: 'Goods', type: 'string', jsonPath: '.spec.goodsName' },
     { name: 'Price', type: 'integer', jsonPath: '.spec.spikePrice' },

@@ -74,6 +74,7 @@ export const SpikeOrder = defineKind({
   description: 'An order in a flash sale. Kubernetes accepts it only when its stock is held for it.',
   spec,
   status,
+  selectableFields: ['.spec.buyerId', '.status.phase'],
   printerColumns: [
     { name: 'Buyer', type: 'string', jsonPath: '.spec.buyerId' },
     { name: 'Money', type: 'integer', jsonPath: '.status.money' },

@@ -1,11 +1,11 @@
-// CustomResourceDefinitions from the definitions of the kinds (apiextensions.k8s.io/v1, Kubernetes 1.16 and on).
+// CustomResourceDefinitions from the definitions of the kinds (apiextensions.k8s.io/v1).
 import type { Kind } from '../api/define-kind.ts';
 import { type Manifest, partOfSpikegate } from './manifest.ts';
 
 export type { Manifest };
 
 export function crdOf(kind: Kind): Manifest {
-  const { group, version, plural, singular, shortNames, printerColumns } = kind;
+  const { group, version, plural, singular, shortNames, printerColumns, selectableFields } = kind;
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -28,6 +28,9 @@ export function crdOf(kind: Kind): Manifest {
           storage: true,
           subresources: { status: {}, ...(kind.scale ? { scale: kind.scale } : {}) },
           additionalPrinterColumns: printerColumns,
+          ...(selectableFields
+            ? { selectableFields: selectableFields.map((jsonPath) => ({ jsonPath })) }
+            : {}),
           schema: { openAPIV3Schema: openApi(kind) },
         },
       ],

@@ -8,6 +8,7 @@ import { dataService } from './data-service.ts';
 import { deletion } from './deletion.ts';
 import { doctor } from './doctor.ts';
 import { elasticWebs } from './elastic-web.ts';
+import { fieldSelectors } from './field-selectors.ts';
 import { imoocPods } from './imooc-pod.ts';
 import { mountedCertificates } from './mounted-certificates.ts';
 import { recovery } from './recovery.ts';
@@ -23,7 +24,7 @@ export interface Scenario {
 }
 
 export const groups = {
-  sale: [...walkthrough, ...refusalTable],
+  sale: [...walkthrough, ...refusalTable, ...fieldSelectors],
   recovery: [...deletion, ...recovery],
   crowds: [...crowds, ...boards],
   certificates: [...certificates, ...mountedCertificates],
