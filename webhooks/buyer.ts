@@ -11,7 +11,7 @@ import {
   orders,
   ownIdentity,
 } from './shared-rules.ts';
-import type { Webhooks } from './webhook.ts';
+import { smallReviewBytes, type Webhooks } from './webhook.ts';
 
 const identity = ownIdentity<Buyer>('buyerId', (call, reference) =>
   call.context.catalogue.findBuyer(call.namespace, reference),
@@ -20,6 +20,7 @@ const identity = ownIdentity<Buyer>('buyerId', (call, reference) =>
 export const buyerWebhooks: Webhooks<Buyer> = {
   kind: Buyer as Kind,
   defaulting: 'allocated',
+  reviewBytes: smallReviewBytes,
   default(call) {
     const { object, old, context } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['buyerId'])) : object;

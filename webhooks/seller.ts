@@ -12,7 +12,7 @@ import {
   notReferenced,
   ownIdentity,
 } from './shared-rules.ts';
-import type { Webhooks } from './webhook.ts';
+import { smallReviewBytes, type Webhooks } from './webhook.ts';
 
 const identity = ownIdentity<Seller>('sellerId', (call, reference) =>
   call.context.catalogue.findSeller(call.namespace, reference),
@@ -21,6 +21,7 @@ const identity = ownIdentity<Seller>('sellerId', (call, reference) =>
 export const sellerWebhooks: Webhooks<Seller> = {
   kind: Seller as Kind,
   defaulting: 'allocated',
+  reviewBytes: smallReviewBytes,
   default(call) {
     const { object, old, context } = call;
     const kept = old ? fillIn(object, keep(old.spec, ['sellerId'])) : object;

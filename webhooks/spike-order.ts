@@ -10,7 +10,7 @@ import { holdLineOf } from '../src/ledger/gate.ts';
 import { StockDraft } from '../src/ledger/stock-draft.ts';
 import type { AdmissionContext } from './context.ts';
 import { fillIn, fixed, isBeingDeleted, isNamespaceCleanup, keep, overwrite } from './shared-rules.ts';
-import type { Call, Rule, Webhooks } from './webhook.ts';
+import { type Call, type Rule, smallReviewBytes, type Webhooks } from './webhook.ts';
 
 type OrderCall = Call<SpikeOrder>;
 type OrderRule = Rule<SpikeOrder>;
@@ -27,6 +27,7 @@ const longestRequestMs = 60_000;
 export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
   kind: SpikeOrder as Kind,
   defaulting: 'allocated',
+  reviewBytes: smallReviewBytes,
 
   default(call) {
     const { object, old, context, now } = call;

@@ -30,9 +30,18 @@ export type Warning<T extends KubeObject> = (call: Call<T>) => string | undefine
  */
 export type Defaulting = 'allocated' | 'assumed';
 
+/**
+ * Reviews of goods carry the stock twice, with up to 4,096 holds; those of an order or a person are a hundredth of
+ * `smallReviewBytes`, and every pod that reaches the port can send one.
+ */
+export const reviewBytes = 2 * 1024 * 1024;
+export const smallReviewBytes = 256 * 1024;
+
 export interface Webhooks<T extends KubeObject> {
   kind: Kind;
   defaulting: Defaulting;
+  /** Most bytes of an ordinary review of this kind; an object of more cannot be created. Default: reviewBytes. */
+  reviewBytes?: number;
   /** Returns the object with what is missing filled in; the same object when nothing is. Must not mutate. */
   default(call: Call<T>): T;
   /** The same for writes of the status subresource. */

@@ -3,13 +3,14 @@ import type { Socket } from 'node:net';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import type { AdmissionContext } from '../../webhooks/context.ts';
 import { mutatePath, validatePath } from '../../webhooks/registry.ts';
-import type { Webhooks } from '../../webhooks/webhook.ts';
+import { reviewBytes, type Webhooks } from '../../webhooks/webhook.ts';
 import { longestName } from '../api/schema.ts';
 import type { AdmissionRequest, AdmissionResponse, AdmissionReview } from '../kube/admission.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { debugs, type Log } from '../runtime/log.ts';
 import { mutate, validate } from './admission.ts';
-import { BadRequest, readBody } from './body.ts';
+import { BadRequest, type Body, withBody } from './body.ts';
+import { BodyBudget } from './body-budget.ts';
 import { type CallerCheck, everybody } from './callers.ts';
 import { errored, reviewOf, whatIsWrong, whyNotJudged } from './review.ts';
 import type { AdmissionMetrics, CountDecision } from './telemetry.ts';
@@ -25,6 +26,8 @@ export interface AppOptions {
   readiness(): Promise<string[]>;
   /** Who may call a webhook (default: everybody); health is everybody's. */
   callers?: CallerCheck;
+  /** For tests; default: one of its own. */
+  budget?: BodyBudget;
   /** Hears of each connection on which a review came that may be judged: others go first when they are short. */
   onCaller?(socket: Socket): void;
   /** From the moment a drain has waited long enough: answer 503 and let the client go elsewhere. */
@@ -59,7 +62,7 @@ type Step = 'mutate' | 'validate';
 type Judge = (request: AdmissionRequest, deadline: number) => AdmissionResponse | Promise<AdmissionResponse>;
 
 export function createApp(options: AppOptions): Express {
-  const { context, registry } = options;
+  const { context, registry, budget = new BodyBudget() } = options;
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
@@ -70,8 +73,8 @@ export function createApp(options: AppOptions): Express {
     const mutating: Judge = (request, deadline) => mutate(webhooks, request, context, deadline);
     const validating: Judge = (request, deadline) => validate(webhooks, request, context, deadline);
     const decided = options.metrics.decisions(kind.kind);
-    reviews.set(mutatePath(kind), admission(options, webhooks, 'mutate', mutating));
-    reviews.set(validatePath(kind), admission(options, webhooks, 'validate', validating, decided));
+    reviews.set(mutatePath(kind), admission(options, budget, webhooks, 'mutate', mutating));
+    reviews.set(validatePath(kind), admission(options, budget, webhooks, 'validate', validating, decided));
   }
   // One look-up instead of a walk over all routes, each with its pattern.
   app.use((request, response, next) => {
@@ -96,6 +99,7 @@ export function createApp(options: AppOptions): Express {
 
 function admission(
   options: AppOptions,
+  budget: BodyBudget,
   webhooks: Webhooks<KubeObject>,
   step: Step,
   judge: Judge,
@@ -122,21 +126,26 @@ function admission(
         code = refuseCall(response, stranger.code, stranger.reason, stranger.message);
         return;
       }
-      const review = await readReview(request);
-      options.onCaller?.(request.socket);
-      const deadline = started + timeoutOf(request) - answerMarginMs;
-      const answer = await judged(options, webhooks, review, deadline, judge);
-      code = answer.status?.code ?? 200;
-      send(response, 200, reviewOf(answer));
-      const { request: asked } = review;
-      if (!asked.dryRun) decided?.(asked.operation, answer.allowed ? undefined : answer.status?.reason);
-      tellDecision(
-        options,
-        { step, kind: kind.kind, traceID: traceOf(request) },
-        asked,
-        answer,
-        clock.monotonic() - started,
-      );
+      const limits = { budget, ordinary: webhooks.reviewBytes ?? reviewBytes };
+      code = await withBody(request, limits, async (body) => {
+        const review = reviewIn(body);
+        options.onCaller?.(request.socket);
+        const deadline = started + timeoutOf(request) - answerMarginMs;
+        const answer =
+          whyTooLarge(review.request, body.bytes, limits.ordinary) ??
+          (await judged(options, webhooks, review, deadline, judge));
+        send(response, 200, reviewOf(answer));
+        const { request: asked } = review;
+        if (!asked.dryRun) decided?.(asked.operation, answer.allowed ? undefined : answer.status?.reason);
+        tellDecision(
+          options,
+          { step, kind: kind.kind, traceID: traceOf(request) },
+          asked,
+          answer,
+          clock.monotonic() - started,
+        );
+        return answer.status?.code ?? 200;
+      });
     } catch (error) {
       code = badRequest(response, error, options.log);
     } finally {
@@ -145,11 +154,20 @@ function admission(
   };
 }
 
-async function readReview(request: Request): Promise<AdmissionReview> {
-  const review = await readBody(request);
+function reviewIn({ value: review }: Body): AdmissionReview {
   const wrong = whatIsWrong(review);
   if (wrong) throw new BadRequest(400, 'BadRequest', wrong);
   return review as AdmissionReview;
+}
+
+/**
+ * Nothing so large comes into being. What is stored already may have grown, with labels say, and must still be able to
+ * lose its finalizers and to go.
+ */
+function whyTooLarge(request: AdmissionRequest, bytes: number, most: number): AdmissionResponse | undefined {
+  if (request.operation !== 'CREATE' || bytes <= most) return undefined;
+  const message = `the review of a new ${request.kind.kind} must be at most ${most} bytes, got ${bytes}`;
+  return errored(request.uid, 413, 'RequestEntityTooLarge', message);
 }
 
 /** A rule that throws must not take the process, nor leave the API server without an answer. */

@@ -1,5 +1,7 @@
 // Reads a request body of bounded size into JSON. Express' own reader costs as much as all our rules.
 import type { IncomingMessage } from 'node:http';
+import type { BodyBudget, Charge } from './body-budget.ts';
+import { type JsonLimits, whyTooComplex } from './json-limits.ts';
 
 /** The API server sends at most two objects of 1.5 MiB, escaped: 7 MiB is above anything it stores. */
 export const largestBody = 7 * 1024 * 1024;
@@ -17,8 +19,26 @@ export class BadRequest extends Error {
   }
 }
 
-/** Throws BadRequest: 405, 413, 415, or 400 for a body that is not JSON or ends early. */
-export async function readBody(request: IncomingMessage): Promise<unknown> {
+/** What a body of ordinary size may ask of the parser, and what one of more. */
+const ordinaryLimits: JsonLimits = { depth: 1000, tokens: 50_000 };
+const largeLimits: JsonLimits = { depth: 1000, tokens: 300_000 };
+
+export interface Body {
+  /** What the JSON says. */
+  value: unknown;
+  bytes: number;
+}
+
+/**
+ * Reads a body and hands it to `use`; the body counts in `budget` until `use` has ended. A body of more than `ordinary`
+ * bytes waits for the other large ones. Throws BadRequest: 405, 413, 415, 429, or 400 for a body that is not JSON, asks
+ * too much of the parser or ends early.
+ */
+export async function withBody<T>(
+  request: IncomingMessage,
+  { budget, ordinary }: { budget: BodyBudget; ordinary: number },
+  use: (body: Body) => Promise<T>,
+): Promise<T> {
   if (request.method !== 'POST') {
     throw new BadRequest(405, 'MethodNotAllowed', `${request.method} is not POST`, true);
   }
@@ -33,37 +53,65 @@ export async function readBody(request: IncomingMessage): Promise<unknown> {
   }
   const declared = Number(request.headers['content-length'] ?? 0);
   if (declared > largestBody) throw tooLarge(declared);
-  const text = await readText(request);
+  const { bytes, charge } = await readBytes(request, budget);
   try {
-    return JSON.parse(text);
+    if (bytes.length <= ordinary) return await use(parsed(bytes, ordinaryLimits));
+    return await budget.oneByOne(async () => {
+      if (request.socket.destroyed) throw endedEarly();
+      return use(parsed(bytes, largeLimits));
+    });
+  } finally {
+    charge.release();
+  }
+}
+
+function parsed(bytes: Buffer, limits: JsonLimits): Body {
+  const why = whyTooComplex(bytes, limits);
+  if (why) throw new BadRequest(400, 'BadRequest', why);
+  try {
+    return { value: JSON.parse(bytes.toString('utf8')), bytes: bytes.length };
   } catch (error) {
     throw new BadRequest(400, 'BadRequest', `the body is not JSON: ${(error as Error).message}`);
   }
 }
 
-function readText(request: IncomingMessage): Promise<string> {
+function readBytes(request: IncomingMessage, budget: BodyBudget): Promise<{ bytes: Buffer; charge: Charge }> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    const charge = budget.begin(() => fail(outOfRoom));
+    const fail = (error: BadRequest) => {
+      request.pause();
+      chunks.length = 0;
+      charge.release();
+      reject(error);
+    };
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > largestBody) {
-        request.pause();
-        reject(tooLarge(size));
-      } else {
-        chunks.push(chunk);
-      }
+      if (size > largestBody) return fail(tooLarge(size));
+      chunks.push(chunk);
+      charge.grow(chunk.length);
     });
-    request.on('end', () =>
-      resolve((chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString('utf8')),
-    );
+    request.on('end', () => {
+      charge.complete();
+      resolve({ bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), charge });
+    });
     const early = () => {
-      if (!request.complete) reject(new BadRequest(400, 'BadRequest', 'the body ended early', true));
+      if (!request.complete) fail(endedEarly());
     };
     request.on('error', early);
     request.on('close', early);
   });
 }
+
+const endedEarly = () => new BadRequest(400, 'BadRequest', 'the body ended early', true);
+
+const outOfRoom = new BadRequest(
+  429,
+  'TooManyRequests',
+  'too many request bodies are under way; try again',
+  true,
+);
 
 const tooLarge = (size: number): BadRequest =>
   new BadRequest(

@@ -3,6 +3,7 @@
 import { Agent, request } from 'node:https';
 import { formatHolds } from '../../src/api/holds.ts';
 import type { AdmissionResponse } from '../../src/kube/admission.ts';
+import { BodyBudget } from '../../src/server/body-budget.ts';
 import type { AdmissionServer, AdmissionServerOptions } from '../../src/server/server.ts';
 import { mutatePath, validatePath } from '../../webhooks/registry.ts';
 import { authority, fixedCerts, issuedBy, liveServer } from '../contract/live-server.ts';
@@ -30,21 +31,24 @@ let made = 0;
 export class Shop {
   readonly world: World;
   readonly server: AdmissionServer;
+  readonly budget: BodyBudget;
   readonly #agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
 
-  private constructor(world: World, server: AdmissionServer) {
+  private constructor(world: World, server: AdmissionServer, budget: BodyBudget) {
     this.world = world;
+    this.budget = budget;
     this.server = server;
   }
 
   static async open(options: Partial<AdmissionServerOptions> = {}): Promise<Shop> {
     // The server comes after the application that tells it whom to trust.
     const made: { server?: AdmissionServer } = {};
-    const world = new World({ onCaller: (socket) => made.server?.trust(socket) });
+    const budget = new BodyBudget();
+    const world = new World({ budget, onCaller: (socket) => made.server?.trust(socket) });
     for (const manifest of [buyer(), goods('goods1', { stockCount: 100_000 })]) await world.create(manifest);
     const pair = await issuedBy(await authority());
     made.server = await liveServer(world.app, fixedCerts(pair), options);
-    return new Shop(world, made.server);
+    return new Shop(world, made.server, budget);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

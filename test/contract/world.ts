@@ -14,6 +14,7 @@ import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
 import { noLedgerMetrics } from '../../src/ledger/ports.ts';
 import { type Log, silentLog } from '../../src/runtime/log.ts';
 import { type AppOptions, createApp } from '../../src/server/app.ts';
+import type { BodyBudget } from '../../src/server/body-budget.ts';
 import type { CallerCheck } from '../../src/server/callers.ts';
 import type { AdmissionContext } from '../../webhooks/context.ts';
 import { registry as everything, mutatePath, validatePath } from '../../webhooks/registry.ts';
@@ -71,11 +72,13 @@ export class World {
     log = silentLog,
     callers,
     onCaller,
+    budget,
   }: {
     registry?: typeof everything;
     log?: Log;
     callers?: CallerCheck;
     onCaller?: AppOptions['onCaller'];
+    budget?: BodyBudget;
   } = {}) {
     const writer = new GoodsWriter({
       store: this.store.goods,
@@ -112,6 +115,7 @@ export class World {
     this.app = createApp({
       ...(callers ? { callers } : {}),
       ...(onCaller ? { onCaller } : {}),
+      ...(budget ? { budget } : {}),
       registry,
       context: this.context,
       log,
