@@ -12,8 +12,8 @@ import { kindOf } from '../contract/things.ts';
 import { World } from '../contract/world.ts';
 import { buyer, goods, order } from '../refusals/scenario.ts';
 
-const SpikeOrder = kindOf('SpikeOrder');
-const orderPaths = { mutate: mutatePath(SpikeOrder), validate: validatePath(SpikeOrder) };
+export const SpikeOrder = kindOf('SpikeOrder');
+export const orderPaths = { mutate: mutatePath(SpikeOrder), validate: validatePath(SpikeOrder) };
 
 export interface Figures {
   orders: number;
