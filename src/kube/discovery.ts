@@ -6,7 +6,7 @@ import type { KubeObject, Resource } from './objects.ts';
 
 export interface WantedKind {
   group: string;
-  /** In the order of preference. */
+  /** In the order of preference: a cluster may have an older or newer one of an operator of somebody else's. */
   versions: readonly string[];
   kind: string;
   plural: string;

@@ -44,8 +44,8 @@ export const stages: readonly Stage[] = [
   {
     title: 'the server',
     parts: [
-      part('autoscaling', 'HorizontalPodAutoscaler', { versions: ['v2', 'v1'] }),
-      part('policy', 'PodDisruptionBudget', { versions: ['v1', 'v1beta1'] }),
+      part('autoscaling', 'HorizontalPodAutoscaler', { versions: ['v2'] }),
+      part('policy', 'PodDisruptionBudget'),
       part('apps', 'Deployment'),
       part('batch', 'Job'),
     ],

@@ -117,7 +117,7 @@ export const scaledObjects = kind({
 });
 export const autoscalers = kind({
   group: 'autoscaling',
-  versions: ['v2', 'v2beta2', 'v1'],
+  versions: ['v2'],
   kind: 'HorizontalPodAutoscaler',
   plural: 'horizontalpodautoscalers',
   goesFirst: true,
@@ -132,7 +132,7 @@ export const serviceMonitors = kind({
 export const services = kind<Service>({ group: '', versions: ['v1'], kind: 'Service', plural: 'services' });
 export const disruptionBudgets = kind({
   group: 'policy',
-  versions: ['v1', 'v1beta1'],
+  versions: ['v1'],
   kind: 'PodDisruptionBudget',
   plural: 'poddisruptionbudgets',
 });

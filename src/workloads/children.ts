@@ -27,8 +27,8 @@ export interface Desired {
   /** Beside those that every child has. */
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
-  /** All but apiVersion, kind and metadata; `version` is the one that the server has. */
-  body: object | ((version: string) => object);
+  /** All but apiVersion, kind and metadata. */
+  body: object;
 }
 
 export interface ChildrenOptions {
@@ -261,17 +261,16 @@ class Pass {
 }
 
 function draftOf(owner: KubeObject, child: Desired, resource: Resource): Applied {
-  const body = typeof child.body === 'function' ? child.body(resource.version) : child.body;
   const labels = { ...child.labels, ...labelsOf(owner, child.component) };
   const { namespace = '' } = owner.metadata;
   const metadata = { name: child.name, namespace, labels, ownerReferences: [ownerReference(owner)] };
   const head = { apiVersion: apiVersionOf(resource), kind: resource.kind };
   const annotations = child.annotations ?? {};
-  const applied = hashOf({ ...head, metadata: { ...metadata, annotations }, ...body });
+  const applied = hashOf({ ...head, metadata: { ...metadata, annotations }, ...child.body });
   return {
     ...head,
     metadata: { ...metadata, annotations: { ...annotations, [appliedAnnotation]: applied } },
-    ...body,
+    ...child.body,
   };
 }
 

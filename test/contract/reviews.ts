@@ -1,4 +1,4 @@
-// AdmissionReviews as the API server sends them: every field that Kubernetes 1.20 fills in is there, so that a
+// AdmissionReviews as the API server sends them: every field that Kubernetes fills in is there, so that a
 // test sees what production sees (recorded/ has the originals).
 import type { Kind } from '../../src/api/define-kind.ts';
 import type { AdmissionRequest, AdmissionReview, Operation } from '../../src/kube/admission.ts';

@@ -31,10 +31,10 @@ const children = (spec: SeckillSpec, situation: Partial<Situation> = {}) =>
   desiredOf(seckill(spec), { ...alone, ...situation });
 const kindsOf = (desired: readonly Desired[]) => desired.map(({ kind, name }) => `${kind.kind} ${name}`);
 // biome-ignore lint/suspicious/noExplicitAny: any field of any child
-const bodyOf = (desired: readonly Desired[], kind: string, version = 'v2'): any => {
+const bodyOf = (desired: readonly Desired[], kind: string): any => {
   const found = desired.find((child) => child.kind.kind === kind);
   assert.ok(found, `no ${kind}`);
-  return typeof found.body === 'function' ? found.body(version) : found.body;
+  return found.body;
 };
 
 describe('the children of a Seckill', () => {
@@ -103,16 +103,13 @@ describe('the children of a Seckill', () => {
     assert.equal(bodyOf(children(noKeda, { isHandedOver: () => true }), 'Deployment').spec.replicas, 2);
   });
 
-  it('have the autoscaler in the words of the version that is served', () => {
+  it('have an autoscaler for the share of CPU that is asked for', () => {
     const desired = children({
       services: { goService: go },
       scaling: { hpa: { enabled: true, targetCPUUtilizationPercentage: 70 } },
     });
-    assert.equal(bodyOf(desired, 'HorizontalPodAutoscaler', 'v1').spec.targetCPUUtilizationPercentage, 70);
-    for (const version of ['v2', 'v2beta2']) {
-      const { metrics } = bodyOf(desired, 'HorizontalPodAutoscaler', version).spec;
-      assert.equal(metrics[0].resource.target.averageUtilization, 70);
-    }
+    const { metrics } = bodyOf(desired, 'HorizontalPodAutoscaler').spec;
+    assert.equal(metrics[0].resource.target.averageUtilization, 70);
   });
 
   it('are made anew when what their environment names changes, and only then', () => {

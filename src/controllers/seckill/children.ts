@@ -202,11 +202,6 @@ function budgetOf({ seckill, short, name }: Part): Desired {
 function autoscalerOf({ seckill, short, name }: Part): Desired {
   const target = seckill.spec.scaling?.hpa?.targetCPUUtilizationPercentage ?? 80;
   const { min, max } = bounds(seckill);
-  const base = {
-    scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
-    minReplicas: min,
-    maxReplicas: max,
-  };
   const metrics = [
     {
       type: 'Resource',
@@ -217,9 +212,14 @@ function autoscalerOf({ seckill, short, name }: Part): Desired {
     kind: autoscalers,
     name: `${name}-hpa`,
     component: short,
-    body: (version) => ({
-      spec: version === 'v1' ? { ...base, targetCPUUtilizationPercentage: target } : { ...base, metrics },
-    }),
+    body: {
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+        minReplicas: min,
+        maxReplicas: max,
+        metrics,
+      },
+    },
   };
 }
 
