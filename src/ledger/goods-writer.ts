@@ -60,6 +60,8 @@ interface Entry extends ChangeOptions {
 
 interface Lane {
   pending: Entry[];
+  /** Parts of a batch that was refused as a whole, each to be tried alone before what is pending. */
+  parts: Entry[][];
   running: boolean;
   /** When the known copy was last the stored one for certain, on the monotonic clock. */
   confirmedAt: number;
@@ -70,6 +72,8 @@ interface Lane {
 const freshForMs = 1000;
 /** A write whose outcome is an error other than a conflict is tried this often. */
 const mostFailures = 3;
+/** One change that makes a write invalid is tried on what is stored now, and then fails. */
+const mostRefusals = 2;
 /** Without a deadline of its own, a change gives up after this many lost races. */
 const mostConflicts = 20;
 /** Idle lanes kept for their confirmation time. */
@@ -113,6 +117,7 @@ export class GoodsWriter {
       if (this.#lanes.size >= mostIdleLanes) this.#forgetIdle();
       lane = {
         pending: [],
+        parts: [],
         running: false,
         confirmedAt: Number.NEGATIVE_INFINITY,
         turns: new Turns(this.#clock),
@@ -144,9 +149,10 @@ export class GoodsWriter {
   async #drain(key: string, lane: Lane): Promise<void> {
     lane.running = true;
     const losses = { conflicts: 0, failures: 0 };
-    while (lane.pending.length > 0) {
-      const pending = lane.pending;
-      lane.pending = [];
+    while (lane.pending.length > 0 || lane.parts.length > 0) {
+      const isPart = lane.parts.length > 0;
+      const pending = lane.parts.shift() ?? lane.pending;
+      if (!isPart) lane.pending = [];
       const batch = pending.filter((entry) => !entry.settled);
       for (const entry of pending) if (entry.settled && entry.mayBeStored) this.#undo(key, entry, false);
       if (batch.length === 0) continue;
@@ -156,10 +162,16 @@ export class GoodsWriter {
           losses.failures = 0;
           await lane.turns.give(() => this.#store.known(key)?.metadata.resourceVersion);
         } else {
-          lane.pending.unshift(...batch);
+          retry(lane, batch, isPart);
         }
       } catch (error) {
-        await this.#lost(key, lane, batch, error, losses);
+        if (isRefused(error) && batch.length > 1) {
+          // One entry may have made it so; the others must not fail with it.
+          const half = Math.ceil(batch.length / 2);
+          lane.parts.unshift(batch.slice(0, half), batch.slice(half));
+          continue;
+        }
+        await this.#lost(key, lane, { entries: batch, isPart }, error, losses);
       }
     }
     lane.running = false;
@@ -169,14 +181,14 @@ export class GoodsWriter {
   async #lost(
     key: string,
     lane: Lane,
-    batch: Entry[],
+    { entries: batch, isPart }: { entries: Entry[]; isPart: boolean },
     error: unknown,
     losses: { conflicts: number; failures: number },
   ): Promise<void> {
     const conflict = error instanceof GoodsWriteError && error.failure === 'conflict';
     // The known copy is not the stored one, or may not be.
     lane.confirmedAt = Number.NEGATIVE_INFINITY;
-    if (!conflict) for (const entry of batch) entry.mayBeStored = true;
+    if (!conflict && !isRefused(error)) for (const entry of batch) entry.mayBeStored = true;
     if (conflict) {
       this.#metrics.conflicted();
       lane.turns.lost();
@@ -184,7 +196,7 @@ export class GoodsWriter {
         for (const entry of batch) settle(entry, { refusal: busy });
         return;
       }
-    } else if (++losses.failures >= mostFailures) {
+    } else if (++losses.failures >= (isRefused(error) ? mostRefusals : mostFailures)) {
       for (const entry of batch) {
         if (entry.settled) this.#undo(key, entry, false);
         else fail(entry, error);
@@ -196,7 +208,7 @@ export class GoodsWriter {
     if (rounds > 0) await sleep(this.#clock, this.#random() * 5 * 2 ** Math.min(rounds, 6));
     const goods = await this.#refresh(key, lane).catch(() => null);
     if (goods === undefined) for (const entry of batch) settle(entry, { refusal: noSuchGoods(key) });
-    else lane.pending.unshift(...batch);
+    else retry(lane, batch, isPart);
   }
 
   /** One round for a batch. True when all of it is answered, false when it must be evaluated again. */
@@ -280,6 +292,16 @@ const busy: Refusal = {
 
 const noSuchGoods = (key: string): Refusal =>
   refuse('GoodsNotFound', `spec.goodsMap: no goods ${key.slice(key.indexOf('/') + 1)} in this namespace`);
+
+/** The API server has said that what was to be written is wrong: the same write fails again. */
+const isRefused = (error: unknown): boolean =>
+  error instanceof GoodsWriteError && error.failure === 'invalid';
+
+/** A part stays apart from what is pending: it may hold the entry that fails every batch it is in. */
+function retry(lane: Lane, batch: Entry[], isPart: boolean): void {
+  if (isPart) lane.parts.unshift(batch);
+  else lane.pending.unshift(...batch);
+}
 
 /** A change that throws (a programming error, or a term that has ended) fails alone, not its batch. */
 function attempt(entry: Entry, draft: StockDraft): Refusal | undefined {

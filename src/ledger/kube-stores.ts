@@ -4,9 +4,9 @@ import { SpikeGoods } from '../api/spike-goods.ts';
 import { SpikeOrder } from '../api/spike-order.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
-import { isConflict, isNotFound } from '../kube/errors.ts';
+import { isConflict, isInvalid, isNotFound } from '../kube/errors.ts';
 import { type KubeObject, type Resource, splitKey } from '../kube/objects.ts';
-import { type GoodsStore, GoodsWriteError } from './ports.ts';
+import { type GoodsStore, GoodsWriteError, type WriteFailure } from './ports.ts';
 
 /** Longer than any single answer takes, shorter than the time limit of a webhook. */
 const liveCallMs = 4000;
@@ -70,9 +70,14 @@ export function goodsStore(client: Client, cache: ObjectCache<SpikeGoods>): Good
       try {
         return await store.writeStatus(goods);
       } catch (error) {
-        const failure = isConflict(error) ? 'conflict' : isNotFound(error) ? 'gone' : 'unknown';
-        throw new GoodsWriteError(failure, (error as Error).message, { cause: error });
+        throw new GoodsWriteError(failureOf(error), (error as Error).message, { cause: error });
       }
     },
   };
+}
+
+function failureOf(error: unknown): WriteFailure {
+  if (isConflict(error)) return 'conflict';
+  if (isNotFound(error)) return 'gone';
+  return isInvalid(error) ? 'invalid' : 'unknown';
 }

@@ -3,11 +3,11 @@
 import type { SpikeGoods } from '../api/spike-goods.ts';
 
 /** How a write of goods can end, other than with success. */
-export type WriteFailure = 'conflict' | 'gone' | 'unknown';
+export type WriteFailure = 'conflict' | 'gone' | 'invalid' | 'unknown';
 
 export class GoodsWriteError extends Error {
   readonly failure: WriteFailure;
-  /** `unknown`: it may or may not be stored; `conflict` and `gone`: it is not. */
+  /** `unknown`: it may or may not be stored; the others: it is not. `invalid`: nor will it ever be as it is. */
   constructor(failure: WriteFailure, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'GoodsWriteError';

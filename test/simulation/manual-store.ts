@@ -45,6 +45,9 @@ export class ManualStore implements GoodsStore {
   /** Calls go through at once, in the order in which they are made. */
   automatic: boolean;
   readonly done = { reads: 0, writes: 0, conflicts: 0 };
+  invalidWrites = 0;
+  /** What the API server's validation says no to. */
+  isInvalid: (goods: SpikeGoods) => boolean = () => false;
   #revision = 1;
 
   constructor(goods: readonly SpikeGoods[], options: { automatic?: boolean } = {}) {
@@ -85,6 +88,10 @@ export class ManualStore implements GoodsStore {
       if (before.metadata.resourceVersion !== goods.metadata.resourceVersion) {
         this.done.conflicts++;
         throw new GoodsWriteError('conflict', `${key} has been modified`);
+      }
+      if (this.isInvalid(goods)) {
+        this.invalidWrites++;
+        throw new GoodsWriteError('invalid', `${key} is invalid: status.holds[0]: Too long`);
       }
       this.done.writes++;
       return this.#store(goods);

@@ -57,6 +57,23 @@ describe('the writer of goods', () => {
     assert.equal(store.stored.get(key)?.status?.lastStockCount, 0);
   });
 
+  it('fails a change that makes a write invalid, and no other of its batch', async () => {
+    const { store, writer } = setUp(100);
+    store.isInvalid = (goods) => holdsOf(goods.status).some(({ uid }) => uid.startsWith('poisoned'));
+    const names = Array.from({ length: 50 }, (_, index) =>
+      index % 20 === 7 ? `poisoned${index}` : `${index}`,
+    );
+    const outcomes = await Promise.allSettled(names.map((name) => writer.submit(key, hold(name))));
+    for (const [index, { status }] of outcomes.entries()) {
+      assert.equal(status, names[index]?.startsWith('p') ? 'rejected' : 'fulfilled', names[index]);
+    }
+    assert.equal(store.holdsOf(key).length, 47);
+    // Three of fifty are found by halving, each tried once more alone.
+    assert.ok(store.invalidWrites + store.done.writes < 40, `${store.invalidWrites} refused`);
+    await writer.submit(key, hold('next'));
+    assert.equal(store.holdsOf(key).length, 48);
+  });
+
   it('says of each write which orders it carried, where somebody listens', async () => {
     const { clock, store } = setUp(100);
     const lines: Record<string, unknown>[] = [];
