@@ -1,7 +1,8 @@
 // A clock that tests turn by hand: hours pass in milliseconds, timers fire in the order of their deadlines.
 // Knows nothing of what it drives; real I/O (sockets) is not simulated, a test waits for that itself.
 
-import type { Cancel, Clock } from '../src/runtime/clock.ts';
+import type { ServerClock, TimeBounds } from '../src/kube/server-time.ts';
+import type { Cancel } from '../src/runtime/clock.ts';
 
 interface Timer {
   at: number;
@@ -9,7 +10,7 @@ interface Timer {
   fn: () => void;
 }
 
-export class SimulatedClock implements Clock {
+export class SimulatedClock implements ServerClock {
   #wall: number;
   #elapsed = 0;
   #order = 0;
@@ -21,6 +22,11 @@ export class SimulatedClock implements Clock {
 
   now(): number {
     return this.#wall + this.#elapsed;
+  }
+
+  /** As if it were the API server's own. */
+  bounds(): TimeBounds | undefined {
+    return { earliest: this.now(), latest: this.now() };
   }
 
   monotonic(): number {

@@ -3,9 +3,9 @@
 import type { Kind } from '../src/api/define-kind.ts';
 import type { OutsideReach } from '../src/api/reach.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
+import type { ServerClock } from '../src/kube/server-time.ts';
 import type { Catalogue } from '../src/ledger/catalogue.ts';
 import type { Gate } from '../src/ledger/gate.ts';
-import type { Clock } from '../src/runtime/clock.ts';
 
 export interface AdmissionContext {
   /** Look-ups in the caches. */
@@ -13,7 +13,8 @@ export interface AdmissionContext {
   /** Holds stock for orders. */
   gate: Gate;
   live: LiveCluster;
-  clock: Clock;
+  /** The API server's time: other replicas compare what is dated here. */
+  clock: ServerClock;
   /** A new unique id for an object. */
   newId(): string;
   policy: AdmissionPolicy;

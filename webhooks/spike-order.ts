@@ -6,7 +6,7 @@ import type { OrderLine } from '../src/api/sale.ts';
 import { isPaid, linesOf, parseTime, timestamp, whyNotOnSale } from '../src/api/sale.ts';
 import { longestName } from '../src/api/schema.ts';
 import { SpikeOrder } from '../src/api/spike-order.ts';
-import { holdLineOf } from '../src/ledger/gate.ts';
+import { holdLineOf, timeUnknown } from '../src/ledger/gate.ts';
 import { StockDraft } from '../src/ledger/stock-draft.ts';
 import type { AdmissionContext } from './context.ts';
 import { fillIn, fixed, isBeingDeleted, isNamespaceCleanup, keep, overwrite } from './shared-rules.ts';
@@ -220,8 +220,9 @@ function paymentStands({ object, old }: OrderCall): ReturnType<OrderRule> {
   return refuse('PaymentNotRevocable', 'spec.isPay may change from false to true only', 'spec.isPay');
 }
 
-function paymentIsInTime({ object, old, now }: OrderCall): ReturnType<OrderRule> {
+function paymentIsInTime({ object, old, now, context }: OrderCall): ReturnType<OrderRule> {
   if (!object.spec.isPay || old?.spec.isPay) return undefined;
+  if (!context.clock.bounds()) return timeUnknown;
   const { expiredTime, payTime } = object.spec;
   if (old?.status?.phase === 'Rejected') {
     return refuse('OrderRejected', 'spec.isPay: the order was rejected and cannot be paid', 'spec.isPay');

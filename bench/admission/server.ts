@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { CertSource, ServingPair } from '../../certs/source.ts';
 import { defaultReach } from '../../src/api/reach.ts';
 import { createLogger } from '../../src/cli/logging.ts';
+import { ServerTime } from '../../src/kube/server-time.ts';
 import { Catalogue } from '../../src/ledger/catalogue.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
@@ -33,6 +34,9 @@ async function start(pair: Pair): Promise<number> {
     random: Math.random,
     metrics: ledgerMetrics(metrics),
   });
+  // As after an answer of an API server.
+  const time = new ServerTime({ clock });
+  time.heard(new Date(clock.now()).toUTCString(), clock.monotonic(), clock.monotonic());
   const server = new AdmissionServer({
     host: '127.0.0.1',
     port: 0,
@@ -46,9 +50,9 @@ async function start(pair: Pair): Promise<number> {
       registry,
       context: {
         catalogue,
-        clock,
+        clock: time,
         newId: randomUUID,
-        gate: new Gate({ writer, clock }),
+        gate: new Gate({ writer, clock: time }),
         live: {
           orderIsStored: async () => false,
           refresh: async () => false,

@@ -6,9 +6,9 @@ import type { SpikeOrder } from '../api/spike-order.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
+import type { ServerClock } from '../kube/server-time.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Settler } from '../ledger/settler.ts';
-import type { Clock } from '../runtime/clock.ts';
 
 /** Tells people what happened to an object. Never throws, never waits. */
 export interface Recorder {
@@ -26,7 +26,7 @@ export interface Leading {
   client: Client;
   caches: LeaderCaches;
   catalogue: Catalogue;
-  clock: Clock;
+  clock: ServerClock;
   settler: Settler;
   recorder: Recorder;
   /**

@@ -19,11 +19,11 @@ import type { SpikeGoods } from '../api/spike-goods.ts';
 import { type OrderPhase, SpikeOrder, type SpikeOrderStatus } from '../api/spike-order.ts';
 import { withinBounds } from '../api/within-bounds.ts';
 import { joinKey, keyOf } from '../kube/objects.ts';
+import { earliest, type ServerClock } from '../kube/server-time.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import { type Gate, holdLineOf } from '../ledger/gate.ts';
 import type { LotWatch } from '../ledger/lot-watch.ts';
 import type { GoodsStore } from '../ledger/ports.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { ReconcileContext } from '../runtime/controller.ts';
 
 export interface OrderStore {
@@ -44,7 +44,7 @@ export interface OrderLifecycleOptions {
   goods: GoodsStore;
   orders: OrderStore;
   lots: LotWatch;
-  clock: Clock;
+  clock: ServerClock;
   paymentWindowMs: number;
   /** Called after a new state is stored. */
   entered(order: SpikeOrder, change: PhaseChange, context: Context): void;
@@ -64,6 +64,9 @@ type Context = Pick<ReconcileContext, 'log'>;
 const cacheLagMs = 10_000;
 /** Who waits to be named is woken when it is (`named`); this is for what no watch tells. */
 const lookForNameMs = 1000;
+
+/** Who does not know the time looks again after this. */
+const lookAtClockMs = 1000;
 
 /** The order cannot be judged yet; the controller tries again with its back-off. */
 class NotYetError extends Error {
@@ -207,7 +210,8 @@ export class OrderLifecycle {
   }
 
   #due(order: SpikeOrder): OrderPhase {
-    return nextPhase(order, this.#options.clock.now(), this.#options.paymentWindowMs);
+    // Nothing expires before its deadline has surely passed.
+    return nextPhase(order, earliest(this.#options.clock), this.#options.paymentWindowMs);
   }
 
   /** An order that was created past admission has a deadline as well, which it does not say itself. */
@@ -221,7 +225,9 @@ export class OrderLifecycle {
 
   #untilDeadline(order: SpikeOrder): { requeueAfter?: number } {
     const deadline = deadlineOf(order, this.#options.paymentWindowMs);
-    return deadline === undefined ? {} : { requeueAfter: Math.max(deadline - this.#options.clock.now(), 1) };
+    if (deadline === undefined) return {};
+    const now = earliest(this.#options.clock);
+    return { requeueAfter: Number.isFinite(now) ? Math.max(deadline - now, 1) : lookAtClockMs };
   }
 
   async #enter(

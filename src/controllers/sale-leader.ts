@@ -7,6 +7,7 @@ import type { OrderPhase } from '../api/spike-order.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
 import { aboutKey, aboutObject, joinKey, type KubeObject, splitKey } from '../kube/objects.ts';
+import type { ServerClock } from '../kube/server-time.ts';
 import { Books } from '../ledger/books.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Gate } from '../ledger/gate.ts';
@@ -15,7 +16,7 @@ import { LotWatch } from '../ledger/lot-watch.ts';
 import type { GoodsStore, LedgerMetrics } from '../ledger/ports.ts';
 import { FencedError, Settler } from '../ledger/settler.ts';
 import { exponential } from '../runtime/backoff.ts';
-import { type Clock, sleep } from '../runtime/clock.ts';
+import { sleep } from '../runtime/clock.ts';
 import { Controller, type ControllerMetrics, type Reconcile } from '../runtime/controller.ts';
 import type { Log } from '../runtime/log.ts';
 import type { QueueMetrics } from '../runtime/queue.ts';
@@ -59,7 +60,8 @@ export interface SaleLeaderOptions {
   /** How long a write to the API server takes just now, in ms. */
   writeMs(): number;
   settings: SaleSettings;
-  clock: Clock;
+  /** Of the API server. */
+  clock: ServerClock;
   log: Log;
   ledgerMetrics: LedgerMetrics;
   orderMetrics?: OrderMetrics;

@@ -48,6 +48,7 @@ export const findingReasons = {
   CaBundleWrong: 'the CA that the API server trusts did not sign what is served',
   CaBundlesDiffer: 'the webhooks trust different CAs',
   NoLeader: 'nobody leads, or who led has stopped',
+  ClockWrong: "the clock of the leader's machine is not the API server's",
   HoldsLeaked: 'stock is held longer than any admission can take',
   OrdersOverdue: 'orders are unpaid past their deadline',
   CountersWrong: 'the counters of goods are not what its orders add up to',

@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { ConnectionConfig } from './config.ts';
 import { JsonClient } from './json-client.ts';
 import type { Draft, KubeObject, Resource } from './objects.ts';
-import type { RequestInfo } from './transport.ts';
+import type { OnDate, RequestInfo } from './transport.ts';
 
 export interface CallOptions {
   /** Limit of the whole call, waits and retries included. Default: the client's (30 s). */
@@ -128,6 +128,8 @@ export interface ClientOptions {
   clock?: Clock;
   /** After each HTTP exchange: metrics. */
   onRequest?(info: RequestInfo): void;
+  /** Each answer that has headers: the API server's clock (server-time.ts). */
+  onDate?: OnDate;
   /** A Warning header of the server: deprecated versions, admission warnings, unknown fields. */
   onWarning?(text: string, request: { verb: string; resource: string }): void;
 }

@@ -49,6 +49,7 @@ export class JsonClient implements Client {
       clock: opts.clock ?? systemClock,
       maxSockets: opts.maxSockets ?? 64,
       onRequest: opts.onRequest,
+      onDate: opts.onDate,
     });
   }
 

@@ -24,6 +24,8 @@ export interface LeaderElectorOptions {
   /** Must be another one in each process, and after each restart. Default: host name and a uuid. */
   identity?: string;
   clock?: Clock;
+  /** Epoch ms from which the numbers of terms count on. Default: the clock's. */
+  epochNow?: () => number;
   /** In [0, 1). */
   random?: () => number;
   log?: Log;
@@ -192,7 +194,7 @@ export class LeaderElector {
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
-    const epoch = nextEpoch(this.#clock.now(), this.#record.highest);
+    const epoch = nextEpoch(this.#opts.epochNow?.() ?? this.#clock.now(), this.#record.highest);
     const spec = this.#spec(epoch);
     const sentAt = this.#record.attempt(epoch);
     try {

@@ -23,7 +23,14 @@ export interface ObjectMeta {
   annotations?: Record<string, string>;
   finalizers?: string[];
   ownerReferences?: OwnerReference[];
-  managedFields?: { manager?: string; operation?: string; subresource?: string; [field: string]: unknown }[];
+  managedFields?: {
+    manager?: string;
+    operation?: string;
+    subresource?: string;
+    /** When it last wrote, by the API server's clock. */
+    time?: string;
+    [field: string]: unknown;
+  }[];
 }
 
 export interface KubeObject {

@@ -24,7 +24,11 @@ export interface TransportOptions {
   clock: Clock;
   maxSockets: number;
   onRequest?: ((info: RequestInfo) => void) | undefined;
+  onDate?: OnDate | undefined;
 }
+
+/** The Date header of an answer, and when (monotonic) its request was sent and its headers were here. */
+export type OnDate = (date: string | undefined, sentAt: number, answeredAt: number) => void;
 
 // client-go's number of retries for answers with Retry-After, and of those on a connection that was idle.
 const maxRetries = 10;
@@ -51,6 +55,7 @@ export class Transport {
   readonly #clock: Clock;
   readonly #maxSockets: number;
   readonly #onRequest: ((info: RequestInfo) => void) | undefined;
+  readonly #onDate: OnDate | undefined;
   #agents: Agents | undefined;
   #renewed = Number.NEGATIVE_INFINITY;
 
@@ -60,6 +65,7 @@ export class Transport {
     this.#clock = opts.clock;
     this.#maxSockets = opts.maxSockets;
     this.#onRequest = opts.onRequest;
+    this.#onDate = opts.onDate;
   }
 
   /** The whole answer, whatever its status. `call.timeoutMs` covers retries and waits too. */
@@ -101,6 +107,7 @@ export class Transport {
       try {
         const response = await exchange.run(Math.max(0, end - began), this.#clock, async (response) => {
           code = String(response.statusCode);
+          this.#onDate?.(response.headers.date, began, this.#clock.monotonic());
           if (response.statusCode === 401 && !renew && this.#mayRenew()) {
             response.resume();
             return undefined;

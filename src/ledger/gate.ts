@@ -4,7 +4,7 @@ import { type Refusal, refuse } from '../api/refusals.ts';
 import { type OrderLine, timestamp } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { joinKey, keyOf } from '../kube/objects.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { ServerClock } from '../kube/server-time.ts';
 import type { Change, GoodsWriter } from './goods-writer.ts';
 import type { Lots } from './lots.ts';
 import type { StockDraft } from './stock-draft.ts';
@@ -46,11 +46,11 @@ export const holdLineOf = ({ goods, quantity }: OrderLine): HoldLine => ({
 
 export class Gate {
   readonly #writer: GoodsWriter;
-  readonly #clock: Clock;
+  readonly #clock: ServerClock;
   readonly #lots: Lots | undefined;
 
   /** Without `lots` every order waits for the write that holds its stock. */
-  constructor(options: { writer: GoodsWriter; clock: Clock; lots?: Lots }) {
+  constructor(options: { writer: GoodsWriter; clock: ServerClock; lots?: Lots }) {
     this.#writer = options.writer;
     this.#clock = options.clock;
     this.#lots = options.lots;
@@ -61,8 +61,8 @@ export class Gate {
    * goods refuses (see isStored). Idempotent by uid. `deadline` is on `clock.monotonic()` in ms.
    */
   async hold(request: HoldRequest, deadline?: number): Promise<Refusal | undefined> {
-    // Whole seconds: holds of one second share a text (api/holds.ts), and their time limit is many seconds.
-    const time = timestamp(Math.floor(this.#clock.now() / 1000) * 1000);
+    const time = holdTime(this.#clock);
+    if (time === undefined) return timeUnknown;
     for (const [index, line] of request.lines.entries()) {
       const refusal = await this.#take(request, line, time, deadline).catch((error: unknown) => {
         // Nobody knows whether this line was stored: what is stored now must be looked at.
@@ -113,6 +113,22 @@ export class Gate {
     await Promise.all(stored.map((key) => this.#writer.submit(key, giveBack(request.uid), { fromStale })));
   }
 }
+
+/**
+ * When a hold is taken now: not before it is, by the API server's clock, so that no leader finds it older than it is.
+ * Whole seconds: holds of one second share a text (api/holds.ts), and their time limit is many seconds. Undefined
+ * while this process does not know the time.
+ */
+function holdTime(clock: ServerClock): string | undefined {
+  const bounds = clock.bounds();
+  return bounds && timestamp(Math.ceil(bounds.latest / 1000) * 1000);
+}
+
+/** What is told whose order needs the time, when this process does not know it. It has asked the API server. */
+export const timeUnknown: Refusal = {
+  ...refuse('TooManyRequests', "this replica does not know the API server's time just now; try again"),
+  retryAfterSeconds: 1,
+};
 
 const isMeant = (line: HoldLine, { metadata }: SpikeGoods): boolean =>
   line.uid === undefined || line.uid === metadata.uid;

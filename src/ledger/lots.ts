@@ -11,7 +11,7 @@
 import { type Hold, lotPrefix, lotsOf, mostHolds } from '../api/holds.ts';
 import { timestamp } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { ServerClock } from '../kube/server-time.ts';
 import type { GoodsWriter } from './goods-writer.ts';
 import { LotPace } from './lot-pace.ts';
 import type { StockDraft } from './stock-draft.ts';
@@ -29,7 +29,7 @@ export const defaultLots: LotSettings = { leastDemand: 8, share: 1 / 16, dense: 
 
 export interface LotsOptions {
   writer: GoodsWriter;
-  clock: Clock;
+  clock: ServerClock;
   /** Of this process, and no other before or after it. */
   replica: string;
   /** How people know it: the name of its pod. */
@@ -246,6 +246,7 @@ export class Lots {
     if (draft.goods.metadata.uid !== lot.goods) return undefined;
     const { clock } = this.#options;
     if (lot.unnamed.size > 0 && clock.monotonic() - lot.storedAt > namedForMs) this.#abandon(lot);
+    // Only that it changes counts (lot-watch.ts).
     const time = timestamp(Math.floor(clock.now() / 1000) * 1000);
     const { attempts, least, given } = lot.sought;
     lot.naming = new Set();

@@ -10,7 +10,7 @@ import { RefusedError } from '../api/refusals.ts';
 import { parseTime, salePhase } from '../api/sale.ts';
 import type { SpikeGoods, SpikeGoodsStatus } from '../api/spike-goods.ts';
 import { keyOf } from '../kube/objects.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { earliest, type ServerClock } from '../kube/server-time.ts';
 import type { Books } from './books.ts';
 import type { GoodsWriter, Outcome } from './goods-writer.ts';
 import type { LotWatch } from './lot-watch.ts';
@@ -37,7 +37,7 @@ export interface SettlerOptions {
   /** How long a hold may wait for its order to be stored: longer than a request to the API server can take. */
   holdLimitMs: number;
   lots: LotWatch;
-  clock: Clock;
+  clock: ServerClock;
   metrics: LedgerMetrics;
   /** Further status fields for this revision, from what is about to be stored; must be pure. */
   describe(goods: SpikeGoods, available: number): Partial<SpikeGoodsStatus>;
@@ -125,7 +125,7 @@ export class Settler {
       const now = clock.now();
       metrics.settled(
         now,
-        since.map((time) => now - time),
+        since.map((time) => Math.max(0, now - time)),
       );
     }
     return goods;
@@ -138,8 +138,10 @@ export class Settler {
   async #lapsedHolds(goods: SpikeGoods): Promise<{ lapsed: Hold[]; failure?: PromiseRejectedResult }> {
     const { books, clock, holdLimitMs, readOrderUid } = this.#options;
     const { namespace = '' } = goods.metadata;
+    // Who took it dated it by the latest time that it could be; who drops it goes by the earliest.
+    const now = earliest(clock);
     const old = holdsOf(goods.status).filter(
-      (hold) => !isLot(hold) && !books.has(hold.uid) && ageOf(hold, clock.now()) >= holdLimitMs,
+      (hold) => !isLot(hold) && !books.has(hold.uid) && ageOf(hold, now) >= holdLimitMs,
     );
     const reads = await Promise.allSettled(
       // No object can have another name, and a read of one could leave the path of the orders.
@@ -190,9 +192,10 @@ export class Settler {
   #next(goods: SpikeGoods): number | undefined {
     const { clock, holdLimitMs } = this.#options;
     const now = clock.now();
+    const [first, longest] = [earliest(clock), holdLimitMs];
     const waits = holdsOf(goods.status).map((hold) => {
-      const age = isLot(hold) ? this.#options.lots.ageOf(goods, hold.uid) : ageOf(hold, now);
-      return Math.max(holdLimitMs - age, 1000);
+      const age = isLot(hold) ? this.#options.lots.ageOf(goods, hold.uid) : ageOf(hold, first);
+      return Math.min(Math.max(holdLimitMs - age, 1000), longest);
     });
     const phase = salePhase(goods.spec, 1, now);
     const turn = parseTime(phase === 'Scheduled' ? goods.spec.startTime : goods.spec.endTime);

@@ -66,6 +66,31 @@ const availability: Alert[] = [
   },
 ];
 
+const clocks: Alert[] = [
+  {
+    alert: 'SpikegateClockWrong',
+    expr: 'max by (instance) (abs(spikegate_clock_offset_seconds)) > 5',
+    for: '5m',
+    severity: 'warning',
+    summary: 'The clock of {{ $labels.instance }} is {{ $value | humanizeDuration }} off.',
+    description:
+      "The ledger goes by the API server's clock and stays right. Certificates, tokens and log lines of that machine go by its own.",
+    action: 'Set up NTP on the node of that pod: chronyc tracking, timedatectl.',
+  },
+  {
+    alert: 'SpikegateClockUnknown',
+    expr: 'max by (instance) (spikegate_clock_uncertainty_seconds) > 10',
+    for: '1m',
+    severity: 'warning',
+    summary:
+      '{{ $labels.instance }} knows the time of the API server only within {{ $value | humanizeDuration }}.',
+    description:
+      'While it does not know it at all, it tells every order to try again. While it knows it badly, holds whose order was never stored stay longer.',
+    action:
+      'Are there several API servers whose clocks differ, or was a clock set? Compare the Date header of their answers (curl -i). Does this replica reach the API server?',
+  },
+];
+
 const admission: Alert[] = [
   {
     alert: 'SpikegateWebhookErrors',
@@ -237,6 +262,7 @@ const certificates: Alert[] = [
 
 export const ruleGroups: readonly RuleGroup[] = [
   { name: 'spikegate-availability', alerts: availability },
+  { name: 'spikegate-clocks', alerts: clocks },
   { name: 'spikegate-admission', alerts: admission },
   { name: 'spikegate-sale', alerts: sale },
   { name: 'spikegate-controllers', alerts: controllers },

@@ -6,9 +6,9 @@ import { Buyer } from '../api/buyer.ts';
 import { markDeleted } from '../controllers/deletion.ts';
 import type { Client } from '../kube/client.ts';
 import { joinKey, type KubeObject } from '../kube/objects.ts';
+import type { ServerTime } from '../kube/server-time.ts';
 import { KubeStore } from '../ledger/kube-stores.ts';
 import { SecondLook } from '../ledger/second-look.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { type AppOptions, createApp } from '../server/app.ts';
 import { certifiedCallers, everybody } from '../server/callers.ts';
@@ -25,7 +25,7 @@ export interface AdmissionOptions {
   caches: Caches;
   stock: Stock;
   certificates: Certificates;
-  clock: Clock;
+  clock: ServerTime;
   log: Log;
   metrics: AdmissionMetrics;
   onDecision: NonNullable<AppOptions['onDecision']>;
@@ -81,7 +81,7 @@ function contextOf({ settings, client, caches, stock, clock }: AdmissionOptions)
 /** Most objects that one deletion of a collection marks. The caller repeats the request for the rest. */
 const mostMarked = 1000;
 
-function liveCluster(client: Client, caches: Caches, stock: Stock, clock: Clock): LiveCluster {
+function liveCluster(client: Client, caches: Caches, stock: Stock, clock: ServerTime): LiveCluster {
   const buyers = new KubeStore(client, Buyer, caches.buyers.cache);
   const looks = {
     goods: new SecondLook(stock.goods.read, clock),

@@ -20,6 +20,8 @@ export interface ElectorOptions {
   settings: ServeSettings;
   client: Client;
   clock: Clock;
+  /** Of the API server: terms count on from its time. */
+  time: Clock;
   log: Log;
   onLost(why: string): void;
 }
@@ -27,13 +29,14 @@ export interface ElectorOptions {
 type Lead = (epoch: number, signal: AbortSignal) => Promise<void>;
 
 export function createElector(options: ElectorOptions, onStartedLeading: Lead): Elector {
-  const { settings, client, clock, log, onLost } = options;
-  if (!settings.leaderElect) return new SoleLeader(clock, onStartedLeading);
+  const { settings, client, clock, time, log, onLost } = options;
+  if (!settings.leaderElect) return new SoleLeader(time, onStartedLeading);
   return new LeaderElector({
     client,
     namespace: settings.namespace,
     name: settings.lease,
     clock,
+    epochNow: () => time.now(),
     log,
     leaseDuration: settings.leaseDuration,
     renewDeadline: settings.renewDeadline,

@@ -3,6 +3,7 @@ import { SaleLeader } from '../controllers/sale-leader.ts';
 import { WorkloadLeader } from '../controllers/workload-leader.ts';
 import type { Client } from '../kube/client.ts';
 import { EventRecorder } from '../kube/events.ts';
+import type { ServerTime } from '../kube/server-time.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MovingAverage } from '../runtime/load-meter.ts';
 import type { Log } from '../runtime/log.ts';
@@ -19,7 +20,9 @@ export interface LeadershipOptions {
   stock: Stock;
   /** The time of writes to the API server. */
   writeLatency: MovingAverage;
-  clock: Clock;
+  clock: ServerTime;
+  /** Of this machine: the times in a lease are its holder's, and count for nobody else. */
+  machineClock: Clock;
   log: Log;
   metrics: Metrics;
   /** This process must exit at once: somebody else may lead. */
@@ -27,9 +30,9 @@ export interface LeadershipOptions {
 }
 
 export function createLeadership(options: LeadershipOptions): Elector {
-  const { settings, client, clock, log, onLost } = options;
+  const { settings, client, clock, machineClock, log, onLost } = options;
   const recorder = new EventRecorder({ client, component: 'spikegate', clock });
-  return createElector({ settings, client, clock, log, onLost }, (epoch, signal) =>
+  return createElector({ settings, client, clock: machineClock, time: clock, log, onLost }, (epoch, signal) =>
     lead(options, recorder, epoch, signal),
   );
 }

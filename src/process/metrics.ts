@@ -1,6 +1,6 @@
 // The metrics port of one process: /metrics, what a scrape reads from the other parts, and the board where it is on.
 import type { Board } from '../board/board.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { ServerTime } from '../kube/server-time.ts';
 import { type Metrics, watchMetrics } from '../server/metrics.ts';
 import { MetricsServer } from '../server/metrics-server.ts';
 import type { ServeSettings } from '../settings/serve.ts';
@@ -10,7 +10,7 @@ import type { Elector } from './election.ts';
 
 export interface MetricsServerParts {
   settings: ServeSettings;
-  clock: Clock;
+  clock: ServerTime;
   caches: Caches;
   certificates: Certificates;
   elector: Elector;
@@ -25,6 +25,7 @@ export function createMetricsServer(parts: MetricsServerParts): MetricsServer {
     goods,
     caches: { SpikeGoods: goods, SpikeOrder: orders, Buyer: buyers, Seller: sellers },
     clock,
+    time: clock,
     mostGoods: settings.metricsGoods,
     certs: certificates.serving,
     isLeader: () => elector.isLeader,

@@ -1,9 +1,9 @@
 // Puts one Spikegate process together: the admission server on every replica, the reconcilers on the leader.
 import { SaleNews } from '../board/news.ts';
 import type { LeaderCaches } from '../controllers/leading.ts';
-import { type Client, createClient } from '../kube/client.ts';
+import { type Client, type ClientOptions, createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
-import type { RequestInfo } from '../kube/transport.ts';
+import { ServerTime } from '../kube/server-time.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { MovingAverage } from '../runtime/load-meter.ts';
 import type { Log } from '../runtime/log.ts';
@@ -53,12 +53,20 @@ export async function serve(
   const clock = systemClock;
   const metrics = createMetrics();
   const writeLatency = new MovingAverage();
-  const client = connect(settings, log, (info) => {
-    metrics.requests(info);
-    if (info.method !== 'GET') writeLatency.add(info.seconds * 1000);
+  // Any answer tells the time; this asks for one when what was known does not count any more.
+  const time = new ServerTime({
+    clock,
+    onDoubt: () => void client.request('GET', '/version', { timeoutMs: 5000 }).catch(() => undefined),
   });
-  const shared = { settings, client, clock, log };
-  const caches = createCaches(shared);
+  const client: Client = connect(settings, log, {
+    onDate: (...said) => time.heard(...said),
+    onRequest(info) {
+      metrics.requests(info);
+      if (info.method !== 'GET') writeLatency.add(info.seconds * 1000);
+    },
+  });
+  const shared = { settings, client, clock: time, log };
+  const caches = createCaches({ ...shared, clock });
   const saleCaches = saleCachesOf(caches);
   const manager = new Manager({
     log,
@@ -66,9 +74,17 @@ export async function serve(
     gracePeriod: stopsWithinMs(settings.drain),
   });
   const stock = createStock({ ...shared, caches, metrics: metrics.ledger });
-  const certificates = createCertificates({ ...shared, metrics: metrics.certificates });
-  const elector = createLeadership({ ...shared, caches, stock, writeLatency, metrics, onLost });
-  const news = new SaleNews({ clock, caches: saleCaches });
+  const certificates = createCertificates({ ...shared, clock, metrics: metrics.certificates });
+  const elector = createLeadership({
+    ...shared,
+    machineClock: clock,
+    caches,
+    stock,
+    writeLatency,
+    metrics,
+    onLost,
+  });
+  const news = new SaleNews({ clock: time, caches: saleCaches });
   const board = settings.board
     ? createBoard({
         ...shared,
@@ -94,7 +110,7 @@ export async function serve(
   });
   const metricsServer = createMetricsServer({
     settings,
-    clock,
+    clock: time,
     caches,
     certificates,
     elector,
@@ -136,14 +152,18 @@ export async function serve(
   };
 }
 
-function connect(settings: ServeSettings, log: Log, onRequest: (info: RequestInfo) => void): Client {
+function connect(
+  settings: ServeSettings,
+  log: Log,
+  hear: Pick<ClientOptions, 'onDate' | 'onRequest'>,
+): Client {
   const config = loadConfig({
     ...(settings.kubeconfig ? { file: settings.kubeconfig } : {}),
     ...(settings.context ? { context: settings.context } : {}),
   });
   return createClient(config, {
+    ...hear,
     userAgent: 'spikegate',
-    onRequest,
     onWarning: (text) => log.debug({ warning: text }, 'API server warns'),
   });
 }

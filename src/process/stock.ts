@@ -4,13 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { SpikeOrder } from '../api/spike-order.ts';
 import type { Client } from '../kube/client.ts';
+import type { ServerTime } from '../kube/server-time.ts';
 import { Catalogue } from '../ledger/catalogue.ts';
 import { Gate } from '../ledger/gate.ts';
 import { GoodsWriter } from '../ledger/goods-writer.ts';
 import { goodsStore, type KubeStore, orderStore } from '../ledger/kube-stores.ts';
 import { defaultLots, Lots } from '../ledger/lots.ts';
 import type { GoodsStore, LedgerMetrics } from '../ledger/ports.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ServeSettings } from '../settings/serve.ts';
 import type { Caches } from './caches.ts';
@@ -19,7 +19,7 @@ export interface StockOptions {
   settings: Pick<ServeSettings, 'lots'>;
   client: Client;
   caches: Caches;
-  clock: Clock;
+  clock: ServerTime;
   log: Log;
   metrics: LedgerMetrics;
 }

@@ -3,6 +3,7 @@
 import type { Registry } from 'prom-client';
 import type { CertSource } from '../../certs/source.ts';
 import { kinds } from '../api/kinds.ts';
+import type { ServerTime } from '../kube/server-time.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { certExpiry, certMetrics } from './certificate-metrics.ts';
 import { controllerMetrics, gauge, queueMetrics, requestMetrics } from './runtime-metrics.ts';
@@ -34,6 +35,8 @@ export interface Watched {
   /** By kind; the goods as well. */
   caches: Record<string, Sized>;
   clock: Clock;
+  /** What this process knows of the API server's clock. */
+  time: Pick<ServerTime, 'status'>;
   mostGoods: number;
   certs: Pick<CertSource, 'expiry' | 'authorityExpiry'>;
   isLeader(): boolean;
@@ -41,10 +44,24 @@ export interface Watched {
 
 /** What is looked at when metrics are scraped. */
 export function watchMetrics(registry: Registry, watched: Watched): void {
-  const { goods, caches, clock, mostGoods, certs, isLeader } = watched;
+  const { goods, caches, clock, time, mostGoods, certs, isLeader } = watched;
   stockMetrics(registry, { goods, clock, mostGoods });
   cacheMetrics(registry, caches);
   certExpiry(registry, certs);
+  gauge(
+    registry,
+    'spikegate_clock_offset_seconds',
+    "How far the API server's clock is ahead of this machine's; 0 while that is not known.",
+    [],
+    () => [['', (time.status()?.offsetMs ?? 0) / 1000]],
+  );
+  gauge(
+    registry,
+    'spikegate_clock_uncertainty_seconds',
+    "How far this replica may be wrong about the API server's clock, either way; +Inf while it does not know it.",
+    [],
+    () => [['', (time.status()?.uncertaintyMs ?? Number.POSITIVE_INFINITY) / 1000]],
+  );
   gauge(registry, 'leader_election_master_status', 'Whether this replica leads.', ['name'], () => [
     ['spikegate', isLeader() ? 1 : 0],
   ]);

@@ -28,7 +28,7 @@ let heard: { path: string; review: AdmissionReview }[] = [];
 let refusal: Refusal | undefined;
 
 await using world = new World();
-const context: AdmissionContext = { ...world.context, clock: systemClock };
+const context: AdmissionContext = { ...world.context, clock: { ...systemClock, bounds: () => undefined } };
 
 async function answer(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];

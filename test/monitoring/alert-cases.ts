@@ -64,6 +64,18 @@ export const cases: Record<string, Case> = {
     ...{ fires: {}, leaders: [1, 1], silent: {}, silentLeaders: [0, 1] },
     summary: '2 replicas say that they lead.',
   },
+  SpikegateClockWrong: {
+    fires: { 'spikegate_clock_offset_seconds{{ours}}': still(-130) },
+    labels: { instance: 'a' },
+    summary: 'The clock of a is 2m 10s off.',
+    silent: { 'spikegate_clock_offset_seconds{{ours}}': still(-1) },
+  },
+  SpikegateClockUnknown: {
+    fires: { 'spikegate_clock_uncertainty_seconds{{ours}}': still(65) },
+    labels: { instance: 'a' },
+    summary: 'a knows the time of the API server only within 1m 5s.',
+    silent: { 'spikegate_clock_uncertainty_seconds{{ours}}': still(0.5) },
+  },
   SpikegateWebhookErrors: {
     fires: { [reviews(200)]: perSecond(3), [reviews(500)]: perSecond(1) },
     labels: { webhook: validate },

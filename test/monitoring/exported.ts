@@ -12,6 +12,7 @@ export interface Sample {
 export class Exported {
   readonly clock = new SimulatedClock();
   readonly metrics = createMetrics();
+  time: { offsetMs: number; uncertaintyMs: number } | undefined;
   goods: SpikeGoods[] = [];
   certificates = { serving: 0, ca: 0 };
 
@@ -27,6 +28,7 @@ export class Exported {
       goods,
       caches: { SpikeGoods: goods, SpikeOrder: { size: 3 } },
       clock: this.clock,
+      time: { status: () => this.time },
       mostGoods,
       certs: { expiry: () => this.certificates.serving, authorityExpiry: () => this.certificates.ca },
       isLeader: () => false,
@@ -44,7 +46,7 @@ export class Exported {
       const [, metric, labels = '', value] = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
       if (metric !== name) continue;
       const pairs = [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, text]) => [key!, text!]);
-      found.push({ labels: Object.fromEntries(pairs), value: Number(value) });
+      found.push({ labels: Object.fromEntries(pairs), value: value === '+Inf' ? Infinity : Number(value) });
     }
     return found;
   }

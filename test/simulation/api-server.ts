@@ -75,6 +75,11 @@ export class ApiServer {
     return String(this.#revision);
   }
 
+  /** The Date header of an answer that is sent now: whole seconds. */
+  get date(): string {
+    return new Date(this.#clock.now()).toUTCString();
+  }
+
   newUid(): string {
     this.#uids++;
     return `00000000-0000-4000-8000-${this.#uids.toString(16).padStart(12, '0')}`;

@@ -40,7 +40,15 @@ export function call<R>(wire: Wire, life: Life, what: string, serve: () => R): P
   });
   return new Promise((resolve, reject) => {
     if (!life.alive) return;
+    const sentAt = life.clock.monotonic();
     const answer = (run: () => void) => schedule.add(run, { hearer: life });
+    const dated = (run: () => void) => {
+      const { date } = wire.server;
+      answer(() => {
+        life.onDate?.(date, sentAt, life.clock.monotonic());
+        run();
+      });
+    };
     const request = (run: () => void) => schedule.add(run, { sender: life });
     const carryOut = (): (() => void) => {
       try {
@@ -53,7 +61,7 @@ export function call<R>(wire: Wire, life: Life, what: string, serve: () => R): P
     if (fate !== 'good') wire.note(life.name, fate, what);
     if (fate === 'lostRequest') answer(() => reject(broken()));
     else if (fate === 'refused') {
-      answer(() => reject(new ApiError(500, { reason: 'InternalError', message: 'etcd is away' })));
+      dated(() => reject(new ApiError(500, { reason: 'InternalError', message: 'etcd is away' })));
     } else if (fate === 'lostAnswer') {
       request(() => {
         carryOut();
@@ -62,7 +70,7 @@ export function call<R>(wire: Wire, life: Life, what: string, serve: () => R): P
     } else if (fate === 'late') {
       answer(() => reject(broken()));
       schedule.add(() => void carryOut());
-    } else request(() => answer(carryOut()));
+    } else request(() => dated(carryOut()));
   });
 }
 

@@ -30,10 +30,27 @@ export class Cluster {
   }
 
   start(): void {
-    const skew = this.#wire.random.int(-this.#skewMs, this.#skewMs);
-    const life = new Life(`r${++this.#started}`, this.#clock, skew);
+    const life = new Life(`r${++this.#started}`, this.#clock, this.#skew(), this.#drift());
     this.replicas.push(new Replica(life, this.#wire, this.#settings, this.#variant));
     this.#wire.note(life.name, 'starts');
+  }
+
+  /** Somebody sets the wall clock of a replica, rightly or not. */
+  setClock(replica: Replica): void {
+    const skew = this.#skew();
+    this.#wire.note(replica.life.name, 'has its clock set', skew);
+    replica.life.setClock(skew);
+  }
+
+  #skew(): number {
+    const { random } = this.#wire;
+    // Mostly at the ends: two machines that differ by the most there is.
+    return Math.round(random.pick([-1, -1, 0, 1, 1]) * this.#skewMs * (0.9 + 0.1 * random.next()));
+  }
+
+  /** Of quartz that nothing disciplines, and of a clock that NTP slews as fast as it may. */
+  #drift(): number {
+    return this.#skewMs === 0 ? 0 : (this.#wire.random.next() - 0.5) * 0.001;
   }
 
   crash(replica: Replica, why: unknown): void {

@@ -21,6 +21,7 @@ export interface Temper {
   start: number;
   relist: number;
   rewind: number;
+  setClock: number;
 }
 
 export class Crowd {
@@ -105,6 +106,11 @@ export class Crowd {
     const { replicas } = this.#cluster;
     const ms = random.int(100, random.pick([2_000, 12_000, 150_000]));
     if (replicas.length > 0) this.#cluster.pause(random.pick(replicas), ms);
+  }
+
+  setClock(): void {
+    const { replicas } = this.#cluster;
+    if (replicas.length > 0) this.#cluster.setClock(this.#wire.random.pick(replicas));
   }
 
   elect(): void {

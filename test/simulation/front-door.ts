@@ -22,8 +22,16 @@ export interface FrontDoorOptions {
   clock: SimulatedClock;
   checks: Checks;
   replicas(): Replica[];
-  /** Probabilities of what happens to a create that our webhook has allowed. */
-  mishaps: { deniedByOthers: number; judgedTwice: number; answerLost: number };
+  mishaps: Mishaps;
+}
+
+/** Probabilities of what happens to a create that our webhook has allowed. */
+export interface Mishaps {
+  deniedByOthers: number;
+  judgedTwice: number;
+  answerLost: number;
+  /** Other webhooks take 0.2 to 1.7 s. */
+  slowOthers: number;
 }
 
 export class FrontDoor {
@@ -55,6 +63,10 @@ export class FrontDoor {
         await schedule.pause();
         const denied = await this.#judge(SpikeOrder, 'CREATE', order, undefined);
         if (denied) return denied;
+      }
+      if (random.chance(mishaps.slowOthers)) {
+        const ms = random.int(200, 1700);
+        await new Promise<void>((resolve) => clock.after(ms, resolve));
       }
       if (random.chance(mishaps.deniedByOthers)) return 'denied by another webhook';
       checks.admitted.add(metadata.uid);

@@ -133,6 +133,15 @@ export const mutants: Mutant[] = [
     },
   },
   {
+    fault: 'holds are dated, and found old, by the clock of each machine',
+    variant: {
+      time(_, { clock }) {
+        const bounds = () => ({ earliest: clock.now(), latest: clock.now() });
+        return { ...clock, bounds };
+      },
+    },
+  },
+  {
     fault: 'orders are accepted without a hold',
     variant: { leader: (options) => ({ ...options, goods: alwaysHeld(options.goods) }) },
   },

@@ -1,6 +1,7 @@
 // What a seed decides before anything happens: the weather, the crowd, the machines and how fast all of it goes.
 import type { Weather } from './client.ts';
 import type { Temper } from './crowd.ts';
+import type { Mishaps } from './front-door.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './replica.ts';
 
@@ -8,7 +9,7 @@ export interface Plan {
   /** No failures at all: then nothing may be left to a time limit. */
   calm: boolean;
   weather: Weather;
-  mishaps: { deniedByOthers: number; judgedTwice: number; answerLost: number };
+  mishaps: Mishaps;
   temper: Temper;
   /** How often time passes, events travel, tasks run, people act; by weight. */
   pace: { task: number; feed: number; time: number; act: number };
@@ -37,7 +38,11 @@ export function plan(seed: number, random: Random): Plan {
       late: 0.1 * storm * random.next(),
       refused: 0.05 * storm * random.next(),
     },
-    mishaps: { deniedByOthers: rare(0.2), judgedTwice: rare(0.2), answerLost: rare(0.2) },
+    mishaps: {
+      ...{ deniedByOthers: rare(0.2), judgedTwice: rare(0.2), answerLost: rare(0.2) },
+      // Drawn from nothing, so that seeds keep their histories.
+      slowOthers: calm || seed % 5 > 1 ? 0 : 0.5,
+    },
     temper: {
       order: 10,
       bypass: random.chance(0.3) ? often(3) : 0,
@@ -56,6 +61,7 @@ export function plan(seed: number, random: Random): Plan {
       start: 2,
       relist: rare(1.5),
       rewind: rare(1.5),
+      setClock: calm || seed % 4 !== 1 ? 0 : 1,
     },
     pace: { task: 10, feed: 6 / slow, time: random.pick([0.5, 1, 3]), act: random.pick([0.6, 1.5, 4]) },
     actions: random.int(15, 75),
@@ -74,7 +80,8 @@ export function plan(seed: number, random: Random): Plan {
       acceptDelayMs: random.pick([0, 500, 5_000]),
       freeze: seed % 16 === 0,
     },
-    skewMs: calm ? 0 : random.pick([0, 0, 2000]),
+    // Behind by more than a hold may wait, ahead by as much.
+    skewMs: calm ? 0 : random.pick([0, 2000, 150_000]),
   };
   return calm || random.chance(0.7) ? drawn : siege(drawn, random);
 }

@@ -11,6 +11,7 @@ import type { AdmissionRequest, AdmissionResponse } from '../../src/kube/admissi
 import { ObjectCache } from '../../src/kube/cache.ts';
 import type { Client } from '../../src/kube/client.ts';
 import { joinKey, type KubeObject } from '../../src/kube/objects.ts';
+import { type ServerClock, ServerTime } from '../../src/kube/server-time.ts';
 import { Catalogue, type IndexedCache } from '../../src/ledger/catalogue.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
@@ -23,7 +24,7 @@ import type { AdmissionContext } from '../../webhooks/context.ts';
 import { spikeGoodsWebhooks } from '../../webhooks/spike-goods.ts';
 import { spikeOrderWebhooks } from '../../webhooks/spike-order.ts';
 import type { Webhooks } from '../../webhooks/webhook.ts';
-import { modelClient, type Wire } from './client.ts';
+import { call, modelClient, type Wire } from './client.ts';
 import { Feed } from './feed.ts';
 import type { Life } from './schedule.ts';
 
@@ -43,6 +44,7 @@ export interface Variant {
   client?(client: Client, wire: Wire, life: Life): Client;
   store?(store: GoodsStore, replica: Replica): GoodsStore;
   gate?(gate: Gate, writer: GoodsWriter): Gate;
+  time?(time: ServerTime, life: Life): ServerClock;
   leader?(options: SaleLeaderOptions, replica: Replica): SaleLeaderOptions;
 }
 
@@ -62,6 +64,8 @@ const webhooks = { spikegoods: spikeGoodsWebhooks, spikeorders: spikeOrderWebhoo
 
 export class Replica {
   readonly life: Life;
+  /** The API server's time, as this process knows it. */
+  readonly time: ServerClock;
   readonly goods: ObjectCache<SpikeGoods>;
   readonly orders: ObjectCache<SpikeOrder>;
   readonly namespaces: ObjectCache<KubeObject>;
@@ -83,6 +87,12 @@ export class Replica {
     this.#wire = wire;
     this.#settings = settings;
     this.#variant = variant;
+    const time = new ServerTime({
+      clock: life.clock,
+      onDoubt: () => void call(wire, life, 'time', () => undefined).catch(() => undefined),
+    });
+    life.onDate = (...said) => time.heard(...said);
+    this.time = variant.time?.(time, life) ?? time;
     const onHandlerError = (error: unknown) => {
       throw error;
     };
@@ -98,7 +108,7 @@ export class Replica {
     this.#client = variant.client?.(client, wire, life) ?? client;
     const store = goodsStore(this.#client, this.goods);
     this.#goodsStore = variant.store?.(store, this) ?? store;
-    const { clock } = life;
+    const { time: clock } = this;
     this.writer = new GoodsWriter({
       store: this.#goodsStore,
       clock,
@@ -129,7 +139,7 @@ export class Replica {
         namespaces: this.namespaces,
       }),
       gate: this.gate,
-      clock: this.life.clock,
+      clock: this.time,
       newId: () => this.#wire.server.newUid(),
       live: {
         orderIsStored: async (namespace, name) => (await orders.read(joinKey(namespace, name))) !== undefined,
@@ -147,7 +157,7 @@ export class Replica {
     const call = {
       ...{ request, object, context: this.context, namespace: 'shop', deadline: 0 },
       old: request.oldObject ?? undefined,
-      now: this.life.clock.now(),
+      now: this.time.now(),
     };
     return webhooks[request.resource.resource]!.default(call) as T;
   }
@@ -161,7 +171,7 @@ export class Replica {
   /** Takes the lead; `lost` is called when the process must end because of it. */
   lead(epoch: number, lost: (why: unknown) => void): void {
     this.epoch = epoch;
-    const { clock } = this.life;
+    const { time: clock } = this;
     const options: SaleLeaderOptions = {
       client: this.#client,
       caches: {

@@ -17,19 +17,29 @@ export class Life {
   readonly name: string;
   alive = true;
   readonly clock: Clock;
+  /** Hears the Date of every answer of the API server. */
+  onDate: ((date: string, sentAt: number, answeredAt: number) => void) | undefined;
   readonly #timers = new Set<Cancel>();
   /** What came while it was stopped, as by SIGSTOP: its clock goes on, and it hears of nothing. */
   #missed: (() => void)[] | undefined;
   readonly #onEnd = new Set<() => void>();
 
-  /** `skewMs` is how far its wall clock is off. */
-  constructor(name: string, clock: SimulatedClock, skewMs: number) {
+  /** How far its wall clock is off; it may be set at any time. */
+  #skewMs: number;
+
+  /** `skewMs` is how far its wall clock is off, `drift` how much faster than others' its clocks go. */
+  constructor(name: string, clock: SimulatedClock, skewMs: number, drift = 0) {
     this.name = name;
+    this.#skewMs = skewMs;
     const timers = this.#timers;
+    const began = clock.monotonic();
+    const elapsed = () => (clock.monotonic() - began) * (1 + drift);
+    const wallAtStart = clock.now();
     this.clock = {
-      now: () => clock.now() + skewMs,
-      monotonic: () => clock.monotonic(),
-      after: (ms, fn) => {
+      now: () => wallAtStart + elapsed() + this.#skewMs,
+      monotonic: elapsed,
+      after: (localMs, fn) => {
+        const ms = Math.ceil(localMs / (1 + drift));
         if (!this.alive) return () => {};
         const cancel = () => {
           timers.delete(cancel);
@@ -47,6 +57,11 @@ export class Life {
         return cancel;
       },
     };
+  }
+
+  /** Somebody sets its wall clock. */
+  setClock(skewMs: number): void {
+    this.#skewMs = skewMs;
   }
 
   get isPaused(): boolean {

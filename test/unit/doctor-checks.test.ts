@@ -56,6 +56,7 @@ function healthy(): Observation {
     leaseDurationSeconds: 15,
   };
   const object = <T>(value: unknown) => ({ value: value as T });
+  const metadata = { managedFields: [{ time: new Date(now - 2000).toISOString() }] };
   return {
     expected: {
       ...deployment,
@@ -77,7 +78,7 @@ function healthy(): Observation {
     },
     answers: kinds.map(({ kind }) => ({ kind, outcome: { is: 'answered' } })),
     served: { value: { chain: [leaf(now - day, 30 * day)], from: 'secret/x', host } },
-    lease: object({ spec }),
+    lease: object({ metadata, spec }),
     leaseMoves: false,
     ...{ goods: object([]), orders: object([]), steady: new Set<string>() },
     ...{ namespaces: object([]), stuck: object([]), deployments: object([]), pods: object([]) },
@@ -221,11 +222,25 @@ describe('the doctor', () => {
     assert.deepEqual(findings({ ...healthy(), ...serves([leaf(now - 24 * day, 30 * day)]) }), []);
   });
 
+  it("finds that the clock of the leader's machine is wrong, by when the API server stored its renewal", () => {
+    const leads = (offMs: number) => {
+      const spec = { holderIdentity: 'a', renewTime: new Date(now + offMs).toISOString() };
+      const managedFields = [
+        { time: new Date(now - day).toISOString() },
+        { time: new Date(now).toISOString() },
+      ];
+      return { lease: { value: { spec, metadata: { managedFields } } } as unknown as Observation['lease'] };
+    };
+    assertFinds(() => ({ ...leads(-130_000), leaseMoves: true }), 'ClockWrong', /is 130 s behind/, /NTP/);
+    assertFinds(() => leads(60_000), 'ClockWrong', /is 60 s ahead of/, /NTP/);
+    assert.deepEqual(findings({ ...healthy(), ...leads(-2000) }), []);
+  });
+
   it('waits for a Lease only where there must be one', () => {
     const missing = { missing: true } as const;
     assertFinds(() => ({ lease: missing }), 'NoLeader', /no replica has ever led/, /get pods/);
     const spec = { holderIdentity: '', renewTime: new Date(now).toISOString() };
-    const released = { value: { spec } } as Observation['lease'];
+    const released = { value: { metadata: {}, spec } } as Observation['lease'];
     assertFinds(() => ({ lease: released }), 'NoLeader', /nobody holds it/, /get pods/);
     assert.deepEqual(findings({ ...healthy(), lease: released, leaseMoves: true }), []);
     const url = 'https://127.0.0.1:9443';

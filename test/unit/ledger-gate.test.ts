@@ -33,6 +33,24 @@ describe('the gate', () => {
     assert.equal(store.stored.get('shop/apple')?.status?.lastStockCount, 3);
   });
 
+  it('dates a hold by the latest time that it may be, in whole seconds', async () => {
+    const { clock, store, gate } = setUp({ apple: 5 });
+    const now = clock.now();
+    clock.bounds = () => ({ earliest: now - 130_000, latest: now + 1400 });
+    assert.equal(await gate.hold(request('1', { apple: 2 })), undefined);
+    const [hold] = holdsOf(store.stored.get('shop/apple')?.status);
+    assert.equal(hold?.time, new Date(now + 2000).toISOString());
+  });
+
+  it("takes no hold while it does not know the API server's time", async () => {
+    const { clock, store, gate } = setUp({ apple: 5 });
+    clock.bounds = () => undefined;
+    const refusal = await gate.hold(request('1', { apple: 2 }));
+    assert.equal(refusal?.reason, 'TooManyRequests');
+    assert.equal(refusal?.retryAfterSeconds, 1);
+    assert.equal(store.done.writes, 0);
+  });
+
   it('takes them one after the other, in the order given', async () => {
     const { store, gate } = setUp({ apple: 5, berry: 5 }, { automatic: false });
     void gate.hold(request('1', { apple: 1, berry: 1 }));

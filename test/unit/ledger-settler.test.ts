@@ -190,6 +190,20 @@ describe('a hold', () => {
     assert.deepEqual(seen.liveReads, []);
   });
 
+  it('stays while it may be younger than the limit: the leader goes by the earliest time that it may be', async () => {
+    for (const known of [true, false]) {
+      const world = setUp(goodsOf('apple', 10), 1);
+      const hold = world.hold('1', 2, holdLimitMs);
+      world.store.elsewhere(key, (goods) => ({ ...goods, status: { holds: formatHolds([hold]) } }));
+      world.store.forget(key);
+      const latest = world.clock.now();
+      world.clock.bounds = () => (known ? { earliest: latest - 1, latest } : undefined);
+      const { nextMs } = await world.settler.settle(key);
+      assert.deepEqual(world.store.holdsOf(key), ['1']);
+      assert.equal(nextMs, known ? 1000 : holdLimitMs);
+    }
+  });
+
   it('stays while a live read finds its order, though the books do not know it', async () => {
     const { store, nextMs } = await afterMs(holdLimitMs * 10, orderOf('1', 2));
     assert.deepEqual(store.holdsOf(key), ['1']);

@@ -35,7 +35,13 @@ const hold = (uid: string, quantity: number, at = time) => ({ uid, order: uid, q
 
 describe('metrics', () => {
   it('are there before anything has happened, at 0', async () => {
-    const { metrics } = new Exported();
+    const exported = new Exported();
+    // As after an answer of the API server; before it, the time is not known.
+    assert.deepEqual(await exported.read('spikegate_clock_uncertainty_seconds'), [
+      { labels: {}, value: Infinity },
+    ]);
+    exported.time = { offsetMs: 0, uncertaintyMs: 0 };
+    const { metrics } = exported;
     // What a process and its clients measure anew each time, and what has no labels known in advance.
     const own = /^(spikegate_|controller_runtime_|workqueue_|certwatcher_|leader_)/;
     const late = /^spikegate_stock_(available|reserved|sold|held)$|^spikegate_cache_objects$/;

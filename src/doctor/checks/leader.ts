@@ -1,4 +1,5 @@
 // Somebody leads: without a leader orders are admitted, and then nothing happens to them.
+import { parseTime } from '../../api/sale.ts';
 import type { Check, Finding } from '../findings.ts';
 import { type Observation, valueIn } from '../observation.ts';
 import { lookAtPods } from '../remedies.ts';
@@ -36,3 +37,34 @@ export function hasRunOut({ lease, now }: Pick<Observation, 'lease' | 'now'>): b
   if (!holderIdentity || !renewTime) return true;
   return now > Date.parse(renewTime) + leaseDurationSeconds * 1000;
 }
+
+/** The ledger goes by the API server's clock; certificates, logs and tokens of that machine do not. */
+const mostOffMs = 5000;
+
+export const leaderClockIsRight: Check = {
+  name: "the clock of the leader's machine is the API server's",
+  run(seen) {
+    const lease = valueIn(seen.lease);
+    const { renewTime, holderIdentity } = lease?.spec ?? {};
+    // The API server dates each write itself, in whole seconds.
+    const written = newest((lease?.metadata.managedFields ?? []).map(({ time }) => time));
+    if (!holderIdentity || !renewTime || written === undefined) return [];
+    const offMs = Date.parse(renewTime) - written;
+    if (!(Math.abs(offMs) > mostOffMs)) return [];
+    const { namespace, lease: name } = seen.expected;
+    return [
+      {
+        severity: 'warning',
+        reason: 'ClockWrong',
+        where: `lease/${namespace}/${name} spec.renewTime`,
+        what: `the clock of ${holderIdentity} is ${Math.round(Math.abs(offMs) / 1000)} s ${offMs < 0 ? 'behind' : 'ahead of'} the API server's`,
+        remedy: `kubectl -n ${namespace} get pods -o wide   # find its node, and set up NTP there (chronyc tracking)`,
+      },
+    ];
+  },
+};
+
+const newest = (times: readonly (string | undefined)[]): number | undefined =>
+  times
+    .map((time) => parseTime(time))
+    .reduce((a, b) => (a === undefined || (b !== undefined && b > a) ? b : a), undefined);
