@@ -1,12 +1,12 @@
-// Issues certificates: CAs and the leaves they sign, X.509 v3 as RFC 5280 wants it. Pure: time, random
-// bytes and keys are arguments. Knows nothing of when to issue, nor where the result is kept.
+// Issues certificates: CAs and the leaf certificates they sign, X.509 v3 as RFC 5280 requires. Pure: time, random
+// bytes and keys are arguments. Does not know when to issue, nor where the result is stored.
 
 import { generateKeyPair, sign } from 'node:crypto';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
 
-/** Makes an RSA key; resolves to its private half, PKCS #8 PEM. */
+/** Makes an RSA key. Resolves to the private key, as PKCS #8 PEM. */
 export type KeyMaker = () => Promise<string>;
 export type RandomBytes = (count: number) => Uint8Array;
 
@@ -21,18 +21,19 @@ interface Issue {
 }
 
 /**
- * The API server's clock may be behind ours, and a certificate that begins in its future fails every
- * admission. Five minutes is the skew that Kerberos and Kubernetes' own certificates allow for. A short
- * life is back-dated by a tenth at most, so that two thirds of it are not over when it begins.
+ * The API server's clock may be behind ours, and a certificate that begins in its future fails every admission. So
+ * a certificate is back-dated by five minutes, the skew that Kerberos and Kubernetes' own certificates allow for. A
+ * certificate with a short life is back-dated by a tenth of its life at most; otherwise two thirds of the life
+ * would be over at its start.
  */
 const longestBackdate = 5 * 60_000;
 
 const generate = promisify(generateKeyPair);
 
-/** node-forge takes seconds for what OpenSSL does on a thread of its own in tens of milliseconds. */
+/** OpenSSL makes a key in tens of milliseconds on its own thread. node-forge would take seconds. */
 export const rsaKey: KeyMaker = async () => {
   const { privateKey } = await generate('rsa', {
-    // node-forge issues for RSA keys only; 2048 bits are what every TLS client accepts.
+    // node-forge signs with RSA keys only. Every TLS client accepts 2048 bits.
     modulusLength: 2048,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
@@ -40,11 +41,11 @@ export const rsaKey: KeyMaker = async () => {
   return privateKey;
 };
 
-/** The names by which an API server, or a person on this machine, calls the service. */
+/** The names by which the API server, or a person on this machine, calls the Service. */
 export function servingNames(service: string, namespace: string, more: string[] = []): string[] {
   const inCluster = `${service}.${namespace}.svc`;
   return [
-    // The API server calls {service}.{namespace}.svc and accepts no common name in its place.
+    // The API server calls {service}.{namespace}.svc. It does not accept the common name instead.
     inCluster,
     service,
     `${service}.${namespace}`,
@@ -56,10 +57,10 @@ export function servingNames(service: string, namespace: string, more: string[] 
   ];
 }
 
-/** A self-signed CA certificate (PEM) that may sign leaves and no further CA. */
+/** A self-signed CA certificate (PEM). It may sign leaf certificates but no further CA. */
 export function issueAuthority(issue: Issue): string {
   const cert = draft(issue, issue.now + issue.lifetime);
-  // Two CAs of one name in one bundle make some verifiers try the wrong key and give up.
+  // Each CA needs its own name: with two CAs of one name in a bundle, some verifiers try the wrong key and give up.
   const name = [{ name: 'commonName', value: `spikegate-ca-${cert.serialNumber.slice(0, 16)}` }];
   cert.setSubject(name);
   cert.setIssuer(name);
@@ -73,8 +74,8 @@ export function issueAuthority(issue: Issue): string {
 }
 
 /**
- * A serving certificate (PEM) for `names` (DNS names or IP addresses), signed by `authority`. It never
- * outlives the authority, however long the lifetime asked for.
+ * A serving certificate (PEM) for `names` (DNS names or IP addresses), signed by `authority`. It ends no later than
+ * the authority, whatever `lifetime` says.
  */
 export function issueLeaf(
   issue: Issue & { names: string[]; authority: { cert: string; key: string } },
@@ -113,7 +114,7 @@ function draft(issue: Issue, notAfter: number): forge.pki.Certificate {
   return cert;
 }
 
-/** 128 bits. The first is 0 and the second 1: positive, and of one length, whatever the rest. */
+/** 128 bits. The first bit is 0 and the second is 1, so every serial number is positive and has the same length. */
 function serial(random: RandomBytes): string {
   const bytes = Buffer.from(random(16));
   bytes[0] = (bytes[0]! & 0x3f) | 0x40;
@@ -124,9 +125,9 @@ function wholeSecond(ms: number): Date {
   return new Date(Math.floor(ms / 1000) * 1000);
 }
 
-/** Signs a draft with SHA-256 and an RSA key (PEM); returns it as PEM. */
+/** Signs a draft with SHA-256 and an RSA key (PEM). Returns PEM. */
 export function seal(cert: forge.pki.Certificate, signingKey: string): string {
-  // node-forge's own signature would stop the event loop for 20 ms or more; OpenSSL's takes one.
+  // node-forge's own signature would block the event loop for 20 ms or more. OpenSSL needs one.
   const native = {
     sign() {
       const body = Buffer.from(forge.asn1.toDer(cert.tbsCertificate).getBytes(), 'binary');
@@ -134,6 +135,6 @@ export function seal(cert: forge.pki.Certificate, signingKey: string): string {
     },
   };
   cert.sign(native as unknown as forge.pki.rsa.PrivateKey, forge.md.sha256.create());
-  // PEM with LF: kubectl and YAML show CRLF as noise.
+  // Line ends are LF, because kubectl and YAML show CRLF as noise.
   return forge.pki.certificateToPem(cert).replaceAll('\r', '');
 }

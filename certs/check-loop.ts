@@ -1,4 +1,4 @@
-// A check repeated for ever, at short intervals and whenever someone asks. Knows nothing of certificates.
+// Repeats a check for ever: at short intervals, and whenever someone asks for it. Does not know certificates.
 
 import { type Clock, sleep } from '../src/runtime/clock.ts';
 
@@ -6,8 +6,9 @@ export interface Rest {
   /** Milliseconds until the next check. */
   ms: number;
   /**
-   * How many of them nobody may cut short. A check that writes is woken by the news of that same write; one that
-   * fails after it, or that another writer answers each time, would go round at full speed.
+   * The part of `ms` that `recheck` cannot cut short. A check that writes receives a watch event of its own write.
+   * Without this pause, a check that always fails after its write, or whose write another writer always undoes,
+   * would run at full speed.
    */
   undisturbedMs?: number;
 }
@@ -21,13 +22,16 @@ export class CheckLoop {
     this.#clock = clock;
   }
 
-  /** Ends the wait; asked for during a check, which may have read too early, it makes for another one. */
+  /**
+   * Ends the wait. During a check it requests another check afterwards, because the present one may have read too
+   * early.
+   */
   recheck(): void {
     this.#asked = true;
     this.#wake();
   }
 
-  /** Until `signal` aborts. `check` must not throw; it resolves to the rest that it needs afterwards. */
+  /** Runs until `signal` aborts. `check` must not throw; it resolves to the pause before the next check. */
   async run(signal: AbortSignal, check: () => Promise<Rest>): Promise<void> {
     while (!signal.aborted) {
       this.#asked = false;

@@ -1,6 +1,6 @@
-// Certificates that somebody else makes: a directory with tls.crt and tls.key, as a mounted cert-manager
-// Secret has them, reloaded when they change. Knows no Kubernetes API and never touches the caBundle:
-// cert-manager injects it.
+// Serves certificates from a directory with tls.crt and tls.key, as a mounted cert-manager Secret has them, and
+// reloads them when they change. Does not use the Kubernetes API and does not touch the caBundle: cert-manager
+// injects it.
 
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
@@ -22,9 +22,12 @@ export interface FileSourceOptions {
   directory: string;
   clock: Clock;
   logger: CertLogger;
-  /** Milliseconds between looks, for what watching misses (network file systems, a full inotify table). */
+  /**
+   * Milliseconds between two polls. They find changes that watching misses: network file systems, a full inotify
+   * table.
+   */
   pollEvery?: number;
-  /** Milliseconds that a burst of events is gathered for: a volume is updated with half a dozen of them. */
+  /** Milliseconds to wait for the end of a burst of events: one update of a volume brings half a dozen. */
   debounce?: number;
   metrics?: CertMetrics;
 }
@@ -96,7 +99,7 @@ export class FileSource implements CertSource {
     } catch (error) {
       metrics.failed();
       const problem = messageOf(error);
-      // Every poll finds it again; once is enough.
+      // Log a problem once, although every poll finds it again.
       if (problem === this.#lastProblem) return;
       this.#lastProblem = problem;
       const kept = this.#served.pair ? 'the previous pair stays in service' : 'there is none to serve yet';
@@ -119,7 +122,7 @@ export class FileSource implements CertSource {
         this.#stopWatching();
       });
     } catch {
-      // The directory is not there yet, which reading it reports, or cannot be watched: the next poll tries again.
+      // The directory does not exist yet (reading reports that) or cannot be watched. The next poll tries again.
     }
   }
 
@@ -132,13 +135,13 @@ export class FileSource implements CertSource {
 }
 
 /**
- * The files from one state of the directory. A kubelet writes a new folder and then turns the link `..data`
- * to it; going through the link for each file could read the certificate before the turn and the key after.
+ * Reads both files from one state of the directory. A kubelet writes a new folder and then points the link `..data`
+ * to it. Reading each file through the link could give the old certificate with the new key.
  */
 async function readTogether(directory: string): Promise<{ cert: string; key: string; authorities: string }> {
   const folder = await realpath(join(directory, '..data')).catch(() => directory);
   const read = (name: string) => readFile(join(folder, name), 'utf8');
-  // The CA is only looked at, for when it expires; not every issuer gives one.
+  // The CA is read for its expiry date only. Not every issuer gives one.
   const [cert, key, authorities] = await Promise.all([
     read('tls.crt'),
     read('tls.key'),

@@ -1,5 +1,5 @@
-// The Secret and the webhook configurations behind secret-source.ts, on a real client.
-// What is decided by is read live; watches of these three objects only tell when there is something to read.
+// The Secret and the webhook configurations behind secret-source.ts, on a real client. Decisions use live reads.
+// The watches of these three objects only say that something may have changed.
 import type { Client } from '../src/kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../src/kube/errors.ts';
 import { NamedObject } from '../src/kube/named-object.ts';
@@ -54,7 +54,7 @@ function follow<T extends KubeObject>(
     ...(namespace === undefined ? {} : { namespace }),
     onHandlerError: (error) => logger.error({ err: error }, 'a listener of certificate changes failed'),
     onError: (error, { failures }) => {
-      // It is tried again for ever; until it works, what is not heard of is read.
+      // Log the first failure only. The watch is retried for ever; until it works, every check reads.
       if (failures > 1) return;
       const fields = { err: (error as Error).message, kind: resource.kind, name };
       logger.warn(fields, 'an object of the certificates cannot be followed; it is read instead');
@@ -62,7 +62,7 @@ function follow<T extends KubeObject>(
   });
 }
 
-/** State shared by all replicas in the Secret `namespace`/`name`. */
+/** The state that all replicas share, in the Secret `namespace`/`name`. */
 export function kubeSecretStore(cluster: CertCluster, namespace: string, name: string): SecretStore {
   const { client } = cluster;
   const followed = follow(cluster, secrets, name, namespace);
@@ -114,7 +114,10 @@ export function kubeSecretStore(cluster: CertCluster, namespace: string, name: s
   };
 }
 
-/** Puts the bundle into every webhook of both configurations called `name`; one that is missing is left missing. */
+/**
+ * Puts the bundle into every webhook of both configurations called `name`. Skips a configuration that does not
+ * exist.
+ */
 export function kubeBundlePublisher(cluster: CertCluster, name: string): BundlePublisher {
   const followed = configurations.map((resource) => follow(cluster, resource, name));
   return {
@@ -140,7 +143,7 @@ export function kubeBundlePublisher(cluster: CertCluster, name: string): BundleP
 
 const inBase64 = (bundle: string): string => Buffer.from(bundle).toString('base64');
 
-/** One that is not there trusts nobody wrong. */
+/** A configuration that does not exist trusts no wrong CA. */
 const trusts = (configuration: WebhookConfiguration | undefined, caBundle: string): boolean =>
   configuration?.webhooks?.every((webhook) => webhook.clientConfig.caBundle === caBundle) ?? true;
 

@@ -1,5 +1,4 @@
-// Reads certificates and keys from PEM and says what is wrong with them. Pure: knows no files, no
-// Kubernetes and no clock.
+// Reads certificates and keys from PEM and says what is wrong with them. Pure: no files, no Kubernetes, no clock.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIPv6 } from 'node:net';
@@ -7,8 +6,9 @@ import { createSecureContext } from 'node:tls';
 import type { ServingPair } from './source.ts';
 
 /**
- * A pair that a TLS server can serve.
- * @throws Error that says what must hold, when one of the two does not parse or they do not belong together.
+ * Parses a pair that a TLS server can serve.
+ * @throws Error that says what must hold, when the certificate or the key does not parse, or they do not belong
+ * together
  */
 export function parsePair(cert: string, key: string): ServingPair {
   const leaf = parseCertificate(cert, 'tls.crt');
@@ -16,7 +16,7 @@ export function parsePair(cert: string, key: string): ServingPair {
   if (!leaf.checkPrivateKey(secret)) {
     throw new Error('tls.key must be the key of the first certificate in tls.crt: they do not match');
   }
-  // What OpenSSL would refuse at setSecureContext (a broken intermediate, a key too short) is refused here.
+  // Fail here on whatever setSecureContext would refuse later: a broken intermediate, a key that is too short.
   createSecureContext({ cert, key });
   return {
     cert,
@@ -37,15 +37,15 @@ export function parseCertificate(pem: string, what: string): X509Certificate {
 }
 
 /**
- * When the certificate that signed the first one of `chain` expires, in seconds since the epoch. Its signer is
- * looked for in the rest of the chain and in `authorities` (both PEM); 0 when it is in neither.
+ * When the certificate that signed the first one of `chain` expires, in seconds since the epoch. The signer may be
+ * in the rest of the chain or in `authorities` (both PEM). 0 when it is in neither.
  */
 export function issuerExpiry(chain: string, authorities: string): number {
   const [own, ...rest] = pemBlocks(chain);
   if (!own) return 0;
   const leaf = parseCertificate(own, 'tls.crt');
   for (const block of [...rest, ...pemBlocks(authorities)]) {
-    // What cannot be read signed nothing that we serve.
+    // Skip a block that cannot be parsed: it cannot be the signer.
     const signer = attempt(() => new X509Certificate(block));
     if (signer && leaf.checkIssued(signer) && leaf.verify(signer.publicKey)) {
       return signer.validToDate.getTime() / 1000;
@@ -66,12 +66,12 @@ export function parseKey(pem: string, what: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch (error) {
-    // The message is OpenSSL's and holds nothing of the key.
+    // OpenSSL's message contains nothing of the key.
     throw new Error(`${what} must be an unencrypted PEM private key: ${messageOf(error)}`);
   }
 }
 
-/** The PEM blocks of a text, each with its label; what stands between blocks is passed over. */
+/** The PEM blocks of a text, each with its label. Skips text between blocks. */
 export function pemBlocks(text: string): string[] {
   const blocks = text.match(/-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g) ?? [];
   return blocks.map((block) => `${block}\n`);
@@ -86,7 +86,7 @@ export function namesOf(certificate: X509Certificate): string[] {
   });
 }
 
-/** One spelling per name, so that names can be compared: OpenSSL prints ::1 as 0:0:0:0:0:0:0:1. */
+/** One spelling for each name, so that names can be compared: OpenSSL prints ::1 as 0:0:0:0:0:0:0:1. */
 export function canonicalName(name: string): string {
   if (!isIPv6(name)) return name.toLowerCase();
   return new URL(`http://[${name}]`).hostname.slice(1, -1);

@@ -1,23 +1,23 @@
-// The policy of renewal and rotation: what the stored certificates need next, as a list of small pure
-// functions; a rule more is a line more. Knows no Kubernetes, no I/O, and no clock but the `now` it is given.
+// The policy of renewal and rotation: the next step for the stored certificates, as a list of small pure functions.
+// A new rule is a new line. No Kubernetes, no I/O; the time is the argument `now`.
 //
-// What the order of steps protects: at every instant every served leaf verifies against every published
-// bundle. So a CA is added to the bundle first, the bundle is published and only then confirmed, the API
-// servers get time to notice (`overlap`), and then leaves change. A CA leaves the bundle when it has expired:
-// a leaf never outlives its CA, so nobody can be serving one of its leaves by then.
+// The order of steps keeps one rule: at every moment, every published bundle verifies every leaf that is in
+// service. So the bundle gets a new CA first. The bundle is published, and the publication is confirmed. Then API
+// servers get time to notice (`overlap`). Only then does the new CA sign a leaf. A CA leaves the bundle when it has
+// expired: no leaf outlives its CA, so no replica can still serve one of its leaves.
 
 import type { ServingPair } from './source.ts';
 
 export interface Authority {
   /** PEM. */
   readonly cert: string;
-  /** PEM; undefined for a CA that signs no more. */
+  /** PEM. Undefined for a CA that no longer signs. */
   readonly key?: string | undefined;
   readonly fingerprint: string;
-  /** Milliseconds since the epoch, as every time here. */
+  /** Milliseconds since the epoch, like every time in this file. */
   readonly notBefore: number;
   readonly notAfter: number;
-  /** Since when everybody has been told to trust it; undefined before that is confirmed. */
+  /** When its publication was confirmed; undefined until then. */
   readonly publishedAt?: number | undefined;
 }
 
@@ -25,12 +25,12 @@ export interface Leaf {
   readonly pair: ServingPair;
   /** DNS names and IP addresses, canonical. */
   readonly names: readonly string[];
-  /** Fingerprint of the authority in the bundle that signed it; undefined when none of them did. */
+  /** Fingerprint of the CA that signed it; undefined when none of the bundle did. */
   readonly authority: string | undefined;
 }
 
 export interface RotationState {
-  /** In the order they were added: that, not a date, says which is newer when clocks differ. */
+  /** In the order in which they were added. The order says which one is newer; dates do not when clocks differ. */
   readonly authorities: readonly Authority[];
   readonly leaf?: Leaf | undefined;
 }
@@ -40,7 +40,7 @@ export interface RotationSettings {
   readonly names: readonly string[];
   readonly authorityLifetime: number;
   readonly leafLifetime: number;
-  /** From the confirmation that a CA is published to the first leaf it signs. */
+  /** Time from the confirmation that a CA is published to the first leaf that it signs. */
   readonly overlap: number;
 }
 
@@ -60,10 +60,12 @@ export type Step = Why &
 
 type Policy = (state: RotationState, settings: RotationSettings, now: number) => Step | undefined;
 
-/** Expired is not gone: a replica or an API server whose clock is behind may still rely on it. */
+/** An expired CA stays this much longer: a replica or an API server whose clock is behind may still rely on it. */
 const longestSkew = 5 * 60_000;
 
-/** The first that has something to do decides. Publishing comes before leaves: a leaf needs a trusted CA. */
+/**
+ * The first policy with something to do decides. Publishing comes before leaves, because a leaf needs a trusted CA.
+ */
 const policies: readonly Policy[] = [
   authorityMissing,
   authorityAging,
@@ -75,7 +77,10 @@ const policies: readonly Policy[] = [
   authorityExpired,
 ];
 
-/** What to do next, or undefined when all is well. Every step changes the state so that it is not asked for again. */
+/**
+ * The next step, or undefined when nothing is due. Every step changes the state in such a way that it is not due
+ * again.
+ */
 export function nextStep(state: RotationState, settings: RotationSettings, now: number): Step | undefined {
   for (const policy of policies) {
     const step = policy(state, settings, now);
@@ -90,20 +95,20 @@ export function checkSettings({ authorityLifetime, leafLifetime, overlap, names 
     if (!held) throw new RangeError(rule);
   };
   must(names.length > 0, 'a serving certificate must have at least one name');
-  // X.509 counts seconds: below this, two thirds of a life is lost in rounding.
+  // X.509 counts whole seconds. Below this, rounding would take two thirds of a life.
   must(leafLifetime >= 5_000, `leafLifetime must be at least 5000 ms, got ${leafLifetime}`);
   must(
     authorityLifetime >= leafLifetime,
     `authorityLifetime must be at least leafLifetime (${leafLifetime} ms), got ${authorityLifetime}`,
   );
-  // The next CA is added at two thirds; it must be ready to sign well before the old one ends.
+  // The next CA is added at two thirds of a life. It must be ready to sign well before the old CA ends.
   must(
     overlap >= 0 && overlap <= authorityLifetime / 6,
     `overlap must be at most a sixth of authorityLifetime (${authorityLifetime / 6} ms), got ${overlap}`,
   );
 }
 
-/** The leaf, if it may be served: within its dates, and signed by a CA whose publication is confirmed. */
+/** The leaf, if it may be served: it is within its dates, and the publication of its CA is confirmed. */
 export function usableLeaf(state: RotationState, now: number): Leaf | undefined {
   const { leaf } = state;
   if (!leaf || !authorityOf(leaf, state)?.publishedAt) return undefined;
@@ -115,16 +120,16 @@ export function authorityOf(leaf: Leaf, state: RotationState): Authority | undef
   return state.authorities.find((authority) => authority.fingerprint === leaf.authority);
 }
 
-/** The state after all its CAs were published. */
+/** The state after all CAs of the bundle were published. */
 export function confirmPublished(state: RotationState, now: number): RotationState {
   const authorities = state.authorities.map((one) => ({ ...one, publishedAt: one.publishedAt ?? now }));
   return { ...state, authorities };
 }
 
 /**
- * The state after the publication turned out to have been undone (someone applied an old manifest) and was
- * repeated: for CAs that wait to sign, the overlap begins again. Undefined when there is none, or when its
- * overlap has hardly begun: in a fight with an eager pipeline that bounds the writes to four per overlap.
+ * The state after a publication that somebody had undone (by applying an old manifest) was repeated: the overlap of
+ * CAs that wait to sign begins again. Undefined when no CA waits, or when the overlap has hardly begun; so a fight
+ * with an eager pipeline costs at most four writes per overlap.
  */
 export function publicationUndone(
   state: RotationState,
@@ -153,7 +158,7 @@ function isValid(life: Life, now: number): boolean {
   return life.notBefore <= now && now < life.notAfter;
 }
 
-/** What part of its life is over, 0 to 1. */
+/** The fraction of its life that is over, 0 to 1. */
 function age({ notBefore, notAfter }: Life, now: number): number {
   return (now - notBefore) / (notAfter - notBefore);
 }
@@ -163,9 +168,9 @@ function canSign(authority: Authority, now: number): boolean {
 }
 
 /**
- * The authority that is to sign the next leaf: the newest that has been published for the overlap. The
- * authority of the present leaf needs no overlap, it is trusted already. Where nothing good is served, or
- * not for long, a CA that is published but young is better than an outage.
+ * The CA that signs the next leaf: the newest one whose overlap is over. The CA of the present leaf needs no
+ * overlap, because it is trusted already. When no good leaf is in service, or not for long, a published CA may sign
+ * before its overlap is over: that is better than an outage.
  */
 function signerOf(state: RotationState, settings: RotationSettings, now: number): Authority | undefined {
   const leaf = usableLeaf(state, now);
@@ -178,7 +183,9 @@ function signerOf(state: RotationState, settings: RotationSettings, now: number)
   return settled.findLast(better) ?? able.find(better);
 }
 
-/** Whether a new leaf from `authority` would end later than `leaf`: where both end with the CA, renewing gains nothing. */
+/**
+ * Whether a new leaf from `authority` ends later than `leaf`. When both end with the CA, renewing gains nothing.
+ */
 function givesMoreLife(authority: Authority, leaf: Leaf, settings: RotationSettings, now: number): boolean {
   return Math.min(now + settings.leafLifetime, authority.notAfter) > lifeOf(leaf).notAfter;
 }
@@ -221,8 +228,8 @@ function leafLacksNames(state: RotationState, settings: RotationSettings, now: n
   const leaf = usableLeaf(state, now);
   const missing = settings.names.filter((name) => !leaf?.names.includes(name));
   if (!leaf || missing.length === 0) return undefined;
-  // The names of the old leaf are kept until its regular renewal: while a rollout changes names, replicas
-  // of both configurations share one leaf, and neither may take the other's name away.
+  // Keep the names of the old leaf until its regular renewal. While a rollout changes names, replicas of both
+  // configurations share one leaf, and neither may remove the other's names.
   const names = [...new Set([...settings.names, ...leaf.names])];
   return issue(state, settings, now, 'LeafLacksNames', `the leaf lacks ${missing.join(', ')}`, names);
 }

@@ -1,17 +1,17 @@
-// Certificates of our own making, shared by all replicas through one Kubernetes Secret: every replica reads
-// and serves what is there, any replica takes the next step of rotation, and compare-and-swap decides whose
-// step it was. Policy is in rotation.ts; here are its steps carried out. Knows no client: the Secret and the
-// webhook configurations are behind two small interfaces.
+// Certificates that Spikegate issues itself. All replicas share them through one Kubernetes Secret: every replica
+// serves what the Secret holds, and any replica may take the next step of rotation. Compare-and-swap decides which
+// one does. rotation.ts decides which step is next; this file carries it out. It knows no client: the Secret and
+// the webhook configurations are behind two small interfaces.
 //
-//   read the Secret → adopt a new pair or bundle → ask policy → take one step (a write) → again from the start
-//   … until policy is content; then make sure the bundle is still published, and wait for the next check.
+// A check reads the Secret, adopts a new pair or bundle, asks the policy, takes one step (a write), and begins
+// again, until the policy has no step left. Then it makes sure that the bundle is still published.
 //
-// Between such checks nothing is read: the Secret and the configurations are followed by watches, a change of either
-// begins a check at once, and whether time alone makes a step due is judged from what was read last. Where nothing
-// is followed (no permission, a dead watch), every look is a check.
+// Between two checks nothing is read. Watches of the Secret and of the configurations start a check when something
+// changes. A timer looks at what the last check read, and starts a check when a step has become due. Without
+// working watches (no permission, a broken connection) every tick of the timer is a check.
 //
-// Every step is one compare-and-swap and every decision starts from a fresh read, so a crash between any two
-// leaves a state that the next check, here or in another replica, goes on from.
+// Every step is one compare-and-swap and every decision starts from a fresh read. So a crash between two steps
+// leaves a state from which the next check, here or in another replica, goes on.
 
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../src/runtime/clock.ts';
@@ -48,37 +48,39 @@ import {
   type ServingPair,
 } from './source.ts';
 
-/** The Secret was written by somebody else since it was read, or exists already, or is gone. */
+/** Somebody else wrote the Secret since it was read, or it exists already, or it is gone. */
 export class ConflictError extends Error {
   override readonly name = 'ConflictError';
 }
 
-/** Every call must settle: a deadline on requests is the implementation's. Values are decoded (not base64). */
+/** Every call must settle; the implementation sets a deadline on requests. Values are decoded, not base64. */
 export interface SecretStore {
-  /** From the API server itself, never from a cache: what is published is decided by it. */
+  /** Reads from the API server, never from a cache, because the result decides what is published. */
   read(): Promise<{ data: SecretData; version: string } | undefined>;
   /** Resolves to the new version. @throws ConflictError when the Secret exists */
   create(data: SecretData): Promise<string>;
   /** Resolves to the new version. @throws ConflictError when `version` is not the stored one */
   update(data: SecretData, version: string): Promise<string>;
-  /** Calls `listener` after the Secret may have changed; without it, the regular check finds changes. */
+  /** Calls `listener` when the Secret may have changed. Without it, only the regular check finds changes. */
   watch?(listener: () => void, signal: AbortSignal): void;
-  /** Whether the Secret still has this version, by what the watch has told; undefined where that is not known. */
+  /** Whether the Secret still has this version, as far as the watch knows; undefined when it does not know. */
   isAt?(version: string): boolean | undefined;
 }
 
 export interface BundlePublisher {
   /**
-   * Makes every webhook configuration (and whatever else there is) trust exactly the bundle; resolves once
-   * that is stored, to whether anything had to be written. For each object: read it, *then* call `latest`,
-   * then write what it gave with the resourceVersion that was read (nothing, where it is there already);
-   * begin again on a conflict. In this order a replica that slept half-way cannot put an old bundle over a
-   * newer one. An object that does not exist is not an error.
+   * Makes every webhook configuration trust exactly the bundle. Resolves when that is stored, to whether a write
+   * was needed. For each object: read it, *then* call `latest`, then write the result with the resourceVersion that
+   * was read; skip the write when nothing changes; begin again on a conflict. In this order a replica that slept in
+   * between cannot put an old bundle over a newer one. An object that does not exist is not an error.
    */
   publish(latest: () => Promise<string>): Promise<boolean>;
-  /** Calls `listener` after a configuration may have changed; without it, the regular check finds changes. */
+  /** Calls `listener` when a configuration may have changed. Without it, only the regular check finds changes. */
   watch?(listener: () => void, signal: AbortSignal): void;
-  /** Whether every configuration trusts exactly this bundle, by what the watch has told; undefined where unknown. */
+  /**
+   * Whether every configuration trusts exactly this bundle, as far as the watch knows; undefined when it does not
+   * know.
+   */
   shows?(bundle: string): boolean | undefined;
 }
 
@@ -89,13 +91,13 @@ export interface SecretSourceOptions {
   names: readonly string[];
   clock: Clock;
   logger: CertLogger;
-  /** Milliseconds, as all that follow. */
+  /** This and the lifetimes and intervals below are in milliseconds. */
   authorityLifetime?: number;
   leafLifetime?: number;
   overlap?: number;
-  /** Between two looks at what is known. */
+  /** Time between two ticks, which look only at what is known already. */
   checkEvery?: number;
-  /** Between two checks that read everything, whatever the watches say: makes up for an event that never came. */
+  /** Time between two checks that read everything, in case a watch missed an event. */
   readEvery?: number;
   random?: RandomBytes;
   newKey?: KeyMaker;
@@ -107,17 +109,18 @@ const day = 24 * 3_600_000;
 const rotationDefaults = {
   authorityLifetime: 365 * day,
   leafLifetime: 30 * day,
-  // API servers learn of a new bundle by watch, within seconds; a day costs nothing and covers a night.
+  // API servers learn of a new bundle within seconds, by watch. A day costs nothing, and is long enough for a
+  // machine that sleeps overnight.
   overlap: day,
-  // Short timers judged by the wall clock, not one long one: a timer does not count while a machine sleeps.
+  // Short intervals with a look at the wall clock, because a timer stops while a machine sleeps.
   checkEvery: 60_000,
   readEvery: 3_600_000,
 };
 
-/** Between two checks, however often they are asked for: somebody may undo every one of them. */
+/** Pause between two checks, however often somebody asks: another writer may undo every write at once. */
 const leastRest = 1_000;
 
-/** More than one rotation takes, so reaching it is a fault: then the next check tries again. */
+/** More rounds than one rotation needs. A check that reaches it has met a fault; the next check tries again. */
 const mostRounds = 20;
 
 export class SecretSource implements CertSource {
@@ -128,7 +131,7 @@ export class SecretSource implements CertSource {
   #parsed: { version: string; state: ParsedSecret } | undefined;
   readonly #loop: CheckLoop;
   #failures = 0;
-  /** What the last check that read everything left behind; undefined when it must be read again. */
+  /** What the last full check found. Undefined when the next check must read everything. */
   #settled: { version: string; state: ParsedSecret; monotonic: number; wall: number } | undefined;
 
   /** @throws RangeError when the lifetimes cannot work together */
@@ -181,7 +184,7 @@ export class SecretSource implements CertSource {
 
   async #look(signal: AbortSignal): Promise<Rest> {
     const { logger, random, checkEvery, leafLifetime, metrics } = this.#options;
-    // Replicas that wait alike all make a key for the same renewal, and all but one throw it away.
+    // Without jitter, replicas would wait for the same time, and all but one would throw their new key away.
     const jitter = 1 - random(1)[0]! / 1024;
     const ms = Math.min(checkEvery, leafLifetime / 20) * jitter;
     if (this.#nothingIsDue()) return { ms };
@@ -201,16 +204,18 @@ export class SecretSource implements CertSource {
     }
   }
 
-  /** By what is known without asking: all is as the last check left it, and the time for no step has come. */
+  /** Whether, as far as is known without a read, nothing has changed and no step is due. */
   #nothingIsDue(): boolean {
     const { store, publisher, clock, readEvery } = this.#options;
     if (!this.#settled) return false;
     const { version, state, monotonic, wall } = this.#settled;
     const now = clock.now();
-    // By both clocks: one of them stands still while a machine sleeps.
+    // Compare both clocks: one of them stops while a machine sleeps.
     if (Math.max(clock.monotonic() - monotonic, Math.abs(now - wall)) >= readEvery) return false;
     if (!store.isAt?.(version) || !publisher.shows?.(bundleOf(state.authorities))) return false;
-    return recall(state, this.#serving, now) === state && nextStep(state, this.#settings, now) === undefined;
+    return (
+      restoreLost(state, this.#serving, now) === state && nextStep(state, this.#settings, now) === undefined
+    );
   }
 
   async #check(signal: AbortSignal): Promise<void> {
@@ -221,31 +226,31 @@ export class SecretSource implements CertSource {
       const state = this.#parse(stored);
       this.#adopt(state);
       try {
-        const mended = recall(state, this.#serving, clock.now());
+        const mended = restoreLost(state, this.#serving, clock.now());
         if (mended !== state) {
           logger.warn({}, 'the Secret has lost the certificate in use, or its CA; putting it back');
           await this.#write(mended, stored);
           continue;
         }
         const step = nextStep(state, this.#settings, clock.now());
-        // Confirmed once is not for ever: someone may have applied an old manifest over the bundle since. So it
-        // is published again at the end of every check, and before the first leaf of a CA.
+        // A confirmation does not last: somebody may have applied an old manifest since. So publish again at the
+        // end of every check, and before the first leaf of a CA.
         if (!step || (step.do === 'issue-leaf' && step.authority.fingerprint !== state.leaf?.authority)) {
-          const waiting = (await this.#publish()) && publicationUndone(state, this.#settings, clock.now());
-          if (waiting) {
+          const reset = (await this.#publish()) && publicationUndone(state, this.#settings, clock.now());
+          if (reset) {
             logger.warn({}, 'the bundle had been overwritten; the new CA waits for its overlap again');
-            await this.#write(waiting, stored);
+            await this.#write(reset, stored);
           }
           if (!step) {
-            if (stored && !waiting) this.#settle(stored.version, state);
+            if (stored && !reset) this.#settle(stored.version, state);
             return;
           }
-          if (waiting) continue;
+          if (reset) continue;
         }
         await this.#write(await this.#take(step, state), stored);
         logger.info({ step: step.do, reason: step.reason }, `certificates: ${step.message}`);
       } catch (error) {
-        // Another replica was first. Its step is ours as well; read on.
+        // Another replica took a step first. Read its result and go on.
         if (!(error instanceof ConflictError)) throw error;
       }
     }
@@ -257,14 +262,15 @@ export class SecretSource implements CertSource {
     this.#settled = { version, state, monotonic: clock.monotonic(), wall: clock.now() };
   }
 
-  /** Carries a step out as far as it lies outside the Secret; resolves to the state to store. */
+  /** Carries out the part of a step that is outside the Secret. Resolves to the state to store. */
   async #take(step: Step, state: RotationState): Promise<RotationState> {
     const { clock, newKey, random } = this.#options;
     const { authorities } = state;
     switch (step.do) {
       case 'publish': {
         await this.#publish();
-        // Stored only if the Secret is still the one read before, so this is the bundle that was published.
+        // The state is stored only if the Secret has not changed since it was read, so this is the bundle that was
+        // published.
         return confirmPublished(state, clock.now());
       }
       case 'add-authority': {
@@ -288,7 +294,7 @@ export class SecretSource implements CertSource {
         });
         const older = authorities.slice(0, authorities.indexOf(authority));
         return {
-          // A CA that has a successor at work never signs again: its key is better gone.
+          // A CA whose successor is in service never signs again, so its key is deleted.
           authorities: authorities.map((one) => (older.includes(one) ? { ...one, key: undefined } : one)),
           leaf: { pair: parsePair(cert, key), names, authority: authority.fingerprint },
         };
@@ -304,7 +310,7 @@ export class SecretSource implements CertSource {
       const { authorities } = this.#parse(await store.read());
       const serving = this.#serving;
       const vouched = authorities.some((one) => one.fingerprint === serving?.authority.fingerprint);
-      // An empty bundle would mean the system's roots, and one without our CA an outage.
+      // An empty bundle would mean the system's roots; a bundle without our CA would mean an outage.
       if (authorities.length === 0) throw new Error('the Secret must hold a CA before it can be published');
       if (serving && !vouched && clock.now() < serving.authority.notAfter) {
         throw new ConflictError('the Secret has lost the CA of the certificate in use');
@@ -326,7 +332,7 @@ export class SecretSource implements CertSource {
     return this.#parsed.state;
   }
 
-  /** Takes over what may be served; a Secret without a usable leaf leaves the present one in service. */
+  /** Adopts a usable leaf and bundle. When the Secret has no usable leaf, the present one stays in service. */
   #adopt(state: RotationState): void {
     const leaf = usableLeaf(state, this.#options.clock.now());
     const authority = leaf && authorityOf(leaf, state);

@@ -1,8 +1,8 @@
-// What the admission server needs to know of certificates: a pair to serve, a bundle to be trusted by,
-// and word of changes. Knows neither where they come from nor who serves them.
+// What the admission server needs of certificates: a pair to serve, the CA bundle that clients must trust, and
+// notice of changes. Does not know where they come from, nor who serves them.
 import { issuerExpiry } from './pair.ts';
 
-/** A serving certificate with its key, checked to belong together. */
+/** A serving certificate with its key. They have been checked to belong together. */
 export interface ServingPair {
   /** PEM: the leaf first, then its intermediates if there are any. */
   readonly cert: string;
@@ -16,20 +16,20 @@ export interface ServingPair {
 
 export interface CertSource {
   /**
-   * Resolves when the first usable pair is there; failures before that are logged and tried again, so
-   * it rejects only when `signal` aborts first (with its reason). The source then runs until the abort.
+   * Resolves when the first usable pair is available. Earlier failures are logged and retried, so it rejects only
+   * when `signal` aborts first, with the signal's reason. The source then runs until `signal` aborts.
    */
   start(signal: AbortSignal): Promise<void>;
   current(): ServingPair | undefined;
-  /** The CAs that clients must trust (PEM, oldest first); undefined where somebody else publishes them. */
+  /** The CAs that clients must trust (PEM, oldest first). Undefined when somebody else publishes them. */
   caBundle(): string | undefined;
-  /** Calls `listener` after the pair or the bundle changed. Returns how to stop. */
+  /** Calls `listener` after the pair or the bundle has changed. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
-  /** When the served certificate expires, in seconds since the epoch; 0 while there is none. */
+  /** When the served certificate expires, in seconds since the epoch; 0 when there is none. */
   expiry(): number;
-  /** When the CA that signed it expires, in seconds since the epoch; 0 while that is not known. */
+  /** When the CA that signed it expires, in seconds since the epoch; 0 when that is unknown. */
   authorityExpiry(): number;
-  /** Looks again now, not at the next regular check. */
+  /** Checks now instead of at the next regular check. */
   recheck(): void;
 }
 
@@ -50,7 +50,7 @@ export interface CertLogger {
   error(fields: object, message: string): void;
 }
 
-/** The pair being served and those who want to hear of a new one: the part that all sources share. */
+/** The pair in service and the listeners of changes. Every source uses it. */
 export class Served {
   readonly #listeners = new Set<() => void>();
   readonly #logger: CertLogger;
@@ -79,8 +79,9 @@ export class Served {
   }
 
   /**
-   * Takes over what is new; `undefined` leaves the old one. Listeners hear of a real change only.
-   * @param authorities PEM, the CAs among which the signer is, where that is not the bundle
+   * Adopts a new pair or bundle; `undefined` keeps the old one. Calls the listeners only when something has
+   * changed.
+   * @param authorities PEM: the CAs that may have signed the pair, when they differ from the bundle
    */
   offer(pair: ServingPair | undefined, bundle?: string, authorities = bundle): void {
     const before = [this.#pair?.cert, this.#pair?.key, this.#bundle];
@@ -93,7 +94,7 @@ export class Served {
       try {
         listener();
       } catch (error) {
-        // One listener's fault must not keep the new certificate from the others.
+        // One failing listener must not keep the new certificate from the others.
         this.#logger.error({ err: error }, 'a listener of certificate changes failed');
       }
     }

@@ -1,5 +1,6 @@
-// A file of CA certificates whose holders' clients are trusted: read at the start, and again when it changes, so that
-// the CA can be replaced with an overlap. Knows not who they are, nor what they may do.
+// A file of CA certificates. Clients with a certificate of these CAs are trusted. The file is read at start and
+// again when it changes, so that a CA can be replaced with an overlap. Does not know who the clients are, nor what
+// they may do.
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../src/runtime/clock.ts';
 import { CheckLoop } from './check-loop.ts';
@@ -10,7 +11,7 @@ export interface TrustFileOptions {
   file: string;
   clock: Clock;
   logger: CertLogger;
-  /** Milliseconds between looks. */
+  /** Milliseconds between two polls. */
   pollEvery?: number;
 }
 
@@ -27,7 +28,7 @@ export class TrustFile {
     this.#loop = new CheckLoop(options.clock);
   }
 
-  /** @throws Error when the file has no CA: a check that trusts nobody, or everybody, is none */
+  /** @throws Error when the file has no CA: such a check would trust nobody, or everybody */
   async start(signal: AbortSignal): Promise<void> {
     this.#bundle = await readBundle(this.#options.file);
     void this.#loop.run(signal, async () => {

@@ -1,5 +1,5 @@
-// A controller: workers that take keys from a queue and call `reconcile`, with back-off, time limits, metrics
-// and an id for each run in the log. Knows nothing of Kubernetes or of any kind.
+// A controller: workers take keys from a queue and call `reconcile`, with back-off, time limits and metrics. Each
+// run has an id in the log. Knows nothing of Kubernetes or of any kind.
 
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from './clock.ts';
@@ -9,25 +9,27 @@ import { type QueueMetrics, WorkQueue } from './queue.ts';
 export interface Result {
   /** Milliseconds. */
   requeueAfter?: number;
-  /** The run only waits for its turn and tried nothing: the key's row of failures goes on. */
+  /** The run only waited for its turn and tried nothing, so it does not end the key's series of failures. */
   untried?: boolean;
 }
 
 export interface ReconcileContext {
-  /** Aborts when the time limit passes or the controller is told to end at once. */
+  /** Aborts when the time limit passes, or when the controller must stop at once. */
   signal: AbortSignal;
   /** Every line names the controller, the object and this run. */
   log: Log;
   /** The id of this run. */
   reconcileID: string;
-  /** Failures in a row before this run. */
+  /** Number of failures in a row before this run. */
   failures: number;
 }
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a reconcile that has nothing to say returns nothing
 export type Reconcile = (key: string, ctx: ReconcileContext) => Promise<Result | void>;
 
-/** Trying again will not help: logged and counted, not retried until the key is added anew. */
+/**
+ * A retry cannot help. The controller logs and counts the error and does not retry until the key is added again.
+ */
 export class TerminalError extends Error {
   override readonly name = 'TerminalError';
   readonly reason: string;
@@ -40,11 +42,11 @@ export class TerminalError extends Error {
 
 export type ReconcileResult = 'success' | 'error' | 'requeue' | 'requeue_after';
 
-/** Named for controller-runtime's metrics; the label is the controller's name. */
+/** Named for controller-runtime's metrics. The label is the controller's name. */
 export interface ControllerMetrics {
   /**
-   * Called once, so that every label set begins at 0; controller_runtime_active_workers and
-   * controller_runtime_max_concurrent_reconciles are read from `read`.
+   * Called once, so that every label set begins at 0. `read` gives controller_runtime_active_workers and
+   * controller_runtime_max_concurrent_reconciles.
    */
   begin(controller: string, read: { activeWorkers(): number; maxConcurrentReconciles: number }): void;
   /** controller_runtime_reconcile_total and controller_runtime_reconcile_time_seconds */
@@ -62,21 +64,21 @@ export interface ControllerOptions {
   workers?: number;
   clock?: Clock;
   log?: Log;
-  /** What log lines say about the object of a key: kind, namespace, name, uid. Default: the key. */
+  /** The fields of the key's object in log lines: kind, namespace, name, uid. Default: the key. */
   about?: (key: string) => object;
   /** Groups of keys take turns; see WorkQueue. */
   groupOf?: (key: string) => string;
-  /** Ids of runs. */
+  /** Makes the ids of runs. */
   newId?: () => string;
   metrics?: ControllerMetrics;
   queueMetrics?: QueueMetrics;
-  /** Milliseconds one reconcile may take before its signal aborts. Default 60,000. */
+  /** Milliseconds after which the signal of a reconcile aborts. Default 60,000. */
   timeout?: number;
   /** Milliseconds; see WorkQueue. */
   backoff?: { base: number; max: number };
 }
 
-/** A Component of manager.ts. Keys may be added before it starts: they wait. */
+/** A Component of manager.ts. Keys that are added before it starts wait. */
 export class Controller {
   readonly name: string;
   readonly queue: WorkQueue;
@@ -88,7 +90,7 @@ export class Controller {
   readonly #timeout: number;
   readonly #about: (key: string) => object;
   readonly #newId: () => string;
-  /** By key: a key is with one worker at most. */
+  /** By key. A key is with at most one worker. */
   readonly #running = new Map<string, { abort: AbortController; id: string }>();
   #state: 'new' | 'running' | 'stopped' = 'new';
   #aborted = false;
@@ -120,7 +122,7 @@ export class Controller {
     this.queue.add(key, priority);
   }
 
-  /** Sets the workers going. When `signal` aborts (the lease is lost) what runs is told to end at once. */
+  /** Starts the workers. When `signal` aborts (the lease is lost), running reconciles must end at once. */
   async start(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'new') throw new Error(`controller ${this.name} was started before`);
     this.#state = 'running';
@@ -129,7 +131,7 @@ export class Controller {
     for (let i = 0; i < this.#workers; i++) void this.#work();
   }
 
-  /** Takes up nothing new and resolves when what runs has ended; what waits is dropped. */
+  /** Takes no new key. Resolves when the running reconciles have ended. Keys that wait are dropped. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
     await this.queue.shutDown();
@@ -147,7 +149,7 @@ export class Controller {
     for (;;) {
       const key = await this.queue.take();
       if (key === undefined) return;
-      // `done` must follow whatever happens, or no worker would ever get this key again.
+      // Always call `done`, or no worker would ever get this key again.
       try {
         await this.#run(key);
       } catch (error) {
@@ -168,8 +170,8 @@ export class Controller {
     const log = withFields(this.#log, () => this.#line(key));
     let result: ReconcileResult = 'error';
     try {
-      // A reconcile that ignores its signal keeps its worker: were it left alone, a second worker could
-      // take the same key while the first still writes.
+      // A reconcile that ignores its signal keeps its worker. If the worker went on without it, a second worker
+      // could take the same key while the first still writes.
       const done = await this.#reconcile(key, { signal: abort.signal, log, reconcileID, failures });
       result = this.#succeed(key, done ?? {});
     } catch (error) {
@@ -197,7 +199,7 @@ export class Controller {
   }
 
   #fail(key: string, error: unknown, thrown: unknown): void {
-    // Told to end at once, it ended with an error: that is no failure of the key.
+    // The controller aborted the reconcile, so this error is no failure of the key.
     if (this.#aborted) return;
     this.#metrics?.failed(this.name);
     const line = { ...this.#line(key), reason: reasonOf(error), err: thrown };

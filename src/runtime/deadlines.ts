@@ -1,5 +1,5 @@
-// Many deadlines, one timer: a heap of (deadline, key) in which a key stands at most once. Fifty thousand
-// orders that wait for their expiry must not be fifty thousand timers. Knows nothing of what is due.
+// Many deadlines with one timer: a heap of (deadline, key) with at most one entry per key. Fifty thousand orders
+// that wait for their expiry must not be fifty thousand timers. Knows nothing of what is due.
 
 import type { Cancel, Clock } from './clock.ts';
 
@@ -7,9 +7,9 @@ interface Entry<V> {
   at: number;
   key: string;
   value: V;
-  /** Of two deadlines at the same time, the one set first is due first. */
+  /** Of two deadlines at the same time, the one that was set first is due first. */
   order: number;
-  /** Its place in the heap, so that a deadline can be brought forward in O(log n). */
+  /** Its position in the heap, so that a deadline can be moved forward in O(log n). */
   place: number;
 }
 
@@ -30,7 +30,7 @@ export class Deadlines<V> {
     return this.#heap.length;
   }
 
-  /** `merge` makes one value of the waiting one and the new one. The earlier of the two deadlines stays. */
+  /** `merge` combines the value that waits with the new one. The earlier deadline stays. */
   set(key: string, ms: number, value: V, merge: (waiting: V, added: V) => V): void {
     const at = this.#clock.monotonic() + ms;
     const entry = this.#byKey.get(key);
@@ -69,8 +69,8 @@ export class Deadlines<V> {
     this.#timer = undefined;
     const now = this.#clock.monotonic();
     for (let first = this.#heap[0]; first; first = this.#heap[0]) {
-      // setTimeout counts whole milliseconds and may be early by a fraction of one: what is due within this
-      // millisecond is due, or the timer would be set for the rest of it again and again.
+      // setTimeout counts whole milliseconds and may fire a fraction of one early. So whatever is due within this
+      // millisecond is due now; otherwise the timer would be set again and again for the rest.
       if (first.at - now >= 1) break;
       this.#shift(first);
       this.#due(first.key, first.value);

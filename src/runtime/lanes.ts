@@ -1,13 +1,16 @@
-// What waits in a work queue, in order: groups take turns, and inside a group what is due first comes first.
-// Knows nothing of workers, of what a group is, or of the time now.
+// The order of keys in a work queue: groups take turns, and within a group the key that is due first comes first.
+// Does not know workers, the meaning of a group, or the time.
 
-/** One point of priority is worth so many milliseconds of waiting. Priority never beats age for ever. */
+/**
+ * One point of priority equals this many milliseconds of waiting. A key of low priority is never overtaken for
+ * ever.
+ */
 const msPerPoint = 100;
 
 /**
- * Groups take turns, one key each, however many keys a group has. Inside a group every priority is a
- * first-in-first-out lane; of the lanes' first keys the one that is due first wins. A key is due when it began to
- * wait, earlier by its priority. There are few priorities, few groups and many keys.
+ * Groups take turns, one key each, however many keys a group has. Within a group every priority is a
+ * first-in-first-out lane. Of the first keys of all lanes, the one that is due first wins. A key is due when it
+ * began to wait, earlier by its priority. Few priorities, few groups, many keys.
  */
 export class Lanes {
   readonly #groups = new Map<string, Group>();
@@ -24,7 +27,7 @@ export class Lanes {
     found.push(key, priority, since);
   }
 
-  /** The key changes its priority; it keeps the time since which it waits. */
+  /** Changes a key's priority. The time since when it waits stays. */
   move(group: string, key: string, from: number, to: number, since: number): void {
     this.#groups.get(group)?.delete(key, from);
     this.push(group, key, to, since);
@@ -35,7 +38,7 @@ export class Lanes {
     if (name === undefined) return undefined;
     const group = this.#groups.get(name)!;
     const key = group.shift();
-    // With one group there are no turns to take.
+    // A single group takes no turns.
     if (group.size === 0) {
       this.#turns.delete(name);
       this.#groups.delete(name);
@@ -54,7 +57,7 @@ export class Lanes {
 
 class Group {
   readonly #lanes = new Map<number, Fifo>();
-  /** Priorities, highest first: of two keys that are due together the one of the higher priority wins. */
+  /** Priorities, highest first. When two keys are due at the same time, the higher priority wins. */
   #order: number[] = [];
   size = 0;
 
@@ -86,11 +89,11 @@ class Group {
   }
 }
 
-/** Keys in the order of their push, each with the time when it is due. */
+/** Keys in the order in which they were pushed, each with its due time. */
 class Fifo {
   readonly #keys = new Map<string, number>();
-  // A Map's iterator goes on past deletions and sees additions. A new one for every key would step over
-  // all the holes that earlier deletions left at the front: of 200,000 keys each took 14 µs instead of 0.6.
+  // A Map's iterator survives deletions and sees additions. A new iterator for every key would step over all
+  // entries that were deleted at the front: with 200,000 keys, each step took 14 µs instead of 0.6.
   #at: Iterator<string> | undefined;
   #first: string | undefined;
 
@@ -108,13 +111,13 @@ class Fifo {
       this.#at = undefined;
       return undefined;
     }
-    // The iterator is never at its end here: what is behind it was deleted.
+    // The iterator is not at its end: the entry that it points to exists.
     this.#at ??= this.#keys.keys();
     this.#first ??= this.#at.next().value as string;
     return this.#first;
   }
 
-  /** When the first key is due; Infinity when there is none. */
+  /** When the first key is due; Infinity without keys. */
   due(): number {
     const first = this.peek();
     return first === undefined ? Number.POSITIVE_INFINITY : this.#keys.get(first)!;

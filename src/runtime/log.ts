@@ -1,17 +1,17 @@
-// The logger as the rooms see it: pino's shape, without pino. Knows nothing of where lines go.
+// The logger as the rooms see it: pino's interface without pino. Does not know where lines go.
 
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
-  /** Whether lines of that level go anywhere; what is logged for debugging only is not even gathered else. */
+  /** Whether lines of this level are written. Callers use it to skip work for debug lines. */
   isLevelEnabled?(level: string): boolean;
 }
 
 export const debugs = (log: Log): boolean => log.isLevelEnabled?.('debug') ?? false;
 
-/** A log that adds these fields to every line; they are asked for only when there is one. */
+/** A log that adds these fields to every line. `fields` is called only when a line is written. */
 export function withFields(log: Log, fields: () => object): Log {
   return {
     debug: (more, message) => {
@@ -26,7 +26,7 @@ export function withFields(log: Log, fields: () => object): Log {
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** A word that stays the same for the same fault, to group log lines by: the error's reason or its class. */
+/** A word that is the same for the same kind of error, to group log lines by: the error's reason, or its class. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.name;

@@ -1,5 +1,5 @@
-// Starts the parts of a process in order, stops them in the reverse order, and says whether they are ready.
-// Knows nothing of what the parts do.
+// Starts the parts of a process in order, stops them in reverse order, and says whether they are ready. Does not
+// know what the parts do.
 
 import { type Clock, systemClock } from './clock.ts';
 import { type Log, silentLog } from './log.ts';
@@ -7,12 +7,12 @@ import { type Log, silentLog } from './log.ts';
 export interface Component {
   readonly name: string;
   /**
-   * Resolves when what comes next may rely on it; goes on in the background until `stop` or `signal`. When
-   * `signal` aborts it ends at once: during start because the process is going away, later after `stop`
-   * had its time.
+   * Resolves when the next parts may rely on this one. It then runs in the background until `stop` is called or
+   * `signal` aborts. When `signal` aborts it must end at once. That happens during start because the process is
+   * exiting, and later when `stop` has taken too long.
    */
   start(signal: AbortSignal): Promise<void>;
-  /** Ends in good order: what is under way is finished. */
+  /** Ends in good order: it finishes what it has begun. */
   stop?(): Promise<void>;
   ready?(): { ok: boolean; why?: string };
 }
@@ -20,9 +20,9 @@ export interface Component {
 export interface ManagerOptions {
   log?: Log;
   clock?: Clock;
-  /** Milliseconds `stop` waits for one group. Default 15,000: the admission server drains for 10 s. */
+  /** Milliseconds that `stop` waits for one group. Default 15,000: the admission server drains for 10 s. */
   stopTimeout?: number;
-  /** Milliseconds for stopping everything. Default 28,000: Kubernetes kills after 30 s. */
+  /** Milliseconds for stopping all groups. Default 28,000: Kubernetes kills the process after 30 s. */
   gracePeriod?: number;
 }
 
@@ -42,20 +42,20 @@ interface Part {
 }
 
 /**
- * The order in which a Spikegate process is put together, and the hazard that each step averts:
+ * The order in which a Spikegate process starts, and what each step prevents:
  *
- * 1. certificates: a server without them can only fail handshakes.
- * 2. admission server: MUST listen before the caches fill. Objects that a cache lists may need our own
- *    webhook to be written, and with failurePolicy Fail nobody can write before we answer. It says not
- *    ready until the caches are.
- * 3. caches: MUST be synced before anything decides by them. An empty cache says that no order exists,
- *    and a reconciler that believes it gives all stock back.
- * 4. leader election: only a process that could work may hold the lease; one that waits for its caches
- *    with the lease in hand stops the sale.
- * 5. controllers: only the leader's.
+ * 1. certificates: without them a server can only fail handshakes.
+ * 2. admission server: it MUST listen before the caches fill. To write an object that a cache lists, the API server
+ * may need our webhook; with failurePolicy Fail nobody can write before the server answers. It reports "not ready"
+ * until the caches are synced.
+ * 3. caches: they MUST be synced before anything decides by them. An empty cache says that no order exists, and a
+ * reconciler that believes it gives all stock back.
+ * 4. leader election: only a process that can work may hold the lease. A process that holds it while its caches
+ * fill stops the sale.
+ * 5. controllers: only on the leader.
  *
- * Stopping goes the other way: controllers finish before the lease is released (or two would write), the
- * lease is released before the caches and the server go, and the server answers to the last.
+ * They stop in reverse order. Controllers finish before the lease is released; otherwise two leaders would write.
+ * The lease is released before the caches and the server stop. The server answers to the last.
  */
 export class Manager {
   readonly #log: Log;
@@ -75,7 +75,7 @@ export class Manager {
     this.#gracePeriod = opts.gracePeriod ?? 28_000;
   }
 
-  /** Components of one call are a group: they start, and stop, together. */
+  /** The components of one call are a group. They start together and stop together. */
   add(...group: Component[]): this {
     if (this.#starting) throw new Error('the manager has started already');
     this.#groups.push(group.map((component) => ({ component, abort: new AbortController() })));
@@ -83,7 +83,7 @@ export class Manager {
   }
 
   /**
-   * Starts group after group. When a component fails, what has started is stopped and the error names the
+   * Starts group after group. When a component fails, stops what has started and throws an error that names the
    * component. Resolves early when `stop` is called meanwhile.
    */
   async start(): Promise<void> {
@@ -97,7 +97,7 @@ export class Manager {
     }
   }
 
-  /** Never rejects; may be called more than once, and before `start` has ended. */
+  /** Never rejects. May be called more than once, and before `start` has ended. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll();
     return this.#stopping;
@@ -117,12 +117,12 @@ export class Manager {
   async #startAll(): Promise<void> {
     for (const group of this.#groups) {
       if (this.#stopping) return;
-      // From here on the group counts as started: what failed half-way has to be stopped as well.
+      // From here on the group counts as started: a component that failed half-way must be stopped as well.
       this.#started.push(group);
       let first: unknown;
       const fail = (error: unknown) => {
         first ??= error;
-        // The others of the group may wait for something that will not come now.
+        // The others of the group may wait for something that will never happen now.
         for (const { abort } of group) abort.abort(error);
       };
       await Promise.all(group.map((part) => this.#startOne(part).catch(fail)));
@@ -145,7 +145,7 @@ export class Manager {
   async #stopAll(): Promise<void> {
     const end = this.#clock.monotonic() + this.#gracePeriod;
     if (this.#starting && !this.#up) {
-      // The group that is just starting would be waited for; it is told to give up instead.
+      // Abort the group that is starting; otherwise `stop` would have to wait for it.
       for (const { abort } of this.#started.at(-1) ?? []) abort.abort(new Error('shutting down'));
       await this.#within(
         end,
@@ -171,7 +171,7 @@ export class Manager {
     }
   }
 
-  /** Waits for `work` until the monotonic time `end`; then says so and goes on without it. */
+  /** Waits for `work` until the monotonic time `end`. Then logs a warning and returns without it. */
   #within(end: number, work: Promise<void>, name: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(end - this.#clock.monotonic(), () => {

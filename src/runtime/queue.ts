@@ -1,5 +1,5 @@
-// The work queue: each key waits at most once and is with at most one worker, and groups of keys take turns.
-// Knows nothing of what a key names, nor of who works.
+// The work queue: a key waits at most once, is with at most one worker, and groups of keys take turns. Does not
+// know what a key means, nor who works.
 
 import { exponential } from './backoff.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -7,13 +7,13 @@ import { Deadlines } from './deadlines.ts';
 import { Lanes } from './lanes.ts';
 
 /**
- * The first list of everything waits behind real changes of its group, for ten seconds at most (lanes.ts). The
- * numbers are controller-runtime's.
+ * Keys of the first list wait behind real changes of their group, for ten seconds at most (lanes.ts). The numbers
+ * are controller-runtime's.
  */
 export const lowPriority = -100;
 export const normalPriority = 0;
 
-/** Named for client-go's and controller-runtime's metrics; the label is the queue's name. */
+/** Named for client-go's and controller-runtime's metrics. The label is the queue's name. */
 export interface QueueMetrics {
   /** workqueue_adds_total */
   added(queue: string): void;
@@ -23,7 +23,7 @@ export interface QueueMetrics {
   waited(queue: string, seconds: number): void;
   /** workqueue_work_duration_seconds */
   worked(queue: string, seconds: number): void;
-  /** Called once per queue; the gauges are read when metrics are scraped. */
+  /** Called once per queue. The gauges are read when metrics are scraped. */
   gauges(queue: string, read: QueueGauges): void;
 }
 
@@ -54,19 +54,19 @@ interface Waiting {
 interface Working {
   priority: number;
   since: number;
-  /** Added again meanwhile: waits from here on as soon as its worker is done. */
+  /** Set when the key is added while a worker has it. The key waits again as soon as that worker is done. */
   again?: Waiting;
 }
 
 /**
  * A key is in one of four places:
  *
- *     idle ──add──▶ waiting ──take──▶ working ──done──▶ idle
- *                      ▲                 │ add: marked `again`, and done moves it to waiting
- *     later ──due──────┘
+ *   idle ──add──▶ waiting ──take──▶ working ──done──▶ idle
+ *                    ▲                 │ add: marked `again`, and done moves it to waiting
+ *   later ──due──────┘
  *
- * `later` is independent of the rest: a key that runs now is still woken at its deadline. Waking a
- * key once too often costs a read of the cache; losing its deadline would lose an expiry.
+ * `later` is independent of the rest: the queue wakes a key at its deadline even when a worker has it now. One wake
+ * too many costs a read of the cache. A lost deadline would lose an expiry.
  */
 export class WorkQueue implements QueueGauges {
   readonly name: string;
@@ -95,12 +95,12 @@ export class WorkQueue implements QueueGauges {
     this.#metrics?.gauges(this.name, this);
   }
 
-  /** Keys that wait for a worker now. */
+  /** Number of keys that wait for a worker. */
   depth(): number {
     return this.#waiting.size;
   }
 
-  /** Keys that wait for their time. */
+  /** Number of keys that wait for their time. */
   get delayed(): number {
     return this.#later.size;
   }
@@ -122,7 +122,7 @@ export class WorkQueue implements QueueGauges {
     else this.#wait(key, added);
   }
 
-  /** Adds the key after `ms`. Of two deadlines of a key the earlier wins, with the higher priority. */
+  /** Adds the key after `ms`. When the key has a deadline already, the earlier one and the higher priority win. */
   addAfter(key: string, ms: number, priority: number = normalPriority): void {
     if (this.#closed) return;
     this.#metrics?.retried(this.name);
@@ -130,7 +130,7 @@ export class WorkQueue implements QueueGauges {
     else this.add(key, priority);
   }
 
-  /** Adds again after the key's back-off, at the priority it was worked at; returns the milliseconds. */
+  /** Adds the key again after its back-off, at the priority at which it was taken. Returns the back-off in ms. */
   retry(key: string): number {
     const failures = this.failures(key);
     const ms = exponential(failures, this.#base, this.#max);
@@ -140,7 +140,7 @@ export class WorkQueue implements QueueGauges {
     return ms;
   }
 
-  /** The next failure of the key starts at the shortest back-off again. */
+  /** The key's next failure starts at the shortest back-off again. */
   forget(key: string): void {
     this.#failures.delete(key);
   }
@@ -149,14 +149,14 @@ export class WorkQueue implements QueueGauges {
     return this.#failures.get(key) ?? 0;
   }
 
-  /** The priority at which a key that is worked on was taken. */
+  /** The priority at which the key that a worker has was taken. */
   priorityOf(key: string): number | undefined {
     return this.#working.get(key)?.priority;
   }
 
   /**
-   * The next key: of the group whose turn it is, the one that is due first (lanes.ts). Waits for one.
-   * undefined: the queue is shut down. Every key taken must be given to `done`.
+   * Resolves to the next key: in the group whose turn it is, the one that is due first (lanes.ts). Waits until
+   * there is one. Undefined when the queue is shut down. The caller must pass every key to `done`.
    */
   take(): Promise<string | undefined> {
     const key = this.#lanes.shift();
@@ -182,9 +182,8 @@ export class WorkQueue implements QueueGauges {
   }
 
   /**
-   * From here on no key is taken in. Without `drain` what waits is dropped, with it the workers finish
-   * it. Resolves when no worker holds a key; a worker that never ends keeps it open, so the caller sets
-   * a limit.
+   * Takes no more keys. Keys that wait are dropped; with `drain` the workers finish them first. Resolves when no
+   * worker has a key. A worker that never ends keeps it pending, so the caller sets a limit.
    */
   shutDown(opts: { drain?: boolean } = {}): Promise<void> {
     this.#closed = true;
@@ -208,7 +207,7 @@ export class WorkQueue implements QueueGauges {
   }
 
   longestRunningProcessorSeconds(): number {
-    // A Map keeps the order of insertion, so the first has run longest.
+    // A Map keeps the order of insertion, so the first entry has run longest.
     const first = this.#working.values().next().value;
     return first ? (this.#clock.monotonic() - first.since) / 1000 : 0;
   }
