@@ -34,7 +34,7 @@ import {
   newAuthority,
   type ParsedSecret,
   parseSecret,
-  recall,
+  restoreLost,
   type SecretData,
   type Serving,
   serializeState,

@@ -75,7 +75,7 @@ export interface Serving {
  * CA: the CA returns without its key, and with a leaf in place policy starts a new CA with all the care of a
  * rotation. (Deleting the Secret, or its `ca.key`, is thereby the way to force one.)
  */
-export function recall(state: RotationState, serving: Serving | undefined, now: number): RotationState {
+export function restoreLost(state: RotationState, serving: Serving | undefined, now: number): RotationState {
   if (!serving || serving.authority.notAfter <= now) return state;
   const known = state.authorities.find((one) => one.fingerprint === serving.authority.fingerprint);
   const hasLeaf = state.leaf !== undefined && authorityOf(state.leaf, state) !== undefined;

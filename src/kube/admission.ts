@@ -16,12 +16,12 @@ export interface UserInfo {
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
 export interface AdmissionRequest<T extends KubeObject = KubeObject> {
-  /** Identifies this call, not the object; a retried write comes with a new one. */
+  /** Identifies this call, not the object. A retried write has a new one. */
   uid: string;
   kind: GroupVersionKind;
   resource: { group: string; version: string; resource: string };
   subResource?: string;
-  /** Empty for generateName in a mutating call, and for each object of a collection delete. */
+  /** Empty under generateName in a mutating call, and for each object of a collection delete. */
   name?: string;
   namespace?: string;
   operation: Operation;

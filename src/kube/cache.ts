@@ -1,5 +1,5 @@
-// What this process knows of one kind: objects by key and uid, with named indexes. Fed by a reflector and by
-// the answers to our own writes. Knows neither the API server nor any kind; never mutates an object.
+// The objects of one kind, as this process knows them, by key and uid, with named indexes. A reflector and the
+// answers to our own writes feed it. Does not know the API server or any kind, and never mutates an object.
 
 import { type Change, ChangeFeed, type ChangeHandler, type Source } from './change-feed.ts';
 import type { WatchEvent } from './client.ts';
@@ -9,9 +9,9 @@ import { isNewer, type KubeObject, keyOf } from './objects.ts';
 export type { Change, ChangeHandler } from './change-feed.ts';
 
 export interface ObjectCacheOptions {
-  /** Freeze every object deeply on entry: tests only, it costs more than the cache itself. */
+  /** Freezes every object deeply. For tests only: it costs more than the cache itself. */
   freeze?: boolean;
-  /** An exception of a handler or of an index function; the cache and the other handlers go on. */
+  /** Called when a handler or an index function throws. The cache and the other handlers go on. */
   onHandlerError?(error: unknown): void;
 }
 
@@ -20,27 +20,29 @@ interface Index<T> {
   map: IndexMap;
 }
 
-// A tombstone guards against events that are delivered twice around a reconnect, minutes at most.
+// Tombstones reject events that the watch delivers again around a reconnect. That happens within minutes, so a
+// bounded number is enough.
 const maxTombstones = 10_000;
 
 /**
- * Two writers, one truth. The reflector tells the server's order of things (`replaceAll`, `apply`); `observe`
- * brings the answers to our own writes, often before and sometimes long after the watch told the same.
- * What decides is never which came last, but:
+ * Two sources write here. The reflector delivers list and watch in the server's order (`replaceAll`, `apply`).
+ * `observe` brings the answers to our own writes, often before the watch does and sometimes long after. The order
+ * of arrival decides nothing. These rules do:
  *
- *  - of one uid, the greater resourceVersion;
- *  - of two uids under one name, the greater resourceVersion: names are used again, one after the other;
- *  - `frontier`, the resourceVersion up to which the reflector has told everything. An observed object that
- *    is unknown and not beyond it was deleted before: let in, it would stay for ever, since no event
- *    about it will ever come;
- *  - tombstones, which say the same of deletions one by one, for what the reflector itself repeats.
+ * - For one uid, the greater resourceVersion wins.
+ * - For two uids under one name, the greater resourceVersion wins: names are used again, one object after the
+ * other.
+ * - `frontier` is the resourceVersion up to which the reflector has delivered everything. An observed object that
+ * is not in the cache and is not newer than the frontier has been deleted. Adding it would leak it, because no
+ * further event about it will come.
+ * - Tombstones say the same of single deletions, for events that the reflector itself repeats.
  */
 export class ObjectCache<T extends KubeObject> {
   readonly synced: Promise<void>;
   readonly #byKey = new Map<string, T>();
   readonly #byUid = new Map<string, T>();
   readonly #indexes = new Map<string, Index<T>>();
-  /** resourceVersion of the deletion by uid, oldest first. */
+  /** By uid, the resourceVersion of the deletion; oldest first. */
   readonly #tombstones = new Map<string, number>();
   readonly #changes: ChangeFeed<T>;
   readonly #freeze: boolean;
@@ -62,12 +64,12 @@ export class ObjectCache<T extends KubeObject> {
     return this.#byKey.size;
   }
 
-  /** Whether a whole list has been taken in, with its handlers; `synced` resolves then. */
+  /** Whether a whole list is in the cache and its change handlers have run. `synced` resolves then. */
   get isSynced(): boolean {
     return this.#isSynced;
   }
 
-  /** Everything up to this resourceVersion is in the cache. */
+  /** The cache has everything up to this resourceVersion. */
   get frontier(): number {
     return this.#frontier;
   }
@@ -92,7 +94,7 @@ export class ObjectCache<T extends KubeObject> {
     return this.#byKey.values();
   }
 
-  /** `values` must be pure: it is asked again about the old object to take it out of the index. */
+  /** `values` must be pure: it is called again with the old object to remove it from the index. */
   addIndex(name: string, values: (object: T) => string[]): void {
     if (this.#indexes.has(name)) throw new Error(`there is an index "${name}" already`);
     const index: Index<T> = { values, map: new IndexMap() };
@@ -108,27 +110,27 @@ export class ObjectCache<T extends KubeObject> {
     return objects;
   }
 
-  /** The keys of the objects under `value`; valid until the next change. */
+  /** The keys of the objects under `value`. Valid until the next change. */
   keysByIndex(name: string, value: string): Iterable<string> {
     return this.#index(name).map.keys(value);
   }
 
-  /** How many objects stand under `value`, in O(1). */
+  /** Number of objects under `value`, in O(1). */
   countByIndex(name: string, value: string): number {
     return this.#index(name).map.count(value);
   }
 
-  /** The values under which any object stands. */
+  /** The values under which there is an object. */
   indexValues(name: string): IterableIterator<string> {
     return this.#index(name).map.values();
   }
 
-  /** Handlers are called in the order of the changes, synchronously. Returns what takes this one off. */
+  /** Calls handlers synchronously, in the order of the changes. Returns a function that unsubscribes. */
   onChange(handler: ChangeHandler<T>): () => void {
     return this.#changes.on(handler);
   }
 
-  /** Takes in the answer to a write of our own; true when it was news. */
+  /** Adds the answer to a write of our own. Returns true when it changed the cache. */
   observe(object: T): boolean {
     const known = this.#byUid.has(object.metadata.uid);
     if (!known && revision(object) <= this.#frontier) return false;
@@ -137,7 +139,7 @@ export class ObjectCache<T extends KubeObject> {
     return taken;
   }
 
-  /** Takes in an event of the watch. */
+  /** Applies an event of the watch. */
   apply(event: WatchEvent<T>): void {
     if (event.type === 'DELETED') this.#delete(event.object);
     else if (event.type !== 'BOOKMARK') this.#put(event.object, 'watch');
@@ -146,13 +148,14 @@ export class ObjectCache<T extends KubeObject> {
   }
 
   /**
-   * Takes in a whole, consistent list. What is missing from it is gone, unless it was observed after the
-   * list was made. Handlers run when all of it is in, so that they see no half of a list.
+   * Replaces the contents by a whole, consistent list. An object that is missing from the list is gone, unless it
+   * was observed after the list was made. Handlers run when the whole list is in, so that they never see half of
+   * it.
    */
   replaceAll(items: T[], listResourceVersion: string): void {
     const listed = Number(listResourceVersion);
-    // A consistent list from before what we have seen already: the server's history was rewound (etcd
-    // restored from a backup). Our newer versions never happened, and must not outlive the list.
+    // The list is older than what the cache has: the server's history was rewound (etcd was restored from a
+    // backup). Our newer versions never happened, and must not outlive the list.
     const rewound = listed < this.#frontier;
     if (rewound) this.#tombstones.clear();
     const uids = new Set<string>();
@@ -172,7 +175,7 @@ export class ObjectCache<T extends KubeObject> {
     }
   }
 
-  /** `force`: even over a newer version of the same object. */
+  /** `force`: replaces a newer version of the same object, too. */
   #put(incoming: T, source: Source, force = false): boolean {
     const { uid } = incoming.metadata;
     const old = this.#byUid.get(uid);
@@ -203,7 +206,7 @@ export class ObjectCache<T extends KubeObject> {
   #delete(last: T): void {
     const { uid } = last.metadata;
     const old = this.#byUid.get(uid);
-    // A version from after this deletion: with a selector, an object can leave the selection and return.
+    // This version is newer than the deletion. With a selector, an object can leave the selection and return.
     if (old && isNewer(old, last)) return;
     if (old) this.#remove(old, this.#enter(last), revision(last), 'watch');
     else this.#bury(uid, revision(last));
@@ -222,13 +225,16 @@ export class ObjectCache<T extends KubeObject> {
     this.#tombstones.delete(uid);
     this.#tombstones.set(uid, deletedAt);
     if (this.#tombstones.size <= maxTombstones) return;
-    // The oldest quarter at once: to find the first key of a Map means stepping over what was deleted
-    // before it, so one at a time would be quadratic.
+    // Drops the oldest quarter at once. Finding the first key of a Map steps over deleted entries, so dropping one
+    // at a time would be quadratic.
     const oldest = this.#tombstones.keys();
     for (let i = 0; i < maxTombstones / 4; i++) this.#tombstones.delete(oldest.next().value!);
   }
 
-  /** managedFields are a third of an object, and nothing here reads them. */
+  /**
+   * Drops managedFields, which are a third of an object and which nothing here reads. Freezes the object where
+   * asked.
+   */
   #enter(object: T): T {
     let entered = object;
     if (object.metadata.managedFields) {
@@ -251,7 +257,7 @@ export class ObjectCache<T extends KubeObject> {
     try {
       return index.values(object);
     } catch (error) {
-      // One malformed object must not stop the cache; it stands under no value.
+      // One malformed object must not stop the cache. It gets no entry in this index.
       this.#onHandlerError?.(error);
       return [];
     }

@@ -1,20 +1,22 @@
-// Changes on their way from a cache to its handlers. Knows nothing of how a change came about.
+// Delivers changes of a cache to its handlers. Does not know how a change came about.
 
 import type { KubeObject } from './objects.ts';
 
 export interface Change<T extends KubeObject> {
   type: 'added' | 'updated' | 'deleted';
-  /** The object as it is now; for 'deleted' as it was last seen. */
+  /** The new object; for 'deleted' the last known one. */
   object: T;
-  /** What the cache held before ('updated' and 'deleted'). */
+  /** The object in the cache before ('updated' and 'deleted'). */
   old?: T;
-  /** A list is worth a low priority in the queue; a watch event or our own write is news. */
+  /** Where the change comes from. Changes from a list get a low priority in the queue. */
   source: Source;
 }
 
 export type Source = 'list' | 'watch' | 'observe';
 
-/** Whether a change is more than a write of the status: those are mostly our own. A deletion is none. */
+/**
+ * Whether a change concerns more than the status; writes of the status are mostly our own. False for a deletion.
+ */
 export function changesSpec<T extends KubeObject>({ type, object, old }: Change<T>): boolean {
   if (type !== 'updated' || !old) return type === 'added';
   return (
@@ -27,7 +29,7 @@ export function changesSpec<T extends KubeObject>({ type, object, old }: Change<
 
 export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
 
-/** Gathers changes, then hands them out one by one, each to all handlers before the next. */
+/** Collects changes, then delivers them one by one. All handlers see a change before the next one. */
 export class ChangeFeed<T extends KubeObject> {
   readonly #handlers = new Set<ChangeHandler<T>>();
   readonly #onError: ((error: unknown) => void) | undefined;
@@ -49,7 +51,7 @@ export class ChangeFeed<T extends KubeObject> {
     this.#waiting.push(change);
   }
 
-  /** A handler may write to the cache itself: that change waits until all handlers have seen this one. */
+  /** A handler may write to the cache. That change waits until all handlers have seen the present one. */
   dispatch(): void {
     if (this.#dispatching) return;
     this.#dispatching = true;

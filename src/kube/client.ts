@@ -1,5 +1,5 @@
-// The JSON client of the API server as everything else sees it: one method per verb, for any kind. Thin on
-// purpose: it keeps nothing of what it reads. How it is done is json-client.ts, transport.ts and watch.ts.
+// The JSON client of the API server, as all other rooms see it: one method per verb, for any kind. It is thin and
+// caches nothing. json-client.ts, transport.ts and watch.ts implement it.
 
 import type { Clock } from '../runtime/clock.ts';
 import type { ConnectionConfig } from './config.ts';
@@ -8,10 +8,10 @@ import type { Draft, KubeObject, Resource } from './objects.ts';
 import type { OnDate, RequestInfo } from './transport.ts';
 
 export interface CallOptions {
-  /** Limit of the whole call, waits and retries included. Default: the client's (30 s). */
+  /** Limit of the whole call, with waits and retries. Default: the client's (30 s). */
   timeoutMs?: number;
   signal?: AbortSignal;
-  /** false: a 429 is thrown at once instead of being waited for and tried again. Default true. */
+  /** false: throws a 429 at once instead of waiting and retrying. Default true. */
   retry?: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface ListOptions extends CallOptions {
   fieldSelector?: string;
   limit?: number;
   continue?: string;
-  /** Leave unset for a consistent (quorum) read. */
+  /** Unset: a consistent (quorum) read. */
   resourceVersion?: string;
   resourceVersionMatch?: 'Exact' | 'NotOlderThan';
 }
@@ -43,7 +43,7 @@ export interface PatchOptions extends WriteOptions {
 
 export interface ApplyOptions extends WriteOptions {
   fieldManager: string;
-  /** Take fields over that another manager owns. */
+  /** Takes fields over from other managers. */
   force?: boolean;
   subresource?: string;
 }
@@ -72,14 +72,14 @@ export interface WatchOptions<T extends KubeObject> {
   onEvent(event: WatchEvent<T>): void;
   /** The server has accepted the watch. */
   onOpen?(): void;
-  /** Bytes have come. */
+  /** Bytes have arrived. */
   onActivity?(): void;
-  /** Limit until the response headers come. Default: the client's. */
+  /** Limit until the response headers arrive. Default: the client's. */
   timeoutMs?: number;
 }
 
 export interface RawOptions extends CallOptions {
-  /** A string is sent as it is, anything else as JSON. */
+  /** A string is sent unchanged, anything else as JSON. */
   body?: unknown;
   headers?: Record<string, string>;
   query?: Record<string, string | number | boolean | undefined>;
@@ -88,7 +88,7 @@ export interface RawOptions extends CallOptions {
 export interface RawResponse {
   status: number;
   headers: Record<string, string | string[] | undefined>;
-  /** Parsed where the content type is JSON, else the text. */
+  /** Parsed when the content type is JSON, otherwise the text. */
   body: unknown;
 }
 
@@ -109,13 +109,13 @@ export interface Client {
   apply<T extends KubeObject>(r: Resource<T>, object: Draft<NoInfer<T>>, opts: ApplyOptions): Promise<T>;
   delete(r: Resource, key: KeyLike, opts?: DeleteOptions): Promise<void>;
   /**
-   * Resolves when the server ended the stream in order. Rejects with ApiError (the server refused, or sent
-   * an ERROR event) or ConnectionError (the stream broke; kind 'aborted' after `signal`).
+   * Resolves when the server ended the stream in order. Rejects with ApiError (the server refused, or sent an ERROR
+   * event) or ConnectionError (the stream broke; kind 'aborted' after `signal`).
    */
   watch<T extends KubeObject>(r: Resource<T>, opts: WatchOptions<T>): Promise<void>;
-  /** Any path, for discovery and health. Rejects only when no answer came: refusals are in `status`. */
+  /** Any path, for discovery and health. Rejects only when there is no answer; a refusal is in `status`. */
   request(method: string, path: string, opts?: RawOptions): Promise<RawResponse>;
-  /** Closes idle connections; calls under way finish. */
+  /** Closes idle connections. Calls in progress finish. */
   close(): void;
 }
 
@@ -123,14 +123,14 @@ export interface ClientOptions {
   userAgent?: string;
   /** Milliseconds; default 30,000. */
   timeoutMs?: number;
-  /** Connections at once, watches apart. Default 64. */
+  /** Maximum number of connections, not counting watches. Default 64. */
   maxSockets?: number;
   clock?: Clock;
-  /** After each HTTP exchange: metrics. */
+  /** Called after each HTTP exchange, for metrics. */
   onRequest?(info: RequestInfo): void;
-  /** Each answer that has headers: the API server's clock (server-time.ts). */
+  /** Called for each answer with headers: the API server's clock (server-time.ts). */
   onDate?: OnDate;
-  /** A Warning header of the server: deprecated versions, admission warnings, unknown fields. */
+  /** Called for each Warning header: deprecated versions, admission warnings, unknown fields. */
   onWarning?(text: string, request: { verb: string; resource: string }): void;
 }
 

@@ -1,7 +1,7 @@
-// Where the API server is and how to prove who we are, as the kubeconfig or the pod's service account says. Programs,
-// auth providers and proxies of a kubeconfig are left to @kubernetes/client-node, and only then is it loaded: its
-// thousand modules cost 0.3 s and 80 MB. Nothing else of that library is used (its typed clients drop fields they do
-// not know, its informer loses track). Knows nothing of requests.
+// Finds the API server and our credentials, from a kubeconfig or the pod's service account. Only for programs, auth
+// providers and proxies of a kubeconfig does it load @kubernetes/client-node: its thousand modules cost 0.3 s and
+// 80 MB. It uses nothing else of that library (its typed clients drop fields they do not know, its informer loses
+// track). Knows nothing of requests.
 
 import { existsSync, readFileSync } from 'node:fs';
 import type { Agent } from 'node:http';
@@ -18,7 +18,7 @@ import {
   type User,
 } from './kubeconfig.ts';
 
-/** What a connection is opened with, and what each request carries. */
+/** TLS options of a connection, and the headers of each request. */
 export interface Credentials {
   tls: {
     ca?: RequestOptions['ca'];
@@ -28,18 +28,18 @@ export interface Credentials {
     rejectUnauthorized?: boolean;
   };
   headers: Record<string, string>;
-  /** Only where the kubeconfig names a proxy: it takes the place of our own agent. */
+  /** Set when the kubeconfig names a proxy. It replaces our own agent. */
   proxy?: Agent;
 }
 
 export interface ConnectionConfig {
-  /** Without a slash at the end; may have a path (Rancher). */
+  /** Without a trailing slash. May have a path (Rancher). */
   readonly server: string;
-  /** Of the current context, or of the pod. */
+  /** The namespace of the current context, or of the pod. */
   readonly namespace: string | undefined;
   /**
-   * Asked before each request, so that rotated tokens and certificates are taken up. Cached for some
-   * seconds; `renew` reads everything anew, after a 401.
+   * Called before each request, so that rotated tokens and certificates are used. Cached for some seconds. `renew`
+   * reads everything again, after a 401.
    */
   credentials(renew?: boolean): Promise<Credentials>;
 }
@@ -52,10 +52,10 @@ export interface LoadOptions {
   clock?: Clock;
 }
 
-// client-go too reads a mounted token at most once a minute; the files are small, so ours may be fresher.
+// client-go reads a mounted token at most once a minute. The files are small, so we read them more often.
 const credentialsLive = 20_000;
 
-/** @throws where no cluster is configured, or what is configured cannot be read */
+/** @throws when no cluster is configured, or the configuration cannot be read */
 export function loadConfig(opts: LoadOptions = {}): ConnectionConfig {
   const clock = opts.clock ?? systemClock;
   let access = readAccess(opts);
@@ -77,7 +77,7 @@ export function loadConfig(opts: LoadOptions = {}): ConnectionConfig {
   };
 }
 
-/** A server that asks for nothing but a token or a client certificate given here: for tests and the sandbox. */
+/** A server that needs no more than the given token or client certificate, for tests and the sandbox. */
 export function staticConfig(server: string, credentials: Partial<Credentials> = {}): ConnectionConfig {
   const fixed: Credentials = { tls: {}, headers: {}, ...credentials };
   return { server: server.replace(/\/+$/, ''), namespace: undefined, credentials: async () => fixed };
@@ -88,7 +88,7 @@ interface Access {
   cluster: Cluster;
   user: User;
   namespace: string | undefined;
-  /** Lives as long as this is not read anew, since it keeps the tokens that programs issued. */
+  /** Kept until the kubeconfig is read again, because it keeps the tokens that programs issued. */
   library?: Promise<{ applyToHTTPSOptions(options: RequestOptions): Promise<void> }>;
 }
 
@@ -108,7 +108,7 @@ function findKubeconfig({ file, env = process.env }: LoadOptions): Kubeconfig {
   const home = join(env.HOME ?? homedir(), '.kube', 'config');
   if (file) return readKubeconfigs([file]);
   if (env.KUBECONFIG) {
-    // As with kubectl some may be missing.
+    // As with kubectl, some of the files may be missing.
     const files = env.KUBECONFIG.split(delimiter).filter((it) => it && existsSync(it));
     if (files.length === 0) throw new Error(`KUBECONFIG names no file that exists: ${env.KUBECONFIG}`);
     return readKubeconfigs(files);
@@ -122,7 +122,7 @@ function findKubeconfig({ file, env = process.env }: LoadOptions): Kubeconfig {
 
 async function readCredentials(access: Access): Promise<Credentials> {
   const { cluster, user } = access;
-  // Over plain HTTP (kubectl proxy) nothing secret is sent.
+  // Over plain HTTP (kubectl proxy) no secret is sent.
   if (cluster.server.startsWith('http:')) return { tls: {}, headers: {} };
   if (user.exec || user['auth-provider'] || cluster['proxy-url']) return askLibrary(access);
   const ca = content(cluster['certificate-authority'], cluster['certificate-authority-data']);
@@ -145,13 +145,13 @@ async function readCredentials(access: Access): Promise<Credentials> {
   };
 }
 
-/** What is written into the kubeconfig counts before a file that it names (kubeconfig.v1: "Overrides CertificateAuthority"). */
+/** Data in the kubeconfig wins over a file that it names (kubeconfig.v1: "Overrides CertificateAuthority"). */
 const content = (file: string | undefined, base64: string | undefined): Buffer | undefined =>
   base64 ? Buffer.from(base64, 'base64') : file ? readFileSync(file) : undefined;
 
 /**
- * Of tokens it is the file that counts (kubeconfig.v1: "TokenFile … takes precedence over Token"): it is renewed. It may
- * end in a newline, which no header may hold.
+ * A token file wins over a token (kubeconfig.v1: "TokenFile … takes precedence over Token"), because the file is
+ * renewed. It may end in a newline, which a header must not contain.
  */
 const tokenOf = ({ token, tokenFile }: User): string =>
   String((tokenFile ? readFileSync(tokenFile, 'utf8') : token) ?? '').trim();

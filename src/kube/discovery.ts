@@ -1,12 +1,12 @@
-// Which kinds the API server serves, and under which version. Built-in groups are asked for; a custom kind is
-// known by its definition, which can be watched. Knows none of the kinds it is asked about.
+// Finds which kinds the API server serves, and in which version. It asks for built-in groups; a custom kind is
+// known by its definition, which can be watched. Knows no kind itself.
 import type { Client } from './client.ts';
 import { refusal } from './errors.ts';
 import type { KubeObject, Resource } from './objects.ts';
 
 export interface WantedKind {
   group: string;
-  /** In the order of preference: a cluster may have an older or newer one of an operator of somebody else's. */
+  /** In the order of preference: the cluster may have an older or a newer version of another operator. */
   versions: readonly string[];
   kind: string;
   plural: string;
@@ -53,7 +53,7 @@ export const definitions: Resource<CustomResourceDefinition> = {
 
 export const definitionName = ({ plural, group }: WantedKind): string => `${plural}.${group}`;
 
-/** What a definition serves of it: nothing before it is established, nor once it is being deleted. */
+/** The version that a definition serves: none before it is established, and none once it is being deleted. */
 export function servedBy(
   definition: CustomResourceDefinition | undefined,
   wanted: WantedKind,

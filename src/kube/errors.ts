@@ -1,5 +1,5 @@
-// What can go wrong between us and the API server, as classes and predicates. Knows HTTP codes and the
-// Status object of Kubernetes; knows neither the transport nor any kind.
+// The errors of calls to the API server, as classes and predicates. Knows HTTP codes and the Status object of
+// Kubernetes; knows neither the transport nor any kind.
 
 export interface StatusCause {
   reason?: string;
@@ -35,7 +35,7 @@ export class ApiError extends Error {
   /** Kubernetes' machine-readable reason (`NotFound`, `Conflict`, …); 'Unknown' when the body gave none. */
   readonly reason: string;
   readonly details: StatusDetails;
-  /** The whole Status; made up from the HTTP status where the body was none. */
+  /** The whole Status; made from the HTTP status when the body had none. */
   readonly status: Status;
   /** From the Retry-After header or `details.retryAfterSeconds`. */
   readonly retryAfterSeconds: number | undefined;
@@ -51,8 +51,8 @@ export class ApiError extends Error {
 }
 
 /**
- * The error in an answer of `code`. Refusals that do not come from the API machinery (a full queue, a proxy
- * in between) have a text for a body, or none: `request` then says what was refused.
+ * The error for an answer with `code`. Refusals from outside the API machinery (a full queue, a proxy) have a text
+ * as body, or none; `request` then says what was refused.
  */
 export function refusal(code: number, body: string, request: string, retryAfterSeconds?: number): ApiError {
   let status: Status | undefined;
@@ -70,13 +70,13 @@ export function refusal(code: number, body: string, request: string, retryAfterS
   return new ApiError(code, status, retryAfterSeconds);
 }
 
-/** No answer came, or only part of one. */
+/** There was no answer, or only part of one. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   readonly kind: 'network' | 'timeout' | 'aborted';
   /** True when the request was sent on an open connection: a write may have been stored. */
   readonly ambiguous: boolean;
-  /** Node's error code (`ECONNREFUSED`, `ECONNRESET`, …) where there is one. */
+  /** Node's error code (`ECONNREFUSED`, `ECONNRESET`, …), if it has one. */
   readonly code: string | undefined;
   readonly reason: string;
 
@@ -93,8 +93,8 @@ export class ConnectionError extends Error {
   }
 }
 
-// Kubernetes' own predicates look at the reason first and at the code only where the reason is unknown
-// (apimachinery pkg/api/errors); 409 is both Conflict and AlreadyExists, so the code alone will not do.
+// Kubernetes' own predicates look at the reason first, and at the code only when the reason is unknown
+// (apimachinery pkg/api/errors). 409 is both Conflict and AlreadyExists, so the code alone is not enough.
 function refused(error: unknown, code: number, ...reasons: string[]): error is ApiError {
   if (!(error instanceof ApiError)) return false;
   return reasons.includes(error.reason) || (error.reason === 'Unknown' && error.code === code);
@@ -108,11 +108,11 @@ export const isInvalid = (error: unknown): error is ApiError => refused(error, 4
 export const isTooManyRequests = (error: unknown): error is ApiError =>
   refused(error, 429, 'TooManyRequests') || (error instanceof ApiError && error.code === 429);
 
-/** The resourceVersion or the continue token is too old: list again from the beginning. */
+/** The resourceVersion or the continue token is too old. List again from the beginning. */
 export const isGone = (error: unknown): error is ApiError =>
   refused(error, 410, 'Gone', 'Expired') || (error instanceof ApiError && error.code === 410);
 
-/** The resourceVersion asked for lies in the server's future (etcd was restored, or a cache lags). */
+/** The requested resourceVersion is in the server's future (etcd was restored, or a cache lags). */
 export function isTooLargeResourceVersion(error: unknown): error is ApiError {
   if (!(error instanceof ApiError)) return false;
   return (
@@ -121,7 +121,7 @@ export function isTooLargeResourceVersion(error: unknown): error is ApiError {
   );
 }
 
-/** Being created in a namespace that is going away is refused with 403 and this cause. */
+/** Creating in a namespace that is being deleted is refused with 403 and this cause. */
 export function isNamespaceTerminating(error: unknown): error is ApiError {
   return (
     isForbidden(error) &&
@@ -130,8 +130,8 @@ export function isNamespaceTerminating(error: unknown): error is ApiError {
 }
 
 /**
- * Whether a write that failed so may have been stored all the same: only a live read tells. Every 5xx
- * counts, since a proxy, a timed-out etcd write and a refused webhook all look alike from here.
+ * Whether a failed write may have been stored all the same, which only a live read can tell. Every 5xx counts: a
+ * proxy, a timed-out etcd write and a refused webhook look alike from here.
  */
 export function isAmbiguous(error: unknown): boolean {
   if (error instanceof ConnectionError) return error.ambiguous;

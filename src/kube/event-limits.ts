@@ -1,9 +1,9 @@
-// Memory with bounds, for the event recorder: what was used lately, and how much each object may still say.
-// Knows nothing of events.
+// Bounded memory for the event recorder: recently used keys, and how many events each object may still have. Knows
+// no events.
 
 import type { Clock } from '../runtime/clock.ts';
 
-/** A Map of at most `size` entries that forgets what was not set for `window` milliseconds. */
+/** A Map of at most `size` entries. It drops an entry that was not set for `window` ms. */
 export class RecentMap<V> {
   readonly #clock: Clock;
   readonly #size: number;
@@ -24,14 +24,15 @@ export class RecentMap<V> {
   }
 
   set(key: string, value: V): void {
-    // Taken out first: a Map keeps the order of insertion, and the oldest goes when there is no room.
+    // Delete first, so that the entry moves to the end: a Map keeps the order of insertion, and the oldest entry is
+    // dropped when there is no room.
     this.#entries.delete(key);
     this.#entries.set(key, { value, at: this.#clock.monotonic() });
     if (this.#entries.size > this.#size) this.#entries.delete(this.#entries.keys().next().value!);
   }
 }
 
-/** A token bucket for each key: `burst` at once, then one for each `refill` milliseconds. */
+/** A token bucket for each key: `burst` at once, then one each `refill` ms. */
 export class TokenBuckets {
   readonly #clock: Clock;
   readonly #burst: number;
@@ -42,7 +43,7 @@ export class TokenBuckets {
     this.#clock = clock;
     this.#burst = burst;
     this.#refill = refill;
-    // A bucket that nobody took from for so long is full again.
+    // A bucket that was not used for this long is full again.
     this.#buckets = new RecentMap(clock, size, burst * refill);
   }
 

@@ -1,5 +1,5 @@
-// Events for people (`kubectl describe`): what happened to an object, gathered so that neither a loop nor a
-// crowd floods the API server. Knows no kind; an event that cannot be stored is dropped, nobody waits.
+// Events for people (`kubectl describe`). It groups them, so that neither a loop nor a crowd floods the API server.
+// Knows no kind. An event that cannot be stored is dropped; no caller waits.
 
 import { hostname } from 'node:os';
 import { Backoff } from '../runtime/backoff.ts';
@@ -34,13 +34,13 @@ export const eventResource: Resource<KubeEvent> = {
 
 export interface EventRecorderOptions {
   client: Client;
-  /** Who reports, as `kubectl get events` shows it. */
+  /** The reporter, as `kubectl get events` shows it. */
   component: string;
   /** Default: the host's name. */
   instance?: string;
   clock?: Clock;
   random?: () => number;
-  /** Events that wait to be stored; more are dropped. Default 4096. */
+  /** Maximum number of events that wait to be stored. More are dropped. Default 4096. */
   queueSize?: number;
   onDrop?(why: 'queue full' | 'rate' | 'refused' | 'unreachable', error?: unknown): void;
 }
@@ -52,12 +52,12 @@ interface Pending {
   message: string;
   /** How often it happened since it was last stored. */
   times: number;
-  /** Wall clock. */
+  /** By the wall clock. */
   first: number;
   last: number;
 }
 
-/** An event as it is stored, to count on instead of storing another. */
+/** A stored event. A repetition raises its count instead of storing another event. */
 interface Series {
   name: string;
   count: number;
@@ -69,8 +69,8 @@ const seriesSize = 4096;
 const burst = 25;
 const refill = 5 * 60_000;
 
-// A crowd tells the same of thousands of objects. Nobody reads that, and each event takes the API server as
-// much as an order does: of one kind and reason a hundred at once, then ten a second.
+// A crowd causes the same event for thousands of objects. Nobody reads them all, and each one costs the API server
+// as much as an order. So of one kind and reason a hundred are stored at once, then ten per second.
 const kindOfNewsSize = 256;
 const kindOfNewsBurst = 100;
 const kindOfNewsRefill = 100;
@@ -110,8 +110,8 @@ export class EventRecorder {
   }
 
   /**
-   * Notes that something happened to `about`; returns at once and never throws. `reason` is one CamelCase
-   * word that stays the same, `message` a sentence. The same again within ten minutes counts up.
+   * Records an event about `about`. Returns at once and never throws. `reason` is a CamelCase word that stays the
+   * same, `message` a sentence. The same event again within ten minutes raises the count.
    */
   event(about: KubeObject, type: EventType, reason: string, message: string): void {
     const text = message.length > maxMessage ? `${message.slice(0, maxMessage - 1)}…` : message;
@@ -136,7 +136,7 @@ export class EventRecorder {
     this.#pump ??= this.#run();
   }
 
-  /** Resolves when everything noted so far is stored or dropped. */
+  /** Resolves when everything recorded so far is stored or dropped. */
   async flush(): Promise<void> {
     await this.#pump;
   }
@@ -151,7 +151,7 @@ export class EventRecorder {
   }
 
   async #run(): Promise<void> {
-    // Not within the call of `event`: whoever notes several at once may count on one that waits.
+    // Wait one step: a caller that records several events at once can then raise the count of one that still waits.
     await Promise.resolve();
     for (let next = this.#queue.entries().next(); !next.done; next = this.#queue.entries().next()) {
       const [key, pending] = next.value;
@@ -167,7 +167,7 @@ export class EventRecorder {
       try {
         return await this.#write(key, pending);
       } catch (error) {
-        // Refused for good: the namespace is going away, or events are not allowed to us.
+        // Refused for good: the namespace is being deleted, or we may not store events.
         if (error instanceof ApiError && error.code < 500 && error.code !== 429) {
           return this.#onDrop?.('refused', error);
         }

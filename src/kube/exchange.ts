@@ -1,5 +1,5 @@
-// One HTTP request and its answer on one connection: time limit, abort, and whether anything was sent before
-// it failed. Knows nothing of retries, credentials or Kubernetes.
+// One HTTP request with its answer on one connection: time limit, abort, and whether anything was sent before it
+// failed. Knows nothing of retries, credentials or Kubernetes.
 
 import http from 'node:http';
 import https from 'node:https';
@@ -9,15 +9,15 @@ import { ConnectionError } from './errors.ts';
 
 export interface Call {
   method: string;
-  /** With its query. */
+  /** With the query. */
   path: string;
   headers: Record<string, string>;
   body?: string | undefined;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
-  /** Whether a 429 is waited for; see `waitBeforeRetry`. */
+  /** Whether to wait for a 429; see `waitBeforeRetry`. */
   retry: boolean;
-  /** What the metrics call it. */
+  /** The verb in metrics. */
   verb: string;
   resource: string;
 }
@@ -41,7 +41,7 @@ export class Exchange {
   constructor(call: Call, base: URL, headers: Record<string, string>, agent: http.Agent) {
     this.#call = call;
     this.#request = (base.protocol === 'http:' ? http : https).request({
-      // URL keeps the brackets of an IPv6 address, which the resolver does not want.
+      // URL keeps the brackets of an IPv6 address; the resolver does not accept them.
       host: base.hostname.replace(/^\[|\]$/g, ''),
       port: base.port,
       path: base.pathname.replace(/\/$/, '') + call.path,
@@ -52,12 +52,12 @@ export class Exchange {
     this.#request.on('socket', (socket) => this.#watchSocket(socket as TLSSocket));
   }
 
-  /** The request went out on a connection that had been idle, and no answer came. */
+  /** The request was sent on a connection that had been idle, and no answer came. */
   get onKeptConnection(): boolean {
     return this.#request.reusedSocket && !this.#answered;
   }
 
-  /** `read` decides when the exchange is over: at the headers, or with the whole body. */
+  /** `read` decides when the exchange is over: at the headers, or after the whole body. */
   run<R>(ms: number, clock: Clock, read: (response: http.IncomingMessage) => Promise<R>): Promise<R> {
     const request = this.#request;
     const { signal, body } = this.#call;
@@ -83,7 +83,7 @@ export class Exchange {
           resolve(result);
         }, fail);
       });
-      // Before it is sent, a request that is given up leaves nothing behind but an idle connection.
+      // A request that is aborted before it was sent leaves only an idle connection behind.
       if (signal?.aborted) return stop();
       signal?.addEventListener('abort', stop, { once: true });
       request.end(body);
@@ -95,7 +95,7 @@ export class Exchange {
       established.add(socket);
       this.#sent = true;
     };
-    // Node writes the request as soon as the connection stands; before that nothing can have been stored.
+    // Node writes the request as soon as the connection is open. Before that nothing can have been stored.
     if (established.has(socket)) open();
     else socket.once(socket.encrypted ? 'secureConnect' : 'connect', open);
   }

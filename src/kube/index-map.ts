@@ -1,8 +1,8 @@
-// A named index of a cache: from a value to the keys of the objects that have it. Knows nothing of objects.
+// A named index of a cache: from a value to the keys of the objects that have it. Knows no objects.
 
 /**
- * One key is kept bare, several in a Set: most indexes have many values with one object each (orders by
- * uid, holds by order), and fifty thousand Sets of one would weigh more than the objects' names.
+ * A single key is stored bare, several in a Set. Most indexes have many values with one object each (orders by uid,
+ * holds by order), and fifty thousand Sets of one would take more memory than the names.
  */
 export class IndexMap {
   readonly #keys = new Map<string, string | Set<string>>();

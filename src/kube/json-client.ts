@@ -1,5 +1,5 @@
-// The verbs of the API server as HTTP calls: paths, queries, bodies, refusals, warnings. Knows nothing of how
-// bytes travel (transport.ts), and keeps nothing of the answers.
+// The verbs of the API server as HTTP calls: paths, queries, bodies, refusals, warnings. Does not know how bytes
+// travel (transport.ts), and keeps nothing of the answers.
 
 import { systemClock } from '../runtime/clock.ts';
 import type {
@@ -29,7 +29,7 @@ const patchTypes = {
   merge: 'application/merge-patch+json',
   json: 'application/json-patch+json',
   strategic: 'application/strategic-merge-patch+json',
-  // YAML is what the type is called; JSON is YAML.
+  // The media type says YAML. JSON is YAML.
   apply: 'application/apply-patch+yaml',
 };
 
@@ -63,7 +63,7 @@ export class JsonClient implements Client {
     const path = withQuery(resourcePath(r, namespace), { ...query, resourceVersion, resourceVersionMatch });
     const list = await this.#json<ListResult<T>>('GET', 'list', r, path, opts);
     const items = list.items ?? [];
-    // The items of a built-in kind's list do not say what they are.
+    // The items of a list of a built-in kind have no kind and apiVersion.
     for (const item of items) {
       item.apiVersion ??= apiVersionOf(r);
       item.kind ??= r.kind;
@@ -157,7 +157,7 @@ export class JsonClient implements Client {
     try {
       return JSON.parse(answer.text) as R;
     } catch (cause) {
-      // A login page of a proxy, say: whether the API server ever saw the request cannot be told.
+      // For example the login page of a proxy. Nobody can tell whether the API server saw the request.
       const message = `${method} ${path}: HTTP ${answer.status} with a body that is not JSON`;
       throw new ConnectionError('network', message, { ambiguous: true, cause });
     }
@@ -189,7 +189,7 @@ export class JsonClient implements Client {
 
   #warn(call: Call, header: string | string[] | undefined): void {
     if (!this.#onWarning || !header) return;
-    // RFC 7234: 299 agent "text", several in one header separated by commas.
+    // RFC 7234: 299 agent "text". One header may have several, separated by commas.
     for (const [, text] of String(header).matchAll(/\b299 \S+ "((?:[^"\\]|\\.)*)"/g)) {
       this.#onWarning(text!.replace(/\\(.)/g, '$1'), { verb: call.verb, resource: call.resource });
     }

@@ -1,11 +1,11 @@
-// What a kubeconfig says: clusters, users and contexts, from one file or several, or from the service account that is
-// mounted into a pod. Paths come out absolute. Knows nothing of requests; only reads, never runs a program.
+// Reads kubeconfigs: clusters, users and contexts, from one file or several, or from the service account that is
+// mounted into a pod. Paths in the result are absolute. Knows nothing of requests, and runs no program.
 import { existsSync, readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 
-/** As in the file (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/); what is not named here is kept. */
+/** As in the file (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/). Unknown fields are kept. */
 export interface Cluster {
   server: string;
   'certificate-authority'?: string;
@@ -47,7 +47,7 @@ const mounted = '/var/run/secrets/kubernetes.io/serviceaccount';
 export const isInPod = (env: NodeJS.ProcessEnv): boolean =>
   Boolean(env.KUBERNETES_SERVICE_HOST) && existsSync(`${mounted}/token`);
 
-/** What kubelet gives to a pod. */
+/** The configuration that a kubelet gives to a pod. */
 export function podKubeconfig(env: NodeJS.ProcessEnv): Kubeconfig {
   const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '443' } = env;
   const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
@@ -62,9 +62,10 @@ export function podKubeconfig(env: NodeJS.ProcessEnv): Kubeconfig {
 }
 
 /**
- * Several files become one, as for kubectl: of what has the same name, and of the current context, the first counts.
+ * Merges several files as kubectl does: of entries with the same name, and of the current context, the first one
+ * counts.
  *
- * @throws where a file cannot be read, is not YAML, or an entry has no name or not what it must have
+ * @throws when a file cannot be read or is not YAML, or an entry has no name or a wrong shape
  */
 export function readKubeconfigs(files: readonly string[]): Kubeconfig {
   const all: Kubeconfig = {
@@ -121,6 +122,6 @@ function entriesOf<T extends object>(
     if (needs && !value[needs]) throw new Error(`${file}: ${list}[${index}].${field}.${needs} is missing`);
     return [entry.name, value];
   });
-  // As everywhere in a kubeconfig the first of a name counts.
+  // In a kubeconfig the first entry of a name counts.
   return new Map(named.reverse());
 }

@@ -1,5 +1,5 @@
-// A Lease as one process has seen it: who holds it, since when unchanged, and the number the next term must
-// have. Knows nothing of requests, nor of what to do about any of it.
+// A Lease as one process has seen it: who holds it, since when it is unchanged, and the number that the next term
+// must have. Knows nothing of requests, and decides nothing.
 
 import type { Clock } from '../runtime/clock.ts';
 import type { Draft, KubeObject, Resource } from './objects.ts';
@@ -37,9 +37,9 @@ const epochOrigin = Date.UTC(2020, 0, 1);
 const maxInt32 = 2 ** 31 - 1;
 
 /**
- * The epoch of the next term, kept in `leaseTransitions`: greater than every one seen. It also keeps up
- * with the seconds since 2020, so that a Lease which was deleted, or set up anew from a manifest, does not
- * start to count at 0 again and put the new leader behind what the old one wrote. (An int32: until 2088.)
+ * The epoch of the next term, stored in `leaseTransitions`: greater than every epoch seen. It is also at least the
+ * number of seconds since 2020. So a Lease that was deleted or applied again from a manifest does not restart at 0,
+ * which would put the new leader behind the old one's writes. (An int32: until 2088.)
  */
 export function nextEpoch(now: number, highest: number): number {
   const epoch = Math.max(highest + 1, Math.floor((now - epochOrigin) / 1000));
@@ -48,8 +48,8 @@ export function nextEpoch(now: number, highest: number): number {
 }
 
 /**
- * Whether the lease still runs is judged by when *we* last saw it change, on our own monotonic clock.
- * The times written in it are another machine's, for people to read.
+ * Whether the lease is still valid depends on when *this process* last saw it change, by its own monotonic clock.
+ * The times in the Lease are another machine's, for people to read.
  */
 export class LeaseRecord {
   readonly #clock: Clock;
@@ -92,7 +92,7 @@ export class LeaseRecord {
     if (this.holder && this.holder !== before) this.#onHolder(this.holder);
   }
 
-  /** Whether somebody holds it who may still believe so. */
+  /** Whether there is a holder that may still believe it holds the lease. */
   isValid(): boolean {
     if (!this.holder) return false;
     const seconds = this.#lease?.spec.leaseDurationSeconds;
@@ -100,14 +100,14 @@ export class LeaseRecord {
     return this.#clock.monotonic() < this.#changedAt + duration;
   }
 
-  /** Remembers that a term is about to be written. Returns the monotonic time from which it counts. */
+  /** Remembers that a term is about to be written. Returns the monotonic time from which the term counts. */
   attempt(epoch: number): number {
     const sentAt = this.#clock.monotonic();
     this.#attempt = { epoch, sentAt };
     return sentAt;
   }
 
-  /** The attempt, where the lease shows that it was stored although no answer came. */
+  /** The last attempt, when the Lease shows that it was stored although no answer came. */
   attempted(identity: string): { epoch: number; sentAt: number } | undefined {
     const stored = this.holder === identity && this.#lease?.spec.leaseTransitions === this.#attempt?.epoch;
     return stored ? this.#attempt : undefined;

@@ -1,5 +1,5 @@
-// Leader election on a Lease, and a number for each term of leadership that fences off the terms before it.
-// Knows nothing of what a leader does.
+// Leader election on a Lease. Each term of leadership has a number that fences off earlier terms. Does not know
+// what a leader does.
 
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -21,26 +21,26 @@ export interface LeaderElectorOptions {
   client: Client;
   namespace: string;
   name: string;
-  /** Must be another one in each process, and after each restart. Default: host name and a uuid. */
+  /** Must differ between processes, and after each restart. Default: host name and a uuid. */
   identity?: string;
   clock?: Clock;
-  /** Epoch ms from which the numbers of terms count on. Default: the clock's. */
+  /** Epoch ms on which the numbers of terms are based. Default: the clock's. */
   epochNow?: () => number;
   /** In [0, 1). */
   random?: () => number;
   log?: Log;
-  /** Milliseconds: how long others wait after the last renewal they saw. Default 15,000. */
+  /** Milliseconds that others wait after the last renewal they saw. Default 15,000. */
   leaseDuration?: number;
-  /** Milliseconds after which a leader that could not renew gives up. Default 10,000. */
+  /** Milliseconds without a renewal after which a leader gives up. Default 10,000. */
   renewDeadline?: number;
   /** Milliseconds between attempts. Default 2,000. */
   retryPeriod?: number;
   /**
-   * `epoch` is greater than that of every term before. `signal` aborts when the term ends. The promise
-   * settles when nothing of this term writes any more: a lease given back waits for it.
+   * `epoch` is greater than that of every earlier term. `signal` aborts when the term ends. The promise must settle
+   * only when nothing of this term writes any more; releasing the lease waits for it.
    */
   onStartedLeading(epoch: number, signal: AbortSignal): Promise<void> | void;
-  /** 'lost': the process must exit; what it still has under way cannot be called back in time. */
+  /** 'lost': the process must exit, because writes in progress cannot be stopped in time. */
   onStoppedLeading(why: 'lost' | 'stopped'): void;
   onNewLeader?(identity: string): void;
 }
@@ -56,24 +56,24 @@ interface Term {
   abort: AbortController;
   /** Settles when the leader's work has ended. */
   work: Promise<void>;
-  /** Monotonic, before the last successful renewal was sent: others count from later than this. */
+  /** Monotonic, before the last successful renewal was sent. Others count from a later time. */
   renewedAt: number;
   /** Cancels the timer that ends the term at its deadline, even while a renewal hangs. */
   cancel: () => void;
 }
 
-// client-go's tools/leaderelection.
+// From client-go's tools/leaderelection.
 const defaults = { leaseDuration: 15_000, renewDeadline: 10_000, retryPeriod: 2_000 };
 const jitterFactor = 1.2;
 
 /**
  * A Component of runtime/manager.ts. Waits for the lease, leads one term, and ends:
  *
- *     waiting ──acquired──▶ leading ──deadline passed, taken or deleted──▶ lost
- *        └──stop──▶ ended ◀──stop: work ends, lease given back──┘
+ *   waiting ──acquired──▶ leading ──deadline passed, taken or deleted──▶ lost
+ *      └──stop──▶ ended ◀──stop: the work ends, then the lease is released──┘
  *
- * Two leaders at a time cannot be ruled out by any clock: a process may be frozen between its check and
- * its write. Hence the epoch, which the ledger stores with everything it writes.
+ * No clock can rule out two leaders at a time: a process may freeze between its check and its write. So every write
+ * of the ledger carries the epoch.
  */
 export class LeaderElector {
   readonly name = 'leader election';
@@ -107,34 +107,34 @@ export class LeaderElector {
     });
   }
 
-  /** Whether this process leads, by its own clock: false as soon as the deadline has passed. */
+  /** Whether this process leads, by its own clock. False as soon as the deadline has passed. */
   get isLeader(): boolean {
     return this.#term !== undefined && this.#clock.monotonic() < this.#term.renewedAt + this.#renewDeadline;
   }
 
-  /** Of the term that is on. */
+  /** The epoch of the present term. */
   get epoch(): number | undefined {
     return this.#term?.epoch;
   }
 
-  /** Who holds the lease as far as seen from here; '' when nobody does. */
+  /** The holder of the lease as last seen; '' when there is none. */
   get leader(): string {
     return this.#record.holder;
   }
 
-  /** Whether that holder has renewed in time, as far as seen from here. */
+  /** Whether that holder has renewed in time, as last seen. */
   get hasLeader(): boolean {
     return this.isLeader || this.#record.isValid();
   }
 
-  /** Begins to wait for the lease; a process that only waits is as ready as one that leads. */
+  /** Begins to wait for the lease. A process that waits is as ready as one that leads. */
   async start(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#abort(), { once: true });
     if (signal.aborted) return this.#abort();
     this.#running = this.#run();
   }
 
-  /** Ends the term, waits for its work while it still renews, then gives the lease back. */
+  /** Ends the term, keeps renewing while the work ends, then releases the lease. */
   async stop(): Promise<void> {
     this.#draining = true;
     const term = this.#term;
@@ -154,7 +154,7 @@ export class LeaderElector {
   async #run(): Promise<void> {
     const begun = await this.#wait();
     if (!begun) return;
-    // Acquired while stopping: given back at once.
+    // The lease was acquired while stopping: release it at once.
     const clean = this.#ending || (await this.#lead(begun));
     if (clean) await this.#release();
   }
@@ -171,14 +171,14 @@ export class LeaderElector {
       } catch (error) {
         this.#warn('lease cannot be read or taken', error);
       }
-      // Stretched at random, so that many who wait do not come at the same moment.
+      // A random part, so that many waiting processes do not try at the same moment.
       const wait = this.#retryPeriod * (1 + jitterFactor * (this.#opts.random ?? Math.random)());
       await sleep(this.#clock, wait, this.#stop.signal);
     }
     return undefined;
   }
 
-  /** The term that begins, or undefined while somebody else holds the lease. */
+  /** The term that begins, or undefined when somebody else holds the lease. */
   async #acquire(): Promise<Begun | undefined> {
     const { client, namespace, name } = this.#opts;
     const call = { timeoutMs: this.#renewDeadline / 2, retry: false };
@@ -186,10 +186,10 @@ export class LeaderElector {
     try {
       lease = await client.get(leaseResource, { namespace, name }, call);
       this.#record.observe(lease);
-      // The answer to our last attempt was lost, but not the write: the term has begun.
+      // The answer to our last attempt was lost, but the write was stored: the term has begun.
       const begun = this.#record.attempted(this.identity);
       if (begun && this.#clock.monotonic() < begun.sentAt + this.#renewDeadline) return begun;
-      // Held by our own identity counts as held: it is a term that another process, or we, gave up.
+      // A lease with our own identity counts as held: it belongs to a term that another process, or we, gave up.
       if (this.#record.isValid()) return undefined;
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -204,13 +204,13 @@ export class LeaderElector {
       this.#record.observe(written);
       return { epoch, sentAt };
     } catch (error) {
-      // Somebody was faster.
+      // Another process was faster.
       if (isConflict(error) || isAlreadyExists(error)) return undefined;
       throw error;
     }
   }
 
-  /** Resolves when the term is over: true when its work is too, so that the lease may be given back. */
+  /** Resolves when the term is over: to true when its work has ended too, so that the lease may be released. */
   async #lead({ epoch, sentAt }: Begun): Promise<boolean> {
     const abort = new AbortController();
     const term: Term = { epoch, abort, renewedAt: sentAt, work: Promise.resolve(), cancel: () => {} };
@@ -221,7 +221,7 @@ export class LeaderElector {
     term.work = Promise.resolve()
       .then(() => this.#opts.onStartedLeading(epoch, abort.signal))
       .catch((error) => {
-        // To renew on would keep everybody else from doing what this process cannot.
+        // Renewing on would keep others from doing what this process cannot do.
         this.#warn('the work of the leader failed', error);
         this.#lose(term, 'its work failed');
       })
@@ -248,10 +248,10 @@ export class LeaderElector {
         this.#record.observe(await client.replace(leaseResource, { ...lease, spec }, call));
         return this.#renewed(term, sentAt);
       } catch (error) {
-        // To replace a lease that was deleted is a conflict too: the uid it expects is not there.
+        // Replacing a deleted lease is a conflict too: the expected uid does not exist.
         if (!isConflict(error) && !isNotFound(error)) throw error;
       }
-      // A renewal of ours whose answer was lost, somebody who put a label on it, or the next leader.
+      // One of three: our own renewal whose answer was lost, somebody's label, or the next leader.
       try {
         lease = await client.get(leaseResource, { namespace, name }, call);
       } catch (error) {
@@ -287,7 +287,7 @@ export class LeaderElector {
     this.#opts.onStoppedLeading(why);
   }
 
-  /** Whoever waits need not wait for the lease to run out. Failing is harmless: then it runs out. */
+  /** Releases the lease, so that others need not wait for its end. A failure is harmless. */
   async #release(): Promise<void> {
     const lease = this.#record.lease!;
     const spec: LeaseSpec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };

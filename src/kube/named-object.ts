@@ -1,5 +1,5 @@
-// One object, followed by its name: what it is now, without asking. A list and a watch of that name only, which RBAC
-// can permit by name (the authorizer reads it from the field selector). Knows no kind.
+// Follows one object by its name, so that reading it costs no request. It lists and watches that name only, which
+// RBAC can permit by name (the authorizer reads the name from the field selector). Knows no kind.
 
 import type { Clock } from '../runtime/clock.ts';
 import { ObjectCache } from './cache.ts';
@@ -12,14 +12,14 @@ export interface NamedObjectOptions<T extends KubeObject> {
   client: Client;
   clock: Clock;
   resource: Resource<T>;
-  /** Absent for an object of the cluster. */
+  /** Absent for a cluster-scoped object. */
   namespace?: string;
   name: string;
   onError?: NonNullable<ReflectorOptions<T>['onError']>;
   onHandlerError?(error: unknown): void;
 }
 
-/** No watch lives longer without a word: its server ends it after ten minutes at most (reflector.ts). */
+/** No watch is silent for longer: the server ends it after ten minutes at most (reflector.ts). */
 const longestSilence = 11 * 60_000;
 
 export class NamedObject<T extends KubeObject> {
@@ -40,17 +40,17 @@ export class NamedObject<T extends KubeObject> {
     });
   }
 
-  /** As last heard of; undefined where there is none, and before `isKnown`. */
+  /** The object as last received. Undefined when it does not exist, and before `isKnown`. */
   get(): T | undefined {
     return this.#cache.get(this.#key);
   }
 
-  /** Whether the server has been heard about it at all. */
+  /** Whether the server has answered about it at all. */
   get isKnown(): boolean {
     return this.#cache.isSynced;
   }
 
-  /** Whether what is known is news: the server has been heard since the longest time that a watch may be silent. */
+  /** Whether the server was heard within the longest time that a watch may be silent. */
   get isFresh(): boolean {
     return this.isKnown && this.#clock.monotonic() - this.#reflector.lastActivity < longestSilence;
   }
@@ -59,12 +59,12 @@ export class NamedObject<T extends KubeObject> {
     return this.#cache.onChange(handler);
   }
 
-  /** Takes in the answer to a write of our own. */
+  /** Adds the answer to a write of our own. */
   observe(object: T): void {
     this.#cache.observe(object);
   }
 
-  /** Resolves when it is known, or when `signal` aborts or `stop` is called before that. */
+  /** Resolves when the object is known, or when `signal` aborts or `stop` is called before that. */
   start(signal: AbortSignal): Promise<void> {
     return this.#reflector.start(signal);
   }

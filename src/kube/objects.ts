@@ -1,4 +1,4 @@
-// The shapes every Kubernetes object shares. No kind of ours is known here.
+// The shapes that all Kubernetes objects share. Knows no kind of ours.
 
 export interface OwnerReference {
   apiVersion: string;
@@ -39,7 +39,7 @@ export interface KubeObject {
   metadata: ObjectMeta;
 }
 
-/** An object as a client sends it: the server fills in the rest of the metadata. */
+/** An object as a client sends it. The server fills in the rest of the metadata. */
 export type Draft<T extends KubeObject = KubeObject> = Omit<T, 'metadata'> & {
   metadata: Partial<ObjectMeta>;
 };
@@ -51,7 +51,7 @@ export interface Resource<T extends KubeObject = KubeObject> {
   kind: string;
   plural: string;
   namespaced: boolean;
-  /** Only carries the object type; never set. */
+  /** Only carries the object type. Never set. */
   readonly __object?: T;
 }
 
@@ -60,7 +60,7 @@ export interface Key {
   name: string;
 }
 
-/** `namespace/name`, or `name` for a cluster-scoped object: the key of caches and queues. */
+/** `namespace/name`, or `name` for a cluster-scoped object. Caches and queues use it as key. */
 export function keyOf(object: { metadata: { namespace?: string; name: string } }): string {
   const { namespace, name } = object.metadata;
   return namespace ? `${namespace}/${name}` : name;
@@ -77,7 +77,7 @@ export function splitKey(key: string): Key {
     : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
-/** What log lines say about an object; `uid` is the thread that joins them. */
+/** The fields of an object in log lines. The uid joins the lines about one object. */
 export function aboutObject({ kind, metadata: { namespace, name, uid } }: KubeObject): object {
   return { kind, namespace, name, uid };
 }
@@ -92,8 +92,8 @@ export function apiVersionOf(resource: Resource): string {
 }
 
 /**
- * Whether `a` is a later revision of the same object than `b`. The API calls resourceVersion opaque;
- * etcd's and our sandbox's are numbers that grow, and client-go compares them so since Kubernetes 1.35.
+ * Whether `a` is a later revision of the same object than `b`. The API calls resourceVersion opaque. In etcd and in
+ * our sandbox it is a number that grows, and client-go has compared it as a number since Kubernetes 1.35.
  */
 export function isNewer(a: { metadata: ObjectMeta }, b: { metadata: ObjectMeta }): boolean {
   return Number(a.metadata.resourceVersion) > Number(b.metadata.resourceVersion);

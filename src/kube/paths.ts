@@ -1,10 +1,10 @@
-// Where a resource is served: paths and queries. Pure; knows neither the network nor any kind.
+// Paths and queries of resources. Pure; knows neither the network nor any kind.
 
 import type { Resource } from './objects.ts';
 
 /**
- * The path of a collection, or with `name` of one object. An empty name is refused here: on the server it
- * would make the path of the collection, and a delete of it would take everything.
+ * The path of a collection, or of one object when `name` is given. Throws on an empty name: the server would read
+ * it as the path of the collection, and a delete would remove every object.
  */
 export function resourcePath(r: Resource, namespace?: string, name?: string, subresource?: string): string {
   const root = r.group ? `/apis/${r.group}/${r.version}` : `/api/${r.version}`;
@@ -16,7 +16,8 @@ export function resourcePath(r: Resource, namespace?: string, name?: string, sub
   return subresource ? `${object}/${subresource}` : object;
 }
 
-// What no object can be called (apimachinery pkg/api/validation/path), and what would leave the collection.
+// Throws on names that no object can have (apimachinery pkg/api/validation/path) or that would leave the
+// collection.
 function segment(what: string, text: string): string {
   if (text === '' || text === '.' || text === '..' || /[/%]/.test(text)) {
     throw new TypeError(`"${text}" cannot be a ${what}`);
@@ -24,7 +25,7 @@ function segment(what: string, text: string): string {
   return encodeURIComponent(text);
 }
 
-/** Leaves out what is undefined. */
+/** Leaves out undefined values. */
 export function withQuery(
   path: string,
   query: Record<string, string | number | boolean | undefined>,

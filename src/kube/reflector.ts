@@ -1,5 +1,5 @@
-// Keeps an ObjectCache equal to what the API server stores: a paged list, then a watch from there, for ever.
-// Knows no kind; handlers hang on the cache, not here.
+// Keeps an ObjectCache equal to what the API server stores: a paged list, then a watch from there, for ever. Knows
+// no kind. Change handlers belong to the cache.
 
 import { Backoff } from '../runtime/backoff.ts';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
@@ -12,7 +12,7 @@ import { SilenceTimer } from './silence.ts';
 export interface ReflectorOptions<T extends KubeObject> {
   client: Client;
   resource: Resource<T>;
-  /** What is observed into it must belong to the namespace and selectors given here. */
+  /** Objects that are observed into it must match the namespace and the selectors given here. */
   cache: ObjectCache<T>;
   namespace?: string;
   labelSelector?: string;
@@ -21,25 +21,25 @@ export interface ReflectorOptions<T extends KubeObject> {
   /** In [0, 1); for jitter. */
   random?: () => number;
   pageSize?: number;
-  /** Every failure; none is fatal, a kind that is not installed yet (404) as little as a lost network. */
+  /** Called for every failure. None is fatal: neither a lost network nor a kind that is not installed yet (404). */
   onError?(error: unknown, info: { phase: Phase; failures: number; retryInMs: number }): void;
 }
 
 type Phase = 'list' | 'watch';
 
-// client-go's page and back-off (tools/pager, tools/cache/reflector.go).
+// Page size and back-off of client-go (tools/pager, tools/cache/reflector.go).
 const defaultPageSize = 500;
 const backoff = { base: 800, max: 30_000, jitter: 1 };
 
-// A watch that lived so long says that the trouble is over: the back-off begins anew.
+// A watch that lived this long shows that the trouble is over: the back-off starts anew.
 const healthyAfter = 30_000;
-// One that ended in order within a second is as good as one that failed: without a pause it would spin.
+// A watch that ended within a second, even in order, counts as failed. Without a pause the loop would spin.
 const shortWatch = 1_000;
 
 const pageTimeout = 60_000;
 
-// The server ends a watch after 5 to 10 minutes, as client-go asks for, so that watches spread over the
-// servers again after one of them was away.
+// The server ends a watch after 5 to 10 minutes, as client-go asks for. So watches spread over the API servers
+// again after one of them was away.
 const minWatchSeconds = 300;
 
 /** A Component of runtime/manager.ts. */
@@ -56,7 +56,7 @@ export class Reflector<T extends KubeObject> {
   readonly #backoff: Backoff;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
-  /** Ends the watch, or the pause, that is on now. */
+  /** Ends the present watch or pause. */
   #interrupt = new AbortController();
   #resyncs: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #resourceVersion = '';
@@ -83,17 +83,17 @@ export class Reflector<T extends KubeObject> {
     this.#lastActivity = this.#clock.monotonic();
   }
 
-  /** How far the cache follows the server; '' before the first list. */
+  /** The resourceVersion up to which the cache follows the server; '' before the first list. */
   get lastSyncResourceVersion(): string {
     return this.#resourceVersion;
   }
 
-  /** Monotonic milliseconds at which the server last said anything. */
+  /** Monotonic ms at which the server last sent anything. */
   get lastActivity(): number {
     return this.#lastActivity;
   }
 
-  /** Why the server is not being followed right now; undefined from the moment it is heard again. */
+  /** Why the watch is broken at the moment; undefined as soon as the server is heard again. */
   get trouble(): string | undefined {
     if (this.#lastError === undefined) return undefined;
     return (this.#lastError as Partial<Error> | null)?.message ?? String(this.#lastError);
@@ -120,8 +120,8 @@ export class Reflector<T extends KubeObject> {
   }
 
   /**
-   * Lists again, consistently. Resolves when a list that began after this call is in the cache, so
-   * everything stored before the call is too; rejects when the reflector stops first.
+   * Lists again, consistently. Resolves when a list that began after this call is in the cache; so everything that
+   * was stored before the call is too. Rejects when the reflector stops first.
    */
   resync(): Promise<void> {
     if (this.#stop.signal.aborted) return Promise.reject(new Error(`${this.name} is stopped`));
@@ -150,7 +150,7 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #list(): Promise<void> {
-    // Only those who asked before the list begins are served by it.
+    // A list serves only the callers that asked before it began.
     const served = this.#resyncs.splice(0);
     try {
       const { items, resourceVersion } = await this.#pages(this.#pageSize);
@@ -172,7 +172,7 @@ export class Reflector<T extends KubeObject> {
     do {
       let page: Awaited<ReturnType<Client['list']>>;
       try {
-        // No resourceVersion: a read through etcd's quorum, never a server's cache that lags behind.
+        // No resourceVersion: read through etcd's quorum, not from a server's cache that may lag.
         page = await this.#client.list<KubeObject>(this.#resource, {
           ...this.#selection,
           ...(limit && { limit }),
@@ -181,7 +181,7 @@ export class Reflector<T extends KubeObject> {
           signal: this.#stop.signal,
         });
       } catch (error) {
-        // The revision of the first page was compacted away while we read: once more, in one piece.
+        // The revision of the first page was compacted away while we read. Read again, in one piece.
         if (next && isGone(error)) return this.#pages(undefined);
         throw error;
       }
@@ -193,7 +193,7 @@ export class Reflector<T extends KubeObject> {
     return { items, resourceVersion };
   }
 
-  /** Watch after watch, until only a list can help or somebody asked for one. */
+  /** Opens watch after watch, until only a list can help or a caller asks for one. */
   async #follow(): Promise<void> {
     while (!this.#stop.signal.aborted && this.#resyncs.length === 0) {
       const began = this.#clock.monotonic();
@@ -256,7 +256,7 @@ export class Reflector<T extends KubeObject> {
     if (this.#stop.signal.aborted) return;
     this.#lastError = error;
     const delay = this.#backoff.next();
-    // An old resourceVersion is nothing to wait for, unless lists would follow each other.
+    // After an expired resourceVersion list at once, unless lists would follow each other.
     const wait = isGone(error) && this.#clock.monotonic() - this.#listedAt >= healthyAfter ? 0 : delay;
     const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
     const retryInMs = Math.round(Math.max(wait, asked));
@@ -267,7 +267,10 @@ export class Reflector<T extends KubeObject> {
   }
 }
 
-/** What no watch from the same resourceVersion can mend; everything else is tried again from there. */
+/**
+ * Whether no watch from the same resourceVersion can succeed. After any other error the watch is retried from
+ * there.
+ */
 function needsList(error: unknown): boolean {
   if (isGone(error) || isNotFound(error) || isTooLargeResourceVersion(error)) return true;
   return error instanceof ApiError && (error.code === 400 || error.code === 422);

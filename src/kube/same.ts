@@ -1,4 +1,4 @@
-// Equality of what the API stores: JSON, where the order of keys does not count and lists are lists.
+// Equality of JSON as the API stores it: the order of keys does not count, the order of lists does.
 
 export function same(a: unknown, b: unknown): boolean {
   if (a === b) return true;

@@ -1,20 +1,20 @@
-// When a watch has been silent for too long to be alive. Knows how often an API server speaks; knows nothing
-// of what it says.
+// Decides when a watch has been silent for too long to be alive. Knows how often an API server sends something;
+// does not know what it sends.
 
 import type { Cancel, Clock } from '../runtime/clock.ts';
 
-// A server that sends bookmarks sends one about every minute (apiserver pkg/storage/cacher, bookmarkFrequency).
-// The API promises none (allowWatchBookmarks is a request), so silence counts only after the first one.
+// A server that sends bookmarks sends one about every minute (apiserver pkg/storage/cacher, bookmarkFrequency). The
+// API promises none (allowWatchBookmarks is a request), so silence counts only after the first one.
 const bookmarkSilence = 150_000;
 
 // The server ends each watch at its timeoutSeconds, silent or not.
 const slack = 30_000;
 
 /**
- * A connection can die without a word (a node that loses its power, a NAT that forgets), and a cache that
- * nobody feeds looks like a cache where nothing happens. Three things notice, from fast to slow: TCP
- * keep-alive when the peer's kernel is gone (transport.ts, 40 s); bookmarks that stop coming (150 s), once
- * this watch has had one; and the end that the server should have made itself.
+ * A connection can die without a sign (a node loses its power, a NAT forgets it), and a cache that nobody feeds
+ * looks like a cache in which nothing changes. Three things notice it, from fast to slow: TCP keep-alive, when the
+ * peer's kernel is gone (transport.ts, 40 s); missing bookmarks (150 s), once this watch has had one; and the end
+ * of the watch that the server should have sent.
  */
 export class SilenceTimer {
   readonly #clock: Clock;
@@ -46,7 +46,8 @@ export class SilenceTimer {
     this.#cancel?.();
   }
 
-  // Not set anew for each event: when it fires and something was heard meanwhile, it is set for the rest.
+  // The timer is not set again for each event. When it fires and something was heard meanwhile, it is set for the
+  // rest.
   #arm(): void {
     this.#cancel?.();
     const now = this.#clock.monotonic();

@@ -1,5 +1,5 @@
-// Bytes to the API server and back: connections, time limits, what may be sent a second time. Knows HTTP and
-// TLS; knows no resource, no verb of Kubernetes and no JSON but the refusal's.
+// Bytes to the API server and back: connections, time limits, and which requests may be sent a second time. Knows
+// HTTP and TLS. Knows no resource, no verb of Kubernetes, and no JSON except that of refusals.
 
 import http from 'node:http';
 import https from 'node:https';
@@ -14,9 +14,9 @@ export interface RequestInfo {
   verb: string;
   resource: string;
   host: string;
-  /** The HTTP status, or '<error>' as client-go labels a request without an answer. */
+  /** The HTTP status, or '<error>' (client-go's label) for a request without an answer. */
   code: string;
-  /** Until the body was read; for a watch, until the headers came. */
+  /** Until the body was read; for a watch, until the headers arrived. */
   seconds: number;
 }
 
@@ -27,15 +27,15 @@ export interface TransportOptions {
   onDate?: OnDate | undefined;
 }
 
-/** The Date header of an answer, and when (monotonic) its request was sent and its headers were here. */
+/** The Date header of an answer, and when (monotonic) its request was sent and its headers arrived. */
 export type OnDate = (date: string | undefined, sentAt: number, answeredAt: number) => void;
 
-// client-go's number of retries for answers with Retry-After, and of those on a connection that was idle.
+// client-go's limit, for answers with Retry-After. Also the limit of retries on connections that had been idle.
 const maxRetries = 10;
 const maxReconnects = 5;
 
 // The API server closes a connection after 90 s of idleness (net/http IdleTimeout in
-// apiserver/pkg/server/secure_serving.go); to be first avoids writing into a connection that is closing.
+// apiserver/pkg/server/secure_serving.go). Closing it first avoids writing into a closing connection.
 const idleTimeout = 60_000;
 const keepAliveProbe = 30_000;
 
@@ -45,7 +45,7 @@ const renewInterval = 10_000;
 interface Agents {
   credentials: Credentials;
   calls: http.Agent;
-  /** Watches last for minutes: apart, so that they take no socket from the calls. */
+  /** Watches last for minutes. Their own agent keeps them from taking sockets of calls. */
   streams: http.Agent;
 }
 
@@ -68,7 +68,7 @@ export class Transport {
     this.#onDate = opts.onDate;
   }
 
-  /** The whole answer, whatever its status. `call.timeoutMs` covers retries and waits too. */
+  /** Resolves to the whole answer, whatever its status. `call.timeoutMs` covers retries and waits. */
   async send(call: Call): Promise<Answer> {
     const end = this.#clock.monotonic() + call.timeoutMs;
     for (let retries = 0; ; retries++) {
@@ -79,7 +79,7 @@ export class Transport {
     }
   }
 
-  /** After a 200 the response as soon as its headers are here, for the caller to read and destroy. */
+  /** After a 200, resolves to the response as soon as its headers arrive. The caller must read and destroy it. */
   stream(call: Call): Promise<http.IncomingMessage | Answer> {
     const end = this.#clock.monotonic() + call.timeoutMs;
     return this.#attempt(call, end, true, async (response) =>
@@ -117,7 +117,7 @@ export class Transport {
         if (response !== undefined) return response;
         renew = true;
       } catch (error) {
-        // A kept-alive connection that the server had closed: a read may simply take another one.
+        // The server had closed a kept-alive connection: a read may use another one.
         const idle =
           exchange.onKeptConnection && error instanceof ConnectionError && error.kind === 'network';
         if (!idle || call.method !== 'GET' || reconnects >= maxReconnects) throw error;
@@ -148,7 +148,7 @@ export class Transport {
     if (old && sameTls(old.credentials, credentials)) {
       this.#agents = { ...old, credentials };
     } else {
-      // A client certificate or CA was rotated: connections in use end by themselves.
+      // A client certificate or CA was rotated. Connections in use end by themselves.
       if (old) closeIdle(old);
       this.#agents = {
         credentials,
@@ -168,9 +168,9 @@ export class Transport {
 }
 
 /**
- * Milliseconds to wait where the answer says "not now". A 429 is given before anything is stored, by the
- * server's own limits as by an admission webhook, so any verb may be sent again; a 5xx with Retry-After may
- * come after a write, so only reads are.
+ * Milliseconds to wait when the answer says "not now"; undefined when the request must not be retried. A 429 comes
+ * before anything is stored, from the server's own limits as well as from an admission webhook, so any verb may be
+ * retried. A 5xx with Retry-After may come after a write, so only reads are retried.
  */
 function waitBeforeRetry(call: Call, answer: Answer): number | undefined {
   const retryable = answer.status === 429 || (answer.status >= 500 && call.method === 'GET');

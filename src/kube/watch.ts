@@ -1,5 +1,5 @@
-// The stream of a watch: JSON objects, one a line, cut into chunks anywhere. Knows the frame of a watch event;
-// knows nothing of what is watched, nor when to begin again.
+// The stream of a watch: one JSON object per line, in chunks that end anywhere. Knows the frame of a watch event.
+// Does not know what is watched, nor when to start again.
 
 import type { IncomingMessage } from 'node:http';
 import type { WatchEvent } from './client.ts';
@@ -9,8 +9,8 @@ import type { KubeObject } from './objects.ts';
 const newline = 0x0a;
 
 /**
- * Cuts bytes into lines. Bytes, not strings: a chunk may end inside a UTF-8 character, but never is a byte
- * of one a newline.
+ * Cuts bytes into lines. It works on bytes because a chunk may end inside a UTF-8 character; no byte of such a
+ * character equals a newline.
  */
 export class LineSplitter {
   readonly #line: (line: string) => void;
@@ -24,7 +24,7 @@ export class LineSplitter {
     let start = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       if (this.#rest.length > 0) {
-        // A large object may come in hundreds of chunks: they are joined once, at its end.
+        // A large object may arrive in hundreds of chunks. They are joined once, at its end.
         this.#rest.push(chunk.subarray(start, end));
         const line = Buffer.concat(this.#rest).toString('utf8');
         this.#rest = [];
@@ -49,7 +49,7 @@ export interface WatchSink<T extends KubeObject> {
   signal?: AbortSignal | undefined;
 }
 
-/** Reads `response` to its end; see Client.watch for how it settles. `request` names it in errors. */
+/** Reads `response` to its end. See Client.watch for how it settles. `request` names it in errors. */
 export function readWatch<T extends KubeObject>(
   response: IncomingMessage,
   request: string,
@@ -61,7 +61,7 @@ export function readWatch<T extends KubeObject>(
       if (ended) return;
       ended = true;
       signal?.removeEventListener('abort', abort);
-      // Not drained: what the server still sends is of no use, and a watch has no natural end.
+      // Destroy instead of draining: nothing more is needed, and a watch has no natural end.
       response.destroy();
       if (error === undefined) resolve();
       else reject(error);

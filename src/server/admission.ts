@@ -1,4 +1,4 @@
-// From a checked review to an answer: runs the defaults or the rules of one kind. The hot path.
+// Turns a checked review into an answer: runs the defaults or the rules of one kind. The hot path.
 
 import type { AdmissionContext } from '../../webhooks/context.ts';
 import type { Call, Webhooks } from '../../webhooks/webhook.ts';
@@ -14,8 +14,8 @@ interface WithSpec extends KubeObject {
 }
 
 /**
- * The answer of a mutating webhook. It never refuses: an object that breaks its schema passes unchanged, and
- * the API server refuses it with its own words.
+ * The answer of a mutating webhook. It never refuses. An object that breaks its schema passes unchanged, and the
+ * API server refuses it in its own words.
  */
 export function mutate(
   webhooks: Webhooks<KubeObject>,
@@ -31,8 +31,8 @@ export function mutate(
 }
 
 /**
- * Of a write to /status the API server stores the status alone, but it shows us whatever spec the client sent
- * with it; what the status is about is the spec that is stored.
+ * The API server stores only the status of a write to /status, but sends us the client's spec with it. The defaults
+ * of a status must use the stored spec.
  */
 function mutateStatus(
   { kind, defaultStatus }: Webhooks<KubeObject>,
@@ -56,8 +56,8 @@ export async function validate(
   const call = callOf(request, context, deadline);
   const forged = whyNotStored(request);
   if (forged) return errored(request.uid, 400, 'BadRequest', forged);
-  // Labels, annotations and finalizers are nobody's business here; above all, what is being deleted must
-  // be able to lose its finalizers.
+  // A change of metadata alone passes: labels, annotations, finalizers. Above all, an object that is being deleted
+  // must be able to lose its finalizers.
   if (operation === 'UPDATE' && hasSameSpec(call)) return allow(request);
   if (!isReadable(webhooks, call)) return allow(request, { warnings: [unreadable] });
   let refusal = firstRefusal(webhooks, operation, call);
@@ -91,7 +91,10 @@ function firstRefusal(
   return undefined;
 }
 
-/** What is stored was let in under another schema, so no rule of ours was ever kept by it; it must not be stuck. */
+/**
+ * An object that was stored under another schema never passed our rules. It must stay changeable, so no rule
+ * applies.
+ */
 function isReadable(webhooks: Webhooks<KubeObject>, { old }: Call<KubeObject>): boolean {
   return old === undefined || webhooks.kind.isReadable(old);
 }
@@ -102,12 +105,12 @@ function hasSameSpec({ object, old }: Call<KubeObject>): boolean {
   try {
     return same((object as WithSpec).spec, (old as WithSpec).spec);
   } catch {
-    // Nested deeper than the stack: nothing that an API server would send. The rules will look at it.
+    // The object is nested deeper than the stack. The API server sends no such object; the rules look at it.
     return false;
   }
 }
 
-/** The review has been checked (review.ts): whatever the operation needs is there. */
+/** review.ts has checked the review, so every field that the operation needs is there. */
 function callOf(request: AdmissionRequest, context: AdmissionContext, deadline: number): Call<KubeObject> {
   const old = request.oldObject ?? undefined;
   const object = (request.operation === 'DELETE' ? old : request.object) as KubeObject;

@@ -1,4 +1,4 @@
-// The Express application: reads bodies, routes reviews to admission, answers health. Knows no rule.
+// The Express application: reads bodies, routes reviews to admission, answers health checks. Knows no rule.
 import type { Socket } from 'node:net';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import type { AdmissionContext } from '../../webhooks/context.ts';
@@ -20,29 +20,34 @@ export interface AppOptions {
   context: AdmissionContext;
   log: Log;
   metrics: AdmissionMetrics;
-  /** Hears of every decision, on the hot path: it counts or notes, and returns. */
+  /** Called for every decision, on the hot path. It must count or note, and return. */
   onDecision?(decision: Decision, message: string): void;
-  /** Names what is not ready; empty when all is. */
+  /** The reasons why this replica is not ready; empty when it is. */
   readiness(): Promise<string[]>;
-  /** Who may call a webhook (default: everybody); health is everybody's. */
+  /** Who may call a webhook. Default: everybody. Health checks need no permission. */
   callers?: CallerCheck;
-  /** For tests; default: one of its own. */
+  /** For tests. Default: a budget of its own. */
   budget?: BodyBudget;
-  /** Hears of each connection on which a review came that may be judged: others go first when they are short. */
+  /**
+   * Called for each connection that has brought a valid review. When connections are short, others are closed
+   * first.
+   */
   onCaller?(socket: Socket): void;
-  /** From the moment a drain has waited long enough: answer 503 and let the client go elsewhere. */
+  /**
+   * True from the moment when a drain is over. The server then answers 503, so that clients go to another replica.
+   */
   isRefusing(): boolean;
 }
 
-/** One decision of admission, as it is logged, and for who counts decisions or tells of them. */
+/** One decision of admission, as it is logged and as listeners receive it. */
 export interface Decision {
   step: Step;
   kind: string;
-  /** Of the API server's trace, where it has one. */
+  /** The trace id of the API server's request, if the API server traces. */
   traceID: string | undefined;
   namespace: string | undefined;
   name: string | undefined;
-  /** Of the object. */
+  /** The object's uid. */
   uid: string | undefined;
   operation: string;
   subresource: string | undefined;
@@ -53,9 +58,9 @@ export interface Decision {
   ms: number;
 }
 
-/** The API server's default for a webhook, when the call does not say. */
+/** The API server's own default, for a call that names no timeout. */
 const defaultTimeoutMs = 10_000;
-/** Kept back from the caller's time limit, so that the answer is still heard. */
+/** Subtracted from the caller's timeout, so that the answer arrives in time. */
 const answerMarginMs = 250;
 
 type Step = 'mutate' | 'validate';
@@ -76,7 +81,7 @@ export function createApp(options: AppOptions): Express {
     reviews.set(mutatePath(kind), admission(options, budget, webhooks, 'mutate', mutating));
     reviews.set(validatePath(kind), admission(options, budget, webhooks, 'validate', validating, decided));
   }
-  // One look-up instead of a walk over all routes, each with its pattern.
+  // One look-up by path. Express would try every route's pattern.
   app.use((request, response, next) => {
     const admit = reviews.get(request.url.split('?', 1)[0]!);
     return admit ? admit(request, response) : next();
@@ -121,7 +126,7 @@ function admission(
       }
       const stranger = callers(request);
       if (stranger) {
-        // What it would say is not read, so the connection cannot go on.
+        // The body stays unread, so the connection cannot be used for another request.
         response.set('Connection', 'close');
         code = refuseCall(response, stranger.code, stranger.reason, stranger.message);
         return;
@@ -161,8 +166,8 @@ function reviewIn({ value: review }: Body): AdmissionReview {
 }
 
 /**
- * Nothing so large comes into being. What is stored already may have grown, with labels say, and must still be able to
- * lose its finalizers and to go.
+ * Refuses new content that is too large. An object that is stored already may have grown (by labels, say); it must
+ * still be able to lose its finalizers and to be deleted.
  */
 function whyTooLarge(request: AdmissionRequest, bytes: number, most: number): AdmissionResponse | undefined {
   if (request.operation !== 'CREATE' || bytes <= most) return undefined;
@@ -170,7 +175,7 @@ function whyTooLarge(request: AdmissionRequest, bytes: number, most: number): Ad
   return errored(request.uid, 413, 'RequestEntityTooLarge', message);
 }
 
-/** A rule that throws must not take the process, nor leave the API server without an answer. */
+/** A rule that throws must not crash the process, and the API server must still get an answer. */
 async function judged(
   options: AppOptions,
   webhooks: Webhooks<KubeObject>,
@@ -190,7 +195,7 @@ async function judged(
   }
 }
 
-/** What admission waits for has time limits of its own; this one makes sure that there is an answer. */
+/** Every wait in admission has its own time limit. This one makes sure that there is an answer in any case. */
 function withinTime(
   { context: { clock } }: AppOptions,
   request: AdmissionRequest,
@@ -214,7 +219,7 @@ function withinTime(
   });
 }
 
-/** `?timeout=5s`, as the API server appends it. */
+/** Reads `?timeout=5s`, which the API server appends. */
 function timeoutOf(request: Request): number {
   const match = /[?&]timeout=(\d+(?:\.\d+)?)(ms|s|m)?(?:&|$)/.exec(request.url);
   if (!match) return defaultTimeoutMs;
@@ -232,7 +237,7 @@ function badRequest(response: Response, error: unknown, log: Log): number {
   return refuseCall(response, 500, 'InternalError', 'internal error');
 }
 
-/** An answer outside a review: a Status, as every Kubernetes API gives it. */
+/** An answer outside a review: a Status, as in every Kubernetes API. */
 function refuseCall(response: Response, code: number, reason: string, message: string): number {
   if (response.headersSent || response.destroyed) return code;
   send(response, code, {
@@ -250,22 +255,22 @@ function refuseCall(response: Response, code: number, reason: string, message: s
 function send(response: Response, code: number, body: unknown): void {
   const text = JSON.stringify(body);
   response.writeHead(code, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) });
-  // As text, not as bytes: then Node sends it in one piece with the head.
+  // A string, not a buffer: Node then sends it in one piece with the headers.
   response.end(text);
 }
 
-/** The id of the trace that an API server with tracing on sends along (W3C Trace Context), undefined elsewhere. */
+/** The trace id from the `traceparent` header (W3C Trace Context). Undefined when the API server does not trace. */
 function traceOf({ headers: { traceparent } }: Request): string | undefined {
   if (traceparent === undefined) return undefined;
   return /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(String(traceparent))?.[1];
 }
 
-/** A forged review may carry a name of megabytes; no log line and no board has room for it. */
+/** A forged review may carry a name of megabytes. Log lines and the board show its beginning only. */
 const clipped = (text: string | undefined): string | undefined => text?.slice(0, longestName);
 
 /**
- * One line for each decision. Defaults decide nothing: a mutating webhook that only filled in has its line at
- * debug, which is half of all lines less.
+ * Logs one line for each decision. A mutating webhook that only filled in defaults is logged at debug: it decides
+ * nothing, and that halves the log.
  */
 function tellDecision(
   { log, onDecision }: AppOptions,
@@ -280,7 +285,7 @@ function tellDecision(
   const decision: Decision = {
     ...call,
     namespace: request.namespace,
-    // Empty under generateName and on a collection delete; then the object knows.
+    // The review has no name under generateName and on a collection delete. The object has one.
     name: clipped(request.name || metadata?.name),
     uid: clipped(metadata?.uid),
     operation: request.operation,

@@ -1,22 +1,22 @@
-// The bytes of request bodies that one process keeps at a time. A body counts from its first byte until its request is
-// answered. When there is no room, the body that has been arriving longest goes: a review takes an API server
-// milliseconds to send. Knows no HTTP and no JSON.
+// Limits the bytes of request bodies that one process keeps at a time. A body counts from its first byte until its
+// request is answered. When there is no room, the body that has been arriving longest is dropped, because the API
+// server needs only milliseconds to send a review. Knows no HTTP and no JSON.
 import { type Clock, systemClock } from '../runtime/clock.ts';
 
 /** One body that counts. */
 export interface Charge {
   /** Counts more bytes. */
   grow(bytes: number): void;
-  /** All of it has come: from now on it does not give way. */
+  /** The body has arrived completely. From now on it is not dropped. */
   complete(): void;
   release(): void;
 }
 
-/** Bytes that all bodies may have together; the last part is for small ones only. */
+/** Bytes of all bodies together. The last part is for small bodies only. */
 export const budgetBytes = 32 * 1024 * 1024;
 const forSmallOnes = budgetBytes / 4;
 const small = 32 * 1024;
-/** The next large body is taken up after three times what the last one took, at most so many ms times three. */
+/** The pause after a large body is three times the time that it took, at most three times this. */
 const longestRestMs = 100;
 
 interface Entry {
@@ -28,10 +28,10 @@ export class BodyBudget {
   readonly #clock: Clock;
   readonly #most: number;
   readonly #reserve: number;
-  /** Bodies of which more is to come, oldest first. */
+  /** Bodies that have not arrived completely, oldest first. */
   readonly #arriving = new Set<Entry>();
   #used = 0;
-  /** Resolves when the large body before is done. */
+  /** Resolves when the previous large body is done. */
   #largeOnes: Promise<void> = Promise.resolve();
 
   constructor(most = budgetBytes, reserve = forSmallOnes, clock: Clock = systemClock) {
@@ -40,12 +40,12 @@ export class BodyBudget {
     this.#reserve = reserve;
   }
 
-  /** Bytes that count now. */
+  /** Bytes in use. */
   get used(): number {
     return this.#used;
   }
 
-  /** `giveWay` is called when the body must go; the charge is released by then. */
+  /** `giveWay` is called when the body must be dropped. Its charge is released before. */
   begin(giveWay: () => void): Charge {
     const entry: Entry = { bytes: 0, giveWay };
     this.#arriving.add(entry);
@@ -72,7 +72,10 @@ export class BodyBudget {
     };
   }
 
-  /** Runs one large body after the other, with time for everybody else between them; what each returns. */
+  /**
+   * Runs large bodies one after the other, with time for other requests between them. Resolves to the result of
+   * `run`.
+   */
   async oneByOne<T>(run: () => Promise<T>): Promise<T> {
     const before = this.#largeOnes;
     let done = () => {};
@@ -95,7 +98,7 @@ export class BodyBudget {
       if (this.#used <= most) return;
       if (entry !== newest) entry.giveWay();
     }
-    // Everything else has arrived and is being judged.
+    // Everything else has arrived completely and is being judged.
     if (this.#used > most) newest.giveWay();
   }
 }

@@ -1,15 +1,18 @@
-// Reads a request body of bounded size into JSON. Express' own reader costs as much as all our rules.
+// Reads a request body of bounded size and parses it as JSON. Express' own reader costs as much CPU as all our
+// rules.
 import type { IncomingMessage } from 'node:http';
 import type { BodyBudget, Charge } from './body-budget.ts';
 import { type JsonLimits, whyTooComplex } from './json-limits.ts';
 
-/** The API server sends at most two objects of 1.5 MiB, escaped: 7 MiB is above anything it stores. */
+/**
+ * The API server sends at most two objects of 1.5 MiB each, escaped. Nothing that it stores needs more than 7 MiB.
+ */
 export const largestBody = 7 * 1024 * 1024;
 
 export class BadRequest extends Error {
   readonly code: number;
   readonly reason: string;
-  /** The rest of the body is not read, so the connection cannot be used again. */
+  /** The rest of the body stays unread, so the connection cannot be used again. */
   readonly closes: boolean;
   constructor(code: number, reason: string, message: string, closes = false) {
     super(message);
@@ -19,20 +22,20 @@ export class BadRequest extends Error {
   }
 }
 
-/** What a body of ordinary size may ask of the parser, and what one of more. */
+/** What the JSON of a body of ordinary size may contain, and of a larger one. */
 const ordinaryLimits: JsonLimits = { depth: 1000, tokens: 50_000 };
 const largeLimits: JsonLimits = { depth: 1000, tokens: 300_000 };
 
 export interface Body {
-  /** What the JSON says. */
+  /** The parsed JSON. */
   value: unknown;
   bytes: number;
 }
 
 /**
- * Reads a body and hands it to `use`; the body counts in `budget` until `use` has ended. A body of more than `ordinary`
- * bytes waits for the other large ones. Throws BadRequest: 405, 413, 415, 429, or 400 for a body that is not JSON, asks
- * too much of the parser or ends early.
+ * Reads a body and passes it to `use`. The body counts in `budget` until `use` has ended. A body of more than
+ * `ordinary` bytes waits for the other large ones. Throws BadRequest: 405, 413, 415, 429, or 400 for a body that is
+ * not JSON, is too complex, or ends early.
  */
 export async function withBody<T>(
   request: IncomingMessage,

@@ -1,8 +1,8 @@
-// Who may call the webhooks, by the certificate of the connection. Knows TLS; knows no webhook.
+// Decides who may call the webhooks, by the client certificate of the connection. Knows TLS, and no webhook.
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 
-/** undefined: it may. Else why not. */
+/** Returns undefined when the caller may call, otherwise the refusal. */
 export type CallerCheck = (
   request: IncomingMessage,
 ) => { code: 401 | 403; reason: string; message: string } | undefined;
@@ -10,14 +10,15 @@ export type CallerCheck = (
 export const everybody: CallerCheck = () => undefined;
 
 /**
- * Certificates that the connection's trusted CAs have signed, whose common name is one of `names`; any, where
- * `names` is empty. The common name is what Kubernetes takes for a user's name, too (x509 authenticator).
+ * Accepts certificates that the connection's trusted CAs have signed and whose common name is in `names`. An empty
+ * `names` accepts any name. Kubernetes, too, takes the common name for the user name (x509 authenticator).
  */
 export function certifiedCallers(names: readonly string[]): CallerCheck {
   const verdicts = new WeakMap<TLSSocket, ReturnType<CallerCheck>>();
   const judge = (socket: TLSSocket): ReturnType<CallerCheck> => {
     const certificate = socket.getPeerX509Certificate();
-    // Both: what a TLS library calls verified where there is no certificate has changed with versions and resumption.
+    // Check both: what a TLS library reports as authorized without a certificate differs between versions and with
+    // resumption.
     if (!certificate || !socket.authorized) {
       const why = certificate ? `not of a trusted CA (${socket.authorizationError})` : 'missing';
       return { code: 401, reason: 'Unauthorized', message: `the client certificate is ${why}` };
@@ -34,7 +35,7 @@ export function certifiedCallers(names: readonly string[]): CallerCheck {
   };
 }
 
-/** `subject` is one attribute a line, as Node prints it; a line break within a value is escaped. */
+/** Node prints one attribute of `subject` per line and escapes line breaks in values. */
 function commonNameOf(subject: string): string | undefined {
   const found = subject.split('\n').filter((line) => line.startsWith('CN='));
   return found.length === 1 ? found[0]!.slice(3) : undefined;

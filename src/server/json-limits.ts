@@ -1,14 +1,14 @@
-// How much a JSON text may ask of its parser, counted before it is parsed. JSON.parse makes up to sixty bytes of each
-// byte of `[],`, in one go that nothing can interrupt. Pure; knows nothing of what the text says.
+// Measures how much work a JSON text is for its parser, before it is parsed. JSON.parse turns each byte of `[],`
+// into up to sixty bytes, in one step that nothing can interrupt. Pure; does not know what the text means.
 
 export interface JsonLimits {
-  /** Objects and lists inside each other. */
+  /** Depth of nested objects and lists. */
   depth: number;
-  /** Objects, lists and what separates their members: `{`, `[`, `,` and `:` outside of strings. */
+  /** Number of `{`, `[`, `,` and `:` outside of strings. */
   tokens: number;
 }
 
-/** Why the text may not be parsed, in words, or undefined. One pass; a text that is no JSON may pass. */
+/** Returns why the text must not be parsed, or undefined. One pass. A text that is not JSON may pass. */
 export function whyTooComplex(text: Uint8Array, { depth, tokens }: JsonLimits): string | undefined {
   let open = 0;
   let seen = 0;

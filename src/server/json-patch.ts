@@ -1,11 +1,14 @@
-// JSON Patch (RFC 6902) from a raw object to the one our defaults made of it. Made from what the client sent,
-// not from a typed copy, so that fields we do not know are never touched.
+// A JSON Patch (RFC 6902) from the client's object to the object with our defaults. It compares raw JSON instead of
+// a typed copy, so that it never touches fields that we do not know.
 
 export type PatchOperation =
   | { op: 'add' | 'replace'; path: string; value: unknown }
   | { op: 'remove'; path: string };
 
-/** The operations that turn `before` into `after`; lists are replaced as a whole. Unchanged parts that are shared cost nothing. */
+/**
+ * The operations that turn `before` into `after`. A list is replaced as a whole. Parts that both share cost
+ * nothing.
+ */
 export function diff(before: unknown, after: unknown, path = ''): PatchOperation[] {
   if (before === after) return [];
   if (!isMap(before) || !isMap(after)) {
@@ -15,7 +18,7 @@ export function diff(before: unknown, after: unknown, path = ''): PatchOperation
   for (const [key, value] of Object.entries(after)) {
     if (value === undefined) continue;
     const at = `${path}/${escapePointer(key)}`;
-    // A key may be called what every object inherits: `constructor`, `__proto__`.
+    // A key may have the name of an inherited property: `constructor`, `__proto__`.
     if (!has(before, key)) operations.push({ op: 'add', path: at, value });
     else operations.push(...diff(before[key], value, at));
   }
@@ -26,11 +29,11 @@ export function diff(before: unknown, after: unknown, path = ''): PatchOperation
   return operations;
 }
 
-/** JSON has no undefined: a field that is undefined is not there. */
+/** A field with the value undefined does not exist in JSON. */
 const has = (map: Record<string, unknown>, key: string): boolean =>
   Object.hasOwn(map, key) && map[key] !== undefined;
 
-/** RFC 6901: `~` and `/` in a key. */
+/** RFC 6901 escapes `~` and `/` in a key. */
 const escapePointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
 
 const isMap = (value: unknown): value is Record<string, unknown> =>

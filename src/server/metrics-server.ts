@@ -1,11 +1,11 @@
-// /metrics on a port of its own, over plain HTTP: what watches us is not what we admit.
+// Serves /metrics on its own port, over plain HTTP, apart from admission.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Component } from '../runtime/manager.ts';
 
-// Scrapers and browsers say what they want at once. What only holds a connection open must not use up the
-// descriptors that admission needs.
+// Scrapers and browsers send their request at once. A client that only holds a connection open must not use up the
+// file descriptors that admission needs.
 const limits = { headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 5000 };
 const mostConnections = 1000;
 
@@ -13,7 +13,7 @@ export interface MetricsServerOptions {
   host: string;
   port: number;
   registry: Registry;
-  /** Further pages of this port; true when it has taken the request. */
+  /** More pages on this port. Returns true when it has handled the request. */
   pages?(request: IncomingMessage, response: ServerResponse): boolean;
 }
 
@@ -36,7 +36,7 @@ export class MetricsServer implements Component {
         const body = await options.registry.metrics();
         response.writeHead(200, { 'Content-Type': options.registry.contentType }).end(body);
       } catch {
-        // What went wrong inside is nobody's business on a port that asks for no credentials.
+        // This port asks for no credentials, so the error must tell nothing about the inside.
         response.writeHead(500).end('internal error\n');
       }
     });

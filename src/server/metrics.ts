@@ -1,5 +1,5 @@
-// All metrics that a Spikegate process exports, made in one place: docs/metrics.md, the dashboards and the alert
-// rules are checked against what this makes.
+// Makes all metrics that a process exports, in one place. Tests compare docs/metrics.md, the dashboards and the
+// alert rules with them.
 import type { Registry } from 'prom-client';
 import type { CertSource } from '../../certs/source.ts';
 import { kinds } from '../api/kinds.ts';
@@ -10,10 +10,10 @@ import { controllerMetrics, gauge, queueMetrics, requestMetrics } from './runtim
 import { cacheMetrics, type GoodsSource, orderMetrics, type Sized, stockMetrics } from './stock-metrics.ts';
 import { admissionMetrics, createRegistry, ledgerMetrics } from './telemetry.ts';
 
-/** Each kind has one controller, of its singular name. */
+/** Each kind has one controller, called by the kind's singular name. */
 const controllerNames = kinds.map(({ singular }) => singular);
 
-/** What the rooms below count with. */
+/** The interfaces with which the other rooms count. */
 export function createMetrics() {
   const registry = createRegistry();
   return {
@@ -32,7 +32,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 
 export interface Watched {
   goods: GoodsSource;
-  /** By kind; the goods as well. */
+  /** By kind. */
   caches: Record<string, Sized>;
   clock: Clock;
   /** What this process knows of the API server's clock. */
@@ -42,7 +42,7 @@ export interface Watched {
   isLeader(): boolean;
 }
 
-/** What is looked at when metrics are scraped. */
+/** Registers the gauges that read their values at scrape time. */
 export function watchMetrics(registry: Registry, watched: Watched): void {
   const { goods, caches, clock, time, mostGoods, certs, isLeader } = watched;
   stockMetrics(registry, { goods, clock, mostGoods });

@@ -1,4 +1,4 @@
-// AdmissionReview v1 in and out: checks what arrives and shapes what leaves. Knows no rule and no HTTP.
+// AdmissionReview v1: checks requests and makes answers. Knows no rule and no HTTP.
 import { Ajv } from 'ajv';
 import type { Kind } from '../api/define-kind.ts';
 import { isNamespaceName, isObjectName, isUid } from '../api/identity.ts';
@@ -12,8 +12,8 @@ import type {
 } from '../kube/admission.ts';
 
 const name = { type: 'string', maxLength: 253 };
-// A mutating webhook sees an object before the API server has judged it. What it will refuse in words of its
-// own (a name that is too long, a status that is no object) must not look like a broken review.
+// A mutating webhook sees an object before the API server validates it. Fields that the API server will refuse in
+// its own words (a name that is too long, a status that is no object) must not make the review invalid.
 const unchecked = { type: 'string' };
 const groupKind = {
   type: 'object',
@@ -40,7 +40,7 @@ const object = {
   },
 };
 
-/** The part of k8s.io/api/admission/v1 that we read. More fields may come; these must be right. */
+/** The part of k8s.io/api/admission/v1 that we read. Other fields may be present; these must be valid. */
 const schema = {
   type: 'object',
   required: ['apiVersion', 'kind', 'request'],
@@ -72,7 +72,7 @@ const schema = {
 };
 const check = new Ajv({ strict: false, logger: false }).compile(schema);
 
-/** What is wrong with a review, in words, or undefined. `review` may be anything that JSON can be. */
+/** Returns what is wrong with a review, or undefined. `review` may be any JSON. */
 export function whatIsWrong(review: unknown): string | undefined {
   if (check(review)) return undefined;
   const error = check.errors?.[0];
@@ -80,7 +80,7 @@ export function whatIsWrong(review: unknown): string | undefined {
   return `not an AdmissionReview of admission.k8s.io/v1: ${at} ${error?.message ?? 'is wrong'}`;
 }
 
-/** What makes a review one that the webhooks of `kind` cannot judge, in words, or undefined. */
+/** Returns why the webhooks of `kind` cannot judge this review, or undefined. */
 export function whyNotJudged(request: AdmissionRequest, kind: Kind): string | undefined {
   const { group, version, resource } = request.resource;
   if (group !== kind.group || version !== kind.version || resource !== kind.plural) {
@@ -97,9 +97,9 @@ export function whyNotJudged(request: AdmissionRequest, kind: Kind): string | un
 }
 
 /**
- * Why no API server can have sent this to a validating webhook, in words, or undefined. By then an object has the
- * name, the namespace and the uid that it is stored with. What a rule writes for an object (a hold, a finalizer)
- * carries them, so they are judged before any rule runs.
+ * Returns why no API server can have sent this review to a validating webhook, or undefined. At that point an
+ * object has the name, the namespace and the uid with which it will be stored. Holds and finalizers carry them, so
+ * they are checked before any rule runs.
  */
 export function whyNotStored({ namespace, name, object, oldObject }: AdmissionRequest): string | undefined {
   for (const [path, found] of [
@@ -108,7 +108,7 @@ export function whyNotStored({ namespace, name, object, oldObject }: AdmissionRe
   ] as const) {
     if (!found) continue;
     const { metadata } = found;
-    // A hold is known by its order's uid, which the API server gives before it calls a validating webhook.
+    // A hold is keyed by its order's uid. The API server sets the uid before it calls a validating webhook.
     if (!(metadata.name && metadata.uid)) return `${path}.metadata must have a name and a uid`;
     if (!isObjectName(metadata.name)) {
       return `${path}.metadata.name must be an RFC 1123 subdomain of at most 253 characters`;
@@ -145,7 +145,7 @@ export function allow(
   };
 }
 
-/** The API server hands code, reason and details on, and puts the webhook's name before the message. */
+/** The API server passes code, reason and details on, and puts the webhook's name before the message. */
 export function deny(request: AdmissionRequest, refusal: Refusal): AdmissionResponse {
   const { reason, field, retryAfterSeconds } = refusal;
   const message = clipped(refusal.message);
@@ -164,16 +164,19 @@ export function deny(request: AdmissionRequest, refusal: Refusal): AdmissionResp
   };
 }
 
-/** What is stored may be anything; the API server and kubectl copy a message to many places. */
+/** A stored object may contain anything, and the API server and kubectl copy a message to many places. */
 const longestMessage = 2048;
 const clipped = (message: string): string =>
   message.length <= longestMessage ? message : `${message.slice(0, longestMessage)}…`;
 
-/** kubectl puts the field before the message of a cause; ours names it already. */
+/** kubectl prints the field before the message of a cause, so the message must not name it again. */
 const withoutField = (message: string, field: string): string =>
   message.startsWith(field) ? message.slice(field.length).replace(/^:? /, '') : message;
 
-/** The call could not be judged: the uid is echoed all the same, so that it can be found in both logs. */
+/**
+ * The answer to a call that could not be judged. It carries the request's uid, so that both logs can be searched
+ * for it.
+ */
 export function errored(uid: string, code: number, reason: string, message: string): AdmissionResponse {
   return { uid, allowed: false, status: { status: 'Failure', code, reason, message } };
 }

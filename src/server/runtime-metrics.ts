@@ -8,7 +8,9 @@ const workBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 const queueBuckets = [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1000];
 const results: readonly ReconcileResult[] = ['success', 'error', 'requeue', 'requeue_after'];
 
-/** `names`: the controllers that run where this replica leads; their series begin at 0 before it does. */
+/**
+ * `names`: the controllers that run on the leader. Their series start at 0, also on a replica that does not lead.
+ */
 export function controllerMetrics(registry: Registry, names: readonly string[]): ControllerMetrics {
   const registers = [registry];
   const total = new Counter({
@@ -79,7 +81,7 @@ export function controllerMetrics(registry: Registry, names: readonly string[]):
   };
 }
 
-/** What is kept for each name, made at once for those that are known and at first sight for any other. */
+/** One value for each name: made at once for known names, and on first use for any other. */
 function perName<T>(known: readonly string[], make: (name: string) => T) {
   const made = new Map(known.map((name) => [name, make(name)]));
   return {
@@ -95,10 +97,10 @@ function perName<T>(known: readonly string[], make: (name: string) => T) {
   };
 }
 
-/** `names` as for controllerMetrics: each controller has a queue of its name. */
+/** Each controller of `names` has a queue of the same name. */
 export function queueMetrics(registry: Registry, names: readonly string[]): QueueMetrics {
   const registers = [registry];
-  // controller-runtime 0.19 added `controller`, which says the same; its dashboards ask for either.
+  // controller-runtime 0.19 added the label `controller` with the same value; its dashboards use either.
   const labelNames = ['name', 'controller'] as const;
   const labels = (name: string) => ({ name, controller: name });
   const adds = new Counter({
@@ -176,7 +178,7 @@ export function queueMetrics(registry: Registry, names: readonly string[]): Queu
   };
 }
 
-/** Counts each HTTP request to the API server, retries as well: what createClient calls `onRequest`. */
+/** Counts each HTTP request to the API server, retries included. Passed to createClient as `onRequest`. */
 export function requestMetrics(registry: Registry): (info: RequestInfo) => void {
   const total = new Counter({
     name: 'rest_client_requests_total',
@@ -196,7 +198,7 @@ export function requestMetrics(registry: Registry): (info: RequestInfo) => void 
   };
 }
 
-/** A gauge whose values are read when it is scraped: pairs of what all its labels are, and the value. */
+/** A gauge whose values are read at scrape time, as pairs of label values and number. */
 export function gauge(
   registry: Registry,
   name: string,

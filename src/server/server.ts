@@ -1,4 +1,5 @@
-// The HTTPS server around the application: TLS without restarts, limits, readiness by its own port, draining.
+// The HTTPS server around the application: certificate reload without restart, limits, a readiness check through
+// its own port, draining.
 import { constants } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
@@ -14,27 +15,30 @@ import type { Component } from '../runtime/manager.ts';
 
 export interface AdmissionServerOptions {
   host: string;
-  /** 0 takes a free one. */
+  /** 0: any free port. */
   port: number;
   certs: CertSource;
   clock: Clock;
   log: Log;
-  /** CAs (PEM) of the clients whose certificates are asked for and looked at; absent: none is asked for. */
+  /** CAs (PEM) whose client certificates are accepted. Absent: the server asks for no client certificate. */
   clientAuthorities?: { current(): string; onChange(listener: () => void): () => void };
   /** Default: connectionLimits. */
   limits?: ConnectionLimits;
-  /** How long a stopping server goes on answering while it says that it is not ready, in ms. */
+  /** How long a stopping server still answers, in ms. Meanwhile it reports that it is not ready. */
   drainMs: number;
 }
 
-// The API server keeps idle connections for 90 s; who closes first loses requests, so it must not be us.
+// The API server keeps idle connections for 90 s. The side that closes first may lose a request, so it must not be
+// us.
 const keepAliveMs = 120_000;
-// A header that takes longer than any webhook's time limit (30 s) is of no use to anybody.
+// No webhook call lasts longer than 30 s, so a header that takes longer is useless.
 const headersMs = 32_000;
 const requestMs = 40_000;
-/** How long 503 is answered after the drain, so that clients hear where not to go. */
+/** How long the server answers 503 after the drain, so that clients go to other replicas. */
 const refuseMs = 500;
-/** For answers that are under way when the drain ends; a webhook has no longer to answer (timeoutSeconds). */
+/**
+ * The time for answers that are not finished when the drain ends; a webhook call lasts no longer (timeoutSeconds).
+ */
 const lastAnswersMs = 4000;
 
 function answerToNoHttp({ code }: NodeJS.ErrnoException): string {
@@ -46,7 +50,7 @@ export class AdmissionServer implements Component {
   readonly name = 'admission server';
   readonly #options: AdmissionServerOptions;
   #connections: Connections | undefined;
-  /** The last answer of each connection, given or under way; earlier ones of the same connection leave before it. */
+  /** The last response of each connection, finished or not. Earlier responses of a connection finish before it. */
   readonly #answers = new Map<Socket, ServerResponse>();
   #server: Server | undefined;
   #state: 'new' | 'serving' | 'draining' | 'refusing' | 'closed' = 'new';
@@ -57,7 +61,7 @@ export class AdmissionServer implements Component {
     this.#options = options;
   }
 
-  /** The application needs the server's state, the server the application; so it comes second. */
+  /** Application and server need each other, so the application is set after construction. */
   use(app: Express): void {
     this.#app = app;
   }
@@ -66,12 +70,12 @@ export class AdmissionServer implements Component {
     return (this.#server?.address() as AddressInfo | null)?.port ?? 0;
   }
 
-  /** Connections that are open, those in their handshake included. */
+  /** Number of open connections, including those in their TLS handshake. */
   get connections(): number {
     return this.#connections?.size ?? 0;
   }
 
-  /** The caller of this connection may call: when connections are short, others go first. */
+  /** The client of this connection is a valid caller. When connections are short, others are closed first. */
   trust = (socket: Socket): void => this.#connections?.trust(socket);
 
   isRefusing = (): boolean => this.#state === 'refusing' || this.#state === 'closed';
@@ -81,7 +85,8 @@ export class AdmissionServer implements Component {
     const server = createServer(
       {
         ...this.#context(),
-        // Who has no certificate may still ask for health; who may call a webhook is callers.ts' to say.
+        // A client without a certificate may still use the health checks; callers.ts decides who may call a
+        // webhook.
         ...(clientAuthorities ? { requestCert: true, rejectUnauthorized: false } : {}),
         keepAliveTimeout: keepAliveMs,
         headersTimeout: headersMs,
@@ -96,10 +101,10 @@ export class AdmissionServer implements Component {
       socket.once('close', () => this.#answers.delete(socket));
     });
     server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-      // Not a listener for each answer's end: that would be a tenth of all that a review costs.
+      // No listener for the end of each response: that would cost a tenth of a whole review.
       this.#answers.set(socket, response);
-      // Whoever closes a connection that looks idle may meet a request that is just coming, and the API server does
-      // not send a POST twice. So it is asked to take its connections elsewhere, with the answer, while there is time.
+      // Closing an idle connection can hit a request that is just arriving, and the API server does not send a POST
+      // twice. So each answer asks the API server to close the connection, while there is time.
       if (this.#state !== 'serving') response.setHeader('Connection', 'close');
     });
     server.on('tlsClientError', (error) => log.debug({ err: error.message }, 'TLS handshake failed'));
@@ -120,14 +125,15 @@ export class AdmissionServer implements Component {
     if (!current) throw new Error('there is no serving certificate');
     return {
       ...{ cert: current.cert, key: current.key, minVersion: 'TLSv1.2' },
-      // A ticket would let a session live on that was opened under CAs which are gone. API servers resume none.
+      // A session ticket would keep a session valid that was opened under CAs which are gone. API servers resume no
+      // session.
       ...(clientAuthorities
         ? { ca: clientAuthorities.current(), secureOptions: constants.SSL_OP_NO_TICKET }
         : {}),
     };
   }
 
-  /** Connections that are open keep what they were opened with; new ones get the new pair. */
+  /** Existing connections keep their certificate; new ones get the new pair. */
   #reload(server: Server): void {
     try {
       server.setSecureContext(this.#context());
@@ -140,7 +146,7 @@ export class AdmissionServer implements Component {
     }
   }
 
-  /** Why a new connection would not be served; it is tried, because only that proves it. */
+  /** Returns why a new connection would fail. It opens one, because nothing else proves it. */
   async whyNotReady(): Promise<string[]> {
     if (this.#state !== 'serving') return [`admission server is ${this.#state}`];
     const failure = await this.#dial();
@@ -151,7 +157,7 @@ export class AdmissionServer implements Component {
     const { host } = this.#options;
     const target = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
     return new Promise((resolve) => {
-      // Whether the certificate is right is for clients to judge; here only that the port speaks TLS.
+      // Clients verify the certificate. This check only needs to know that the port speaks TLS.
       const socket = connect({ host: target, port: this.port, rejectUnauthorized: false, timeout: 2000 });
       const done = (failure?: string) => {
         socket.destroy();
@@ -164,8 +170,8 @@ export class AdmissionServer implements Component {
   }
 
   /**
-   * Endpoints learn late that a pod is going: so at first it only says that it is not ready, answers as ever, and has
-   * each connection closed after its next answer. Everything that answers need must still run meanwhile.
+   * Endpoints learn late that a pod is stopping. So the server first only reports that it is not ready, answers as
+   * before, and has each connection closed after its next answer. Everything that answers need must still run.
    */
   drain(): Promise<void> {
     const { clock, drainMs, log } = this.#options;
@@ -178,7 +184,7 @@ export class AdmissionServer implements Component {
     return this.#drained;
   }
 
-  /** Drains, then answers 503, then closes; answers that are under way are finished. */
+  /** Drains, then answers 503, then closes. Answers that have begun are finished. */
   async stop(): Promise<void> {
     const { clock } = this.#options;
     const server = this.#server;

@@ -1,9 +1,8 @@
-// What a sale looks like in numbers: stock by goods, holds, and the states that orders enter. Gauges are read from
-// the caches when they are scraped; nothing here is on the way of an order.
+// Metrics of a sale: stock of each goods, holds, and the states that orders enter. Gauges read the caches at scrape
+// time; nothing here runs on the path of an order.
 //
-// Every replica has the caches, so every replica tells the same stock: a query takes `max by (namespace, goods)`
-// of it and never a sum over replicas. What only the leader does (states of orders) is counted, and counters of
-// all replicas may be summed.
+// Every replica has the caches, so every replica exports the same stock. A query takes `max by (namespace, goods)`,
+// never a sum over replicas. Counters of what only the leader does may be summed.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { type OrderPhase, orderPhases } from '../api/spike-order.ts';
@@ -11,7 +10,7 @@ import { oldestHoldOf } from '../ledger/holds-seen.ts';
 import { type StockLevels, stockLevelsOf } from '../ledger/stock-levels.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/** Label values of what is over the ceiling. No name in Kubernetes begins so. */
+/** The label value for goods above the limit. No Kubernetes name begins with `_`. */
 export const others = '_others';
 
 const levels: readonly (keyof StockLevels)[] = ['available', 'reserved', 'sold', 'held'];
@@ -22,7 +21,7 @@ const meaning: Record<keyof StockLevels, string> = {
   held: 'Units held by admission for orders that the leader has not accepted yet',
 };
 
-/** The part of a cache that is looked at. */
+/** The part of a cache that the gauge reads. */
 export interface Sized {
   readonly size: number;
 }
@@ -33,7 +32,7 @@ export interface GoodsSource extends Sized {
 export interface StockMetricsOptions {
   goods: GoodsSource;
   clock: Clock;
-  /** Goods that have series of their own; the rest is summed under `_others`. */
+  /** Maximum number of goods with series of their own. The others are summed up under `_others`. */
   mostGoods: number;
 }
 
@@ -47,7 +46,7 @@ export function stockMetrics(registry: Registry, { goods, clock, mostGoods }: St
         help: `${meaning[level]}, by goods.`,
         labelNames: ['namespace', 'goods'],
         registers,
-        // The first of them looks at the goods for all.
+        // The first gauge collects for all of them.
         ...(level === 'available' ? { collect: () => collect() } : {}),
       }),
     ]),
@@ -87,8 +86,8 @@ export function stockMetrics(registry: Registry, { goods, clock, mostGoods }: St
 }
 
 /**
- * Which goods have series of their own: the same in every replica and at every scrape, so that no series comes
- * and goes. Those whose sale is not over come first, of these the older ones.
+ * Chooses the goods that have series of their own: the same ones on every replica and at every scrape, so that no
+ * series comes and goes. Goods whose sale is not over come first, of these the older ones.
  */
 export function byCeiling(
   all: Iterable<SpikeGoods>,
@@ -96,7 +95,7 @@ export function byCeiling(
 ): { own: SpikeGoods[]; summed: SpikeGoods[] } {
   const own: SpikeGoods[] = [];
   const summed: SpikeGoods[] = [];
-  // Sorting all of them at every scrape would stop admission for a while where there are very many.
+  // Sorting all goods at every scrape would block admission when there are very many.
   for (const goods of all) {
     if (own.length === most) {
       if (most === 0 || precedes(own[most - 1]!, goods)) {
@@ -137,7 +136,7 @@ function sumOf(all: readonly SpikeGoods[]): StockLevels {
   return sum;
 }
 
-/** How many objects of each kind this replica has in its caches; named by kind. */
+/** Number of objects that this replica has in its caches, by kind. */
 export function cacheMetrics(registry: Registry, caches: Record<string, Sized>): void {
   new Gauge({
     name: 'spikegate_cache_objects',
@@ -152,7 +151,7 @@ export function cacheMetrics(registry: Registry, caches: Record<string, Sized>):
 
 const acceptBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** For the leader: satisfies SaleLeader's port of the same name. */
+/** The OrderMetrics of SaleLeader. */
 export function orderMetrics(registry: Registry) {
   const registers = [registry];
   const phases = new Counter({

@@ -1,6 +1,6 @@
-// Prometheus metrics of admission and of the ledger, under controller-runtime's names where it has one, so that
-// its dashboards work. The rooms below know only the small interfaces that this file implements. Every series
-// whose labels are known in advance is there from the start, at 0: a rate needs a first value.
+// Prometheus metrics of admission and of the ledger, under controller-runtime's names where it has one, so that its
+// dashboards work. Other rooms know only the small interfaces that this file implements. Every series whose labels
+// are known in advance starts at 0, because a rate needs a first value.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { refusalCodes } from '../api/refusals.ts';
 import type { LedgerMetrics } from '../ledger/ports.ts';
@@ -10,22 +10,24 @@ export interface RouteMetrics {
   ended(code: number, seconds: number): void;
 }
 
-/** Called once for every answer of a validating webhook that is no dry run; `reason` is undefined for a yes. */
+/**
+ * Called once for every answer of a validating webhook, except for dry runs. `reason` is undefined when it allows.
+ */
 export type CountDecision = (operation: string, reason: string | undefined) => void;
 
 export interface AdmissionMetrics {
   route(path: string): RouteMetrics;
-  /** Counts the decisions about objects of this kind; undefined for a kind whose decisions nobody counts. */
+  /** Counts the decisions about objects of this kind; undefined for a kind whose decisions are not counted. */
   decisions(kind: string): CountDecision | undefined;
   panicked(): void;
 }
 
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-/** Holds carry whole seconds; what a healthy leader needs is in the first bucket. */
+/** Holds carry whole seconds. A healthy leader settles within the first bucket. */
 const settleBuckets = [1, 2, 5, 10, 30, 60, 120, 300, 600];
 
-/** The answers that a webhook of ours gives: yes, what a refusal says, and what a fault says. */
+/** The HTTP codes of our answers: allowed, every refusal, every fault. */
 const answerCodes = [...new Set([200, 400, 500, 503, ...Object.values(refusalCodes)])];
 const operations = ['CREATE', 'UPDATE', 'DELETE'] as const;
 /** Reasons of answers that are no refusal: the review could not be judged. */
