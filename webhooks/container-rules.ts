@@ -1,9 +1,11 @@
 // Rules that kinds with containers share: what a Deployment or a Service would be refused for, and what a person will
 // regret. Pure; knows no kind.
+
 import type { EnvVar, Resources, ServicePort } from '../src/api/podspec.ts';
 import { compareQuantities } from '../src/api/quantity.ts';
 import { type Refusal, refuse } from '../src/api/refusals.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
+import { own } from '../src/runtime/own-keys.ts';
 import type { Rule } from './webhook.ts';
 
 /** The first refusal that one of them gets. */
@@ -34,7 +36,7 @@ export function nameFits<T extends KubeObject>(longest: number): Rule<T> {
 export function requestsWithinLimits(path: string, resources: Resources | undefined): Refusal | undefined {
   const { requests = {}, limits = {} } = resources ?? {};
   return firstOf(Object.entries(requests), ([name, request]) => {
-    const limit = limits[name];
+    const limit = own(limits, name);
     if (limit === undefined || compareQuantities(request, limit) !== 1) return undefined;
     const field = `${path}.requests.${name}`;
     return refuse('Invalid', `${field} must be at most the limit (${limit}), got ${request}`, field);
@@ -93,7 +95,7 @@ export function hasNoVersion(path: string, image: string | undefined): string | 
 }
 
 export function lacksRequests(path: string, resources: Resources | undefined): string | undefined {
-  const missing = ['cpu', 'memory'].filter((name) => resources?.requests?.[name] === undefined);
+  const missing = ['cpu', 'memory'].filter((name) => own(resources?.requests, name) === undefined);
   if (missing.length === 0) return undefined;
   return `${path}.requests has no ${missing.join(' and no ')}: its pods may be put where there is no room for them`;
 }

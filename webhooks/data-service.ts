@@ -1,4 +1,5 @@
 // Admission of DataService: its two shapes are told apart, and what its children would be refused for is refused here.
+
 import {
   type Component,
   type ComponentSpec,
@@ -13,6 +14,7 @@ import type { Kind } from '../src/api/define-kind.ts';
 import { sameQuantity } from '../src/api/quantity.ts';
 import { whyNotThere } from '../src/api/reach.ts';
 import { type Refusal, refuse } from '../src/api/refusals.ts';
+import { own } from '../src/runtime/own-keys.ts';
 import {
   firstOf,
   hasNoVersion,
@@ -63,7 +65,7 @@ export const dataServiceWebhooks: Webhooks<DataService> = {
         : lacksRequests(`${path}.resources`, component.resources),
     ),
     each((path, { env = {} }) => {
-      const found = Object.keys(env).filter((name) => looksSecret(name, env[name]));
+      const found = Object.keys(env).filter((name) => looksSecret(name, own(env, name)));
       if (found.length === 0) return undefined;
       return `${path}.env: ${found.join(', ')} can be read by everybody who may read this object; put it into a Secret`;
     }),

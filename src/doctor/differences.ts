@@ -19,7 +19,8 @@ export function differences(
       for (const field of Object.keys(a))
         if (a[field] !== undefined) compare(a[field], b[field], at(field, where));
       if (extras === 'allowed') return;
-      for (const field of Object.keys(b)) if (!(field in a)) compare(undefined, b[field], at(field, where));
+      for (const field of Object.keys(b))
+        if (!Object.hasOwn(a, field)) compare(undefined, b[field], at(field, where));
     } else if (Array.isArray(a) && Array.isArray(b) && a.length === b.length) {
       for (const [index, item] of a.entries()) compare(item, b[index], `${where}[${index}]`);
     } else if (JSON.stringify(a) !== JSON.stringify(b) && !(isEmpty(a) && isEmpty(b))) {

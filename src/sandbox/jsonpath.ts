@@ -1,5 +1,6 @@
 // The JSONPath of printer columns: fields, quoted fields, indexes, `[*]` and `[?(@.a=="b")]`. Pure.
 
+import { own } from '../runtime/own-keys.ts';
 import { isObj } from './types.ts';
 
 type Step = (value: unknown) => unknown[];
@@ -7,7 +8,7 @@ type Step = (value: unknown) => unknown[];
 const field =
   (name: string): Step =>
   (value) =>
-    isObj(value) && value[name] !== undefined ? [value[name]] : [];
+    isObj(value) && own(value, name) !== undefined ? [own(value, name)] : [];
 const index =
   (n: number): Step =>
   (value) => {
@@ -28,7 +29,7 @@ const compare: Record<string, (a: unknown, b: unknown) => boolean> = {
 function filter(path: string, operator: string, literal: string): Step {
   const inner = steps(path);
   const wanted: unknown = /^['"]/.test(literal) ? literal.slice(1, -1) : JSON.parse(literal);
-  const test = compare[operator] ?? (() => false);
+  const test = own(compare, operator) ?? (() => false);
   return (value) => every(value).filter((item) => run(inner, item).some((found) => test(found, wanted)));
 }
 

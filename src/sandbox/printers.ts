@@ -1,5 +1,6 @@
 // The columns of `kubectl get` for the built-in kinds: a table of pure functions from object to cell.
 
+import { own } from '../runtime/own-keys.ts';
 import type { Column } from './resources.ts';
 import { asList, asNumber, asObj, asString, asStrings, dig, type Item } from './types.ts';
 
@@ -56,7 +57,7 @@ function selectorText(selector: unknown): string {
       Exists: `${e.key}`,
       DoesNotExist: `!${e.key}`,
     };
-    return shapes[asString(e.operator)] ?? '';
+    return own(shapes, asString(e.operator)) ?? '';
   });
   return none([...equals, ...others].join(','));
 }
@@ -110,7 +111,7 @@ function hpaTargets(item: Item): string {
   const current = asList(dig(item, 'status.currentMetrics'));
   const texts = asList(dig(item, 'spec.metrics')).map((metric, i) => {
     const source = asObj(
-      metric[`${asString(metric.type).charAt(0).toLowerCase()}${asString(metric.type).slice(1)}`],
+      own(metric, `${asString(metric.type).charAt(0).toLowerCase()}${asString(metric.type).slice(1)}`),
     );
     const target = asObj(source.target);
     const now = asObj(asObj(asObj(current[i]).resource).current);
@@ -134,7 +135,7 @@ const accessModes =
   (path: string): Cell =>
   (item) =>
     asStrings(dig(item, path))
-      .map((mode) => modes[mode] ?? mode)
+      .map((mode) => own(modes, mode) ?? mode)
       .join(',');
 const roleRef: Spec = ['Role', (item) => `${dig(item, 'roleRef.kind')}/${dig(item, 'roleRef.name')}`];
 const subjects =
@@ -417,4 +418,4 @@ function column([label, value, type = 'string', priority = 0]: Spec): Column {
   return { name: label, type, priority, value: cell, ...(label === 'Name' ? { format: 'name' } : {}) };
 }
 
-export const columnsOf = (kind: string): Column[] => (specs[kind] ?? plain).map(column);
+export const columnsOf = (kind: string): Column[] => (own(specs, kind) ?? plain).map(column);

@@ -1,5 +1,6 @@
 // Label and field selectors: parsed from query strings and objects, matched against objects. Pure.
 
+import { own } from '../runtime/own-keys.ts';
 import { badRequest } from './status.ts';
 import { formatError, formats, qualifiedNameError } from './strategies/names.ts';
 import { asList, asObj, asString, asStrings, dig, type Item } from './types.ts';
@@ -16,7 +17,7 @@ export function matchesLabels(
   selector: readonly Requirement[],
   labels: Record<string, string> | undefined,
 ): boolean {
-  return selector.every((requirement) => matches(requirement, labels?.[requirement.key]));
+  return selector.every((requirement) => matches(requirement, own(labels, requirement.key)));
 }
 
 function matches({ operator, values }: Requirement, value: string | undefined): boolean {
@@ -49,7 +50,7 @@ export function parseLabelSelector(selector: unknown): Requirement[] {
     })),
     ...asList(given.matchExpressions).map((expression) => ({
       key: asString(expression.key),
-      operator: operators[asString(expression.operator)] ?? 'in',
+      operator: own(operators, asString(expression.operator)) ?? 'in',
       values: asStrings(expression.values),
     })),
   ];
@@ -142,7 +143,7 @@ const aliases: Record<string, string> = { source: 'source.component' };
 
 export function matchesFields(terms: readonly FieldTerm[], item: Item): boolean {
   return terms.every(({ path, equals, value }) => {
-    const found = dig(item, aliases[path] ?? path);
+    const found = dig(item, own(aliases, path) ?? path);
     return (String(found ?? '') === value) === equals;
   });
 }

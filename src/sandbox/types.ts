@@ -2,6 +2,7 @@
 // Knows no kind and no protocol.
 
 import type { KubeObject } from '../kube/objects.ts';
+import { own, setOwn } from '../runtime/own-keys.ts';
 
 /** A JSON object of unknown shape. */
 export type Obj = Record<string, unknown>;
@@ -50,7 +51,7 @@ export function dig(value: unknown, path: string): unknown {
   let at: unknown = value;
   for (const field of path.split('.')) {
     if (!isObj(at)) return undefined;
-    at = at[field];
+    at = own(at, field);
   }
   return at;
 }
@@ -61,10 +62,10 @@ export function put(target: Obj, path: string, value: unknown): void {
   const last = fields.pop() as string;
   let at = target;
   for (const field of fields) {
-    if (!isObj(at[field])) at[field] = {};
-    at = at[field] as Obj;
+    if (!isObj(own(at, field))) setOwn(at, field, {});
+    at = own(at, field) as Obj;
   }
-  at[last] = value;
+  setOwn(at, last, value);
 }
 
 /** Deep equality of JSON values; the order of object keys does not matter. */
@@ -75,7 +76,10 @@ export function equal(a: unknown, b: unknown): boolean {
   }
   if (!isObj(a) || !isObj(b)) return false;
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => key in b && equal(a[key], b[key]));
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && equal(own(a, key), own(b, key)))
+  );
 }
 
 export function clone<T>(value: T): T {

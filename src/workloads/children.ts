@@ -1,10 +1,12 @@
 // Brings the children of an owner to what is wanted of them, by server-side apply, with no write where nothing
 // differs. Takes nothing that is another's. Knows no kind of ours.
+
 import { fieldManager } from '../api/names.ts';
 import type { Client } from '../kube/client.ts';
 import { isConflict, isInvalid, isNamespaceTerminating, isNotFound } from '../kube/errors.ts';
 import { apiVersionOf, type Draft, joinKey, type KubeObject, type Resource } from '../kube/objects.ts';
 import type { Log } from '../runtime/log.ts';
+import { own } from '../runtime/own-keys.ts';
 import { allChildKinds, type ChildKind } from './child-kinds.ts';
 import { includes, restored, withoutStrangers } from './compare.ts';
 import {
@@ -283,7 +285,8 @@ function isOrphanOf(live: KubeObject, wanted: Applied): boolean {
   const { labels = {}, annotations, managedFields = [] } = live.metadata;
   if (controllerOf(live)) return false;
   const ours = Object.entries(wanted.metadata.labels ?? {});
-  if (ours.some(([name, value]) => labels[name] !== undefined && labels[name] !== value)) return false;
+  if (ours.some(([name, value]) => own(labels, name) !== undefined && own(labels, name) !== value))
+    return false;
   if (annotations?.[appliedAnnotation] !== undefined && includes(labels, wanted.metadata.labels)) return true;
   return managedFields.some(({ manager, operation }) => manager === fieldManager && operation === 'Apply');
 }

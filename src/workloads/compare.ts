@@ -1,6 +1,8 @@
 // Whether the server stores already what is wanted: wanted is a part of stored, quantities by value, and lists item
 // by item under the key that server-side apply merges them by. Pure; knows field names, no kind.
+
 import { sameQuantity } from '../api/quantity.ts';
+import { own } from '../runtime/own-keys.ts';
 
 type Json = Record<string, unknown>;
 
@@ -42,7 +44,7 @@ export function includes(stored: unknown, wanted: unknown, field = '', parent = 
   if (Array.isArray(wanted)) return Array.isArray(stored) && includesItems(stored, wanted, field);
   if (isObject(wanted)) {
     if (!isObject(stored)) return false;
-    return Object.entries(wanted).every(([name, value]) => includes(stored[name], value, name, field));
+    return Object.entries(wanted).every(([name, value]) => includes(own(stored, name), value, name, field));
   }
   if (stored === wanted) return true;
   const isQuantity = quantityMaps.has(parent) || quantityFields.has(field);
@@ -61,13 +63,13 @@ function includesItems(stored: unknown[], wanted: unknown[], field: string): boo
 }
 
 function keysOf(field: string, items: unknown[]): readonly string[] | undefined {
-  if (field !== 'ports') return itemKeys[field];
+  if (field !== 'ports') return own(itemKeys, field);
   const first = items[0];
   return isObject(first) && 'containerPort' in first ? containerPort : servicePort;
 }
 
 const keyValue = (item: Json, key: string): unknown =>
-  key === 'protocol' ? (item[key] ?? 'TCP') : item[key];
+  key === 'protocol' ? (own(item, key) ?? 'TCP') : own(item, key);
 
 const hasKey = (a: unknown, b: unknown, keys: readonly string[]): boolean =>
   isObject(a) && isObject(b) && keys.every((key) => keyValue(a, key) === keyValue(b, key));
@@ -91,7 +93,7 @@ function prune(stored: unknown, wanted: unknown, field: string, fills: boolean):
   if (!isObject(stored) || !isObject(wanted)) return stored;
   const entries = Object.entries(stored);
   const kept = entries.flatMap(([name, value]): [string, unknown][] => {
-    if (name in wanted) return [[name, prune(value, wanted[name], name, fills)]];
+    if (Object.hasOwn(wanted, name)) return [[name, prune(value, own(wanted, name), name, fills)]];
     return exclusive.has(field) ? [] : [[name, value]];
   });
   const isAsBefore = kept.length === entries.length && kept.every(([, value], i) => value === entries[i]![1]);

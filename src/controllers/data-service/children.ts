@@ -1,4 +1,5 @@
 // From a DataService to its children as they should be. Pure: what is stored comes in as questions.
+
 import {
   type Component,
   type ComponentPort,
@@ -10,6 +11,7 @@ import {
 } from '../../api/data-service.ts';
 import { builtIn, initScripts } from '../../api/data-service-parts.ts';
 import { inStrings } from '../../api/podspec.ts';
+import { own } from '../../runtime/own-keys.ts';
 import {
   configMaps,
   daemonSets,
@@ -133,7 +135,7 @@ class Plans {
         const names = part.files === initScripts ? withScripts(part.files, config) : part.files;
         const texts = names.map((file) => [
           file,
-          render(config[file] ?? templateOf(name, file, port), values),
+          render(own(config, file) ?? templateOf(name, file, port), values),
         ]);
         return [part.name, Object.fromEntries(texts)];
       }),
@@ -211,7 +213,7 @@ class Plans {
           )
         : environmentOf(used);
     const theirs = Object.entries(env).map(([variable, value]) => ({ name: variable, value }));
-    const all = [...ours.filter((it) => !((it as { name: string }).name in env)), ...theirs];
+    const all = [...ours.filter((it) => !Object.hasOwn(env, (it as { name: string }).name)), ...theirs];
     return all.length > 0 ? { env: all } : {};
   }
 

@@ -1,6 +1,8 @@
 // The built-in configuration of a DataService's components, and how placeholders are filled in. Pure. No secret is
 // ever written into a ConfigMap: files name environment variables, which come from a Secret.
+
 import { initScripts } from '../../api/data-service-parts.ts';
+import { own } from '../../runtime/own-keys.ts';
 
 /** What stands between {{ and }}. */
 export type Values = Readonly<Record<string, string>>;
@@ -9,7 +11,7 @@ const placeholder = /\{\{\s*([a-z][a-zA-Z.-]*)\s*\}\}/g;
 
 /** Fills in what it knows and leaves the rest: a file may have braces of its own. */
 export const render = (template: string, values: Values): string =>
-  template.replace(placeholder, (whole, name: string) => values[name] ?? whole);
+  template.replace(placeholder, (whole, name: string) => own(values, name) ?? whole);
 
 /** Environment variables by which every service and mysql get at the database. */
 const variables = { user: 'MYSQL_USER', password: 'MYSQL_PASSWORD' } as const;

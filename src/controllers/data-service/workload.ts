@@ -1,4 +1,5 @@
 // Carries a DataService through its life: names once, middleware first, services as soon as what they need is usable.
+
 import {
   type Component,
   type ComponentSpec,
@@ -10,6 +11,7 @@ import {
 import { isNamespaceTerminating } from '../../kube/errors.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { Result } from '../../runtime/controller.ts';
+import { own } from '../../runtime/own-keys.ts';
 import { announce } from '../../workloads/announce.ts';
 import {
   type DaemonSet,
@@ -187,7 +189,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
   #passwordOf(object: DataService, { secret, literal }: Credentials): string | undefined {
     if (literal !== undefined || !secret) return literal;
     const { namespace = '' } = object.metadata;
-    return this.#references.get({ kind: 'Secret', namespace, name: secret.name })?.data?.[secret.key];
+    return own(this.#references.get({ kind: 'Secret', namespace, name: secret.name })?.data, secret.key);
   }
 
   /** What makes the pods of each component now. Two, while its kind changes: the one that is wanted counts. */

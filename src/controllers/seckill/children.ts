@@ -1,5 +1,6 @@
 // From a Seckill to its children as they should be. Pure: knows the spec and what the cluster serves, not what
 // is stored.
+
 import { type EnvVar, inStrings, type ServicePort } from '../../api/podspec.ts';
 import {
   enabledServices,
@@ -8,6 +9,7 @@ import {
   type SeckillService,
   type SeckillServiceField,
 } from '../../api/seckill.ts';
+import { own } from '../../runtime/own-keys.ts';
 import {
   autoscalers,
   configMaps,
@@ -316,7 +318,7 @@ function keyOf(namespace: string, { valueFrom }: EnvVar): { reference: Reference
 function configHash({ seckill, service }: Part, { find }: Situation): Record<string, string> {
   const values = (service.env ?? []).flatMap((variable) => {
     const used = keyOf(seckill.metadata.namespace ?? '', variable);
-    return used ? [[variable.name, find(used.reference)?.data?.[used.key] ?? null]] : [];
+    return used ? [[variable.name, own(find(used.reference)?.data, used.key) ?? null]] : [];
   });
   return values.length > 0 ? { [configAnnotation]: hashOf(values) } : {};
 }

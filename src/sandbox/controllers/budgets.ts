@@ -2,6 +2,7 @@
 // containers there is no load to measure, and the autoscaler's condition says so.
 
 import { joinKey, splitKey } from '../../kube/objects.ts';
+import { own } from '../../runtime/own-keys.ts';
 import type { Core } from '../operations/core.ts';
 import { matchesLabels, parseLabelSelector } from '../selectors.ts';
 import { parse } from '../store/entry.ts';
@@ -80,7 +81,9 @@ export class StatusKeeper {
       .map(parse)
       .filter(isActive);
     const evicted = this.evicted(item, pods);
-    const healthy = pods.filter((pod) => isReady(pod) && !(pod.metadata.name in evicted)).length;
+    const healthy = pods.filter(
+      (pod) => isReady(pod) && own(evicted, pod.metadata.name) === undefined,
+    ).length;
     const counted =
       spec.maxUnavailable !== undefined || typeof spec.minAvailable === 'string'
         ? this.expected(pods)

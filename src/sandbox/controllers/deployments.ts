@@ -1,5 +1,6 @@
 // Deployments: one replica set per template, rolled over as the strategy says; revisions for history and undo.
 
+import { own } from '../../runtime/own-keys.ts';
 import type { Core } from '../operations/core.ts';
 import { asNumber, asObj, equal, type Item, type Obj, timestamp } from '../types.ts';
 import { OwnerController, replicasOf, statusNumber, withConditions } from './owner.ts';
@@ -112,7 +113,7 @@ export class DeploymentController extends OwnerController {
     const revision = Math.max(revisionOf(current), Math.max(0, ...old.map(revisionOf)) + 1);
     const wanted = this.annotationsFor(deployment, revision);
     const has = current.metadata.annotations ?? {};
-    if (Object.entries(wanted).some(([key, value]) => has[key] !== value)) {
+    if (Object.entries(wanted).some(([key, value]) => own(has, key) !== value)) {
       await this.api.update(sets, current.metadata.namespace ?? '', current.metadata.name, (live) => {
         live.metadata.annotations = { ...live.metadata.annotations, ...wanted };
       });

@@ -1,6 +1,7 @@
 // What Kubernetes' own marks in a schema ask of a value (lists that are sets or maps, embedded resources), and JSON
 // Schema has no word for. Pure.
 
+import { own } from '../../runtime/own-keys.ts';
 import type { Schema } from '../schema/schema.ts';
 import { type FieldError, field } from '../status.ts';
 import { formatError, formats } from '../strategies/names.ts';
@@ -31,7 +32,7 @@ export function checkMarks(schema: Schema, value: unknown, path: string, out: Fi
     if (schema['x-kubernetes-embedded-resource']) out.push(...checkEmbedded(value, path));
     const others = isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined;
     for (const [name, child] of Object.entries(value)) {
-      const known = schema.properties?.[name] ?? others;
+      const known = own(schema.properties, name) ?? others;
       if (known) checkMarks(known, child, path ? `${path}.${name}` : name, out);
     }
   }
@@ -44,7 +45,7 @@ function checkList(schema: Schema, list: readonly unknown[], path: string, out: 
   const seen: unknown[] = [];
   list.forEach((item, i) => {
     const isEntry = kind === 'map' && isObj(item);
-    const identity = isEntry ? Object.fromEntries(keys.map((key) => [key, (item as Obj)[key]])) : item;
+    const identity = isEntry ? Object.fromEntries(keys.map((key) => [key, own(item as Obj, key)])) : item;
     if (seen.some((other) => equal(other, identity))) out.push(field.duplicate(`${path}[${i}]`, identity));
     seen.push(identity);
   });

@@ -1,6 +1,7 @@
 // Whether a definition's schema is structural: what kube-apiserver asks of it before it serves anything by it.
 // Pure; knows schemas only.
 
+import { own } from '../../runtime/own-keys.ts';
 import { prepare, type Schema } from '../schema/schema.ts';
 import { type FieldError, field } from '../status.ts';
 import { isObj } from '../types.ts';
@@ -181,7 +182,7 @@ function checkListType(schema: Schema, path: string): FieldError[] {
       ),
     ];
   return keys.flatMap((key) => {
-    const known = schema.items?.properties?.[key];
+    const known = own(schema.items?.properties, key);
     if (!known)
       return [
         field.invalid(

@@ -4,12 +4,20 @@
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
+import { own } from '../../runtime/own-keys.ts';
 import type { Schema } from '../schema/schema.ts';
 import { type FieldError, field } from '../status.ts';
 import { isObj, type Obj } from '../types.ts';
 import { checkMarks, hasMarks } from './marks.ts';
 
-const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, logger: false, validateSchema: false });
+const ajv = new Ajv({
+  allErrors: true,
+  strict: false,
+  verbose: true,
+  logger: false,
+  validateSchema: false,
+  ownProperties: true,
+});
 addFormats.default(ajv);
 
 /** Formats the apiextensions server checks; all others are notes for the reader. */
@@ -78,7 +86,7 @@ function fieldPath(pointer: string, root: unknown): string {
     const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
     if (Array.isArray(at)) path += `[${name}]`;
     else path += path ? `.${name}` : name;
-    at = isObj(at) || Array.isArray(at) ? (at as Obj)[name] : undefined;
+    at = isObj(at) || Array.isArray(at) ? own(at as Obj, name) : undefined;
   }
   return path || '<nil>';
 }

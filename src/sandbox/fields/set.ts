@@ -1,6 +1,7 @@
 // Sets of field paths, as server-side apply keeps them per manager (fieldsV1). Path elements are held in their
 // written form: `f:name`, `k:{"name":"x"}`, `v:"x"`. Knows no schema and no object.
 
+import { setOwn } from '../../runtime/own-keys.ts';
 import { isObj, type Obj } from '../types.ts';
 
 export class FieldSet {
@@ -13,7 +14,8 @@ export class FieldSet {
     for (const [element, below] of Object.entries(json)) {
       if (element === '.') continue;
       const child = FieldSet.fromJson(below);
-      if (!isObj(below) || Object.keys(below).length === 0 || '.' in below) set.members.add(element);
+      if (!isObj(below) || Object.keys(below).length === 0 || Object.hasOwn(below, '.'))
+        set.members.add(element);
       if (!child.empty) set.children.set(element, child);
     }
     return set;
@@ -24,11 +26,8 @@ export class FieldSet {
     const elements = [...new Set([...this.members, ...this.children.keys()])].sort();
     for (const element of elements) {
       const below = this.children.get(element);
-      out[element] = !below
-        ? {}
-        : this.members.has(element)
-          ? { '.': {}, ...below.toJson() }
-          : below.toJson();
+      const member = this.members.has(element);
+      setOwn(out, element, !below ? {} : member ? { '.': {}, ...below.toJson() } : below.toJson());
     }
     return out;
   }

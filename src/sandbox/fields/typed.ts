@@ -2,6 +2,7 @@
 // how one is laid over another, how fields are taken away. What structured-merge-diff is to Kubernetes.
 // Knows no managers.
 
+import { own, setOwn } from '../../runtime/own-keys.ts';
 import { deref, fieldSchema, type Schema, type SchemaRoot } from '../schema/schema.ts';
 import { equal, isObj, type Obj } from '../types.ts';
 import { FieldSet } from './set.ts';
@@ -32,8 +33,8 @@ function keyOf(root: SchemaRoot, schema: Schema, item: unknown): string {
   const properties = itemsOf(root, schema).properties;
   const values: Obj = {};
   for (const key of keys) {
-    const value = isObj(item) ? item[key] : undefined;
-    values[key] = value === undefined ? properties?.[key]?.default : value;
+    const value = isObj(item) ? own(item, key) : undefined;
+    setOwn(values, key, value === undefined ? own(properties, key)?.default : value);
   }
   return `k:${JSON.stringify(values)}`;
 }
@@ -66,7 +67,7 @@ export function fieldsOf(root: SchemaRoot, value: unknown): FieldSet {
 function collect(root: SchemaRoot, schema: Schema, value: unknown, out: FieldSet): void {
   for (const [element, [child, part]] of parts(root, schema, value)) {
     const shape = shapeOf(child, part);
-    const named = element.startsWith('f:') && schema.properties && element.slice(2) in schema.properties;
+    const named = element.startsWith('f:') && own(schema.properties, element.slice(2)) !== undefined;
     if (shape === 'leaf' || isEmpty(part) || !named) out.members.add(element);
     if (shape !== 'leaf' && !isEmpty(part)) collect(root, child, part, out.child(element));
   }

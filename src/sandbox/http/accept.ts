@@ -1,5 +1,6 @@
 // Which form of an answer the Accept header asks for. Pure.
 
+import { own } from '../../runtime/own-keys.ts';
 import { notAcceptable } from '../status.ts';
 
 export type Shape = 'object' | 'table' | 'metadata' | 'metadataList';
@@ -44,7 +45,7 @@ function parse(header: string): Accepted {
     if (params.as === undefined) return { ...plain, yaml };
     if (params.g === 'apidiscovery.k8s.io' && (params.v === 'v2' || params.v === 'v2beta1'))
       return { ...plain, yaml, discovery: params.v };
-    const shape = shapes[params.as];
+    const shape = own(shapes, params.as);
     const served = params.g === 'meta.k8s.io' && (params.v === 'v1' || params.v === 'v1beta1');
     if (shape && served) return { shape, yaml, metaVersion: params.v, discovery: '' };
   }

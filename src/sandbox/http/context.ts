@@ -1,6 +1,7 @@
 // One request in the server's hands: what it asks for, of which resource, as whom. And how its parameters become a Call.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { own } from '../../runtime/own-keys.ts';
 import type { Call, User } from '../call.ts';
 import type { Core } from '../operations/core.ts';
 import type { ResourceType } from '../resources.ts';
@@ -71,7 +72,7 @@ function managerOf(agent: string | undefined): string {
 }
 
 export function callFor(req: IncomingMessage, query: URLSearchParams, user: User): Call {
-  const kind = optionKinds[req.method ?? ''] ?? '';
+  const kind = own(optionKinds, req.method ?? '') ?? '';
   const dryRun = query.getAll('dryRun');
   if (dryRun.some((value) => value !== 'All')) throw badOption(kind, 'dryRun', dryRun, ['All']);
   const validation = query.get('fieldValidation') || 'Warn';

@@ -1,6 +1,7 @@
 // PATCH: the four patch types as media types, each a function from the live object to the wanted one.
 
 import { joinKey } from '../../kube/objects.ts';
+import { own } from '../../runtime/own-keys.ts';
 import { apply } from '../fields/managed.ts';
 import { duplicateKey } from '../fields/typed.ts';
 import { cannotHandle, checkIdentity, type Written } from '../operations/core.ts';
@@ -67,7 +68,7 @@ export async function patch(context: Context): Promise<Answer> {
   const body = await readBody(req);
   if (!typesFor(type.builtin).includes(media)) throw unsupportedMedia(typesFor(type.builtin));
   if (media === applyType) return serverSideApply(context, body);
-  const patcher = patchers[media] as Patcher;
+  const patcher = own(patchers, media) as Patcher;
   const wanted = decodePatch(body);
   return writtenAnswer(context, 200, await patchWith(context, (live) => patcher(context, live, wanted)));
 }

@@ -1,5 +1,6 @@
 // Reviews: questions that are posted and answered at once, never stored. Who am I, may I, is this token good.
 
+import { own } from '../../runtime/own-keys.ts';
 import type { Authenticator, Tokens } from '../auth.ts';
 import type { User } from '../call.ts';
 import type { Authorizer } from '../rbac.ts';
@@ -56,14 +57,14 @@ const reviews: Record<string, Review> = {
   },
 };
 
-export const isReview = (kind: string) => kind in reviews;
+export const isReview = (kind: string) => Object.hasOwn(reviews, kind);
 
 export async function review(access: Access, context: Context): Promise<Answer> {
   const { type, req } = context;
   const given = decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName);
   const spec = asObj(given.spec);
   checkAccess(type.kind, spec);
-  const status = (reviews[type.kind] as Review)(access, context, spec);
+  const status = (own(reviews, type.kind) as Review)(access, context, spec);
   const answer = {
     kind: type.kind,
     apiVersion: apiVersionOf(type),

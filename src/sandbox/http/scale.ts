@@ -1,5 +1,6 @@
 // The scale subresource: replicas of any kind that has them, as an autoscaling/v1 Scale. Webhooks see the Scale.
 
+import { own } from '../../runtime/own-keys.ts';
 import { type Form, update } from '../operations/update.ts';
 import { jsonPatch, mergePatch } from '../patch/json.ts';
 import { load, type ResourceType, type ScalePaths } from '../resources.ts';
@@ -24,7 +25,7 @@ function selectorText(selector: unknown): string {
   const expressions = Array.isArray(matchExpressions) ? matchExpressions : [];
   return [
     ...labels,
-    ...expressions.map((e) => texts[asString(e.operator)]?.(e.key, asStrings(e.values).join(',')) ?? ''),
+    ...expressions.map((e) => own(texts, asString(e.operator))?.(e.key, asStrings(e.values).join(',')) ?? ''),
   ].join(',');
 }
 

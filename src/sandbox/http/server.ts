@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { Connections, connectionLimits } from '../../runtime/connections.ts';
+import { own } from '../../runtime/own-keys.ts';
 import type { Authenticator } from '../auth.ts';
 import { serviceAccount, type User } from '../call.ts';
 import type { OpenApi } from '../openapi/serve.ts';
@@ -66,7 +67,7 @@ const limits = { ...connectionLimits, most: 10_000 };
 const openPaths = new Set(['/healthz', '/readyz', '/livez', '/version']);
 
 function verbOf(method: string, route: ResourceRoute, query: URLSearchParams): Verb {
-  const verb = (route.name ? namedVerbs : collectionVerbs)[method];
+  const verb = own(route.name ? namedVerbs : collectionVerbs, method);
   if (!verb) throw methodNotAllowed();
   return (verb === 'list' || verb === 'get') && flag(query, 'watch') && !route.subresource ? 'watch' : verb;
 }

@@ -1,6 +1,7 @@
 // Subresources with a form of their own: which there are, and a namespace's finalizers. `status` is no more than
 // another part of the object and goes through the ordinary verbs.
 
+import { own } from '../../runtime/own-keys.ts';
 import { update } from '../operations/update.ts';
 import { methodNotAllowed, noSuchPath, notFound } from '../status.ts';
 import { asStrings, dig } from '../types.ts';
@@ -24,13 +25,13 @@ async function finalize(context: Context): Promise<Answer> {
 }
 
 type Handler = (context: Context) => Promise<Answer>;
-const own: Record<string, Handler> = { '/pods/eviction': eviction, '/namespaces/finalize': finalize };
+const builtIn: Record<string, Handler> = { '/pods/eviction': eviction, '/namespaces/finalize': finalize };
 
 /** The handler of a subresource that is not `status`; throws 404 when the kind has none of that name. */
 export function subresource({ type, route }: Context, extra: Record<string, Handler>): Handler {
   if (route.subresource === 'scale' && type.scale) return scale;
   const key = `${type.table}/${route.subresource}`;
-  const handler = own[key] ?? extra[key];
+  const handler = own(builtIn, key) ?? own(extra, key);
   if (!handler && !type.builtin) throw notFound(type, route.name);
   if (!handler) throw noSuchPath();
   return handler;

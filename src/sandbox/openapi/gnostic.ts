@@ -1,6 +1,7 @@
 // The OpenAPI v2 document as protobuf, in the messages of gnostic's OpenAPIv2.proto: the only form kubectl
 // before 1.27 asks for. Field numbers are that file's. Pure.
 
+import { own } from '../../runtime/own-keys.ts';
 import { WireWriter } from '../protobuf/wire.ts';
 import { asList, asObj, asStrings, isObj, type Obj } from '../types.ts';
 
@@ -32,10 +33,11 @@ const flags: Record<string, number> = { exclusiveMaximum: 8, exclusiveMinimum: 1
 function schema(given: Obj): Write {
   return (writer) => {
     for (const [name, value] of Object.entries(given)) {
-      if (texts[name]) writer.text(texts[name], String(value));
-      else if (integers[name]) writer.number(integers[name], Number(value));
-      else if (doubles[name]) writer.double(doubles[name], Number(value));
-      else if (flags[name]) writer.number(flags[name], value === true);
+      const [text, integer, double, flag] = [texts, integers, doubles, flags].map((of) => own(of, name));
+      if (text) writer.text(text, String(value));
+      else if (integer) writer.number(integer, Number(value));
+      else if (double) writer.double(double, Number(value));
+      else if (flag) writer.number(flag, value === true);
       else if (name.startsWith('x-')) writer.message(31, named(name, any(value)));
     }
     for (const name of asStrings(given.required)) writer.text(19, name);

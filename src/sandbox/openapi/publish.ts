@@ -1,6 +1,7 @@
 // The served schemas as OpenAPI documents, v3 per group and version, v2 for all. What kubectl reads to explain,
 // to validate, to merge, and to learn which parameters the server understands. Pure.
 
+import { setOwn } from '../../runtime/own-keys.ts';
 import { apiVersionOf, type ResourceType } from '../resources.ts';
 import { definitions } from '../schema/builtin.ts';
 import { preservesUnknown, type Schema } from '../schema/schema.ts';
@@ -42,7 +43,7 @@ class Publisher {
 
   schema(given: Schema): Obj {
     const out: Obj = {};
-    for (const [name, value] of Object.entries(given)) if (!internal.has(name)) out[name] = value;
+    for (const [name, value] of Object.entries(given)) if (!internal.has(name)) setOwn(out, name, value);
     if (given.properties)
       out.properties = Object.fromEntries(
         Object.entries(given.properties).map(([k, v]) => [k, this.schema(v)]),

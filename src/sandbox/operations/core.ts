@@ -2,6 +2,7 @@
 // the same operations as requests do.
 
 import type { Clock } from '../../runtime/clock.ts';
+import { own } from '../../runtime/own-keys.ts';
 import type { Admission } from '../admission/admission.ts';
 import type { Call } from '../call.ts';
 import { apiVersionOf, type Registry, type ResourceType } from '../resources.ts';
@@ -99,7 +100,7 @@ export function validateItem(
   old: Item | undefined,
   subresource: string,
 ): void {
-  const format = type.builtin && type.kind in nameFormats ? nameFormats[type.kind] : formats.subdomain;
+  const format = (type.builtin && own(nameFormats, type.kind)) || formats.subdomain;
   const errors: FieldError[] = old ? checkMeta(item, undefined) : checkMeta(item, format);
   if (type.builtin && subresource === '') {
     errors.push(...(type.strategy.validate?.(item) ?? []));

@@ -2,6 +2,7 @@
 // must be there. Knows no HTTP.
 
 import { joinKey } from '../../kube/objects.ts';
+import { own } from '../../runtime/own-keys.ts';
 import type { ResourceType } from '../resources.ts';
 import { forbidden } from '../status.ts';
 import { parse } from '../store/entry.ts';
@@ -28,7 +29,7 @@ export function admitPod(store: Store, type: ResourceType, pod: Item): void {
   const className = asString(spec.priorityClassName);
   if (className === '') return;
   const stored = store.table('scheduling.k8s.io/priorityclasses').get(joinKey('', className));
-  const priority = stored ? asNumber(parse(stored).value) : systemClasses[className];
+  const priority = stored ? asNumber(parse(stored).value) : own(systemClasses, className);
   if (priority === undefined)
     throw forbidden(type, name, `no PriorityClass with name ${className} was found`);
   spec.priority = priority;

@@ -2,6 +2,7 @@
 // before it, admission included, unless the caller named the version it meant.
 
 import { joinKey } from '../../kube/objects.ts';
+import { own } from '../../runtime/own-keys.ts';
 import type { Attributes } from '../admission/admission.ts';
 import type { Call } from '../call.ts';
 import { trackUpdate } from '../fields/managed.ts';
@@ -179,7 +180,7 @@ function countGeneration(type: ResourceType, live: Item, next: Item): void {
   if (!type.generation) return;
   const ignored = new Set(['metadata', 'apiVersion', 'kind', ...(type.status ? ['status'] : [])]);
   const fields = Object.keys({ ...live, ...next }).filter((name) => !ignored.has(name));
-  if (fields.some((name) => !equal(live[name], next[name])))
+  if (fields.some((name) => !equal(own(live, name), own(next, name))))
     next.metadata.generation = (live.metadata.generation ?? 0) + 1;
 }
 

@@ -1,6 +1,7 @@
 // RFC 6902 JSON Patch and RFC 7386 merge patch on plain JSON. Pure; the texts are those of the Go library
 // kube-apiserver uses.
 
+import { own, setOwn } from '../../runtime/own-keys.ts';
 import { ApiError } from '../status.ts';
 import { asString, clone, equal, isObj, type Obj } from '../types.ts';
 
@@ -30,7 +31,7 @@ type Container = Obj | unknown[];
 function descend(doc: unknown, parts: string[], operation: string, path: string): Container {
   let at: unknown = doc;
   for (const part of parts) {
-    at = Array.isArray(at) ? at[Number(part)] : isObj(at) ? at[part] : undefined;
+    at = Array.isArray(at) ? at[Number(part)] : isObj(at) ? own(at, part) : undefined;
     if (at === undefined)
       throw failed(
         `${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`,
@@ -60,7 +61,7 @@ function read(doc: unknown, path: string, operation: string): unknown {
   const parent = descend(doc, parts, operation, path);
   const value = Array.isArray(parent)
     ? parent[indexIn(parent, last, operation, path, parent.length - 1)]
-    : parent[last];
+    : own(parent, last);
   if (value === undefined)
     throw failed(`${operation} operation does not apply: doc is missing key: ${path}: missing value`);
   return value;
@@ -72,7 +73,7 @@ function add(doc: unknown, path: string, value: unknown): unknown {
   if (last === undefined) return value;
   const parent = descend(doc, parts, 'add', path);
   if (Array.isArray(parent)) parent.splice(indexIn(parent, last, 'add', path, parent.length), 0, value);
-  else parent[last] = value;
+  else setOwn(parent, last, value);
   return doc;
 }
 
@@ -103,7 +104,7 @@ const operations: Record<string, Operation> = {
     const parent = descend(doc, parts, 'replace', path);
     if (Array.isArray(parent))
       parent[indexIn(parent, last, 'replace', path, parent.length - 1)] = clone(op.value);
-    else parent[last] = clone(op.value);
+    else setOwn(parent, last, clone(op.value));
     return doc;
   },
   move: (doc, op) => add(doc, asString(op.path), take(doc, asString(op.from), 'move')),
@@ -138,7 +139,7 @@ export function jsonPatch(doc: unknown, patch: unknown): unknown {
         'BadRequest',
         'json: cannot unmarshal value into Go value of type jsonpatch.Operation',
       );
-    const operation = operations[asString(op.op)];
+    const operation = own(operations, asString(op.op));
     if (!operation) throw failed(`unexpected kind: ${asString(op.op) || 'unknown'}`);
     if (typeof op.path !== 'string') throw failed(`${op.op} operation does not apply: missing path`);
     out = operation(out, op);
@@ -152,7 +153,7 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   const out: Obj = isObj(target) ? { ...target } : {};
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) delete out[name];
-    else out[name] = mergePatch(out[name], value);
+    else setOwn(out, name, mergePatch(own(out, name), value));
   }
   return out;
 }

@@ -1,6 +1,7 @@
 // Strategic merge patch for built-in types: lists merge by the keys their schema names, and $patch, $retainKeys,
 // $deleteFromPrimitiveList and $setElementOrder direct it. Pure.
 
+import { own, setOwn } from '../../runtime/own-keys.ts';
 import { deref, fieldSchema, type Schema, type SchemaRoot } from '../schema/schema.ts';
 import { badRequest } from '../status.ts';
 import { asString, equal, isObj, type Obj } from '../types.ts';
@@ -27,12 +28,12 @@ function mergeObject(root: SchemaRoot, schema: Schema, target: Obj, patch: Obj):
       continue;
     }
     const known = fieldSchema(schema, name);
-    const order = patch[orderPrefix + name];
-    out[name] = mergeValue(root, known ?? {}, out[name], value, order);
+    const order = own(patch, orderPrefix + name);
+    setOwn(out, name, mergeValue(root, known ?? {}, own(out, name), value, order));
   }
   for (const [name, value] of Object.entries(patch)) {
     if (name.startsWith(deletePrefix)) deleteValues(out, name.slice(deletePrefix.length), value);
-    else if (name.startsWith(orderPrefix) && !(name.slice(orderPrefix.length) in patch))
+    else if (name.startsWith(orderPrefix) && !Object.hasOwn(patch, name.slice(orderPrefix.length)))
       reorder(schema, out, name.slice(orderPrefix.length), value);
   }
   return out;
@@ -48,9 +49,13 @@ function retain(out: Obj, patch: Obj): void {
 }
 
 function deleteValues(out: Obj, name: string, gone: unknown): void {
-  const list = out[name];
+  const list = own(out, name);
   if (Array.isArray(list) && Array.isArray(gone))
-    out[name] = list.filter((value) => !gone.some((g) => equal(g, value)));
+    setOwn(
+      out,
+      name,
+      list.filter((value) => !gone.some((g) => equal(g, value))),
+    );
 }
 
 function mergeValue(
@@ -123,7 +128,7 @@ function sorted(list: unknown[], key: string | undefined, order: unknown, before
 }
 
 function reorder(schema: Schema, out: Obj, name: string, order: unknown): void {
-  const list = out[name];
+  const list = own(out, name);
   const key = fieldSchema(schema, name)?.['x-kubernetes-patch-merge-key'];
-  if (Array.isArray(list)) out[name] = sorted(list, key, order, list);
+  if (Array.isArray(list)) setOwn(out, name, sorted(list, key, order, list));
 }

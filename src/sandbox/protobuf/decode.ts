@@ -1,6 +1,7 @@
 // Kubernetes' protobuf, as typed clients send built-in kinds: bytes in, the JSON object out. Go writes zero
 // values of fields that JSON leaves out, so those are dropped again, except where Go holds a pointer.
 
+import { setOwn } from '../../runtime/own-keys.ts';
 import { definitions } from '../schema/builtin.ts';
 import { protoNumbers } from '../schema/proto.generated.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -105,7 +106,7 @@ function takeEntry(map: Obj, values: Schema, bytes: Uint8Array): void {
       found = [...fieldsIn(value as Uint8Array)].map((item) => text(item.value as Uint8Array));
     else found = decodeValue(values, value);
   }
-  map[key] = found;
+  setOwn(map, key, found);
 }
 
 type Scalar = (value: bigint | Uint8Array) => unknown;

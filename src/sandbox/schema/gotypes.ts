@@ -1,6 +1,7 @@
 // Whether JSON fits a built-in type, as Go's decoder would say; brings quantities given as numbers into text.
 // Only built-in schemas come here: custom resources are judged by validation instead.
 
+import { own, setOwn } from '../../runtime/own-keys.ts';
 import { isObj, type Obj } from '../types.ts';
 import { deref, fieldSchema, type Schema, type SchemaRoot } from './schema.ts';
 
@@ -74,11 +75,11 @@ function scalarOr(
   owner: string,
 ): string | undefined {
   const at = holder as Record<string | number, unknown>;
-  const value = at[key];
+  const value = own(at, String(key));
   if (value === null || value === undefined) return undefined;
   const kind = schema['x-scalar'];
   if (kind === 'quantity') {
-    if (typeof value === 'number') at[key] = String(value);
+    if (typeof value === 'number') setOwn(at, String(key), String(value));
     else if (typeof value !== 'string') return wrong(value, path, owner, 'resource.Quantity');
     return quantity.test(String(value))
       ? undefined
@@ -128,13 +129,13 @@ export function missingRequired(root: SchemaRoot, value: Obj): string[] {
     }
     if (!isObj(at)) return;
     for (const name of schema.required ?? []) {
-      const given = at[name];
+      const given = own(at, name);
       if (given === undefined || given === '') out.push(path ? `${path}.${name}` : name);
     }
     for (const name of Object.keys(at)) {
       if (path === '' && (name === 'status' || name === 'metadata')) continue;
       const known = fieldSchema(schema, name);
-      if (known) visitRequired(deref(root, known), at[name], path ? `${path}.${name}` : name);
+      if (known) visitRequired(deref(root, known), own(at, name), path ? `${path}.${name}` : name);
     }
   };
   visitRequired(deref(root, root.schema), value, '');

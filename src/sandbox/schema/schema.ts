@@ -2,6 +2,7 @@
 // walk that prepares an incoming object: unknown fields found or pruned, nulls dropped, defaults filled in.
 // Knows nothing of storage or HTTP.
 
+import { own, setOwn } from '../../runtime/own-keys.ts';
 import { isObj, type Obj } from '../types.ts';
 
 export interface Schema {
@@ -52,7 +53,7 @@ export interface SchemaRoot {
 const refPrefix = '#/components/schemas/';
 
 export function deref(root: SchemaRoot, schema: Schema): Schema {
-  if (schema.$ref) return root.definitions[schema.$ref.slice(refPrefix.length)] ?? {};
+  if (schema.$ref) return own(root.definitions, schema.$ref.slice(refPrefix.length)) ?? {};
   return schema;
 }
 
@@ -64,8 +65,7 @@ export function preservesUnknown(schema: Schema): boolean {
 
 /** The schema of a field of an object, or undefined when the schema does not name it. */
 export function fieldSchema(schema: Schema, name: string): Schema | undefined {
-  const known =
-    schema.properties && Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
+  const known = own(schema.properties, name);
   if (known) return known;
   return isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined;
 }
@@ -129,10 +129,10 @@ class Walk {
       if (known) {
         const child = deref(this.root, known);
         const absent =
-          value[name] === null &&
+          own(value, name) === null &&
           (this.options.dropNulls || (child.nullable !== true && known.nullable !== true));
         if (absent) delete value[name];
-        else this.visit(child, value[name], at, false);
+        else this.visit(child, own(value, name), at, false);
       } else if (!open && !(embedded && envelope.has(name))) {
         this.unknown.push(at);
         if (this.options.prune) delete value[name];
@@ -142,10 +142,10 @@ class Walk {
 
   private fillDefaults(schema: Schema, value: Obj, path: string): void {
     for (const name of defaultsOf(schema)) {
-      if (value[name] !== undefined) continue;
-      const child = schema.properties?.[name] as Schema;
-      value[name] = structuredClone(child.default);
-      this.visit(deref(this.root, child), value[name], path ? `${path}.${name}` : name, false);
+      if (own(value, name) !== undefined) continue;
+      const child = own(schema.properties, name) as Schema;
+      setOwn(value, name, structuredClone(child.default));
+      this.visit(deref(this.root, child), own(value, name), path ? `${path}.${name}` : name, false);
     }
   }
 }

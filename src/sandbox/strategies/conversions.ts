@@ -1,5 +1,6 @@
 // Built-in kinds that are served in a version other than the stored one: how each becomes the other. Pure.
 
+import { own, setOwn } from '../../runtime/own-keys.ts';
 import type { ResourceType } from '../resources.ts';
 import { asList, asObj, type Item, type Obj } from '../types.ts';
 
@@ -65,7 +66,7 @@ const eventFields: Record<string, string> = {
 
 const renamed = (names: Record<string, string>, apiVersion: string) => (item: Item) => {
   const out: Obj = {};
-  for (const [name, value] of Object.entries(item)) out[names[name] ?? name] = value;
+  for (const [name, value] of Object.entries(item)) setOwn(out, own(names, name) ?? name, value);
   return { ...out, apiVersion } as Item;
 };
 

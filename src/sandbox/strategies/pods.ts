@@ -1,5 +1,6 @@
 // Pod templates: defaults that depend on other fields, and the rules users meet. Pure; texts as kube-apiserver's.
 
+import { own } from '../../runtime/own-keys.ts';
 import { type FieldError, field } from '../status.ts';
 import { asList, asObj, asString, type Item, isObj, type Obj } from '../types.ts';
 import { checkFormat, checkLabels, formats } from './names.ts';
@@ -214,7 +215,7 @@ function quantityValue(text: string): number {
   const match = /^([+-]?[\d.]+)([eE][+-]?\d+|[a-zA-Z]*)$/.exec(text);
   if (!match) return Number.NaN;
   const suffix = match[2] ?? '';
-  return /^[eE][+-]?\d/.test(suffix) ? Number(text) : Number(match[1]) * (scale[suffix] ?? Number.NaN);
+  return /^[eE][+-]?\d/.test(suffix) ? Number(text) : Number(match[1]) * (own(scale, suffix) ?? Number.NaN);
 }
 
 function checkResources(resources: Obj, path: string): FieldError[] {
@@ -228,7 +229,7 @@ function checkResources(resources: Obj, path: string): FieldError[] {
     }
   }
   for (const [name, value] of Object.entries(requests)) {
-    const limit = limits[name];
+    const limit = own(limits, name);
     if (typeof limit === 'string' && quantityValue(asString(value)) > quantityValue(limit))
       errors.push(
         field.invalid(`${path}.requests`, value, `must be less than or equal to ${name} limit of ${limit}`),

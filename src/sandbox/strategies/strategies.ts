@@ -1,5 +1,6 @@
 // What is particular to each built-in type, by type name: a table. Kinds not in it have only their schema. Pure.
 
+import { own, setOwn } from '../../runtime/own-keys.ts';
 import { crdStrategy } from '../crd/strategy.ts';
 import type { Strategy } from '../resources.ts';
 import { type FieldError, field } from '../status.ts';
@@ -38,7 +39,7 @@ function checkSecretType(item: Item): FieldError[] {
   const type = asString(item.type);
   if (type === 'kubernetes.io/basic-auth' && data.username === undefined && data.password === undefined)
     return ['username', 'password'].map((key) => field.required(`data[${key}]`));
-  const missing = (neededKeys[type] ?? []).filter((key) => data[key] === undefined);
+  const missing = (own(neededKeys, type) ?? []).filter((key) => data[key] === undefined);
   return missing.map((key) => field.required(`data[${key}]`));
 }
 
@@ -57,7 +58,7 @@ function encodeStringData(item: Item): void {
   if (!isObj(given)) return;
   const data = asObj(item.data);
   for (const [key, value] of Object.entries(given))
-    data[key] = Buffer.from(asString(value)).toString('base64');
+    setOwn(data, key, Buffer.from(asString(value)).toString('base64'));
   item.data = data;
 }
 
