@@ -48,7 +48,7 @@ function isSuspect(node: Node): boolean {
 function suspectsIn(file: string, text = readFileSync(join(root, file), 'utf8')): string[] {
   const found = new Set<string>();
   const visit = (value: unknown): void => {
-    if (Array.isArray(value)) return value.forEach(visit);
+    if (Array.isArray(value)) return void value.forEach(visit);
     if (typeof value !== 'object' || value === null) return;
     const node = value as Node;
     if (isSuspect(node)) found.add(`${file}: ${text.slice(node.start, node.end).replace(/\s+/g, ' ')}`);
