@@ -116,15 +116,15 @@ export function kubeSecretStore(cluster: CertCluster, namespace: string, name: s
 
 /**
  * Puts the bundle into every webhook of both configurations called `name`. Skips a configuration that does not
- * exist.
+ * exist, and one whose webhooks call another Service: two installations would write their CAs over each other's.
  */
-export function kubeBundlePublisher(cluster: CertCluster, name: string): BundlePublisher {
+export function kubeBundlePublisher(cluster: CertCluster, name: string, service: Service): BundlePublisher {
   const followed = configurations.map((resource) => follow(cluster, resource, name));
   return {
     async publish(latest) {
       let wrote = false;
       for (const resource of configurations)
-        wrote = (await publishTo(cluster.client, resource, name, latest)) || wrote;
+        wrote = (await publishTo(cluster, resource, name, service, latest)) || wrote;
       return wrote;
     },
     watch(listener, signal) {
@@ -136,7 +136,7 @@ export function kubeBundlePublisher(cluster: CertCluster, name: string): BundleP
     shows(bundle) {
       if (!followed.every(({ isFresh }) => isFresh)) return undefined;
       const caBundle = inBase64(bundle);
-      return followed.every((it) => trusts(it.get(), caBundle));
+      return followed.every((it) => isElsewhere(it.get(), service) || trusts(it.get(), caBundle));
     },
   };
 }
@@ -147,15 +147,33 @@ const inBase64 = (bundle: string): string => Buffer.from(bundle).toString('base6
 const trusts = (configuration: WebhookConfiguration | undefined, caBundle: string): boolean =>
   configuration?.webhooks?.every((webhook) => webhook.clientConfig.caBundle === caBundle) ?? true;
 
+interface Service {
+  namespace: string;
+  name: string;
+}
+
+function isElsewhere(configuration: WebhookConfiguration | undefined, { namespace, name }: Service): boolean {
+  const called = configuration?.webhooks?.map(
+    ({ clientConfig }) => clientConfig.service as Service | undefined,
+  );
+  return called?.some((it) => it && (it.namespace !== namespace || it.name !== name)) ?? false;
+}
+
 async function publishTo(
-  client: Client,
+  { client, logger }: CertCluster,
   resource: Resource<WebhookConfiguration>,
   name: string,
+  service: Service,
   latest: () => Promise<string>,
 ): Promise<boolean> {
   for (;;) {
     try {
       const found = await client.get(resource, { name }, { timeoutMs: callMs });
+      if (isElsewhere(found, service)) {
+        const fields = { kind: resource.kind, name };
+        logger.warn(fields, 'the webhooks call another Service: another installation has this configuration');
+        return false;
+      }
       const caBundle = inBase64(await latest());
       if (trusts(found, caBundle)) return false;
       const webhooks = (found.webhooks ?? []).map((webhook) => ({

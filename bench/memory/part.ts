@@ -9,7 +9,7 @@ import { SpikeOrder } from '../../src/api/spike-order.ts';
 import type { Client } from '../../src/kube/client.ts';
 import { crdOf, type Manifest } from '../../src/manifests/crd.ts';
 import { resourceOf } from '../../src/manifests/install.ts';
-import { configurationName } from '../../src/manifests/webhook-configurations.ts';
+import { deployment } from '../../src/manifests/names.ts';
 import type { Replica } from '../../test/e2e/replica.ts';
 import { eventually } from '../../test/e2e/world.ts';
 import type { ClientsOrder, ClientsResult } from '../cluster/clients.ts';
@@ -88,7 +88,7 @@ async function measured(replica: Replica, restMs: number): Promise<Memory> {
 async function store(cluster: SaleCluster, count: number, say: (line: string) => void): Promise<void> {
   const { admin } = cluster;
   for (const kind of ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']) {
-    const metadata = { name: configurationName };
+    const metadata = { name: deployment.configuration };
     await admin.delete(
       resourceOf({ apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata }),
       metadata,

@@ -2,11 +2,12 @@
 // The command line of Spikegate. Knows which command does what, and nothing of how.
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { type DoctorOptions, withDoctorOptions } from '../doctor/options.ts';
-import { createClient } from '../kube/client.ts';
+import { type DoctorFlags, namedIn, withDoctorOptions } from '../doctor/options.ts';
+import { type Client, createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
 import type { LocalOptions } from '../local/run.ts';
-import { install, writeManifests } from '../manifests/install.ts';
+import { install, installDefinitions, writeManifests } from '../manifests/install.ts';
+import { AnotherInstallationError, refuseSecond } from '../manifests/installations.ts';
 import { deployment, version } from '../manifests/names.ts';
 import { serve } from '../process/serve.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -64,7 +65,7 @@ withServeOptions(
     log.flush();
   } catch (error) {
     log.error({ err: error }, (error as Error).message);
-    exit(1);
+    exit(exitCodeOf(error));
   }
 });
 
@@ -123,6 +124,7 @@ program
     '--webhook-url <url>',
     'point the webhooks at a URL instead of the Service, for a server outside the cluster',
   )
+  .option('--take-over', 'install although another Spikegate is installed in this cluster')
   .action(async (options: ManifestOptions) => {
     if (!options.install) {
       const written = await writeManifests(options.out);
@@ -131,17 +133,12 @@ program
       );
       return;
     }
-    const client = createClient(
-      loadConfig({
-        ...(options.kubeconfig ? { file: options.kubeconfig } : {}),
-        ...(options.context ? { context: options.context } : {}),
-      }),
-    );
-    const { namespace } = options;
+    const client = clientOf(options);
+    const { namespace, webhookUrl, takeOver = false } = options;
+    const own = { ...deployment, namespace, ...(webhookUrl ? { url: webhookUrl } : {}) };
+    await refuseSecond(client, own, takeOver);
     await install(client, {
-      target: options.webhookUrl
-        ? { url: options.webhookUrl }
-        : { service: { namespace, name: deployment.service } },
+      target: webhookUrl ? { url: webhookUrl } : { service: { namespace, name: deployment.service } },
       rbac: { ...deployment, namespace },
       clock: systemClock,
       log: console.log,
@@ -149,14 +146,34 @@ program
     client.close();
   });
 
+program
+  .command('prepare')
+  .description(
+    'before an installation: refuse where this cluster has another Spikegate, and bring the CRDs up to date',
+  )
+  .option('--kubeconfig <file>', 'kubeconfig of the cluster')
+  .option('--context <name>', 'context of the kubeconfig')
+  .option('--namespace <name>', 'where Spikegate will run', deployment.namespace)
+  .option('--configuration <name>', 'name of both webhook configurations', deployment.configuration)
+  .option('--service <name>', 'Service of the webhooks', deployment.service)
+  .option('--take-over', 'replace another installation')
+  .option('--crds', 'apply the CRDs; without it, only look')
+  .addHelpText('after', '\nExit code: 0 done, 1 something failed, 2 refused: another Spikegate is installed.')
+  .action(async ({ crds = false, takeOver = false, ...options }: PrepareOptions) => {
+    const client = clientOf(options);
+    await refuseSecond(client, options, takeOver);
+    if (crds) await installDefinitions(client, { clock: systemClock, log: console.log });
+    client.close();
+  });
+
 withDoctorOptions(
   program
     .command('doctor')
     .description('look at a cluster with Spikegate on it, and say what is wrong and what to do about it'),
-).action(async (options: DoctorOptions) => {
+).action(async (options: DoctorFlags) => {
   // Nothing else needs to have been loaded when a check of a cluster begins.
   const { doctor } = await import('../doctor/command.ts');
-  process.exitCode = await doctor(options);
+  process.exitCode = await doctor(namedIn(options));
 });
 
 program
@@ -175,20 +192,44 @@ withUninstallOptions(
   program
     .command('uninstall')
     .description('remove Spikegate from a cluster, webhooks first; data stays unless it is asked for'),
-).action(async (flags: UninstallFlags) => {
-  process.exitCode = await runUninstall(flags, terminalDialogue());
+).action(async (flags: UninstallFlags & { name: string }) => {
+  process.exitCode = await runUninstall(namedIn(flags), terminalDialogue());
 });
 
-interface ManifestOptions {
-  out: string;
-  install?: boolean;
+interface ClusterFlags {
   kubeconfig?: string;
   context?: string;
+}
+
+function clientOf({ kubeconfig, context }: ClusterFlags): Client {
+  return createClient(
+    loadConfig({ ...(kubeconfig ? { file: kubeconfig } : {}), ...(context ? { context } : {}) }),
+  );
+}
+
+interface PrepareOptions extends ClusterFlags {
+  namespace: string;
+  configuration: string;
+  service: string;
+  takeOver?: boolean;
+  crds?: boolean;
+}
+
+interface ManifestOptions extends ClusterFlags {
+  out: string;
+  install?: boolean;
+  takeOver?: boolean;
   namespace: string;
   webhookUrl?: string;
 }
 
+/** 2: refused before anything was written. */
+function exitCodeOf(error: unknown): number {
+  const { cause } = error as Error;
+  return [error, cause].some((it) => it instanceof AnotherInstallationError) ? 2 : 1;
+}
+
 program.parseAsync().catch((error: Error) => {
   console.error(`spikegate: ${error.message}`);
-  process.exit(1);
+  process.exit(exitCodeOf(error));
 });

@@ -24,6 +24,8 @@ function neededAccess({ namespace, lease, certSecret, probeNamespace }: Expectat
   return [
     get('apiextensions.k8s.io', 'customresourcedefinitions'),
     get('admissionregistration.k8s.io', 'mutatingwebhookconfigurations'),
+    list('admissionregistration.k8s.io', 'mutatingwebhookconfigurations'),
+    list('admissionregistration.k8s.io', 'validatingwebhookconfigurations'),
     get('admissionregistration.k8s.io', 'validatingwebhookconfigurations'),
     ...saleKinds.map(({ group, plural }) => list(group, plural)),
     list('', 'namespaces'),

@@ -37,6 +37,7 @@ export const findingReasons = {
   StoredVersionGone: 'a CRD says that objects are stored in a version that it no longer has',
   ConfigurationMissing: 'a webhook configuration is not there',
   ConfigurationOutdated: 'a webhook configuration is not what this version generates',
+  AnotherInstallation: 'another Spikegate is installed in this cluster',
   ServiceMissing: 'the Service that the webhooks name is not there',
   ServiceWithoutEndpoints: 'no pod that is ready stands behind that Service',
   WebhookNotAnswering: 'a dry-run admission fails',

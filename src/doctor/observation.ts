@@ -4,6 +4,7 @@ import type { SpikeOrder } from '../api/spike-order.ts';
 import type { CustomResourceDefinition } from '../kube/discovery.ts';
 import type { Lease } from '../kube/lease-record.ts';
 import type { KubeObject } from '../kube/objects.ts';
+import type { Installation } from '../manifests/installations.ts';
 
 /** A read: what it gave, that there is nothing, or why it could not be done. */
 export type Seen<T> = { value: T } | { missing: true } | { unreadable: string };
@@ -14,6 +15,8 @@ export const valueIn = <T>(seen: Seen<T>): T | undefined => (isSeen(seen) ? seen
 /** The names under which Spikegate is deployed, and how patient its settings are. Times in ms. */
 export interface Expectations {
   namespace: string;
+  /** Of both webhook configurations. */
+  configuration: string;
   service: string;
   lease: string;
   certSecret: string;
@@ -120,6 +123,8 @@ export interface Observation {
   definitions: ReadonlyMap<string, Seen<Definition>>;
   mutating: Seen<WebhookConfiguration>;
   validating: Seen<WebhookConfiguration>;
+  /** By the webhook configurations of the whole cluster. */
+  installations: Seen<Installation[]>;
   /** Of the Service that the webhooks name; undefined where they name none. */
   service: { name: string; object: Seen<KubeObject>; endpoints: Seen<EndpointSlice[]> } | undefined;
   answers: readonly ProbeAnswer[];

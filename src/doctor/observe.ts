@@ -7,7 +7,7 @@ import type { Client } from '../kube/client.ts';
 import { isForbidden, isNotFound } from '../kube/errors.ts';
 import { type Lease, leaseResource } from '../kube/lease-record.ts';
 import { type KubeObject, keyOf, type Resource } from '../kube/objects.ts';
-import { configurationName } from '../manifests/webhook-configurations.ts';
+import { installationsOf, installedConfigurations } from '../manifests/installations.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { deniedOf } from './access.ts';
 import { hasRunOut } from './checks/leader.ts';
@@ -43,20 +43,31 @@ const pageSize = 500;
 /** @throws Error when the API server does not answer, or not as one */
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { client, expected } = options;
-  const { namespace } = expected;
+  const { namespace, configuration } = expected;
   const server = await serverOf(options);
-  const [denied, definitions, mutating, validating, goods, orders, namespaces, deployments, firstLease] =
-    await Promise.all([
-      deniedOf(client, expected),
-      definitionsOf(client),
-      look(() => client.get(resources.mutatingConfigurations, { name: configurationName })),
-      look(() => client.get(resources.validatingConfigurations, { name: configurationName })),
-      look(() => listAll<SpikeGoods>(client, SpikeGoods)),
-      look(() => listAll<SpikeOrder>(client, SpikeOrder)),
-      look(() => listAll<Namespace>(client, resources.namespaces)),
-      look(() => ownDeployments(client, namespace)),
-      lookAtLease(client, expected),
-    ]);
+  const [
+    denied,
+    definitions,
+    mutating,
+    validating,
+    goods,
+    orders,
+    namespaces,
+    deployments,
+    firstLease,
+    installations,
+  ] = await Promise.all([
+    deniedOf(client, expected),
+    definitionsOf(client),
+    look(() => client.get(resources.mutatingConfigurations, { name: configuration })),
+    look(() => client.get(resources.validatingConfigurations, { name: configuration })),
+    look(() => listAll<SpikeGoods>(client, SpikeGoods)),
+    look(() => listAll<SpikeOrder>(client, SpikeOrder)),
+    look(() => listAll<Namespace>(client, resources.namespaces)),
+    look(() => ownDeployments(client, namespace)),
+    lookAtLease(client, expected),
+    look(async () => installationsOf(await installedConfigurations(client))),
+  ]);
   const configurations = { mutating, validating };
   const [service, answers, served, pods, stuck, again] = await Promise.all([
     serviceOf(client, configurations),
@@ -75,7 +86,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   return {
     expected,
     ...server,
-    ...{ denied, definitions, mutating, validating, service, answers, served },
+    ...{ denied, definitions, mutating, validating, installations, service, answers, served },
     ...{ goods, orders, namespaces, stuck, deployments, pods },
     ...again,
   };

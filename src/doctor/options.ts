@@ -1,12 +1,13 @@
 // Flags of `spikegate doctor`. Knows nothing of what they are used for.
 import { type Command, Option } from 'commander';
-import { deployment } from '../manifests/generated.ts';
+import { deployment, type InstallationNames, namesOf } from '../manifests/names.ts';
 import { parseDuration } from '../settings/parse.ts';
 
 export interface DoctorOptions {
   kubeconfig?: string;
   context?: string;
   namespace: string;
+  configuration: string;
   service: string;
   lease: string;
   certSecret: string;
@@ -17,6 +18,21 @@ export interface DoctorOptions {
   output: 'text' | 'json';
 }
 
+/** As they are typed: names that are not given follow from the installation's. */
+export type DoctorFlags = { name: string } & Omit<
+  DoctorOptions,
+  'configuration' | 'service' | 'lease' | 'certSecret'
+> &
+  Partial<DoctorOptions>;
+
+/** The names that were given, and those that follow from the installation's. */
+export function namedIn<T extends { name: string }>({
+  name,
+  ...flags
+}: T): InstallationNames & Omit<T, 'name'> {
+  return { ...namesOf(name), ...flags };
+}
+
 export function withDoctorOptions(command: Command): Command {
   const duration = (flags: string, description: string, ms: number, text: string) =>
     command.addOption(new Option(flags, description).argParser(parseDuration).default(ms, text));
@@ -24,9 +40,11 @@ export function withDoctorOptions(command: Command): Command {
     .option('--kubeconfig <file>', 'kubeconfig of the cluster')
     .option('--context <name>', 'context of the kubeconfig')
     .option('--namespace <name>', 'where Spikegate runs', deployment.namespace)
-    .option('--service <name>', 'Service of the webhooks', deployment.service)
-    .option('--lease <name>', 'name of the lease', deployment.lease)
-    .option('--cert-secret <name>', 'Secret with the serving certificate', deployment.certSecret)
+    .option('--name <name>', 'name of the installation; the next four follow from it', deployment.name)
+    .option('--configuration <name>', 'name of both webhook configurations (default: NAME)')
+    .option('--service <name>', 'Service of the webhooks (default: NAME-webhook)')
+    .option('--lease <name>', 'name of the lease (default: NAME)')
+    .option('--cert-secret <name>', 'Secret with the serving certificate (default: NAME-serving-cert)')
     .option('--probe-namespace <name>', 'where the dry runs are made; nothing is stored', 'default');
   duration('--hold-limit <duration>', '--hold-limit of serve', 120_000, '120s');
   duration('--payment-window <duration>', '--payment-window of serve', 300_000, '5m');

@@ -5,6 +5,7 @@ import { anywhere, clusterServices, parseReach, thisMachine } from '../api/reach
 import { createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
 import { install } from '../manifests/install.ts';
+import { refuseSecond } from '../manifests/installations.ts';
 import { deployment } from '../manifests/names.ts';
 import { type Running, serve } from '../process/serve.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -42,8 +43,10 @@ export async function startSale(options: StartOptions): Promise<Running> {
     ...options.settings,
   };
   const client = createClient(loadConfig({ file: kubeconfig }));
+  const url = `https://127.0.0.1:${settings.port}`;
+  await refuseSecond(client, { ...deployment, url }, settings.takeOver);
   await install(client, {
-    target: { url: `https://127.0.0.1:${settings.port}` },
+    target: { url },
     rbac: deployment,
     clock: systemClock,
     log: (line) => log.debug({}, line),

@@ -1,49 +1,51 @@
 // The certificates of an installation where cert-manager makes them: a self-signed root, a CA that it signs, and the
 // serving certificate, which the CA signs and cert-manager renews. Spikegate only reads what is mounted.
 import { type Manifest, partOfSpikegate } from './manifest.ts';
-import { deployment } from './names.ts';
+import type { InstallationNames } from './names.ts';
 
 const apiVersion = 'cert-manager.io/v1';
-const servingCertificate = 'spikegate-serving';
-const authority = 'spikegate-ca';
+export interface CertificateOptions extends Pick<InstallationNames, 'name' | 'service' | 'certSecret'> {
+  namespace: string;
+}
 
 /** On a webhook configuration: whose CA cert-manager writes into its caBundle. */
-export const injection = {
-  'cert-manager.io/inject-ca-from': `${deployment.namespace}/${servingCertificate}`,
-};
+export const injection = ({ namespace, name }: Pick<CertificateOptions, 'namespace' | 'name'>) => ({
+  'cert-manager.io/inject-ca-from': `${namespace}/${name}-serving`,
+});
 
-const metadata = (name: string) => ({ name, namespace: deployment.namespace, labels: partOfSpikegate });
-
-export const certificates: Manifest[] = [
-  { apiVersion, kind: 'Issuer', metadata: metadata('spikegate-root'), spec: { selfSigned: {} } },
-  {
-    ...{ apiVersion, kind: 'Certificate', metadata: metadata(authority) },
-    spec: {
-      isCA: true,
-      commonName: authority,
-      secretName: authority,
-      duration: '87600h',
-      renewBefore: '2160h',
-      // A renewed CA is in the caBundle at once, in the pods only when the kubelet has looked at the Secret again. With
-      // the same key and name it vouches for the certificates of before, too.
-      privateKey: { algorithm: 'ECDSA', size: 256, rotationPolicy: 'Never' },
-      issuerRef: { name: 'spikegate-root', kind: 'Issuer', group: 'cert-manager.io' },
+export function certificates({ namespace, name, service, certSecret }: CertificateOptions): Manifest[] {
+  const root = `${name}-root`;
+  const authority = `${name}-ca`;
+  const metadata = (name: string) => ({ name, namespace, labels: partOfSpikegate });
+  return [
+    { apiVersion, kind: 'Issuer', metadata: metadata(root), spec: { selfSigned: {} } },
+    {
+      ...{ apiVersion, kind: 'Certificate', metadata: metadata(authority) },
+      spec: {
+        isCA: true,
+        commonName: authority,
+        secretName: authority,
+        duration: '87600h',
+        renewBefore: '2160h',
+        // A renewed CA is in the caBundle at once, in the pods only when the kubelet has looked at the Secret again. With
+        // the same key and name it vouches for the certificates of before, too.
+        privateKey: { algorithm: 'ECDSA', size: 256, rotationPolicy: 'Never' },
+        issuerRef: { name: root, kind: 'Issuer', group: 'cert-manager.io' },
+      },
     },
-  },
-  { apiVersion, kind: 'Issuer', metadata: metadata(authority), spec: { ca: { secretName: authority } } },
-  {
-    ...{ apiVersion, kind: 'Certificate', metadata: metadata(servingCertificate) },
-    spec: {
-      secretName: deployment.certSecret,
-      // The API server calls the first of these.
-      dnsNames: ['', '.cluster.local'].map(
-        (end) => `${deployment.service}.${deployment.namespace}.svc${end}`,
-      ),
-      duration: '720h',
-      renewBefore: '240h',
-      usages: ['digital signature', 'key encipherment', 'server auth'],
-      privateKey: { algorithm: 'ECDSA', size: 256, rotationPolicy: 'Always' },
-      issuerRef: { name: authority, kind: 'Issuer', group: 'cert-manager.io' },
+    { apiVersion, kind: 'Issuer', metadata: metadata(authority), spec: { ca: { secretName: authority } } },
+    {
+      ...{ apiVersion, kind: 'Certificate', metadata: metadata(`${name}-serving`) },
+      spec: {
+        secretName: certSecret,
+        // The API server calls the first of these.
+        dnsNames: ['', '.cluster.local'].map((end) => `${service}.${namespace}.svc${end}`),
+        duration: '720h',
+        renewBefore: '240h',
+        usages: ['digital signature', 'key encipherment', 'server auth'],
+        privateKey: { algorithm: 'ECDSA', size: 256, rotationPolicy: 'Always' },
+        issuerRef: { name: authority, kind: 'Issuer', group: 'cert-manager.io' },
+      },
     },
-  },
-];
+  ];
+}

@@ -181,5 +181,10 @@ export const disruptionBudget: Manifest = {
   apiVersion: 'policy/v1',
   kind: 'PodDisruptionBudget',
   metadata: metadata(name),
-  spec: { maxUnavailable: 1, selector: { matchLabels: selector } },
+  spec: {
+    maxUnavailable: 1,
+    // A pod that is not ready answers nobody: it must not keep a node from being drained.
+    unhealthyPodEvictionPolicy: 'AlwaysAllow',
+    selector: { matchLabels: selector },
+  },
 };

@@ -39,7 +39,7 @@ const configurations = webhookConfigurations(registry, {
 const annotated = ({ apiVersion, kind, metadata }: Manifest): Manifest => ({
   apiVersion,
   kind,
-  metadata: { name: metadata.name, annotations: injection },
+  metadata: { name: metadata.name, annotations: injection(deployment) },
 });
 
 /** Folders of manifests/, and of each the files in it, as objects. */
@@ -82,7 +82,7 @@ const folders: Record<string, Record<string, readonly unknown[]>> = {
     'kustomization.yaml': [kustomization({ resources: ['../../base', 'permissions.yaml'] })],
   },
   'certificates/cert-manager': {
-    'certificates.yaml': certificates,
+    'certificates.yaml': certificates(deployment),
     'deployment.yaml': [deploy.workloadWithCertManager],
     'webhooks.yaml': configurations.map(annotated),
     'kustomization.yaml': [
@@ -117,6 +117,6 @@ export function generatedFiles(): Map<string, string> {
     }
   }
   for (const [file, text] of Object.entries(monitoring.text)) files.set(`monitoring/${file}`, text);
-  for (const [file, text] of chartFiles()) files.set(`../charts/spikegate/templates/${file}`, text);
+  for (const [file, text] of chartFiles()) files.set(`../charts/spikegate/${file}`, text);
   return files;
 }

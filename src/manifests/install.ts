@@ -61,19 +61,29 @@ const establishedWithinMs = 30_000;
 
 /** CRDs, permissions, webhook configurations, in this order, by server-side apply. Throws ApiError. */
 export async function install(client: Client, options: InstallOptions): Promise<void> {
-  const apply = async (manifest: Manifest) => {
-    await client.apply(resourceOf(manifest), manifest, { fieldManager: installManager, force: true });
-    options.log(`${manifest.kind.toLowerCase()}/${manifest.metadata.name} applied`);
-  };
-  for (const kind of kinds) await apply(crdOf(kind));
-  for (const kind of kinds) await established(client, `${kind.plural}.${kind.group}`, options.clock);
+  await installDefinitions(client, options);
   await ensureNamespace(client, options.rbac.namespace);
   const { target, rbac: permissions } = options;
   const { namespace } = permissions;
-  const configurations = webhookConfigurations(registry, { target, namespace });
+  const name = permissions.configuration;
+  const configurations = webhookConfigurations(registry, { target, namespace, name });
   for (const manifest of [...rbac(kinds, permissions), ...certificateRbac(permissions), ...configurations]) {
-    await apply(manifest);
+    await apply(client, manifest, options.log);
   }
+}
+
+/** The CRDs, by server-side apply; resolves when their kinds are served. @throws ApiError, Error */
+export async function installDefinitions(
+  client: Client,
+  { clock, log }: Pick<InstallOptions, 'clock' | 'log'>,
+): Promise<void> {
+  for (const kind of kinds) await apply(client, crdOf(kind), log);
+  for (const kind of kinds) await established(client, `${kind.plural}.${kind.group}`, clock);
+}
+
+async function apply(client: Client, manifest: Manifest, log: InstallOptions['log']): Promise<void> {
+  await client.apply(resourceOf(manifest), manifest, { fieldManager: installManager, force: true });
+  log(`${manifest.kind.toLowerCase()}/${manifest.metadata.name} applied`);
 }
 
 interface Crd extends KubeObject {

@@ -8,14 +8,12 @@ import { SpikeOrder } from '../api/spike-order.ts';
 import { definitionName } from '../kube/discovery.ts';
 import { allChildKinds, type ChildKind, pods } from '../workloads/child-kinds.ts';
 import { type Manifest, partOfSpikegate } from './manifest.ts';
-import { configurationName } from './webhook-configurations.ts';
+import type { InstallationNames } from './names.ts';
 
-export interface RbacOptions {
-  namespace: string;
-  serviceAccount: string;
-  lease: string;
-  certSecret: string;
-}
+export type RbacOptions = { namespace: string } & Pick<
+  InstallationNames,
+  'name' | 'configuration' | 'serviceAccount' | 'lease' | 'certSecret'
+>;
 
 export interface PolicyRule {
   apiGroups: string[];
@@ -31,14 +29,17 @@ export function rbac(kinds: readonly Kind[], options: RbacOptions): Manifest[] {
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
     ...granted(serviceAccount, options, { cluster: clusterRules(kinds), own: leaseRules(options) }),
-    ...kinds.flatMap((kind) => [personRole(kind, 'viewer'), personRole(kind, 'editor')]),
+    ...kinds.flatMap((kind) => [
+      personRole(options.name, kind, 'viewer'),
+      personRole(options.name, kind, 'editor'),
+    ]),
   ];
 }
 
 /** What is needed besides where Spikegate makes its own certificates (`--certs self-signed`), and nowhere else. */
 export function certificateRbac(options: RbacOptions): Manifest[] {
   const name = `${options.serviceAccount}-certificates`;
-  return granted(name, options, { cluster: [publishRule], own: secretRules(options) });
+  return granted(name, options, { cluster: [publishRule(options)], own: secretRules(options) });
 }
 
 /** The rules as roles of this name, bound to the service account: across the cluster, and in its own namespace. */
@@ -66,12 +67,18 @@ function clusterRules(kinds: readonly Kind[]): PolicyRule[] {
   return [
     ...rulesFor(sale, '', ['list', 'watch']),
     // Looked for, live, by those who refer to them.
-    ...rulesFor([SpikeGoods, SpikeOrder, Buyer], '', ['get']),
+    ...rulesFor([SpikeGoods, SpikeOrder, Buyer, Seller], '', ['get']),
     // patch puts finalizers on, and lets admission complete an object that got past it; update takes them off.
     ...rulesFor([SpikeGoods, Buyer, Seller], '', ['update', 'patch']),
     ...rulesFor(sale, '/status', ['update']),
     { apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },
     { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+    // Whether another Spikegate is installed.
+    {
+      apiGroups: ['admissionregistration.k8s.io'],
+      resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+      verbs: ['list'],
+    },
     ...workloadRules(kinds.filter((kind) => workloadKinds.includes(kind))),
   ];
 }
@@ -138,16 +145,16 @@ function secretRules({ certSecret }: RbacOptions): PolicyRule[] {
 }
 
 /** The CA goes into our own webhook configurations, and into no others. */
-const publishRule: PolicyRule = {
+const publishRule = ({ configuration }: RbacOptions): PolicyRule => ({
   apiGroups: ['admissionregistration.k8s.io'],
   resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
-  resourceNames: [configurationName],
+  resourceNames: [configuration],
   // A list or watch is permitted by name when its field selector names the object.
   verbs: ['get', 'list', 'watch', 'update'],
-};
+});
 
 /** Aggregated into the cluster's own view and edit roles, as kubebuilder's scaffolding has them. */
-function personRole(kind: Kind, role: 'viewer' | 'editor'): Manifest {
+function personRole(installation: string, kind: Kind, role: 'viewer' | 'editor'): Manifest {
   const view = ['get', 'list', 'watch'];
   const verbs = role === 'viewer' ? view : [...view, 'create', 'update', 'patch', 'delete'];
   const into = role === 'viewer' ? ['view', 'edit', 'admin'] : ['edit', 'admin'];
@@ -155,7 +162,7 @@ function personRole(kind: Kind, role: 'viewer' | 'editor'): Manifest {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'ClusterRole',
     metadata: {
-      name: `spikegate-${kind.singular}-${role}`,
+      name: `${installation}-${kind.singular}-${role}`,
       labels: {
         ...partOfSpikegate,
         ...Object.fromEntries(into.map((name) => [`rbac.authorization.k8s.io/aggregate-to-${name}`, 'true'])),

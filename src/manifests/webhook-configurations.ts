@@ -5,6 +5,7 @@ import type { Webhooks } from '../../webhooks/webhook.ts';
 import type { Kind } from '../api/define-kind.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { type Manifest, partOfSpikegate } from './manifest.ts';
+import { deployment } from './names.ts';
 
 /** Where the API server finds the webhooks: a Service in the cluster, or a URL for a server outside it. */
 export type WebhookTarget = { service: { namespace: string; name: string; port?: number } } | { url: string };
@@ -13,11 +14,11 @@ export interface WebhookConfigurationOptions {
   target: WebhookTarget;
   /** Where Spikegate itself runs; its objects are not asked about. */
   namespace: string;
+  /** Of both configurations. Default: that of an installation unless told otherwise. */
+  name?: string;
   /** PEM; absent where somebody else (cert-manager) puts it in. */
   caBundle?: string;
 }
-
-export const configurationName = 'spikegate';
 
 /** On a namespace: nothing in it is asked about. */
 export const exemptLabel = 'spikegate.io/exempt';
@@ -46,7 +47,7 @@ export function webhookConfigurations(
   const configuration = (kind: string, webhooks: readonly Webhook[]): Manifest => ({
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind,
-    metadata: { name: configurationName, labels: partOfSpikegate },
+    metadata: { name: options.name ?? deployment.configuration, labels: partOfSpikegate },
     webhooks: webhooks.map((webhook) => entry(webhook, options)),
   });
   return [

@@ -6,7 +6,6 @@ import { SecretSource } from '../../certs/secret-source.ts';
 import type { CertMetrics, CertSource } from '../../certs/source.ts';
 import { TrustFile } from '../../certs/trust-file.ts';
 import type { Client } from '../kube/client.ts';
-import { configurationName } from '../manifests/webhook-configurations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Component } from '../runtime/manager.ts';
@@ -53,7 +52,10 @@ function createSource({ settings, client, clock, log, metrics }: CertificatesOpt
   const cluster = { client, clock, logger: log };
   return new SecretSource({
     store: kubeSecretStore(cluster, settings.namespace, settings.certSecret),
-    publisher: kubeBundlePublisher(cluster, configurationName),
+    publisher: kubeBundlePublisher(cluster, settings.configuration, {
+      namespace: settings.namespace,
+      name: settings.service,
+    }),
     names: servingNames(settings.service, settings.namespace, settings.certNames),
     clock,
     logger: log,

@@ -14,6 +14,7 @@ import { createAdmission } from './admission.ts';
 import { createBoard } from './board.ts';
 import { createCaches, reflectorsOf, saleCachesOf } from './caches.ts';
 import { createCertificates } from './certificates.ts';
+import { InstallationGuard } from './installation.ts';
 import { createLeadership } from './leadership.ts';
 import { createMetricsServer } from './metrics.ts';
 import { createStock } from './stock.ts';
@@ -37,7 +38,15 @@ export interface Running {
  * each step averts. `stock` stops after the server has drained: it then writes the names of the last orders and gives
  * unused units back. `draining` stops first: the server goes on answering, with caches that are still up to date.
  */
-const startOrder = ['certificates', 'servers', 'caches', 'leadership', 'stock', 'draining'] as const;
+const startOrder = [
+  'installation',
+  'certificates',
+  'servers',
+  'caches',
+  'leadership',
+  'stock',
+  'draining',
+] as const;
 type Parts = Record<(typeof startOrder)[number], Component[]>;
 
 /**
@@ -118,6 +127,7 @@ export async function serve(
     board,
   });
   const parts: Parts = {
+    installation: [new InstallationGuard({ ...shared, onLost })],
     certificates: certificates.components,
     servers: [server, metricsServer],
     caches: reflectorsOf(caches),

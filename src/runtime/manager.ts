@@ -44,6 +44,7 @@ interface Part {
 /**
  * The order in which a Spikegate process starts, and what each step prevents:
  *
+ * 0. installation: it refuses, before anything is written, where another Spikegate is installed.
  * 1. certificates: without them a server can only fail handshakes.
  * 2. admission server: it MUST listen before the caches fill. To write an object that a cache lists, the API server
  * may need our webhook; with failurePolicy Fail nobody can write before the server answers. It reports "not ready"

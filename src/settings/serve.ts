@@ -87,6 +87,21 @@ export const rows = {
     group: 'Cluster',
     help: 'namespace of the lease and of the certificate Secret',
   }),
+  configuration: text({
+    flag: '--configuration <name>',
+    env: 'SPIKEGATE_CONFIGURATION',
+    default: deployment.configuration,
+    group: 'Cluster',
+    help: 'name of both webhook configurations',
+  }),
+  takeOver: row({
+    flag: '--take-over',
+    env: 'SPIKEGATE_TAKE_OVER',
+    parse: parseSwitch,
+    default: false,
+    group: 'Cluster',
+    help: 'start although another Spikegate is installed in this cluster',
+  }),
   host: text({
     flag: '--host <address>',
     env: 'SPIKEGATE_HOST',

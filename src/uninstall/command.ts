@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
 import { createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
-import { deployment } from '../manifests/generated.ts';
+import { deployment } from '../manifests/names.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseDuration } from '../settings/parse.ts';
 import { makePlan, type Plan } from './plan.ts';
@@ -13,6 +13,7 @@ export interface UninstallFlags {
   kubeconfig?: string;
   context?: string;
   namespace: string;
+  configuration: string;
   lease: string;
   certSecret: string;
   deleteData?: boolean;
@@ -26,8 +27,10 @@ export function withUninstallOptions(command: Command): Command {
     .option('--kubeconfig <file>', 'kubeconfig of the cluster')
     .option('--context <name>', 'context of the kubeconfig')
     .option('--namespace <name>', 'where Spikegate runs', deployment.namespace)
-    .option('--lease <name>', 'name of the lease', deployment.lease)
-    .option('--cert-secret <name>', 'Secret with the serving certificate', deployment.certSecret)
+    .option('--name <name>', 'name of the installation; the next three follow from it', deployment.name)
+    .option('--configuration <name>', 'name of both webhook configurations (default: NAME)')
+    .option('--lease <name>', 'name of the lease (default: NAME)')
+    .option('--cert-secret <name>', 'Secret with the serving certificate (default: NAME-serving-cert)')
     .option('--delete-data', 'delete all goods, orders, buyers, sellers and workloads too, and the CRDs')
     .option('--dry-run', 'only say what would be done')
     .option('-y, --yes', 'do not ask')

@@ -4,7 +4,6 @@
 // any more, nor delete the namespace it is in. Then who works, then what they worked with, then their permissions.
 
 import type { WantedKind } from '../kube/discovery.ts';
-import { configurationName } from '../manifests/webhook-configurations.ts';
 
 export interface Part extends WantedKind {
   /** Names that are ours although nothing labels them: what `serve` itself makes. */
@@ -13,6 +12,7 @@ export interface Part extends WantedKind {
 
 export interface InstalledNames {
   namespace: string;
+  configuration: string;
   lease: string;
   certSecret: string;
 }
@@ -31,7 +31,7 @@ const part = (
 
 const clusterWide = { namespaced: false };
 const rbac = 'rbac.authorization.k8s.io';
-const configuration = { ...clusterWide, unlabelled: () => [configurationName] };
+const configuration = { ...clusterWide, unlabelled: ({ configuration }: InstalledNames) => [configuration] };
 
 export const stages: readonly Stage[] = [
   {

@@ -77,7 +77,9 @@ async function batchOf(
   const { items } = await client.list(resource, { ...scope, labelSelector });
   // What is owned goes with its owner. And a workload of ours labels its children after itself: where it is called
   // spikegate, they look like a part of us.
-  const objects = items.filter(({ metadata }) => !metadata.ownerReferences?.length);
+  const objects = items.filter(
+    (it) => !it.metadata.ownerReferences?.length && !isOfAnotherRelease(it, names.namespace),
+  );
   for (const name of part.unlabelled?.(names) ?? []) {
     const object = await ifThere(() => client.get(resource, { ...scope, name }));
     if (object && !objects.some(({ metadata }) => metadata.name === name)) objects.push(object);
@@ -87,6 +89,12 @@ async function batchOf(
     if (release) releases.add(release);
   }
   return { resource, items: objects.map(({ metadata: { name } }) => ({ ...scope, name })) };
+}
+
+/** Cluster-wide objects of a release in another namespace are that release's to remove. */
+function isOfAnotherRelease({ metadata }: KubeObject, namespace: string): boolean {
+  const release = metadata.annotations?.['meta.helm.sh/release-namespace'];
+  return release !== undefined && release !== namespace;
 }
 
 async function dataOf(client: Client, resource: Resource): Promise<DataBatch> {

@@ -11,7 +11,6 @@ import type { KubeObject, Resource } from '../../src/kube/objects.ts';
 import type { RequestInfo } from '../../src/kube/transport.ts';
 import { deployment } from '../../src/manifests/generated.ts';
 import { install } from '../../src/manifests/install.ts';
-import { configurationName } from '../../src/manifests/webhook-configurations.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { openTarget, type Target } from '../e2e/targets.ts';
 import { eventually } from '../e2e/world.ts';
@@ -76,7 +75,10 @@ for (const name of ['sandbox', 'control-plane'] as const) {
       };
       source = new SecretSource({
         store: kubeSecretStore(cluster, namespace, certSecret),
-        publisher: kubeBundlePublisher(cluster, configurationName),
+        publisher: kubeBundlePublisher(cluster, deployment.configuration, {
+          namespace,
+          name: deployment.service,
+        }),
         names: servingNames(deployment.service, namespace),
         ...{ clock: systemClock, logger: cluster.logger, checkEvery },
       });
@@ -91,7 +93,7 @@ for (const name of ['sandbox', 'control-plane'] as const) {
 
     const looks = (count: number) => new Promise((resolve) => setTimeout(resolve, count * checkEvery));
     const isPublished = async () => {
-      const { webhooks } = await admin.get(configurations, { name: configurationName });
+      const { webhooks } = await admin.get(configurations, { name: deployment.configuration });
       const bundle = Buffer.from(source.caBundle() ?? '').toString('base64');
       for (const { clientConfig } of webhooks) assert.equal(clientConfig.caBundle, bundle);
     };
@@ -118,7 +120,7 @@ for (const name of ['sandbox', 'control-plane'] as const) {
     });
 
     it('have their bundle back at once when somebody writes over it', async () => {
-      const found = await admin.get(configurations, { name: configurationName });
+      const found = await admin.get(configurations, { name: deployment.configuration });
       const broken = { ...found, webhooks: found.webhooks.map(withoutBundle) };
       await admin.replace(configurations, broken);
       await eventually(isPublished, 5000);
@@ -126,8 +128,8 @@ for (const name of ['sandbox', 'control-plane'] as const) {
     });
 
     it('are put into a configuration that comes later', async () => {
-      const { metadata, ...found } = await admin.get(configurations, { name: configurationName });
-      await admin.delete(configurations, { name: configurationName });
+      const { metadata, ...found } = await admin.get(configurations, { name: deployment.configuration });
+      await admin.delete(configurations, { name: deployment.configuration });
       const draft = {
         ...found,
         metadata: { name: metadata.name },

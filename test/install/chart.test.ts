@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { oldestMinor } from '../../src/doctor/checks/cluster.ts';
+import { takesOverLabel } from '../../src/manifests/installations.ts';
 import type { Manifest } from '../../src/manifests/manifest.ts';
 import { deployment, version } from '../../src/manifests/names.ts';
 import { byName, kustomized, type Pods } from './expected.ts';
@@ -50,7 +51,7 @@ describe('the chart', () => {
     }) as { enableServiceLinks?: boolean }[];
     assert.deepEqual(
       pods.map(({ enableServiceLinks }) => enableServiceLinks),
-      [false, false],
+      [false, false, false],
     );
   });
 
@@ -77,6 +78,40 @@ describe('the chart', () => {
     assert.deepEqual(new Set(images), new Set(['"image":"registry.example/spikegate:x"']));
   });
 
+  test('has no cluster-wide name twice when it is installed under two names', () => {
+    const namesIn = (name: string) => {
+      const { objects, hooks } = render(chart, { name, namespace: name });
+      const all = [...objects, ...hooks].filter(({ kind }) => kind !== 'CustomResourceDefinition');
+      return all.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`);
+    };
+    const [first, second] = [namesIn('spikegate'), namesIn('shop')];
+    assert.deepEqual(
+      second.filter((name) => first.includes(name)),
+      [],
+    );
+    assert.ok(second.includes('MutatingWebhookConfiguration /shop-spikegate'));
+  });
+
+  test('tells serve the names of a release, and that it takes over', () => {
+    const { objects, hooks } = render(chart, { name: 'shop', namespace: 'x', values: { takeOver: true } });
+    const argsOf = (object: Manifest | undefined) => {
+      const { spec } = object as never as { spec: Pods };
+      return spec.template.spec.containers[0]?.args;
+    };
+    const names = ['--configuration=shop-spikegate', '--service=shop-spikegate-webhook', '--take-over'];
+    assert.deepEqual(argsOf(objects.find(({ kind }) => kind === 'Deployment')), [
+      ...['serve', ...names, '--lease=shop-spikegate', '--cert-secret=shop-spikegate-serving-cert'],
+    ]);
+    assert.deepEqual(argsOf(hooks.find(({ kind }) => kind === 'Job')), [
+      ...['prepare', '--namespace=x', ...names, '--crds'],
+    ]);
+    const configurations = objects.filter(({ kind }) => kind.endsWith('WebhookConfiguration'));
+    assert.deepEqual(
+      configurations.map(({ metadata }) => metadata.labels?.[takesOverLabel]),
+      ['true', 'true'],
+    );
+  });
+
   test('takes every other value', () => {
     const values = {
       ...{ replicas: 3, imagePullSecrets: [{ name: 'r' }], extraArgs: ['--drain=20s'] },
@@ -86,12 +121,12 @@ describe('the chart', () => {
       ...{
         disruptionBudget: { enabled: false },
         networkPolicy: { enabled: false },
-        crds: { install: false },
+        crds: { upgrade: false },
       },
       test: { namespace: 'shop' },
     };
     const { objects, hooks } = render(chart, { values });
-    const absent = ['PriorityClass', 'PodDisruptionBudget', 'NetworkPolicy', 'CustomResourceDefinition'];
+    const absent = ['PriorityClass', 'PodDisruptionBudget', 'NetworkPolicy'];
     assert.ok(objects.every(({ kind }) => !absent.includes(kind)));
     const { spec } = objects.find(({ kind }) => kind === 'Deployment') as never as { spec: Pods };
     const { metadata, spec: pod } = spec.template;
@@ -110,6 +145,8 @@ describe('the chart', () => {
     const wrong = [
       [{ replica: 3 }, /additional properties/],
       [{ certificates: { mode: 'manual' } }, /certificates\/mode/],
+      // CRDs were part of the release once.
+      [{ crds: { keep: true } }, /additional properties/],
       [{ extraArgs: ['drain=1s'] }, /extraArgs/],
       [{ priorityClass: { value: 2_000_000_000 } }, /priorityClass\/value/],
       [{ test: { namespace: 'kube-system' } }, /test\/namespace/],
@@ -134,7 +171,9 @@ describe('the chart', () => {
       '--kube-version',
       `1.${oldestMinor}`,
     ];
-    const helm = promisify(execFile)('helm', [...args, '--no-hooks'], { maxBuffer: 64 << 20 });
+    const helm = promisify(execFile)('helm', [...args, '--no-hooks', '--include-crds'], {
+      maxBuffer: 64 << 20,
+    });
     const answer = await helm.catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });

@@ -11,7 +11,6 @@ import type { Draft, KubeObject, Resource } from '../../src/kube/objects.ts';
 import { resourceOf as builtIn } from '../../src/manifests/install.ts';
 import type { Manifest } from '../../src/manifests/manifest.ts';
 import { deployment } from '../../src/manifests/names.ts';
-import { configurationName } from '../../src/manifests/webhook-configurations.ts';
 import { type ControlPlane, kubeconfigFor, startControlPlane } from '../control-plane/index.ts';
 import { Balancer } from '../e2e/balancer.ts';
 import { type Program, Replica } from '../e2e/replica.ts';
@@ -92,7 +91,7 @@ export class Cluster {
   async aimWebhooks(atBalancer = true): Promise<void> {
     const { namespace, service: name } = deployment;
     for (const resource of configurations) {
-      const found = await this.admin.get(resource, { name: configurationName });
+      const found = await this.admin.get(resource, { name: deployment.configuration });
       const webhooks = found.webhooks.map(({ clientConfig: { service, url, ...rest }, ...webhook }) => {
         const path = service?.path ?? new URL(url!).pathname;
         const where = atBalancer

@@ -135,8 +135,7 @@ describe('an installation by the manifests', { skip }, () => {
   }
 
   function uninstall(more: Partial<UninstallFlags>): Promise<number> {
-    const { namespace, lease, certSecret } = deployment;
-    const flags = { kubeconfig: cluster.plane.kubeconfig, namespace, lease, certSecret, patience: 60_000 };
+    const flags = { ...deployment, kubeconfig: cluster.plane.kubeconfig, patience: 60_000 };
     return runUninstall({ ...flags, yes: true, ...more }, { print: () => {}, ask: undefined });
   }
 

@@ -24,8 +24,11 @@ export const kustomized = {
   'cert-manager': [
     ...common,
     withCertificates(deploy.workload),
-    ...configurations.map((it) => ({ ...it, metadata: { ...it.metadata, annotations: injection } })),
-    ...certificates,
+    ...configurations.map((it) => ({
+      ...it,
+      metadata: { ...it.metadata, annotations: injection(deployment) },
+    })),
+    ...certificates(deployment),
   ],
 };
 

@@ -27,7 +27,7 @@ export interface RenderOptions {
 }
 
 /**
- * `helm template`: the objects of a chart, hooks apart.
+ * `helm template --include-crds`: the objects of a chart, hooks apart.
  * @throws Error when the values break the schema, or a template has what is not known here
  */
 export function render(
@@ -57,8 +57,9 @@ export function render(
     .filter(({ file }) => file.endsWith('.yaml'))
     .flatMap(({ file, text }) => parseAllDocuments(text).map((document) => objectOf(document, file)))
     .filter((object) => object !== null);
+  const crds = readdirSync(join(chart, 'crds')).map((file) => parse(read(join('crds', file))) as Manifest);
   const isHook = ({ metadata }: Manifest) => metadata.annotations?.['helm.sh/hook'] !== undefined;
-  return { objects: all.filter((it) => !isHook(it)), hooks: all.filter(isHook) };
+  return { objects: [...crds, ...all.filter((it) => !isHook(it))], hooks: all.filter(isHook) };
 }
 
 function objectOf(document: ReturnType<typeof parseAllDocuments>[number], file: string): Manifest | null {
@@ -164,6 +165,16 @@ function call(name: string, args: unknown[], scope: Scope): unknown {
       return isTrue(second) ? second : first;
     case 'eq':
       return first === second;
+    case 'ne':
+      return first !== second;
+    case 'contains':
+      return String(second).includes(String(first));
+    case 'trunc':
+      return String(second).slice(0, Number(first));
+    case 'trimSuffix':
+      return String(second).endsWith(String(first)) ? String(second).slice(0, -String(first).length) : second;
+    case 'trim':
+      return String(first).trim();
     default:
       throw new Error(`the function ${name} is not known here`);
   }
@@ -173,7 +184,7 @@ function call(name: string, args: unknown[], scope: Scope): unknown {
 function evaluate(expression: string, scope: Scope): unknown {
   let piped: unknown[] = [];
   for (const command of expression.split('|')) {
-    const words = command.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
+    const words = command.match(/"(?:[^"\\]|\\.)*"|\([^()]*\)|\S+/g) ?? [];
     const [head = '', ...others] = words;
     const args = [...others.map((word) => operand(word, scope)), ...piped];
     const isOperand = /^[."0-9-]/.test(head);
@@ -185,7 +196,9 @@ function evaluate(expression: string, scope: Scope): unknown {
   return piped[0];
 }
 
-function operand(word: string, { dot }: Scope): unknown {
+function operand(word: string, scope: Scope): unknown {
+  if (word.startsWith('(')) return evaluate(word.slice(1, -1), scope);
+  const { dot } = scope;
   if (word.startsWith('"')) return JSON.parse(word);
   if (/^-?\d+$/.test(word)) return Number(word);
   if (!/^\.[\w.]*$/.test(word)) throw new Error(`${word} is not known here`);

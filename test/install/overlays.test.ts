@@ -13,7 +13,6 @@ import { servingPair } from '../../bench/pki.ts';
 import { kinds } from '../../src/api/kinds.ts';
 import { type Manifest, toYaml } from '../../src/manifests/manifest.ts';
 import { deployment } from '../../src/manifests/names.ts';
-import { configurationName } from '../../src/manifests/webhook-configurations.ts';
 import { includes } from '../../src/workloads/compare.ts';
 import { explainNotFound, findBinaries, kubeconfigFor } from '../control-plane/index.ts';
 import type { Replica } from '../e2e/replica.ts';
@@ -116,7 +115,7 @@ describe('kubectl apply -k', { skip }, () => {
     assert.match(failure.stdout, /SpikeOrder: failed: /);
   });
 
-  const permissions = '../../../certificates/self-signed/permissions.yaml';
+  const permissions = '../../certificates/self-signed/permissions.yaml';
 
   /** Applies, and returns what was applied; all of it is stored, with every field. */
   async function apply(name: 'self-signed' | 'cert-manager'): Promise<Manifest[]> {
@@ -139,7 +138,7 @@ describe('kubectl apply -k', { skip }, () => {
 
   async function bundles(): Promise<(string | undefined)[]> {
     const all = await Promise.all(
-      configurations.map((resource) => cluster.admin.get(resource, { name: configurationName })),
+      configurations.map((resource) => cluster.admin.get(resource, { name: deployment.configuration })),
     );
     return all.flatMap(({ webhooks }) => webhooks.map(({ clientConfig }) => clientConfig.caBundle));
   }
@@ -152,7 +151,7 @@ describe('kubectl apply -k', { skip }, () => {
   async function inject(ca: string): Promise<void> {
     const caBundle = Buffer.from(ca).toString('base64');
     for (const resource of configurations) {
-      const found = await cluster.admin.get(resource, { name: configurationName });
+      const found = await cluster.admin.get(resource, { name: deployment.configuration });
       assert.ok(found.metadata.annotations?.['cert-manager.io/inject-ca-from']);
       const webhooks = found.webhooks.map((webhook) => ({
         ...webhook,

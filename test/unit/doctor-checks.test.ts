@@ -20,6 +20,10 @@ import { outcomeOf, probes } from '../../src/doctor/probes.ts';
 import { ApiError, ConnectionError } from '../../src/kube/errors.ts';
 import { crdOf } from '../../src/manifests/crd.ts';
 import { deployment } from '../../src/manifests/generated.ts';
+import {
+  type WebhookConfiguration as InstalledConfiguration,
+  installationsOf,
+} from '../../src/manifests/installations.ts';
 import { webhookConfigurations } from '../../src/manifests/webhook-configurations.ts';
 import { registry } from '../../webhooks/registry.ts';
 
@@ -71,6 +75,7 @@ function healthy(): Observation {
     definitions: new Map(definitions as [string, { value: Definition }][]),
     mutating: object(mutating),
     validating: object(validating),
+    installations: object(installationsOf([mutating, validating] as unknown as InstalledConfiguration[])),
     service: {
       name: `${deployment.namespace}/${deployment.service}`,
       object: object({}),

@@ -49,7 +49,9 @@ test('a pod has the time to stop, and goes on answering for longer than endpoint
 test('the names in the certificates are those of the Service', () => {
   const { service, namespace } = deployment;
   const names = servingNames(service, namespace);
-  const serving = certificates.at(-1) as unknown as { spec: { dnsNames: string[]; secretName: string } };
+  const serving = certificates(deployment).at(-1) as unknown as {
+    spec: { dnsNames: string[]; secretName: string };
+  };
   assert.ok(serving.spec.dnsNames.every((name) => names.includes(name)));
   assert.equal(serving.spec.dnsNames[0], `${service}.${namespace}.svc`);
   const [volume] = podOf(deploy.workloadWithCertManager).volumes;

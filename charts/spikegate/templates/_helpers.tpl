@@ -1,3 +1,23 @@
+{{- /* The name of everything: of the release, with the chart's in it. Cluster-wide names follow it as well. */}}
+{{- define "spikegate.fullname" -}}
+{{- if contains "spikegate" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ .Release.Name | trunc 30 | trimSuffix "-" }}-spikegate{{ end }}
+{{- end }}
+
+{{- define "spikegate.priorityClass" -}}
+{{- if .Values.priorityClass.name }}{{ .Values.priorityClass.name }}{{ else }}{{ if .Values.priorityClass.create }}{{ include "spikegate.fullname" . }}{{ end }}{{ end }}
+{{- end }}
+
+{{- /* What serve and prepare must be told of the names, where they are not the usual ones. */}}
+{{- define "spikegate.nameFlags" -}}
+{{- if ne (include "spikegate.fullname" .) "spikegate" }}
+- --configuration={{ include "spikegate.fullname" . }}
+- --service={{ include "spikegate.fullname" . }}-webhook
+{{- end }}
+{{- if .Values.takeOver }}
+- --take-over
+{{- end }}
+{{- end }}
+
 {{- define "spikegate.selector" -}}
 app.kubernetes.io/name: spikegate
 app.kubernetes.io/instance: {{ .Release.Name }}

@@ -7,13 +7,19 @@ import { leaderClockIsRight, leaderIsAlive } from './leader.ts';
 import { namespacesCanGo, salesAreGuarded } from './namespaces.ts';
 import { replicasAreAlike, replicasAreThere } from './replicas.ts';
 import { countersAreRight, holdsAreYoung, nothingIsOversold, ordersExpire } from './sale.ts';
-import { configurationsAreCurrent, serviceHasEndpoints, webhooksAnswer } from './webhooks.ts';
+import {
+  configurationsAreCurrent,
+  installationIsAlone,
+  serviceHasEndpoints,
+  webhooksAnswer,
+} from './webhooks.ts';
 
 export const checks: readonly Check[] = [
   version,
   permissions,
   definitionsAreCurrent,
   configurationsAreCurrent,
+  installationIsAlone,
   serviceHasEndpoints,
   replicasAreThere,
   replicasAreAlike,

@@ -1,6 +1,7 @@
 // The webhook configurations, the Service behind them, and whether they answer.
 import { registry } from '../../../webhooks/registry.ts';
-import { configurationName, webhookConfigurations } from '../../manifests/webhook-configurations.ts';
+import { describe, isOwn } from '../../manifests/installations.ts';
+import { webhookConfigurations } from '../../manifests/webhook-configurations.ts';
 import { differences } from '../differences.ts';
 import type { Check, Finding, Unchecked } from '../findings.ts';
 import { type Observation, valueIn, type WebhookConfiguration, type WebhookEntry } from '../observation.ts';
@@ -13,6 +14,7 @@ export const configurationsAreCurrent: Check = {
     const wanted = webhookConfigurations(registry, {
       target: targetOf(seen),
       namespace: seen.expected.namespace,
+      name: seen.expected.configuration,
     }) as unknown as WebhookConfiguration[];
     return (['mutating', 'validating'] as const).flatMap((which) => {
       const kind = `${which === 'mutating' ? 'Mutating' : 'Validating'}WebhookConfiguration`;
@@ -34,7 +36,7 @@ function judge(
   found: Observation['mutating'],
   wanted: WebhookConfiguration,
 ): (Finding | Unchecked)[] {
-  const where = `${kind.toLowerCase()}/${configurationName}`;
+  const where = `${kind.toLowerCase()}/${seen.expected.configuration}`;
   if ('unreadable' in found) return [{ unchecked: `${where}: ${found.unreadable}` }];
   const remedy = reinstall(seen);
   if ('missing' in found) {
@@ -53,6 +55,25 @@ function changed(wanted: WebhookEntry, { webhooks = [] }: WebhookConfiguration):
   if (!stored) return [`the webhook ${wanted.name} must be there`];
   return differences(wanted, stored, { extras: 'allowed', path: wanted.name });
 }
+
+/** Orders are judged, and their stock is held, by each of them. */
+export const installationIsAlone: Check = {
+  name: 'this cluster has one Spikegate',
+  run({ installations, expected }) {
+    if ('unreadable' in installations)
+      return [{ unchecked: `other installations: ${installations.unreadable}` }];
+    const others = (valueIn(installations) ?? []).filter((it) => !isOwn(it, expected));
+    return others.map((it) => ({
+      severity: 'error',
+      reason: 'AnotherInstallation',
+      where: `mutatingwebhookconfiguration/${it.configuration}`,
+      what: `another Spikegate is installed: ${describe(it)}; both judge every order`,
+      remedy: it.release
+        ? `helm uninstall ${it.release.name} --namespace ${it.release.namespace}`
+        : `spikegate uninstall --name ${it.configuration}${it.service ? ` --namespace ${it.service.namespace}` : ''}`,
+    }));
+  },
+};
 
 export const serviceHasEndpoints: Check = {
   name: 'the Service of the webhooks is there, with pods that are ready behind it',

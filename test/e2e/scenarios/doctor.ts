@@ -32,7 +32,8 @@ const look = ({ client }: World, more: { grace?: number } = {}) =>
     client,
     expected: {
       ...{ namespace: deployment.namespace, service: deployment.service, lease: deployment.lease },
-      ...{ certSecret: deployment.certSecret, probeNamespace: 'default' },
+      ...{ configuration: deployment.configuration, certSecret: deployment.certSecret },
+      ...{ probeNamespace: 'default' },
       ...{ holdLimit: 120_000, paymentWindow: 600_000, grace: 30_000, ...more },
     },
     clock: systemClock,

@@ -14,6 +14,7 @@ import { mountedCertificates } from './mounted-certificates.ts';
 import { recovery } from './recovery.ts';
 import { refusalTable } from './refusals.ts';
 import { seckill } from './seckill.ts';
+import { secondInstallation } from './second-installation.ts';
 import { uninstalling } from './uninstall.ts';
 import { upgrades } from './upgrade.ts';
 import { walkthrough } from './walkthrough.ts';
@@ -29,7 +30,7 @@ export const groups = {
   crowds: [...crowds, ...boards],
   certificates: [...certificates, ...mountedCertificates],
   upgrades,
-  doctor,
+  doctor: [...doctor, ...secondInstallation],
   seckill,
   'data-service': dataService,
   // Uninstalling comes last: what it takes away, the others need.

@@ -11,7 +11,7 @@ import type { WebhookConfiguration } from '../../../src/doctor/observation.ts';
 import * as resources from '../../../src/doctor/resources.ts';
 import { dialTls } from '../../../src/doctor/serving.ts';
 import type { Resource } from '../../../src/kube/objects.ts';
-import { configurationName } from '../../../src/manifests/webhook-configurations.ts';
+import { deployment } from '../../../src/manifests/names.ts';
 import type { Replica } from '../replica.ts';
 import { saleManifest } from '../sale.ts';
 import { SteadyOrders } from '../steady.ts';
@@ -126,7 +126,7 @@ async function inject({ client }: World, bundle: string): Promise<void> {
   ];
   for (const resource of both) {
     await eventually(async () => {
-      const found = await client.get(resource, { name: configurationName });
+      const found = await client.get(resource, { name: deployment.configuration });
       for (const { clientConfig } of found.webhooks ?? []) clientConfig.caBundle = caBundle;
       await client.replace(resource, found);
     });

@@ -47,7 +47,8 @@ async function uninstall(world: World): Promise<void> {
     return runUninstall(
       {
         ...{ kubeconfig: world.target.kubeconfig!, namespace: system, patience: 45_000 },
-        ...{ lease: deployment.lease, certSecret: deployment.certSecret, ...flags },
+        ...{ configuration: deployment.configuration, lease: deployment.lease },
+        ...{ certSecret: deployment.certSecret, ...flags },
       },
       {
         print: (line) => void said.push(line),
