@@ -17,6 +17,8 @@ export interface Crowd {
   /** Milliseconds that a client waits before its next order. */
   pauseMs?: number;
   onAnswer?(result: CrowdResult): void;
+  /** When it fires, no client orders or tries again. */
+  signal?: AbortSignal;
 }
 
 export interface CrowdResult {
@@ -33,7 +35,7 @@ export async function crowd(options: Crowd): Promise<CrowdResult> {
   const result: CrowdResult = { accepted: [], refused: {}, lost: 0 };
   let next = 0;
   const client = async () => {
-    while (next < options.orders) {
+    while (next < options.orders && !options.signal?.aborted) {
       const index = next++;
       const name = `o${index}`;
       const answer = await order(options, name, index);
@@ -55,7 +57,7 @@ export async function crowd(options: Crowd): Promise<CrowdResult> {
 
 async function order(options: Crowd, name: string, index: number): Promise<string> {
   const { client, namespace } = options;
-  for (let attempt = 0; attempt < mostTries; attempt++) {
+  for (let attempt = 0; attempt < mostTries && !options.signal?.aborted; attempt++) {
     try {
       await client.create(SpikeOrder, {
         apiVersion: SpikeOrder.apiVersion,

@@ -30,6 +30,9 @@ export async function runScenarios(name: TargetName, chosen: readonly Group[] = 
         } catch (error) {
           for (const replica of world.replicas) t.diagnostic(`replica ${replica.pid}:\n${replica.tail()}`);
           throw error;
+        } finally {
+          // A crowd of a failed scenario would load the next ones, and keep the process from ending.
+          world.endScenario();
         }
       });
     }

@@ -52,6 +52,7 @@ export class World {
   readonly client: Client;
   readonly balancer: Balancer;
   replicas: Replica[] = [];
+  #scenario = new AbortController();
   #flags = '';
   #namespaces = 0;
 
@@ -85,6 +86,16 @@ export class World {
     await this.balancer.close();
     this.client.close();
     await this.target.stop();
+  }
+
+  /** Fires when the scenario that runs now has ended, however it ended. */
+  get scenarioEnds(): AbortSignal {
+    return this.#scenario.signal;
+  }
+
+  endScenario(): void {
+    this.#scenario.abort();
+    this.#scenario = new AbortController();
   }
 
   /** Exactly `count` replicas with these flags of `serve`; running ones are kept where they fit. */

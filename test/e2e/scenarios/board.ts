@@ -23,6 +23,7 @@ async function board(world: World): Promise<void> {
     await world.create(namespace, saleManifest({ stock, price: 1000, spikePrice: 800 }));
     await seenEverywhere(world, namespace);
     const result = await crowd({
+      signal: world.scenarioEnds,
       ...{ client: world.client, namespace, clients: 16, orders },
       buyer: () => 'buyer1',
       goods: () => ({ goods1: 1 }),

@@ -55,6 +55,7 @@ export async function seenEverywhere(world: World, namespace: string): Promise<v
 async function plain(world: World): Promise<void> {
   const { namespace, observer } = await sale(world);
   const result = await crowd({
+    signal: world.scenarioEnds,
     client: world.client,
     namespace,
     clients,
@@ -76,6 +77,7 @@ async function severalGoods(world: World): Promise<void> {
   const names = ['goods1', 'goods2', 'goods3'];
   const { namespace, observer } = await sale(world, names);
   const result = await crowd({
+    signal: world.scenarioEnds,
     client: world.client,
     namespace,
     clients,
@@ -94,6 +96,7 @@ async function severalGoods(world: World): Promise<void> {
 async function cancelling(world: World): Promise<void> {
   const { namespace, observer } = await sale(world);
   const result = await crowd({
+    signal: world.scenarioEnds,
     client: world.client,
     namespace,
     clients,
@@ -126,6 +129,7 @@ async function killing(world: World): Promise<void> {
     await world.addReplica();
   })();
   const result = await crowd({
+    signal: world.scenarioEnds,
     client: world.client,
     namespace,
     clients: 8,
@@ -173,6 +177,7 @@ async function ample(world: World): Promise<void> {
     }
   })();
   const result = await crowd({
+    signal: world.scenarioEnds,
     client: world.client,
     namespace,
     clients,
