@@ -40,6 +40,8 @@ async function judge(runner: Runner, row: Row): Promise<string> {
   const { code, out } = meanwhile
     ? await runner.follow(args, expected, () => runner.run(words(meanwhile)))
     : await runner.run(args, edit ? { KUBE_EDITOR: `sed -i -e '${edit}'` } : {});
+  const [warning] = /^Warning: .*/m.exec(out) ?? [];
+  if (warning && !expected.source.startsWith('Warning')) return warning.slice(0, 300);
   if (code === (row.code ?? 0) && expected.test(out)) return 'ok';
   const last = out.trim().split('\n').at(-1) ?? '';
   return `exit ${code}: ${last.slice(0, 300)}`;
