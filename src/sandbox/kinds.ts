@@ -58,6 +58,7 @@ const rows: Row[] = [
     short: ['po'],
     categories: all,
     status: true,
+    generation: true,
     returnsDeleted: true,
     selectable: [
       'spec.nodeName',
@@ -175,6 +176,7 @@ const rows: Row[] = [
     short: ['hpa'],
     categories: all,
     status: true,
+    generation: true,
     type: 'V2HorizontalPodAutoscaler',
   },
   {
@@ -185,6 +187,7 @@ const rows: Row[] = [
     short: ['hpa'],
     categories: all,
     status: true,
+    generation: true,
   },
   {
     group: 'policy',

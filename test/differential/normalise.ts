@@ -14,6 +14,7 @@ const rules: [RegExp, string][] = [
   [/resource version: \d+, current: \d+/g, 'resource version: <version>, current: <version>'],
   [/\bResourceVersion in precondition: \d+, ResourceVersion in object meta: \d+/g, 'ResourceVersions'],
   [/\b0xc[0-9a-f]{9}\b/g, '<address>'],
+  [/\bX509SHA256=[0-9a-f]{64}\b/g, 'X509SHA256=<hash>'],
   [/\b(default-token|kube-api-access)-[a-z0-9]{5}\b/g, '$1-<generated>'],
   // Go's cmp mixes ordinary spaces with others, so that nobody relies on its texts.
   [/\u00a0/g, ' '],

@@ -56,8 +56,8 @@ async function prepare({ client }: Server, topic: string, ns: string): Promise<v
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: ns, labels: { topic } } };
   const json = { 'content-type': 'application/json' };
   await client.send('POST', '/api/v1/namespaces', json, JSON.stringify(namespace));
-  // Pods are refused until the account and, on 1.20, its token are there; and the certificates that every namespace is
-  // given must not come into a watch later than into another.
+  // The API server refuses Pods until the account is there. The certificates that every namespace is given must be
+  // there before any watch begins.
   const spec = { containers: [{ name: 'c', image: 'i' }] };
   const pod = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probe' }, spec });
   const core = `/api/v1/namespaces/${ns}`;
@@ -113,7 +113,10 @@ async function send(
   const within = Date.now() + untilWithinMs;
   for (;;) {
     const answer = await client.send(method, path, all, text);
-    if (!until || until(answer) || Date.now() > within) return answer;
+    // The API server's cache of a kind that has just been defined is not there at once.
+    const isStarting = answer.code === 429 && String(answer.body?.message).includes('(re)initializing');
+    const isWanted = until ? until(answer) : !isStarting;
+    if (isWanted || Date.now() > within) return answer;
     await sleep(betweenTriesMs);
   }
 }

@@ -67,8 +67,8 @@ test('fields named as keywords of JSON Schema, and objects within objects, are j
     [
       { inner: { a: 1 } },
       [
-        'spec.inner.apiVersion: Required value: must not be empty',
-        'spec.inner.kind: Required value: must not be empty',
+        'spec.inner.apiVersion: Required value',
+        'spec.inner.kind: Required value',
       ],
     ],
     [

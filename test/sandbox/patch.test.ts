@@ -199,8 +199,8 @@ test('built-in kinds are validated', async (t) => {
     ],
     [
       services,
-      { apiVersion: 'v1', kind: 'Service', metadata: { name: '1s' }, spec: { ports: [{ port: 1 }] } },
-      /metadata.name: Invalid value: "1s": a DNS-1035 label/,
+      { apiVersion: 'v1', kind: 'Service', metadata: { name: '-s' }, spec: { ports: [{ port: 1 }] } },
+      /metadata.name: Invalid value: "-s": a lowercase RFC 1123 label/,
     ],
   ];
   for (const [url, body, message] of bad) {

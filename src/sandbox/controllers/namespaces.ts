@@ -6,6 +6,12 @@ import { asList, asObj, asStrings, type Item, type Obj, timestamp } from '../typ
 import { ControllerApi, isNotFound } from './api.ts';
 import { KeyQueue } from './queue.ts';
 
+/** The words of Kubernetes' root-ca-cert-publisher. */
+const aboutCa =
+  'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the ' +
+  'internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes ' +
+  'clusters.';
+
 const table = '/namespaces';
 const workers = 4;
 
@@ -65,7 +71,11 @@ export class NamespaceController {
     await this.given.ensure('/configmaps', {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name: 'kube-root-ca.crt', namespace: name },
+      metadata: {
+        name: 'kube-root-ca.crt',
+        namespace: name,
+        annotations: { 'kubernetes.io/description': aboutCa },
+      },
       data: { 'ca.crt': this.ca },
     } as unknown as Item);
   }

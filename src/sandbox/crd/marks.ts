@@ -56,7 +56,7 @@ function checkEmbedded(value: Obj, path: string): FieldError[] {
   const { apiVersion, kind } = value;
   const errors: FieldError[] = [];
   for (const [name, given] of Object.entries({ apiVersion, kind })) {
-    if (given === undefined) errors.push(field.required(`${path}.${name}`, 'must not be empty'));
+    if (given === undefined) errors.push(field.required(`${path}.${name}`));
     else if (given === '') errors.push(field.invalid(`${path}.${name}`, given, 'must not be empty'));
   }
   if (typeof apiVersion === 'string' && apiVersion.split('/').length > 2) {

@@ -100,7 +100,7 @@ function checkVersions(item: Item): FieldError[] {
       field.invalid(
         'spec.preserveUnknownFields',
         true,
-        'cannot set to true, set x-preserve-unknown-fields to true in spec.versions[*].schema instead',
+        'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead',
       ),
     );
   if (conversion.strategy === 'Webhook')

@@ -168,7 +168,7 @@ function checkListType(schema: Schema, path: string): FieldError[] {
     return [
       field.invalid(
         `${path}.items.x-kubernetes-map-type`,
-        'null',
+        null,
         'must be atomic as item of a list with x-kubernetes-list-type=set',
       ),
     ];

@@ -25,7 +25,7 @@ export interface Context {
   call: Call;
 }
 
-const validations = ['Ignore', 'Strict', 'Warn'];
+const validations = ['', 'Ignore', 'Strict', 'Warn'];
 
 const optionInvalid = (kind: string, error: FieldError) =>
   new ApiError(422, 'Invalid', `${kind}.meta.k8s.io "" is invalid: ${error.field}: ${error.message}`, {

@@ -134,6 +134,7 @@ function configOf({ type, route }: Context, value: unknown): Item {
       `Incorrect version specified in apply patch. Specified patch version: ${config.apiVersion}, expected: ${apiVersionOf(type)}`,
     );
   const metadata = asObj(config.metadata) as Obj;
+  const { namespace = '' } = metadata;
   if (metadata.managedFields !== undefined && metadata.managedFields !== null)
     throw badRequest('metadata.managedFields must be nil');
   if (metadata.name !== undefined && metadata.name !== route.name)
@@ -150,7 +151,10 @@ function configOf({ type, route }: Context, value: unknown): Item {
   if (wrong) throw cannotHandle(type, wrong);
   const applied = stripNulls(config) as Item;
   const untyped = type.builtin ? untypable(type, applied) : undefined;
-  if (untyped) throw new ApiError(500, '', `failed to create typed patch object: ${untyped}`);
+  if (untyped) {
+    const what = `${namespace}/${route.name}; ${type.group}/${type.version}, Kind=${type.kind}`;
+    throw new ApiError(500, '', `failed to create typed patch object (${what}): ${untyped}`);
+  }
   return applied;
 }
 

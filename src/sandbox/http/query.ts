@@ -29,12 +29,13 @@ export function number(query: URLSearchParams, name: string): number | undefined
   return Number(value);
 }
 
-export function resourceVersion(query: URLSearchParams): number | undefined {
+/** `prefix`: what stands before the words about a version that is none. */
+export function resourceVersion(query: URLSearchParams, prefix = ''): number | undefined {
   const value = query.get('resourceVersion');
   if (value === null || value === '') return undefined;
   if (!/^\d{1,15}$/.test(value))
     throw badRequest(
-      `resourceVersion: Invalid value: ${JSON.stringify(value)}: strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`,
+      `${prefix}resourceVersion: Invalid value: ${JSON.stringify(value)}: strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`,
     );
   return Number(value);
 }
@@ -61,7 +62,7 @@ export interface ListOptions {
 
 export function listOptions(query: URLSearchParams): ListOptions {
   const match = query.get('resourceVersionMatch') ?? '';
-  const rv = resourceVersion(query);
+  const rv = resourceVersion(query, 'invalid resource version: ');
   const given = query.get('continue') ?? '';
   if (match && given)
     throw listInvalid(

@@ -17,6 +17,9 @@ const warningHeader = (text: string) => `299 - "${text.replace(/[\\"]/g, '\\$&')
 // A header can carry Latin-1 only; other characters would make the response fail.
 const headerSafe = (text: string) => text.replace(/[^\x20-\x7e]/g, '?');
 
+export const warningHeaders = (warnings: readonly string[]): string[] =>
+  [...new Set(warnings)].map((text) => headerSafe(warningHeader(text)));
+
 export function send(
   res: ServerResponse,
   answer: Answer,
@@ -31,8 +34,7 @@ export function send(
     'cache-control': 'no-cache, private',
     ...answer.headers,
   };
-  if (warnings.length > 0)
-    headers.warning = [...new Set(warnings)].map((text) => headerSafe(warningHeader(text)));
+  if (warnings.length > 0) headers.warning = warningHeaders(warnings);
   res.writeHead(answer.code, headers);
   res.end(body);
 }

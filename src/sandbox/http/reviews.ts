@@ -83,9 +83,9 @@ function checkAccess(kind: string, spec: Obj): void {
   if (resource && path)
     errors.push(
       field.invalid(
-        'spec.nonResourceAttributes',
-        spec.nonResourceAttributes,
-        'cannot be specified in combination with resourceAttributes',
+        'spec',
+        spec,
+        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
       ),
     );
   if (!resource && !path)

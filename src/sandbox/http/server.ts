@@ -16,7 +16,7 @@ import { type Context, callFor } from './context.ts';
 import { discover } from './discovery.ts';
 import { patch } from './patch.ts';
 import { flag } from './query.ts';
-import { type Answer, errorAnswer, send, sendText } from './respond.ts';
+import { type Answer, errorAnswer, send, sendText, warningHeaders } from './respond.ts';
 import { type Access, isReview, requestToken, review } from './reviews.ts';
 import { nameSelected, type ResourceRoute, resourceRoute } from './route.ts';
 import { subresource } from './subresources.ts';
@@ -37,6 +37,8 @@ const version = {
 };
 
 type Handler = (context: Context) => Promise<Answer | undefined>;
+const endpointsAreDeprecated = 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
+
 type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
 
 const handlers: Record<Verb, Handler> = {
@@ -191,6 +193,11 @@ export class ApiServer {
     this.authorize(user, verb, { ...route, name: route.name || nameSelected(query) });
     const call = callFor(req, query, user);
     call.warnings = warnings;
+    if (type.kind === 'Endpoints' && type.builtin) {
+      warnings.push(endpointsAreDeprecated);
+      // Lists and watches send no answer of `send`, which would have set it.
+      res.setHeader('warning', warningHeaders(warnings));
+    }
     const context: Context = { core, hub, req, res, query, route, type, accept, call };
     const answer = await this.run(context, verb, type);
     if (answer) send(res, answer, accept, warnings);

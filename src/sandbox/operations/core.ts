@@ -67,7 +67,9 @@ function dropNullMetadata(item: Item): void {
 /** What the caller asked to happen with fields the server does not know. */
 export function reportUnknown(type: ResourceType, unknown: readonly string[], call: Call): void {
   if (unknown.length === 0 || call.validation === 'Ignore') return;
-  const texts = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
+  // Those of custom resources come from a map, which Go walks in order.
+  const paths = type.builtin ? unknown : unknown.toSorted();
+  const texts = paths.map((path) => `unknown field ${JSON.stringify(path)}`);
   if (call.validation === 'Strict') throw cannotHandle(type, `strict decoding error: ${texts.join(', ')}`);
   call.warnings.push(...texts);
 }

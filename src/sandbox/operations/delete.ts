@@ -154,6 +154,7 @@ async function mark(
   if (!waits) {
     // What has a grace says that it got none.
     if (type.table === '/pods') {
+      if (!item.metadata.deletionTimestamp) item.metadata.generation = (item.metadata.generation ?? 0) + 1;
       item.metadata.deletionTimestamp ??= timestamp(core.clock.now());
       item.metadata.deletionGracePeriodSeconds = 0;
     }

@@ -63,12 +63,12 @@ export async function update(
   }
 }
 
-/** Custom resources are never replaced blindly. The value is printed as Go prints the zero of its type. */
+/** Custom resources are never replaced blindly. */
 const unversioned = (type: ResourceType, name: string) =>
   invalid({ group: type.group, kind: type.plural }, name, [
     {
       reason: 'FieldValueInvalid',
-      message: 'Invalid value: 0x0: must be specified for an update',
+      message: 'Invalid value: 0: must be specified for an update',
       field: 'metadata.resourceVersion',
     },
   ]);

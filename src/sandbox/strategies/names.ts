@@ -65,7 +65,8 @@ export const formats = {
 /** What is wrong with `text` as `format`; undefined when nothing is. */
 export function formatError(format: Format, text: string): string | undefined {
   if (text.length > format.max)
-    return `must be no more than ${format.max} ${format.max > 253 ? 'bytes' : 'characters'}`;
+    return `must be no more than ${format.max} ${format.max === 253 ? 'characters' : 'bytes'}`;
+  if (format === formats.label && text.includes('.')) return 'must not contain dots';
   return format.pattern.test(text) ? undefined : format.text;
 }
 
@@ -128,13 +129,11 @@ function checkFinalizers(finalizers: unknown): FieldError[] {
 function checkOwners(owners: unknown): FieldError[] {
   const errors: FieldError[] = [];
   const controllers: string[] = [];
-  asList(owners).forEach((owner) => {
-    const path = 'metadata.ownerReferences';
-    if (!owner.apiVersion)
-      errors.push(field.invalid(`${path}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
-    for (const name of ['kind', 'name', 'uid'])
-      if (!owner[name]) errors.push(field.invalid(`${path}.${name}`, '', `${name} must not be empty`));
-    if (owner.controller === true) controllers.push(asString(owner.name));
+  asList(owners).forEach((owner, i) => {
+    for (const name of ['apiVersion', 'kind', 'name', 'uid'])
+      if (!owner[name])
+        errors.push(field.required(`metadata.ownerReferences[${i}].${name}`, 'must not be empty'));
+    if (owner.controller === true) controllers.push(`${asString(owner.kind)}/${asString(owner.name)}`);
   });
   if (controllers.length > 1) {
     errors.push(

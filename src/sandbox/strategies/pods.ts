@@ -2,7 +2,7 @@
 
 import { own } from '../../runtime/own-keys.ts';
 import { type FieldError, field } from '../status.ts';
-import { asList, asObj, asString, type Item, isObj, type Obj } from '../types.ts';
+import { asList, asNumber, asObj, asString, type Item, isObj, type Obj } from '../types.ts';
 import { checkFormat, checkLabels, formats } from './names.ts';
 
 const containerLists = ['initContainers', 'containers', 'ephemeralContainers'] as const;
@@ -110,9 +110,7 @@ function checkTolerations(spec: Obj, path: string): FieldError[] {
         ),
       );
     if (operator === 'Exists' && value)
-      errors.push(
-        field.invalid(`${at}.operator`, toleration, "value must be empty when `operator` is 'Exists'"),
-      );
+      errors.push(field.invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"));
     return errors;
   });
 }
@@ -275,6 +273,8 @@ export function preparePod(item: Item): void {
     spec.serviceAccountName = 'default';
     spec.serviceAccount = 'default';
   }
+  // Kubernetes takes any negative period for the shortest.
+  if (asNumber(spec.terminationGracePeriodSeconds) < 0) spec.terminationGracePeriodSeconds = 1;
   spec.preemptionPolicy ??= 'PreemptLowerPriority';
   spec.priority ??= 0;
   if (spec.tolerations === undefined) {

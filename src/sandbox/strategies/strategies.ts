@@ -23,7 +23,7 @@ function checkData(item: Item): FieldError[] {
       size += asString(value).length;
     }
   }
-  return size > dataLimit ? [...errors, field.tooLong('', dataLimit)] : errors;
+  return size > dataLimit ? [...errors, field.tooLong('[]', dataLimit)] : errors;
 }
 
 /** Keys without which a secret of a type is of no use; basic-auth needs one of its two. */
@@ -80,7 +80,7 @@ function podMould(item: Item): Obj {
 }
 
 const rolesFixed = (item: Item, old: Item): FieldError[] =>
-  equal(item.roleRef, old.roleRef) ? [] : [field.invalid('roleRef', item.roleRef, 'cannot change roleRef')];
+  equal(item.roleRef, old.roleRef) ? [] : [field.invalid('roleRef', item.roleRef, 'field is immutable')];
 
 const addRoleGroup = (item: Item) => {
   const ref = asObj(item.roleRef);
@@ -96,6 +96,9 @@ const hpa: Strategy = {
     const spec = asObj(item.spec);
     const [min, max] = [asNumber(spec.minReplicas, 1), asNumber(spec.maxReplicas)];
     const errors: FieldError[] = [];
+    const { apiVersion } = asObj(spec.scaleTargetRef);
+    if (!apiVersion)
+      errors.push(field.invalid('spec.scaleTargetRef.apiVersion', '', 'apiVersion must specify API group'));
     if (min < 1) errors.push(field.invalid('spec.minReplicas', min, 'must be greater than or equal to 1'));
     if (max < 1) errors.push(field.invalid('spec.maxReplicas', max, 'must be greater than 0'));
     else if (max < min)
@@ -252,7 +255,7 @@ export const strategies: Record<string, Strategy> = {
 /** The format of names by kind; kinds not listed have DNS subdomains, `undefined` allows any path segment. */
 export const nameFormats: Record<string, (typeof formats)[keyof typeof formats] | undefined> = {
   Namespace: formats.label,
-  Service: formats.label1035,
+  Service: formats.label,
   Role: undefined,
   RoleBinding: undefined,
   ClusterRole: undefined,

@@ -51,7 +51,7 @@ export const watches: Topic = {
       1,
     ),
     watch('that times out', `${mine}&timeoutSeconds=1`, 2),
-    watch('that times out with a bookmark', `${mine}&timeoutSeconds=1&allowWatchBookmarks=true`, 3),
+    watch('that times out with a bookmark', `${mine}&timeoutSeconds=1&allowWatchBookmarks=true`, 2),
     watch('of one object by its path', 'resourceVersion=@{rv}', 4, {
       path: `${configMaps}/a?watch=true&resourceVersion=@{rv}`,
     }),
