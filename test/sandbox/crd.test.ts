@@ -64,13 +64,7 @@ test('fields named as keywords of JSON Schema, and objects within objects, are j
   await call('POST', crds, definition);
   const refused: [object, string[]][] = [
     [{ not: { bad: 'x' } }, ['<nil>: Invalid value: "": "spec.not" must not validate the schema (not)']],
-    [
-      { inner: { a: 1 } },
-      [
-        'spec.inner.apiVersion: Required value',
-        'spec.inner.kind: Required value',
-      ],
-    ],
+    [{ inner: { a: 1 } }, ['spec.inner.apiVersion: Required value', 'spec.inner.kind: Required value']],
     [
       { inner: { apiVersion: 'a/b/c', kind: 'X' } },
       ['spec.inner.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c'],
