@@ -10,6 +10,7 @@ import type { RefusalCase, Step } from './refusals/scenario.ts';
 import { seckills } from './refusals/seckill.ts';
 
 export type { Manifest, RefusalCase, Step } from './refusals/scenario.ts';
+export { filledIn } from './refusals/scenario.ts';
 
 export const refusals: readonly RefusalCase[] = [
   ...orderCreation,

@@ -1,19 +1,21 @@
 // Admission of Buyer: an id of its own, and no deletion while its orders live.
 import { Buyer } from '../src/api/buyer.ts';
 import type { Kind } from '../src/api/define-kind.ts';
+import { withName } from './own-id.ts';
 import {
   fillIn,
   fixed,
   isBeingDeleted,
   keep,
   marked,
+  nameIsNoId,
   notReferenced,
   orders,
-  ownIdentity,
+  withOwnId,
 } from './shared-rules.ts';
 import { smallReviewBytes, type Webhooks } from './webhook.ts';
 
-const identity = ownIdentity<Buyer>('buyerId', (call, reference) =>
+const nameIsNoOthersId = nameIsNoId<Buyer>((call, reference) =>
   call.context.catalogue.findBuyer(call.namespace, reference),
 );
 
@@ -22,14 +24,15 @@ export const buyerWebhooks: Webhooks<Buyer> = {
   defaulting: 'allocated',
   reviewBytes: smallReviewBytes,
   default(call) {
-    const { object, old, context } = call;
+    const named = withName(call);
+    const { object, old } = named;
     const kept = old ? fillIn(object, keep(old.spec, ['buyerId'])) : object;
     if (isBeingDeleted(call)) return kept;
-    return fillIn(kept, { buyerId: context.newId() });
+    return withOwnId({ ...named, object: kept }, 'buyerId');
   },
   rules: {
-    CREATE: [identity],
-    UPDATE: [fixed('buyerId', 'allocated'), identity],
+    CREATE: [nameIsNoOthersId],
+    UPDATE: [fixed('buyerId', 'allocated')],
     DELETE: [
       notReferenced('buyer', orders, ({ object, context }) => context.catalogue.liveOrdersOfBuyer(object)),
     ],

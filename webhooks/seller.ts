@@ -2,6 +2,7 @@
 import type { Kind } from '../src/api/define-kind.ts';
 import { Seller } from '../src/api/seller.ts';
 import { counted } from '../src/ledger/catalogue.ts';
+import { withName } from './own-id.ts';
 import {
   fillIn,
   fixed,
@@ -9,12 +10,13 @@ import {
   isBeingDeleted,
   keep,
   marked,
+  nameIsNoId,
   notReferenced,
-  ownIdentity,
+  withOwnId,
 } from './shared-rules.ts';
 import { smallReviewBytes, type Webhooks } from './webhook.ts';
 
-const identity = ownIdentity<Seller>('sellerId', (call, reference) =>
+const nameIsNoOthersId = nameIsNoId<Seller>((call, reference) =>
   call.context.catalogue.findSeller(call.namespace, reference),
 );
 
@@ -23,14 +25,15 @@ export const sellerWebhooks: Webhooks<Seller> = {
   defaulting: 'allocated',
   reviewBytes: smallReviewBytes,
   default(call) {
-    const { object, old, context } = call;
+    const named = withName(call);
+    const { object, old } = named;
     const kept = old ? fillIn(object, keep(old.spec, ['sellerId'])) : object;
     if (isBeingDeleted(call)) return kept;
-    return fillIn(kept, { sellerId: context.newId() });
+    return withOwnId({ ...named, object: kept }, 'sellerId');
   },
   rules: {
-    CREATE: [identity],
-    UPDATE: [fixed('sellerId', 'allocated'), identity],
+    CREATE: [nameIsNoOthersId],
+    UPDATE: [fixed('sellerId', 'allocated')],
     DELETE: [
       notReferenced('seller', goods, ({ object, context }) =>
         counted(context.catalogue.goodsOfSeller(object)),

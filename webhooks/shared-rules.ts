@@ -5,6 +5,7 @@ import { type Refusal, refuse } from '../src/api/refusals.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
 import { same } from '../src/kube/same.ts';
 import type { Referrers } from '../src/ledger/catalogue.ts';
+import { allocateId, isOwnId } from './own-id.ts';
 import type { Call, Rule } from './webhook.ts';
 
 const namespaceController = 'system:serviceaccount:kube-system:namespace-controller';
@@ -68,6 +69,15 @@ export function keep<S extends object, K extends keyof S>(spec: S, names: readon
   return kept;
 }
 
+/** Allocates the id of a buyer, a seller or goods. One that a manifest brought from another object is replaced. */
+export function withOwnId<T extends WithSpec>(call: Call<T>, field: keyof T['spec'] & string): T {
+  const { object, old } = call;
+  const given = (object.spec as Record<string, unknown>)[field] as string | undefined;
+  const kept = (old?.spec as Record<string, unknown> | undefined)?.[field];
+  if (kept !== undefined || isOwnId(call, given)) return object;
+  return overwrite(object, { [field]: allocateId(call) } as Partial<T['spec']>);
+}
+
 /** A rule for updates: the field stays as it is once it is set. */
 export function fixed<T extends WithSpec>(name: keyof T['spec'] & string, why: string): Rule<T> {
   return ({ object, old }) => {
@@ -82,29 +92,16 @@ export function fixed<T extends WithSpec>(name: keyof T['spec'] & string, why: s
   };
 }
 
-/**
- * The id is unique among its kind in the namespace, and no name is another's id: a reference that is
- * clear today must not mean another object tomorrow. Once given, both are fixed.
- */
-export function ownIdentity<T extends WithSpec>(
-  field: keyof T['spec'] & string,
+/** No name is the id of another object of its kind: a reference that is clear today must not mean two tomorrow. */
+export function nameIsNoId<T extends WithSpec>(
   find: (call: Call<T>, reference: string) => T | undefined,
 ): Rule<T> {
-  const idOf = (object: T | undefined) =>
-    (object?.spec as Record<string, unknown> | undefined)?.[field] as string | undefined;
   return (call) => {
-    const id = idOf(call.object);
-    if (call.old && idOf(call.old) === id) return undefined;
     const { name, uid } = call.object.metadata;
-    for (const [path, value] of [
-      [`spec.${field}`, id],
-      ['metadata.name', call.old ? undefined : name],
-    ] as const) {
-      const other = value ? find(call, value) : undefined;
-      if (!other || other.metadata.uid === uid || other.metadata.name === name) continue;
-      return refuse('IdTaken', `${path} must be unique: ${value} is ${other.metadata.name} already`, path);
-    }
-    return undefined;
+    const other = find(call, name);
+    if (!other || other.metadata.uid === uid || other.metadata.name === name) return undefined;
+    const path = 'metadata.name';
+    return refuse('IdTaken', `${path} must not be an id: ${name} is the id of ${other.metadata.name}`, path);
   };
 }
 

@@ -5,6 +5,7 @@ import { refuse } from '../src/api/refusals.ts';
 import { endOfSale, parseTime, timestamp } from '../src/api/sale.ts';
 import { SpikeGoods } from '../src/api/spike-goods.ts';
 import { availableOf, remainderOf } from '../src/ledger/stock-draft.ts';
+import { withName } from './own-id.ts';
 import {
   fillIn,
   fixed,
@@ -12,17 +13,18 @@ import {
   isNamespaceCleanup,
   keep,
   marked,
+  nameIsNoId,
   orders,
   overwrite,
-  ownIdentity,
   stillReferenced,
+  withOwnId,
 } from './shared-rules.ts';
 import type { Call, Rule, Webhooks } from './webhook.ts';
 
 type GoodsCall = Call<SpikeGoods>;
 type GoodsRule = Rule<SpikeGoods>;
 
-const identity = ownIdentity<SpikeGoods>('goodsId', (call, reference) =>
+const nameIsNoOthersId = nameIsNoId<SpikeGoods>((call, reference) =>
   call.context.catalogue.findGoods(call.namespace, reference),
 );
 
@@ -31,12 +33,13 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
   defaulting: 'allocated',
 
   default(call) {
-    const { object, old, context, now } = call;
+    const named = withName(call);
+    const { object, old, now } = named;
     const kept = old ? fillIn(object, keep(old.spec, ['goodsId', 'startTime', 'endTime'])) : object;
     if (isBeingDeleted(call)) return kept;
     // Goods that got past admission once are completed by their next update.
     const start = timestamp(parseTime(old?.metadata.creationTimestamp) ?? now);
-    const filled = fillIn(kept, { day: 1, goodsId: context.newId(), startTime: start });
+    const filled = fillIn(withOwnId({ ...named, object: kept }, 'goodsId'), { day: 1, startTime: start });
     const { startTime = start, day = 1, endTime } = filled.spec;
     const moved = old !== undefined && (startTime !== old.spec.startTime || day !== (old.spec.day ?? 1));
     // An end that the client changed by hand is left for the rules to refuse.
@@ -52,13 +55,12 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
   },
 
   rules: {
-    CREATE: [priceIsNoHigher, endFollowsStart, identity, sellerStays],
+    CREATE: [priceIsNoHigher, endFollowsStart, nameIsNoOthersId, sellerStays],
     UPDATE: [
       fixed('price', 'set at creation'),
       fixed('spikePrice', 'set at creation'),
       fixed('goodsId', 'allocated'),
       fixed('sellerId', 'its sales are credited to this seller'),
-      identity,
       sellerStays,
       startIsFixedOnceBegun,
       endFollowsStart,

@@ -8,7 +8,7 @@ import { longestName } from '../src/api/schema.ts';
 import { SpikeOrder } from '../src/api/spike-order.ts';
 import { holdLineOf, timeUnknown } from '../src/ledger/gate.ts';
 import { StockDraft } from '../src/ledger/stock-draft.ts';
-import type { AdmissionContext } from './context.ts';
+import { allocateId, isOwnId, withName } from './own-id.ts';
 import { fillIn, fixed, isBeingDeleted, isNamespaceCleanup, keep, overwrite } from './shared-rules.ts';
 import { type Call, type Rule, smallReviewBytes, type Webhooks } from './webhook.ts';
 
@@ -30,14 +30,17 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
   reviewBytes: smallReviewBytes,
 
   default(call) {
-    const { object, old, context, now } = call;
-    if (!old) return allocate(isAllocated(call) ? object : unallocated(object), now, context);
+    const { object, old, now } = call;
+    if (!old) {
+      const named = withName(call);
+      return isAllocated(named) ? named.object : allocate(named, unallocated(named.object), now);
+    }
     const kept = fillIn(object, keep(old.spec, allocated));
     if (isBeingDeleted(call)) return kept;
     const paysNow = kept.spec.isPay === true && old.spec.isPay !== true;
     // An order that got past admission once is completed by its next update.
     const created = parseTime(old.metadata.creationTimestamp) ?? now;
-    const whole = allocate(paysNow ? overwrite(kept, { payTime: timestamp(now) }) : kept, created, context);
+    const whole = allocate(call, paysNow ? overwrite(kept, { payTime: timestamp(now) }) : kept, created);
     // Until it is judged, the lack of an id tells the leader that nobody let it in (controllers/order-lifecycle.ts).
     if (!old.spec.orderId && !old.status?.phase) delete whole.spec.orderId;
     return whole;
@@ -94,17 +97,26 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
   },
 };
 
-function allocate(order: SpikeOrder, created: number, context: AdmissionContext): SpikeOrder {
+/** `order`: as it is to be, with a name. */
+function allocate(call: OrderCall, order: SpikeOrder, created: number): SpikeOrder {
   const { spec } = order;
+  const { paymentWindowMs } = call.context.policy;
+  const createTime = timestamp(created);
   return fillIn(order, {
     isPay: false,
-    orderId: context.newId(),
-    createTime: timestamp(created),
-    ...(spec.isPay
-      ? { payTime: timestamp(created) }
-      : { expiredTime: timestamp(created + context.policy.paymentWindowMs) }),
+    createTime,
+    ...(spec.isPay ? { payTime: createTime } : { expiredTime: timestamp(created + paymentWindowMs) }),
+    ...(spec.orderId
+      ? {}
+      : { orderId: allocateId({ ...call, object: order }, ...request(call, createTime)) }),
   });
 }
+
+/** What the id of an order is bound to besides its name: a name that is used again is another order. */
+const request = ({ request }: OrderCall, createTime: string | undefined): string[] => [
+  request.userInfo.username ?? '',
+  createTime ?? '',
+];
 
 /** What a client wrote without what is not its to write; a manifest copied from an order has all of that. */
 function unallocated(order: SpikeOrder): SpikeOrder {
@@ -113,12 +125,17 @@ function unallocated(order: SpikeOrder): SpikeOrder {
   return { ...order, spec };
 }
 
-/** Whether it is our own answer of a moment ago: the API server asks again when another webhook came after us. */
-function isAllocated({ object, now, context }: OrderCall): boolean {
+/**
+ * Whether it is our own answer of a moment ago: the API server calls again when another webhook changed the object
+ * after us. A copy of an order has the id of that order, which is not bound to the name of the copy.
+ */
+function isAllocated(call: OrderCall): boolean {
+  const { object, now } = call;
   const { orderId, createTime } = object.spec;
   const created = parseTime(createTime);
-  if (!orderId || created === undefined || Math.abs(now - created) > clockSkewMs) return false;
-  const again = allocate(unallocated(object), created, context);
+  if (created === undefined || Math.abs(now - created) > clockSkewMs) return false;
+  if (!isOwnId(call, orderId, ...request(call, createTime))) return false;
+  const again = allocate(call, unallocated(object), created);
   return allocated.every((name) => name === 'orderId' || object.spec[name] === again.spec[name]);
 }
 

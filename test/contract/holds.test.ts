@@ -16,7 +16,7 @@ const leftOf = (world: World, name = 'goods1') => world.get('SpikeGoods', name)?
 
 async function shop(...more: ReturnType<typeof goods>[]): Promise<World> {
   const world = new World();
-  for (const manifest of [buyer(), goods('goods1', { goodsId: idOf.goods }), ...more]) {
+  for (const manifest of [buyer(), goods(), ...more]) {
     const { response } = await world.create(manifest);
     assert.equal(response.allowed, true, response.status?.message);
   }
@@ -52,7 +52,9 @@ describe('an order that is let in', () => {
   it('has one hold for goods that it names by name and by id', async () => {
     await using world = await shop();
     const both = order('order1', { goodsMap: { [idOf.goods]: 2, goods1: 1 } });
-    const { response } = await world.create(both);
+    const outcome = await world.run({ create: both });
+    assert.ok(outcome);
+    const { response } = outcome;
     assert.deepEqual(heldIn(world), [['order1', 3]]);
     assert.deepEqual(response.auditAnnotations, { hold: 'goods1=3' });
   });

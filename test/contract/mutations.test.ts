@@ -59,9 +59,9 @@ function seeds(world: World): { path: string; review: object }[] {
 
 async function shop(): Promise<World> {
   const world = new World();
-  const spec = { sellerId: 'seller1', goodsId: idOf.goods, stockCount: 1000 };
+  const spec = { sellerId: 'seller1', stockCount: 1000 };
   const orders = [order(), order('paid', { isPay: true }), order('byid', { goodsMap: { [idOf.goods]: 1 } })];
-  for (const manifest of [seller(), buyer(), goods('goods1', spec), ...orders]) await world.create(manifest);
+  for (const create of [seller(), buyer(), goods('goods1', spec), ...orders]) await world.run({ create });
   const hold = { uid: 'h', order: 'h', quantity: 1, time: at(minute) };
   await world.patchStatus('SpikeGoods', 'goods1', { num: 1, reserved: 1, holds: formatHolds([hold]) });
   return world;

@@ -5,7 +5,7 @@ import { type RefusalReason, refusalCodes } from '../../src/api/refusals.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { registry } from '../../webhooks/registry.ts';
 import type { Rule, Webhooks } from '../../webhooks/webhook.ts';
-import { exactly, type RefusalCase, refusals, withoutField } from '../refusals.ts';
+import { exactly, filledIn, type RefusalCase, refusals, withoutField } from '../refusals.ts';
 import { World } from './world.ts';
 
 /** Rules that refused something in this run, as `SpikeOrder CREATE 3`. */
@@ -25,9 +25,9 @@ describe('refusals', () => {
   });
 });
 
-async function check(row: RefusalCase): Promise<void> {
+async function check(asked: RefusalCase): Promise<void> {
   await using world = new World({ registry: watched });
-  for (const step of row.setup) {
+  for (const step of asked.setup) {
     const outcome = await world.run(step);
     assert.notEqual(
       outcome?.response.allowed,
@@ -35,6 +35,7 @@ async function check(row: RefusalCase): Promise<void> {
       `${JSON.stringify(step)}: ${outcome?.response.status?.message}`,
     );
   }
+  const row = await filledIn(asked, (kind, name) => world.get(kind, name));
   const before = everything(world);
   const outcome = await world.run(row.action);
   assert.ok(outcome);
@@ -42,7 +43,7 @@ async function check(row: RefusalCase): Promise<void> {
   assert.equal(allowed, false, 'refused');
   assert.ok(status);
   assert.match(status.message, exactly(row.message));
-  assert.equal(status.message, filledIn(row.message, world, status.message));
+  assert.equal(status.message, withTimes(row.message, world, status.message));
   assert.equal(status.reason, row.reason);
   assert.equal(status.code, refusalCodes[row.reason]);
   assert.deepEqual(auditAnnotations, { reason: row.reason });
@@ -62,7 +63,7 @@ const everything = (world: World) =>
   ['SpikeGoods', 'SpikeOrder', 'Buyer', 'Seller', 'ElasticWeb', 'ImoocPod'].map((kind) => world.all(kind));
 
 /** The message with the times that this world knows. */
-function filledIn(message: string, world: World, said: string): string {
+function withTimes(message: string, world: World, said: string): string {
   const iso = (ms: number) => new Date(ms).toISOString();
   const created = world.get('SpikeOrder', 'order1')?.spec;
   return message

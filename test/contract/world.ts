@@ -19,6 +19,7 @@ import type { CallerCheck } from '../../src/server/callers.ts';
 import type { AdmissionContext } from '../../webhooks/context.ts';
 import { registry as everything, mutatePath, validatePath } from '../../webhooks/registry.ts';
 import type { Manifest, Step } from '../refusals.ts';
+import { filledIn } from '../refusals.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import { applyPatch } from './apply-patch.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -256,7 +257,8 @@ export class World {
   }
 
   /** One step of a scenario that the end-to-end tests share. */
-  async run(step: Step): Promise<Outcome | undefined> {
+  async run(asked: Step): Promise<Outcome | undefined> {
+    const step = await filledIn(asked, (kind, name) => this.get(kind, name));
     const how = 'meddled' in step && step.meddled ? { meddled: step.meddled } : {};
     if ('create' in step) return this.create(step.create, how);
     if ('patch' in step) return this.patch(step.patch.kind, step.patch.name, step.patch.with, how);

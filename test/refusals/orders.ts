@@ -96,7 +96,7 @@ export const orderCreation: RefusalCase[] = [
     reason: 'SoldOut',
     field: 'spec.goodsMap.goods1',
     message: 'spec.goodsMap.goods1: sold out: requested 6, available 5',
-    setup: there(buyer(), goods('goods1', { goodsId: idOf.goods })),
+    setup: there(buyer(), goods()),
     action: { create: order('order1', { goodsMap: { goods1: 3, [idOf.goods]: 3 } }) },
   },
   {

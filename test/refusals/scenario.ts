@@ -43,13 +43,31 @@ export interface RefusalCase {
 
 const apiVersion = 'myapp.spike.com/v1';
 
+/** Stands for the id that admission has given an object: `filledIn` puts it in. */
+const allocated = (kind: string, name: string): string => `<id of ${kind} ${name}>`;
+
 /** Ids that a test can name. */
 export const idOf = {
-  goods: '90000000-0000-4000-8000-000000000001',
-  buyer: 'b0000000-0000-4000-8000-000000000001',
-  seller: '50000000-0000-4000-8000-000000000001',
+  goods: allocated('SpikeGoods', 'goods1'),
+  buyer: allocated('Buyer', 'buyer1'),
+  seller: allocated('Seller', 'seller1'),
   other: 'f0000000-0000-4000-8000-000000000001',
 };
+
+const idFields: Record<string, string> = { SpikeGoods: 'goodsId', Buyer: 'buyerId', Seller: 'sellerId' };
+
+/** A step, or a message, with the ids of stored objects in place of `idOf`. `find` gives a stored object. */
+export async function filledIn<T>(
+  value: T,
+  find: (kind: string, name: string) => unknown | Promise<unknown>,
+): Promise<T> {
+  let text = JSON.stringify(value);
+  for (const [placeholder, kind, name] of text.matchAll(/<id of (\w+) ([-\w]+)>/g)) {
+    const found = (await find(kind!, name!)) as { spec: Record<string, string> };
+    text = text.replaceAll(placeholder, found.spec[idFields[kind!]!]!);
+  }
+  return JSON.parse(text);
+}
 
 /** Price 10, in the sale 8, stock 5: the goods of the seed's demonstration (S0 row 22). */
 export const goods = (name = 'goods1', spec: object = {}): Manifest => ({

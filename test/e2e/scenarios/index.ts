@@ -9,6 +9,7 @@ import { deletion } from './deletion.ts';
 import { doctor } from './doctor.ts';
 import { elasticWebs } from './elastic-web.ts';
 import { fieldSelectors } from './field-selectors.ts';
+import { ids } from './ids.ts';
 import { imoocPods } from './imooc-pod.ts';
 import { mountedCertificates } from './mounted-certificates.ts';
 import { recovery } from './recovery.ts';
@@ -25,7 +26,7 @@ export interface Scenario {
 }
 
 export const groups = {
-  sale: [...walkthrough, ...refusalTable, ...fieldSelectors],
+  sale: [...walkthrough, ...refusalTable, ...fieldSelectors, ...ids],
   recovery: [...deletion, ...recovery],
   crowds: [...crowds, ...boards],
   certificates: [...certificates, ...mountedCertificates],

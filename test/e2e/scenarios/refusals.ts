@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { stringify } from 'yaml';
 import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
-import { exactly, kubectlShows, type RefusalCase, refusals, type Step } from '../../refusals.ts';
+import { exactly, filledIn, kubectlShows, type RefusalCase, refusals, type Step } from '../../refusals.ts';
 import { eventually, refused, resourceOf, type World } from '../world.ts';
 import type { Scenario } from './index.ts';
 
@@ -62,8 +62,7 @@ async function runRows(world: World, rows: readonly RefusalCase[], window: strin
   const queue = [...rows];
   const worker = async () => {
     for (let row = queue.shift(); row; row = queue.shift()) {
-      const said = await tryRow(world, row);
-      const expected = kubectlShows(row);
+      const { said, expected } = await tryRow(world, row);
       if (!exactly(expected).test(said))
         wrong.push(`${row.name}\n  expected ${expected}\n  got      ${said}`);
     }
@@ -72,16 +71,21 @@ async function runRows(world: World, rows: readonly RefusalCase[], window: strin
   assert.deepEqual(wrong, []);
 }
 
-async function tryRow(world: World, row: RefusalCase): Promise<string> {
+async function tryRow(world: World, row: RefusalCase): Promise<{ said: string; expected: string }> {
   const namespace = await world.namespace();
+  const stored = (kind: string, name: string) => world.client.get(resourceOf(kind), { namespace, name });
   for (const step of row.setup) {
     if ('wait' in step) await pause(paymentWindowMs + 500);
-    else await eventually(async () => assert.equal(await attempt(world, namespace, step, false), undefined));
+    else {
+      const filled = await filledIn(step, stored);
+      await eventually(async () => assert.equal(await attempt(world, namespace, filled, false), undefined));
+    }
   }
   await pause(cacheLagMs);
-  const said = (await attempt(world, namespace, row.action, true)) ?? 'nothing: it was accepted';
+  const filled = await filledIn(row, stored);
+  const said = (await attempt(world, namespace, filled.action, true)) ?? 'nothing: it was accepted';
   await letGo(world, namespace, row.setup);
-  return said;
+  return { said, expected: kubectlShows(filled) };
 }
 
 /** What the table has kept back by a finalizer of somebody else would stay for ever, in the way of other scenarios. */
