@@ -65,7 +65,10 @@ const status = object({
     ),
   ),
   ledgerEpoch: optional(
-    int(0, highestTotal, { description: 'Term of the leader that last settled; a lower one may not write.' }),
+    int(0, highestTotal, {
+      description:
+        'Term of the leader that last settled, as the lease gave it. Any other number is overruled.',
+    }),
   ),
   observedGeneration,
   conditions,

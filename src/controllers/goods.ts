@@ -2,6 +2,7 @@
 import { withCondition } from '../api/conditions.ts';
 import { holdsOf } from '../api/holds.ts';
 import { parseTime, salePhase, timestamp } from '../api/sale.ts';
+import type { Condition } from '../api/schema.ts';
 import { SpikeGoods, type SpikeGoodsStatus } from '../api/spike-goods.ts';
 import { withinBounds } from '../api/within-bounds.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -70,10 +71,10 @@ function earliest(...waits: (number | undefined)[]): Result {
 /** The display part of a goods' status, from what is about to be stored. */
 export function describeGoods(
   clock: Clock,
-): (goods: SpikeGoods, available: number) => Partial<SpikeGoodsStatus> {
-  return (goods, available) => {
+): (goods: SpikeGoods, available: number, overruledTerm?: number) => Partial<SpikeGoodsStatus> {
+  return (goods, available, overruledTerm) => {
     const now = clock.now();
-    const { spec, metadata, status } = goods;
+    const { spec, metadata } = goods;
     const phase = salePhase(spec, available, now);
     const overcommitted = available < 0;
     return withinBounds(SpikeGoods.statusSchema, {
@@ -83,7 +84,7 @@ export function describeGoods(
       phase,
       ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation }),
       conditions: withCondition(
-        status?.conditions,
+        overruled(goods, overruledTerm, timestamp(now)),
         overcommitted
           ? {
               type: 'Ready',
@@ -97,4 +98,21 @@ export function describeGoods(
       ),
     });
   };
+}
+
+/** Said for as long as the leader leads that has overruled the term; the next one begins without it. */
+const overruledType = 'TermOverruled';
+
+export const describeOverruled = (term: number): string =>
+  `status.ledgerEpoch was ${term}, a term that the lease never gave; somebody else wrote it, and the leader took it back`;
+
+function overruled(
+  { status, metadata }: SpikeGoods,
+  term: number | undefined,
+  now: string,
+): readonly Condition[] | undefined {
+  const { conditions } = status ?? {};
+  if (term === undefined) return conditions?.filter(({ type }) => type !== overruledType);
+  const update = { type: overruledType, reason: 'UnknownTerm', message: describeOverruled(term) };
+  return withCondition(conditions, { ...update, status: 'True' }, metadata.generation, now);
 }

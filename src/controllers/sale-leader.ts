@@ -14,14 +14,15 @@ import type { Gate } from '../ledger/gate.ts';
 import type { GoodsWriter } from '../ledger/goods-writer.ts';
 import { LotWatch } from '../ledger/lot-watch.ts';
 import type { GoodsStore, LedgerMetrics } from '../ledger/ports.ts';
-import { FencedError, Settler } from '../ledger/settler.ts';
+import { Settler } from '../ledger/settler.ts';
+import { FencedError, Terms } from '../ledger/terms.ts';
 import { exponential } from '../runtime/backoff.ts';
 import { sleep } from '../runtime/clock.ts';
 import { Controller, type ControllerMetrics, type Reconcile } from '../runtime/controller.ts';
 import type { Log } from '../runtime/log.ts';
 import type { QueueMetrics } from '../runtime/queue.ts';
 import { Deferral } from './deferral.ts';
-import { describeGoods, goodsReconciler } from './goods.ts';
+import { describeGoods, describeOverruled, goodsReconciler } from './goods.ts';
 import type { LeaderCaches, Leading, Recorder } from './leading.ts';
 import { OrderLifecycle, type OrderStore } from './order-lifecycle.ts';
 import { buyerReconciler, sellerReconciler } from './people.ts';
@@ -67,7 +68,9 @@ export interface SaleLeaderOptions {
   orderMetrics?: OrderMetrics;
   controllerMetrics?: ControllerMetrics;
   queueMetrics?: QueueMetrics;
-  /** A later term has written: this process must not go on. */
+  /** A live look: whether the lease says that this process leads, by the term that was started. */
+  holdsLease(): Promise<boolean>;
+  /** Another process leads: this one must not go on. */
   onFenced(error: FencedError): void;
 }
 
@@ -171,7 +174,7 @@ export class SaleLeader {
     return new Settler({
       writer,
       books,
-      epoch,
+      terms: this.#terms(epoch),
       resyncOrders,
       readOrderUid: async (namespace, name) => (await orders.read(joinKey(namespace, name)))?.metadata.uid,
       holdLimitMs: settings.holdLimitMs,
@@ -179,6 +182,19 @@ export class SaleLeader {
       clock,
       metrics: ledgerMetrics,
       describe: describeGoods(clock),
+    });
+  }
+
+  #terms(epoch: number): Terms {
+    const { holdsLease, recorder, log } = this.#options;
+    return new Terms({
+      epoch,
+      holdsLease,
+      onOverruled(goods, term) {
+        const why = describeOverruled(term);
+        log.warn({ ...aboutObject(goods), reason: 'TermOverruled', epoch }, why);
+        recorder.event(goods, 'Warning', 'TermOverruled', why);
+      },
     });
   }
 

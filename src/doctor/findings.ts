@@ -50,6 +50,7 @@ export const findingReasons = {
   CaBundlesDiffer: 'the webhooks trust different CAs',
   NoLeader: 'nobody leads, or who led has stopped',
   ClockWrong: "the clock of the leader's machine is not the API server's",
+  TermUnknown: 'goods carry the term of a leader that the lease never gave',
   HoldsLeaked: 'stock is held longer than any admission can take',
   OrdersOverdue: 'orders are unpaid past their deadline',
   CountersWrong: 'the counters of goods are not what its orders add up to',

@@ -42,9 +42,11 @@ const maxInt32 = 2 ** 31 - 1;
  * which would put the new leader behind the old one's writes. (An int32: until 2088.)
  */
 export function nextEpoch(now: number, highest: number): number {
-  const epoch = Math.max(highest + 1, Math.floor((now - epochOrigin) / 1000));
-  if (epoch > maxInt32) throw new RangeError(`leaseTransitions ${highest} leaves no room for another term`);
-  return epoch;
+  const seconds = Math.floor((now - epochOrigin) / 1000);
+  const epoch = Math.max(highest + 1, seconds);
+  // Only somebody else can have written so high a number. No term may be missing for ever because of it, and a
+  // leader compares terms for equality (ledger/terms.ts): what counts is that none comes twice.
+  return epoch > maxInt32 ? seconds : epoch;
 }
 
 /**

@@ -127,6 +127,19 @@ export class LeaderElector {
     return this.isLeader || this.#record.isValid();
   }
 
+  /** Reads the lease: whether it names this process, by the term that is on. Rejects when it cannot be read. */
+  async holdsLease(): Promise<boolean> {
+    const { client, namespace, name } = this.#opts;
+    const call = { timeoutMs: this.#renewDeadline / 2, retry: false };
+    try {
+      const { spec } = await client.get(leaseResource, { namespace, name }, call);
+      return spec.holderIdentity === this.identity && spec.leaseTransitions === this.#term?.epoch;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
   /** Begins to wait for the lease. A process that waits is as ready as one that leads. */
   async start(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#abort(), { once: true });

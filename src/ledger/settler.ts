@@ -16,20 +16,12 @@ import type { GoodsWriter, Outcome } from './goods-writer.ts';
 import type { LotWatch } from './lot-watch.ts';
 import type { LedgerMetrics } from './ports.ts';
 import type { StockDraft } from './stock-draft.ts';
-
-/** Another leader, of a later term, has written: this one must stop. */
-export class FencedError extends Error {
-  constructor(key: string, mine: number, theirs: number) {
-    super(`${key} was settled by leader term ${theirs}, this is term ${mine}`);
-    this.name = 'FencedError';
-  }
-}
+import { FencedError, ForeignTermError, type Standing, type Terms } from './terms.ts';
 
 export interface SettlerOptions {
   writer: GoodsWriter;
   books: Books;
-  /** Term of this leader: higher than every earlier one. */
-  epoch: number;
+  terms: Terms;
   /** Lists all orders anew, with a consistent read, into the cache that feeds `books`. */
   resyncOrders(): Promise<void>;
   /** Live read: the uid of the order of that name, undefined when there is none. */
@@ -40,7 +32,11 @@ export interface SettlerOptions {
   clock: ServerClock;
   metrics: LedgerMetrics;
   /** Further status fields for this revision, from what is about to be stored; must be pure. */
-  describe(goods: SpikeGoods, available: number): Partial<SpikeGoodsStatus>;
+  describe(
+    goods: SpikeGoods,
+    available: number,
+    overruledTerm: number | undefined,
+  ): Partial<SpikeGoodsStatus>;
 }
 
 export interface Settlement {
@@ -50,31 +46,55 @@ export interface Settlement {
   nextMs: number | undefined;
 }
 
+interface Evaluated {
+  draft: StockDraft;
+  standing: Standing;
+}
+
+interface Written {
+  goods: SpikeGoods;
+  standing: Standing;
+}
+
+/** Somebody who writes foreign terms as fast as this leader looks into them is left for the next settlement. */
+const mostLooks = 3;
+
 export class Settler {
   readonly #options: SettlerOptions;
-  /** uids of goods claimed in this term, with the orders listed since. */
-  readonly #mine = new Set<string>();
-
   constructor(options: SettlerOptions) {
     this.#options = options;
   }
 
-  /** Claims many goods with a single list of the orders: what a leader does first. */
+  /**
+   * Claims many goods with a single look at the lease and a single list of the orders: what a leader does first. Goods
+   * that cannot be claimed keep no others back: they are claimed when they are settled. Throws FencedError, and
+   * whatever failed when every claim did.
+   */
   async claimAll(goods: readonly SpikeGoods[]): Promise<void> {
-    const claimed = await Promise.all(goods.map((item) => this.#claim(keyOf(item))));
-    await this.#options.resyncOrders();
-    for (const item of claimed) if (item) this.#mine.add(item.metadata.uid);
+    const { terms, resyncOrders } = this.#options;
+    await terms.lookInto(goods);
+    const claims = await Promise.allSettled(
+      goods.map((item) => this.#submit(keyOf(item), ({ draft }) => draft.set({ ledgerEpoch: terms.epoch }))),
+    );
+    const failed = claims.filter((claim) => claim.status === 'rejected').map(({ reason }) => reason as Error);
+    const fenced = failed.find((error) => error instanceof FencedError);
+    if (fenced || (failed.length > 0 && failed.length === goods.length)) throw fenced ?? failed[0];
+    await resyncOrders();
+    for (const claim of claims) {
+      if (claim.status === 'fulfilled' && claim.value) terms.take(claim.value.goods);
+    }
   }
 
   /** Brings counters and holds of one goods in line with the orders. Throws FencedError. */
   async settle(key: string): Promise<Settlement> {
-    let goods = await this.#write(key);
-    if (goods && !this.#mine.has(goods.metadata.uid)) {
-      // The write was a claim only.
-      await this.#options.resyncOrders();
-      this.#mine.add(goods.metadata.uid);
-      goods = await this.#write(key);
+    const { terms, resyncOrders } = this.#options;
+    let written = await this.#write(key);
+    if (written?.standing === 'claims') {
+      await resyncOrders();
+      terms.take(written.goods);
+      written = await this.#write(key);
     }
+    let goods = written?.goods;
     if (!goods) return { goods: undefined, nextMs: undefined };
     const { lapsed, failure } = await this.#lapsedHolds(goods);
     const done = [...lapsed, ...(await this.#lapsedLots(goods))];
@@ -83,52 +103,52 @@ export class Settler {
     return { goods, nextMs: this.#next(goods) };
   }
 
-  async #claim(key: string): Promise<SpikeGoods | undefined> {
-    const { writer, epoch } = this.#options;
-    const outcome = await writer.submit(
-      key,
-      (draft) => {
-        checkTerm(key, draft, epoch);
-        draft.set({ ledgerEpoch: epoch });
-        return undefined;
-      },
-      { fromStale: true },
-    );
-    return stored(outcome);
+  /** One write of goods, by a leader that may write them. Undefined when they are gone. */
+  async #submit(key: string, change: (evaluated: Evaluated) => void): Promise<Written | undefined> {
+    const { writer, terms } = this.#options;
+    for (let looks = 0; ; looks++) {
+      let standing: Standing = 'claims';
+      try {
+        const outcome = await writer.submit(
+          key,
+          (draft) => {
+            standing = terms.standing(draft.goods);
+            change({ draft, standing });
+            return undefined;
+          },
+          { fromStale: true },
+        );
+        const goods = stored(outcome);
+        if (goods && standing === 'claims') terms.claimed(goods);
+        return goods && { goods, standing };
+      } catch (error) {
+        if (!(error instanceof ForeignTermError) || looks === mostLooks) throw error;
+        await terms.lookInto([error.goods]);
+      }
+    }
   }
 
-  async #write(key: string): Promise<SpikeGoods | undefined> {
-    const { writer, books, epoch, describe, metrics, clock } = this.#options;
-    let settles = false;
+  async #write(key: string): Promise<Written | undefined> {
+    const { books, terms, describe, metrics, clock } = this.#options;
     let since: number[] = [];
-    const outcome = await writer.submit(
-      key,
-      (draft) => {
-        checkTerm(key, draft, epoch);
-        const { uid, namespace = '', name } = draft.goods.metadata;
-        // Nobody ever dropped a hold of goods without a term, so there is nothing to miss.
-        settles = draft.epoch === 0 || this.#mine.has(uid);
-        if (!settles) {
-          draft.set({ ledgerEpoch: epoch });
-          return undefined;
-        }
-        since = settledTimes(draft, books);
-        draft.settle(books.totals(namespace, name, draft.goods.spec.goodsId), books.isAccounted, epoch);
-        draft.set(describe(draft.goods, draft.available));
-        return undefined;
-      },
-      { fromStale: true },
-    );
-    const goods = stored(outcome);
-    if (goods && settles) {
-      this.#mine.add(goods.metadata.uid);
+    const written = await this.#submit(key, ({ draft, standing }) => {
+      since = [];
+      if (standing === 'claims') return draft.set({ ledgerEpoch: terms.epoch });
+      const { goods } = draft;
+      const { namespace = '', name } = goods.metadata;
+      since = settledTimes(draft, books);
+      draft.settle(books.totals(namespace, name, goods.spec.goodsId), books.isAccounted, terms.epoch);
+      draft.set(describe(goods, draft.available, terms.overruledIn(goods)));
+    });
+    if (written?.standing === 'settles') {
+      terms.take(written.goods);
       const now = clock.now();
       metrics.settled(
         now,
         since.map((time) => Math.max(0, now - time)),
       );
     }
-    return goods;
+    return written;
   }
 
   /**
@@ -171,22 +191,17 @@ export class Settler {
   }
 
   async #drop(key: string, holds: readonly Hold[]): Promise<SpikeGoods | undefined> {
-    const { writer, epoch, metrics, lots, holdLimitMs } = this.#options;
-    const outcome = await writer.submit(
-      key,
-      (draft) => {
-        checkTerm(key, draft, epoch);
-        for (const hold of holds) {
-          // What was looked at may have been an old copy: a lot that its replica has refreshed since is in use.
-          if (isLot(hold) && lots.ageOf(draft.goods, hold.uid) < holdLimitMs) continue;
-          draft.drop(hold.uid);
-        }
-        return undefined;
-      },
-      { fromStale: true },
-    );
-    for (const _ of holds) metrics.droppedHold();
-    return stored(outcome);
+    const { metrics, lots, holdLimitMs } = this.#options;
+    const written = await this.#submit(key, ({ draft, standing }) => {
+      if (standing === 'claims') return draft.set({ ledgerEpoch: this.#options.terms.epoch });
+      for (const hold of holds) {
+        // What was looked at may have been an old copy: a lot that its replica has refreshed since is in use.
+        if (isLot(hold) && lots.ageOf(draft.goods, hold.uid) < holdLimitMs) continue;
+        draft.drop(hold.uid);
+      }
+    });
+    if (written?.standing === 'settles') for (const _ of holds) metrics.droppedHold();
+    return written?.goods;
   }
 
   #next(goods: SpikeGoods): number | undefined {
@@ -220,8 +235,4 @@ function stored(outcome: Outcome): SpikeGoods | undefined {
   if (!outcome.refusal) return outcome.goods;
   if (outcome.refusal.reason === 'GoodsNotFound') return undefined;
   throw new RefusedError(outcome.refusal);
-}
-
-function checkTerm(key: string, draft: StockDraft, mine: number): void {
-  if (draft.epoch > mine) throw new FencedError(key, mine, draft.epoch);
 }

@@ -53,10 +53,6 @@ export class StockDraft {
     return this.#available;
   }
 
-  get epoch(): number {
-    return this.#status.ledgerEpoch ?? 0;
-  }
-
   holds(): Iterable<Hold> {
     return this.#holds.values();
   }

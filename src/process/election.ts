@@ -14,6 +14,8 @@ export interface Elector extends Component {
   readonly hasLeader: boolean;
   /** Identity of the holder of the lease, `host_uuid`; '' when there is no lease or nobody holds it. */
   readonly leader: string;
+  /** A live look: whether the lease says that this process leads, by its term. */
+  holdsLease(): Promise<boolean>;
 }
 
 export interface ElectorOptions {
@@ -70,6 +72,11 @@ class SoleLeader implements Elector {
   }
 
   readonly leader = '';
+
+  /** Whoever says --no-leader-elect says that nobody else leads. */
+  async holdsLease(): Promise<boolean> {
+    return this.isLeader;
+  }
 
   async start(): Promise<void> {
     this.#term = this.#lead(nextEpoch(this.#clock.now(), 0), this.#abort.signal);

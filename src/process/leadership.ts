@@ -32,20 +32,23 @@ export interface LeadershipOptions {
 export function createLeadership(options: LeadershipOptions): Elector {
   const { settings, client, clock, machineClock, log, onLost } = options;
   const recorder = new EventRecorder({ client, component: 'spikegate', clock });
-  return createElector({ settings, client, clock: machineClock, time: clock, log, onLost }, (epoch, signal) =>
-    lead(options, recorder, epoch, signal),
+  const elector: Elector = createElector(
+    { settings, client, clock: machineClock, time: clock, log, onLost },
+    (epoch, signal) => lead(options, elector, recorder, epoch, signal),
   );
+  return elector;
 }
 
 /** Leads until the signal aborts, then stops the controllers. The elector releases the lease after that. */
 async function lead(
   options: LeadershipOptions,
+  elector: Elector,
   recorder: EventRecorder,
   epoch: number,
   signal: AbortSignal,
 ): Promise<void> {
   const { log, onLost } = options;
-  const sale = saleLeader(options, recorder);
+  const sale = saleLeader(options, elector, recorder);
   const workloads = workloadLeader(options, recorder);
   log.info({ epoch }, 'leading');
   try {
@@ -64,7 +67,7 @@ async function lead(
   }
 }
 
-function saleLeader(options: LeadershipOptions, recorder: EventRecorder): SaleLeader {
+function saleLeader(options: LeadershipOptions, elector: Elector, recorder: EventRecorder): SaleLeader {
   const { settings, client, caches, stock, writeLatency, clock, log, metrics, onLost } = options;
   return new SaleLeader({
     client,
@@ -93,6 +96,7 @@ function saleLeader(options: LeadershipOptions, recorder: EventRecorder): SaleLe
     orderMetrics: metrics.orders,
     controllerMetrics: metrics.controllers,
     queueMetrics: metrics.queues,
+    holdsLease: () => elector.holdsLease(),
     onFenced: (error) => onLost(error.message),
   });
 }

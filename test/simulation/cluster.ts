@@ -90,6 +90,10 @@ export class Cluster {
     const replica = this.#wire.random.pick(able);
     this.epoch++;
     this.#wire.note(replica.life.name, 'leads term', this.epoch);
-    replica.lead(this.epoch, (why) => this.crash(replica, why));
+    replica.lead(
+      this.epoch,
+      (why) => this.crash(replica, why),
+      () => this.epoch,
+    );
   }
 }

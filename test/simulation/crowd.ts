@@ -1,5 +1,6 @@
 // What people do to a sale, and what befalls the machines: one random action at a time.
 import type { SpikeOrder } from '../../src/api/spike-order.ts';
+import type { Checks } from './checks.ts';
 import type { Wire } from './client.ts';
 import type { Cluster } from './cluster.ts';
 import type { FrontDoor } from './front-door.ts';
@@ -22,6 +23,7 @@ export interface Temper {
   relist: number;
   rewind: number;
   setClock: number;
+  foreignTerm: number;
 }
 
 export class Crowd {
@@ -30,10 +32,18 @@ export class Crowd {
   readonly #cluster: Cluster;
   readonly #goods: readonly string[];
   readonly #replicas: number;
+  readonly #checks: Checks;
   #orders = 0;
 
-  constructor(wire: Wire, door: FrontDoor, cluster: Cluster, goods: readonly string[], replicas: number) {
+  constructor(
+    wire: Wire,
+    world: { door: FrontDoor; cluster: Cluster; checks: Checks },
+    goods: readonly string[],
+    replicas: number,
+  ) {
+    const { door, cluster, checks } = world;
     this.#wire = wire;
+    this.#checks = checks;
     this.#door = door;
     this.#cluster = cluster;
     this.#goods = goods;
@@ -106,6 +116,18 @@ export class Crowd {
     const { replicas } = this.#cluster;
     const ms = random.int(100, random.pick([2_000, 12_000, 150_000]));
     if (replicas.length > 0) this.#cluster.pause(random.pick(replicas), ms);
+  }
+
+  /** Somebody who may write the status of goods writes a term into it. */
+  foreignTerm(): void {
+    const { random, server, note } = this.#wire;
+    const goods = server.goods.objects.get(`shop/${random.pick(this.#goods)}`);
+    if (!goods?.status) return;
+    const ledgerEpoch = random.pick([2 ** 40, this.#cluster.epoch + 1, 1, 0]);
+    note('somebody writes term', ledgerEpoch, 'into', goods.metadata.name);
+    this.#checks.meddle(() => {
+      server.replace(server.goods, { ...goods, status: { ...goods.status, ledgerEpoch } }, 'status');
+    });
   }
 
   setClock(): void {

@@ -10,6 +10,7 @@ import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
 import { LotWatch } from '../../src/ledger/lot-watch.ts';
 import type { GoodsStore } from '../../src/ledger/ports.ts';
 import { StockDraft, type Totals } from '../../src/ledger/stock-draft.ts';
+import { Terms } from '../../src/ledger/terms.ts';
 import type { ApiServer } from './api-server.ts';
 import type { Variant } from './replica.ts';
 
@@ -27,7 +28,19 @@ export const mutants: Mutant[] = [
   },
   {
     fault: 'no terms: a deposed leader goes on settling',
-    install: () => replace(StockDraft.prototype, 'epoch', { get: () => 0, configurable: true }),
+    install: () => method(Terms.prototype, 'standing', () => () => 'settles'),
+  },
+  {
+    fault: 'a number that somebody wrote as the term of goods ends every leader',
+    variant: {
+      leader: (options) => ({ ...options, holdsLease: async () => false }),
+    },
+  },
+  {
+    fault: 'a leader overrules the term of a later one, without a look at the lease',
+    variant: {
+      leader: (options) => ({ ...options, holdsLease: async () => true }),
+    },
   },
   {
     fault: 'the hold is dropped before the state of its order is stored',
@@ -219,7 +232,8 @@ function countByIncrements(): () => void {
         const last = seen.get(isAccounted) ?? new Map<string, Totals>();
         seen.set(isAccounted, last);
         const { uid } = this.goods.metadata;
-        const before = last.get(uid) ?? (this.epoch === 0 ? { num: 0, reserved: 0 } : totals);
+        const before =
+          last.get(uid) ?? ((this.goods.status?.ledgerEpoch ?? 0) === 0 ? { num: 0, reserved: 0 } : totals);
         last.set(uid, totals);
         const next = {
           num: num + totals.num - before.num,

@@ -62,6 +62,7 @@ export function plan(seed: number, random: Random): Plan {
       relist: rare(1.5),
       rewind: rare(1.5),
       setClock: calm || seed % 4 !== 1 ? 0 : 1,
+      foreignTerm: calm || seed % 7 !== 2 ? 0 : 2,
     },
     pace: { task: 10, feed: 6 / slow, time: random.pick([0.5, 1, 3]), act: random.pick([0.6, 1.5, 4]) },
     actions: random.int(15, 75),

@@ -169,7 +169,7 @@ export class Replica {
   }
 
   /** Takes the lead; `lost` is called when the process must end because of it. */
-  lead(epoch: number, lost: (why: unknown) => void): void {
+  lead(epoch: number, lost: (why: unknown) => void, newestTerm: () => number = () => epoch): void {
     this.epoch = epoch;
     const { time: clock } = this;
     const options: SaleLeaderOptions = {
@@ -207,6 +207,7 @@ export class Replica {
       },
       writeMs: () => 100,
       ledgerMetrics: noLedgerMetrics,
+      holdsLease: () => call(this.#wire, this.life, 'get lease', () => newestTerm() === epoch),
       onFenced: lost,
     };
     this.#term = new AbortController();

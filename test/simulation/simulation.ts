@@ -65,7 +65,12 @@ class Simulation {
       replicas: () => this.#cluster.replicas,
       mishaps: this.#plan.mishaps,
     });
-    this.#crowd = new Crowd(this.#wire, this.#door, this.#cluster, this.#names, replicas);
+    this.#crowd = new Crowd(
+      this.#wire,
+      { door: this.#door, cluster: this.#cluster, checks: this.#checks },
+      this.#names,
+      replicas,
+    );
   }
 
   async run(): Promise<Report> {

@@ -241,6 +241,25 @@ describe('the doctor', () => {
     assert.deepEqual(findings({ ...healthy(), ...leads(-2000) }), []);
   });
 
+  it('finds a term that the lease never gave', () => {
+    const [apple, berry] = [7, 2 ** 40].map((ledgerEpoch, index) => ({
+      metadata: { name: ['apple', 'berry'][index], namespace: 'shop' },
+      spec: { stockCount: 0 },
+      status: { ledgerEpoch },
+    }));
+    const led = (seen: Observation) => {
+      const lease = structuredClone(seen.lease) as { value: { spec: { leaseTransitions?: number } } };
+      lease.value.spec.leaseTransitions = 7;
+      return { lease, goods: { value: [apple, berry] } } as unknown as Partial<Observation>;
+    };
+    assertFinds(
+      led,
+      'TermUnknown',
+      /shop\/berry.*it is 1099511627776, and the lease has given 7/,
+      /managed-fields/,
+    );
+  });
+
   it('waits for a Lease only where there must be one', () => {
     const missing = { missing: true } as const;
     assertFinds(() => ({ lease: missing }), 'NoLeader', /no replica has ever led/, /get pods/);

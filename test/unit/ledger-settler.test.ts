@@ -8,7 +8,8 @@ import { Books } from '../../src/ledger/books.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
 import { LotWatch } from '../../src/ledger/lot-watch.ts';
 import { noLedgerMetrics } from '../../src/ledger/ports.ts';
-import { FencedError, Settler } from '../../src/ledger/settler.ts';
+import { Settler } from '../../src/ledger/settler.ts';
+import { FencedError, Terms } from '../../src/ledger/terms.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import { goodsOf, ManualStore } from '../simulation/manual-store.ts';
 
@@ -36,9 +37,25 @@ function setUp(goods: SpikeGoods, epoch: number, readFirst?: () => Promise<strin
   const books = new Books();
   /** What a consistent list would show; the books hear of it at the next one. */
   const orders = new Map<string, SpikeOrder>();
-  const seen = { lists: 0, epochAtList: [] as (number | undefined)[], liveReads: [] as string[] };
+  /** Whether the lease is this leader's. */
+  const lease = { isHeld: true };
+  const seen = {
+    looks: 0,
+    overruled: [] as number[],
+    lists: 0,
+    epochAtList: [] as (number | undefined)[],
+    liveReads: [] as string[],
+  };
   const settler = new Settler({
-    ...{ writer, books, epoch, clock, holdLimitMs },
+    ...{ writer, books, clock, holdLimitMs },
+    terms: new Terms({
+      epoch,
+      async holdsLease() {
+        seen.looks++;
+        return lease.isHeld;
+      },
+      onOverruled: (_, term) => seen.overruled.push(term),
+    }),
     lots: new LotWatch(clock),
     metrics: noLedgerMetrics,
     async resyncOrders() {
@@ -58,7 +75,7 @@ function setUp(goods: SpikeGoods, epoch: number, readFirst?: () => Promise<strin
     ...{ uid, order: `order-${uid}`, quantity },
     time: new Date(clock.now() - ageMs).toISOString(),
   });
-  return { clock, store, books, orders, seen, settler, status, hold };
+  return { clock, store, books, orders, lease, seen, settler, status, hold };
 }
 
 describe('settlement', () => {
@@ -149,19 +166,76 @@ describe('a new term', () => {
   });
 
   it('stops for good when a later one has written', async () => {
-    const { settler, store } = setUp(goodsOf('apple', 10, { ledgerEpoch: 6, reserved: 2 }), 5);
+    const { settler, store, lease } = setUp(goodsOf('apple', 10, { ledgerEpoch: 6, reserved: 2 }), 5);
+    lease.isHeld = false;
     await assert.rejects(settler.settle(key), FencedError);
     await assert.rejects(settler.claimAll([store.stored.get(key)!]), FencedError);
     assert.equal(store.done.writes, 0);
   });
 
   it('is stopped also when it finds out only by a lost race', async () => {
-    const { books, settler, store, status } = setUp(goodsOf('apple', 10), 5);
+    const { books, settler, store, status, lease } = setUp(goodsOf('apple', 10), 5);
     await settler.settle(key);
+    lease.isHeld = false;
     store.elsewhere(key, (goods) => ({ ...goods, status: { ...goods.status, ledgerEpoch: 6, reserved: 4 } }));
     books.put(orderOf('1', 2, 'Unpaid'));
     await assert.rejects(settler.settle(key), FencedError);
     assert.deepEqual([status()?.ledgerEpoch, status()?.reserved], [6, 4]);
+  });
+});
+
+describe('a term that no lease gave', () => {
+  const future = { ledgerEpoch: 2 ** 40, num: 0, reserved: 2 };
+
+  it('is overruled after a look at the lease, and the orders are listed anew', async () => {
+    const { settler, orders, seen, status } = setUp(goodsOf('apple', 10, future), 5);
+    orders.set('1', orderOf('1', 3, 'Unpaid'));
+    await settler.settle(key);
+    assert.deepEqual([status()?.ledgerEpoch, status()?.reserved], [5, 3]);
+    assert.deepEqual(seen.epochAtList, [5], 'claimed first, then listed');
+    assert.deepEqual([seen.looks, seen.overruled], [1, [2 ** 40]]);
+  });
+
+  it('is overruled when the leader takes over, with one look for all goods', async () => {
+    const { settler, store, seen, status } = setUp(goodsOf('apple', 10, future), 5);
+    await settler.claimAll([store.stored.get(key)!]);
+    assert.equal(status()?.ledgerEpoch, 5);
+    assert.deepEqual([seen.looks, seen.lists, seen.overruled], [1, 1, [2 ** 40]]);
+  });
+
+  it('is overruled also when it is lower, or 0, and was written over ours', async () => {
+    for (const ledgerEpoch of [0, 1]) {
+      const { settler, store, orders, books, seen, status } = setUp(goodsOf('apple', 10), 5);
+      await settler.settle(key);
+      store.elsewhere(key, (goods) => ({ ...goods, status: { ...goods.status, ledgerEpoch } }));
+      store.forget(key);
+      orders.set('1', orderOf('1', 3, 'Unpaid'));
+      books.put(orderOf('2', 1, 'Unpaid'));
+      await settler.settle(key);
+      assert.deepEqual([status()?.ledgerEpoch, status()?.reserved], [5, 4]);
+      assert.deepEqual([seen.looks, seen.lists, seen.overruled], [1, 1, []]);
+    }
+  });
+
+  it('keeps no other goods from being claimed when its own cannot be written', async () => {
+    const { clock, settler, store, status } = setUp(goodsOf('apple', 10, { ledgerEpoch: 4, num: 0 }), 5);
+    const other = goodsOf('berry', 10, { ledgerEpoch: 4, reserved: 0 });
+    const { writeStatus } = store;
+    store.stored.set('shop/berry', other);
+    store.forget('shop/berry');
+    store.writeStatus = (goods) =>
+      goods.metadata.name === 'berry'
+        ? Promise.reject(new Error('status is invalid'))
+        : writeStatus.call(store, goods);
+    // The writer waits between its tries.
+    const claimed = settler.claimAll([store.stored.get(key)!, other]);
+    await clock.advance(1000);
+    await claimed;
+    assert.equal(status()?.ledgerEpoch, 5);
+    await settler.settle(key);
+    const settled = assert.rejects(settler.settle('shop/berry'), /status is invalid/);
+    await clock.advance(1000);
+    await settled;
   });
 });
 

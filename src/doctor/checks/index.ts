@@ -3,7 +3,7 @@ import type { Check } from '../findings.ts';
 import { bundleMatches, certificateIsValid } from './certificates.ts';
 import { permissions, version } from './cluster.ts';
 import { definitionsAreCurrent } from './definitions.ts';
-import { leaderClockIsRight, leaderIsAlive } from './leader.ts';
+import { leaderClockIsRight, leaderIsAlive, termsAreKnown } from './leader.ts';
 import { namespacesCanGo, salesAreGuarded } from './namespaces.ts';
 import { replicasAreAlike, replicasAreThere } from './replicas.ts';
 import { countersAreRight, holdsAreYoung, nothingIsOversold, ordersExpire } from './sale.ts';
@@ -28,6 +28,7 @@ export const checks: readonly Check[] = [
   webhooksAnswer,
   leaderIsAlive,
   leaderClockIsRight,
+  termsAreKnown,
   holdsAreYoung,
   ordersExpire,
   countersAreRight,

@@ -64,6 +64,28 @@ export const leaderClockIsRight: Check = {
   },
 };
 
+export const termsAreKnown: Check = {
+  name: 'no goods carry the term of a leader that the lease never gave',
+  run(seen) {
+    const given = valueIn(seen.lease)?.spec.leaseTransitions;
+    if (given === undefined) return [];
+    return (valueIn(seen.goods) ?? []).flatMap(({ status, metadata }): Finding[] => {
+      const term = status?.ledgerEpoch ?? 0;
+      if (term <= given) return [];
+      const { namespace, name } = metadata;
+      return [
+        {
+          severity: 'warning',
+          reason: 'TermUnknown',
+          where: `spikegoods/${namespace}/${name} status.ledgerEpoch`,
+          what: `it is ${term}, and the lease has given ${given} at the most: somebody else wrote it, and the leader has not taken it back yet`,
+          remedy: `kubectl -n ${namespace} get spikegoods ${name} -o yaml --show-managed-fields   # who writes its status? then: ${lookAtPods(seen)}`,
+        },
+      ];
+    });
+  },
+};
+
 const newest = (times: readonly (string | undefined)[]): number | undefined =>
   times
     .map((time) => parseTime(time))

@@ -1,5 +1,6 @@
 // What is stored is enough: after the death of everything, after admission was off, after a lost lease.
 import assert from 'node:assert/strict';
+import { SpikeGoods } from '../../../src/api/spike-goods.ts';
 import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import type { KubeObject, Resource } from '../../../src/kube/objects.ts';
 import { orderManifest, saleManifest } from '../sale.ts';
@@ -8,6 +9,7 @@ import type { Scenario } from './index.ts';
 
 export const recovery: Scenario[] = [
   { name: '50 unpaid orders outlive the death of every process and expire after it', run: deathOfAll },
+  { name: 'a term from the future in one goods stops no sale, and is overruled', run: futureTerm },
   { name: 'orders that got past admission take stock, or are rejected', run: bypass },
 ];
 
@@ -33,6 +35,38 @@ async function deathOfAll(world: World): Promise<void> {
     assert.equal(status?.lastStockCount, 60);
     assert.deepEqual(status?.holds, []);
   }, 45_000);
+}
+
+async function futureTerm(world: World): Promise<void> {
+  await world.serve(2, { 'payment-window': '10m' });
+  const [struck, other] = [await world.namespace(), await world.namespace()];
+  for (const namespace of [struck, other]) {
+    await world.create(namespace, saleManifest({ stock: 5, price: 10, spikePrice: 8 }));
+    await world.create(namespace, orderManifest({ name: 'o1', buyer: 'buyer1', goods: { goods1: 1 } }));
+  }
+  await eventually(async () => {
+    for (const namespace of [struck, other])
+      assert.equal((await world.goods(namespace, 'goods1')).status?.reserved, 1);
+  });
+  const term = (await world.goods(struck, 'goods1')).status?.ledgerEpoch ?? 0;
+  await world.client.patch(
+    SpikeGoods,
+    { namespace: struck, name: 'goods1' },
+    { status: { ledgerEpoch: 2 ** 40 } },
+    { type: 'merge', subresource: 'status' },
+  );
+  for (const namespace of [other, struck]) {
+    await world.create(namespace, orderManifest({ name: 'o2', buyer: 'buyer1', goods: { goods1: 2 } }));
+    await eventually(async () => {
+      assert.equal((await world.order(namespace, 'o2')).status?.phase, 'Unpaid');
+      assert.equal((await world.goods(namespace, 'goods1')).status?.reserved, 3);
+    });
+  }
+  const { status } = await world.goods(struck, 'goods1');
+  // No leader has ended itself: the term is the same.
+  assert.equal(status?.ledgerEpoch, term);
+  const overruled = status?.conditions?.find(({ type }) => type === 'TermOverruled');
+  assert.match(overruled?.message ?? '', /1099511627776/);
 }
 
 interface Configuration extends KubeObject {
