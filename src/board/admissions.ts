@@ -1,12 +1,12 @@
-// What this replica's admission has answered: refusals by reason, and how long an answer took. Counts from the
-// start of the process, in fixed memory, whether anybody looks or not: refusals are stored nowhere else.
+// What this replica's admission has answered: refusals by reason, and the time an answer takes. Counts from the
+// start of the process in fixed memory, also without viewers, because refusals are stored nowhere else.
 import { refusalCodes } from '../api/refusals.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { clipped } from './clipped.ts';
 import { PerSecond } from './per-second.ts';
 import type { Health, RefusalRow, RefusalsPart } from './wire.ts';
 
-/** What is needed of a decision (server/app.ts has more). */
+/** The part of a decision that this file needs (server/app.ts has the rest). */
 export interface Decided {
   allowed: boolean;
   reason: string | undefined;
@@ -20,7 +20,7 @@ interface Tally {
   example: string;
 }
 
-/** Latencies of the last calls are kept, at most so many, and those of the last minute are told. */
+/** Keeps at most this many latencies, and reports those of the last minute. */
 const mostLatencies = 2048;
 const minuteMs = 60_000;
 
@@ -34,7 +34,7 @@ export class Admissions {
   readonly #calls = new PerSecond(62);
   #next = 0;
 
-  /** `past`: seconds of the past that are kept. */
+  /** `past`: seconds of the past to keep. */
   constructor(clock: Clock, past: number) {
     this.#clock = clock;
     this.startedAt = clock.now();
@@ -75,7 +75,7 @@ export class Admissions {
     return { calls, p50: tenths(quantile(0.5)), p99: tenths(quantile(0.99)) };
   }
 
-  /** As many rows as there are reasons in the table, and one for everything else. */
+  /** One row for each reason of the table, and one for everything else. */
   #tally(reason: string | undefined): Tally {
     const row = reason && Object.hasOwn(refusalCodes, reason) ? reason : 'Error';
     let tally = this.#byReason.get(row);

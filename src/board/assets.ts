@@ -1,5 +1,5 @@
-// The page's own files, read once, and the headers that everything on the board is sent with. A file that is not
-// in the folder cannot be asked for: paths are looked up, never joined.
+// The page's files, read once, and the headers of all answers of the board. Paths are looked up in a map and never
+// joined, so no file outside the folder can be read.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
@@ -20,7 +20,7 @@ const types: Record<string, string> = {
 
 const pageFolder = join(import.meta.dirname, 'page');
 
-/** By file name; what has another extension is no part of the page. */
+/** By file name. Files with another extension are not part of the page. */
 export function readAssets(folder = pageFolder): Map<string, Asset> {
   const assets = new Map<string, Asset>();
   for (const name of readdirSync(folder)) {
@@ -33,7 +33,7 @@ export function readAssets(folder = pageFolder): Map<string, Asset> {
   return assets;
 }
 
-/** Nothing from elsewhere, nothing inline, nobody frames it, and no other site may read or open it. */
+/** Allows no content from other sites and no inline scripts. No other site may frame, read or open the page. */
 export const strictHeaders: Readonly<Record<string, string>> = {
   'Content-Security-Policy':
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +

@@ -1,5 +1,5 @@
-// The live page of a sale: routes under /board, and the state that its viewers are sent. Read-only, from caches;
-// while nobody looks it counts refusals and keeps the last news, nothing more. Knows no terminal and no cluster.
+// The live page of a sale: the routes under /board, and the state that viewers receive. Read-only, from caches.
+// Without viewers it only counts refusals and keeps the last news. Knows no terminal and no cluster.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../runtime/clock.ts';
 import { Admissions, type Decided } from './admissions.ts';
@@ -15,11 +15,11 @@ export interface BoardOptions {
   caches: { goods: GoodsCache; orders: OrderCache };
   clock: Clock;
   paymentWindowMs: number;
-  /** What only the process as a whole knows. */
+  /** Facts that only the whole process knows. */
   facts(): Pick<Health, 'replica' | 'replicas' | 'leader' | 'trouble' | 'certificateExpires'>;
-  /** What to paste when there are no goods. */
+  /** The commands to show while there are no goods. */
   firstSteps: string[];
-  /** Whether the server listens on a loopback address: then a request must have been meant for one. */
+  /** Whether the server listens on a loopback address. Then requests must name a loopback host. */
   isLoopback: boolean;
   limits?: Partial<BoardLimits>;
 }
@@ -32,7 +32,7 @@ export interface BoardLimits {
 }
 
 const defaultLimits: BoardLimits = { viewers: 32, goods: 24, due: 6, news: 10 };
-/** Seconds of the charts; beside them the one under way is counted. */
+/** Length of the charts in seconds; the present second comes on top. */
 const pulseSeconds = 90;
 const past = pulseSeconds + 2;
 const fullRetrySeconds = 10;
@@ -68,30 +68,31 @@ export class Board {
     return this.#viewers.size;
   }
 
-  /** Takes in a decision of this replica's admission. */
+  /** Records a decision of this replica's admission. */
   decided(decision: Decided, message: string): void {
     this.#admissions.decided(decision, message);
   }
 
-  /** Takes in an item of the news. */
+  /** Records an item of the news. */
   told(item: Item): void {
     this.#news.add(item);
   }
 
-  /** Answers what is asked of /board; false for every other path. */
+  /** Handles requests to /board. Returns false for every other path. */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     const path = (request.url ?? '').split('?', 1)[0]!;
     if (path !== '/board' && !path.startsWith('/board/')) return false;
     for (const [name, value] of Object.entries(strictHeaders)) response.setHeader(name, value);
     const { host } = request.headers;
     if (this.#options.isLoopback && !isLoopbackHost(host)) {
-      // A name of somebody else's that was made to point here (DNS rebinding) would make us same-origin with it.
+      // Somebody else's name that resolves to this address (DNS rebinding) would make that site same-origin with
+      // the board.
       answer(response, 421, `this board is served to localhost only, not to ${host ?? 'nobody'}\n`);
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
       answer(response, 405, 'the board can only be read\n');
     } else if (path === '/board/') {
-      // Relative, so that it holds behind a proxy that puts a path before ours.
+      // A relative location stays right behind a proxy that adds a path prefix.
       response.setHeader('Location', '../board');
       answer(response, 308, '');
     } else if (path === '/board/events') {
@@ -102,7 +103,7 @@ export class Board {
     return true;
   }
 
-  /** Ends all streams, for good: pages that come back meanwhile are sent away. */
+  /** Ends all streams for good. Pages that reconnect are refused. */
   stop(): void {
     this.#isStopped = true;
     this.#viewers.close();
@@ -126,7 +127,7 @@ export class Board {
 
   #events(request: IncomingMessage, response: ServerResponse): void {
     if (request.headers['sec-fetch-site'] === 'cross-site') {
-      // It could read nothing, but it could take all the places.
+      // Another site could not read the stream, but it could use up all places.
       answer(response, 403, 'the board cannot be followed from another site\n');
       return;
     }
@@ -139,7 +140,7 @@ export class Board {
     response.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store, no-transform',
-      // nginx would gather events otherwise.
+      // Otherwise nginx would buffer the events.
       'X-Accel-Buffering': 'no',
     });
     if (request.method === 'HEAD') {
@@ -208,7 +209,7 @@ function answer(response: ServerResponse, code: number, text: string): void {
   response.end(text);
 }
 
-/** `127.0.0.1:8080`, `localhost`, `[::1]:80` … */
+/** `127.0.0.1:8080`, `localhost`, `[::1]:80` and the like. */
 export function isLoopbackHost(host: string | undefined): boolean {
   const name = (host ?? '').replace(/:\d+$/, '').toLowerCase();
   return isLoopbackAddress(name.replace(/^\[(.*)\]$/, '$1'));

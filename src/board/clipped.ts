@@ -1,10 +1,10 @@
-// Texts that users wrote may be as long as a schema allows; what goes to every viewer several times a second is
-// cut to what fits a screen.
+// Cuts texts of users for the board. A schema allows long texts, and each one goes to every viewer several times
+// per second.
 
 const longest = 160;
 
 export function clipped(text: string, most = longest): string {
   if (text.length <= most) return text;
-  // Not through the middle of a surrogate pair: half of one is not a character, and JSON would carry it on.
+  // Do not cut inside a surrogate pair: half a pair is no character, and JSON would pass it on.
   return `${text.slice(0, most - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }

@@ -1,11 +1,11 @@
-// What the viewers are sent, made once for all of them: the whole state for who comes anew, and what has changed
-// since the last look for who has that. Knows no connection.
+// What viewers receive, made once for all of them: the whole state for a new viewer, and the changes since the last
+// frame for the others. Knows no connection.
 import type { Sections } from './wire.ts';
 
 export interface Frame {
   /** Everything, as one event. */
   whole(): string;
-  /** The sections that differ from the frame before, as one event; undefined when none does. */
+  /** The sections that differ from the last frame, as one event. Undefined when none does. */
   readonly changes: string | undefined;
 }
 
@@ -36,13 +36,16 @@ export class Feed {
     };
     let whole: string | undefined;
     return {
-      // Asked for before the next look: the texts are still those of this one.
+      // Called before the next frame, so the texts are still those of this one.
       whole: () => (whole ??= event(this.#texts.keys())),
       changes: changed.length > 0 ? event(changed) : undefined,
     };
   }
 
-  /** Says that the server is there although nothing changes. A real event, so that the page can count on it. */
+  /**
+   * An event that shows that the server is alive although nothing changes. It is a real event, so that the page can
+   * rely on it.
+   */
   beat(): string {
     return `event: beat\ndata: {"now":${this.#now()}}\n\n`;
   }

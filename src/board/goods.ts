@@ -1,5 +1,5 @@
-// The goods of the sale as rows: what is left of each, how fast it goes, and which rows are shown when there are
-// more goods than fit. Lives while somebody looks. Knows nothing of orders.
+// The goods of the sale as rows: how many units are left, how fast they sell, and which rows to show when not all
+// fit. Exists only while there are viewers. Knows no orders.
 import { parseTime, salePhase } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { Change, ObjectCache } from '../kube/cache.ts';
@@ -11,9 +11,9 @@ import type { GoodsPart, GoodsPhase, GoodsRow, Totals } from './wire.ts';
 
 export type GoodsCache = Pick<ObjectCache<SpikeGoods>, 'get' | 'values' | 'onChange'>;
 
-/** Seconds over which a pace is measured. */
+/** Seconds over which the pace is measured. */
 const paceSeconds = 10;
-/** All goods are looked at this often: for the totals, and for who is shown. */
+/** How often all goods are examined, for the totals and for the choice of rows. */
 const surveyEveryMs = 1000;
 
 type GoodsTotals = Pick<Totals, 'goods' | 'onSale' | 'stock' | 'left' | 'reserved' | 'held' | 'sold'>;
@@ -29,14 +29,14 @@ export class GoodsShelf {
   readonly #cache: GoodsCache;
   readonly #clock: Clock;
   readonly #most: number;
-  /** Units taken by second, of goods that somebody took from in the last seconds. */
+  /** Units taken per second, for goods that sold within the last seconds. */
   readonly #taken = new Map<string, PerSecond>();
   readonly #close: () => void;
   #surveyedAt = Number.NEGATIVE_INFINITY;
   #shown: string[] = [];
   #totals: GoodsTotals = noTotals();
 
-  /** `most`: rows that are shown. */
+  /** `most`: maximum number of rows. */
   constructor(options: { cache: GoodsCache; clock: Clock; most: number }) {
     this.#cache = options.cache;
     this.#clock = options.clock;
@@ -67,10 +67,10 @@ export class GoodsShelf {
   #take({ type, object, old }: Change<SpikeGoods>): void {
     const key = keyOf(object);
     if (type === 'deleted') this.#taken.delete(key);
-    // New goods are shown at once, not when the next survey is due.
+    // Show new goods at once instead of at the next survey.
     if (type !== 'updated') this.#surveyedAt = Number.NEGATIVE_INFINITY;
     if (type !== 'updated' || !old) return;
-    // Gross: what expires and comes back does not make the crowd any slower.
+    // Gross: units that expire and return do not lower the pace.
     const taken = takenOf(object) - takenOf(old);
     if (taken <= 0) return;
     let perSecond = this.#taken.get(key);
@@ -84,7 +84,7 @@ export class GoodsShelf {
   #pace(key: string, now: number): number {
     const taken = this.#taken.get(key);
     if (!taken) return 0;
-    // The second under way counts as well: a crowd of two seconds must show while it is there.
+    // The present second counts too: a crowd of two seconds must be visible while it is there.
     return taken.sum(Math.floor(now / 1000), paceSeconds) / paceSeconds;
   }
 
@@ -109,10 +109,10 @@ export class GoodsShelf {
   }
 }
 
-/** Order of the table: what is on sale first. Within a phase by name, so that rows stand still. */
+/** The order of phases in the table. Within a phase rows are sorted by name, so that they do not move. */
 const phaseOrder: Record<GoodsPhase, number> = { OnSale: 0, SoldOut: 1, Scheduled: 2, Ended: 3 };
 
-/** The busiest are shown, then what is on sale and began last; busy goods do not jump about for it. */
+/** Chooses the busiest goods, then those on sale that began last. Goods that stay busy keep their rows. */
 function chosen(seen: Seen[], most: number): string[] {
   const shown =
     seen.length <= most
@@ -138,7 +138,7 @@ const noTotals = (): GoodsTotals => ({
 const leftOf = ({ spec, status }: SpikeGoods): number =>
   Math.max(0, status?.lastStockCount ?? spec.stockCount);
 
-/** Units that are no longer to be had: held, reserved or sold. */
+/** Units that nobody can order any more: held, reserved or sold. */
 const takenOf = (goods: SpikeGoods): number => Math.max(0, goods.spec.stockCount - leftOf(goods));
 
 function rowOf(goods: SpikeGoods, now: number): Omit<GoodsRow, 'pace'> {
@@ -151,7 +151,7 @@ function rowOf(goods: SpikeGoods, now: number): Omit<GoodsRow, 'pace'> {
   return {
     key: keyOf(goods),
     title: clipped(spec.goodsName || metadata.name),
-    // By this moment's clock: a sale begins and ends whether or not a leader has written so yet.
+    // By the present time: a sale begins and ends whether or not a leader has written it yet.
     phase: salePhase(spec, left, now),
     price: spec.price,
     spikePrice: spec.spikePrice,

@@ -1,5 +1,5 @@
-// What happens in a sale, in words: one short item for every event. Looks at caches and at the decisions of
-// admission; decides nothing, and does not know who reads it (a terminal, the board).
+// The events of a sale in words, one short item each, from changes in caches and from decisions of admission.
+// Decides nothing, and does not know its readers (a terminal, the board).
 import type { Buyer } from '../api/buyer.ts';
 import { moneyText, parseTime } from '../api/sale.ts';
 import type { Seller } from '../api/seller.ts';
@@ -12,13 +12,13 @@ import type { Clock } from '../runtime/clock.ts';
 export interface NewsItem {
   /** Epoch milliseconds. */
   at: number;
-  /** Items of one topic are of one sort (`order.Paid`): a reader may tell many of them as one. */
+  /** Items of one topic are of the same sort (`order.Paid`), so a reader may merge them. */
   topic: string;
-  /** `order order1`, as short as a column; of several happenings the last one. */
+  /** `order order1`, short enough for a column. In a merged item, the last one. */
   who: string;
   what: string;
   tone: 'good' | 'plain' | 'bad';
-  /** How many happenings it stands for. */
+  /** Number of events that the item stands for. */
   count: number;
 }
 
@@ -30,7 +30,7 @@ export interface SaleCaches {
   sellers: Pick<ObjectCache<Seller>, 'onChange'>;
 }
 
-/** What it needs to know of a decision (server/app.ts has more). */
+/** The part of a decision that this file needs (server/app.ts has the rest). */
 interface Refused {
   allowed: boolean;
   reason: string | undefined;
@@ -38,7 +38,7 @@ interface Refused {
   dryRun: true | undefined;
 }
 
-/** Refusals of one reason are told together: a crowd is refused faster than anybody reads. */
+/** Refusals with the same reason are merged over this time, because a crowd is refused faster than people read. */
 const refusalsTogetherMs = 1000;
 
 const orderWords: Record<OrderPhase, { words: string; tone: NewsItem['tone'] }> = {
@@ -55,7 +55,7 @@ const goodsWords: Record<SalePhase, string> = {
   Scheduled: 'sale to come',
 };
 
-/** Follows the sale from its first listener on; with none it costs nothing. */
+/** Follows the sale from the first listener on. Without listeners it costs nothing. */
 export class SaleNews {
   readonly #clock: Clock;
   readonly #caches: SaleCaches;
@@ -68,7 +68,7 @@ export class SaleNews {
     this.#caches = options.caches;
   }
 
-  /** Tells `listener` of everything from now on; returns what takes it off. */
+  /** Calls `listener` for every item from now on. Returns a function that unsubscribes. */
   on(listener: (item: NewsItem) => void): () => void {
     if (this.#listeners.size === 0) this.#follow();
     this.#listeners.add(listener);
@@ -78,7 +78,7 @@ export class SaleNews {
     };
   }
 
-  /** Takes in a decision of admission; only refusals are news. */
+  /** Records a decision of admission. Only refusals are news. */
   decided({ allowed, reason, name, dryRun }: Refused, message: string): void {
     if (allowed || !reason || dryRun || this.#listeners.size === 0) return;
     const who = name ?? 'request';
@@ -111,7 +111,7 @@ export class SaleNews {
     const phase = object.status?.phase;
     const who = `order ${object.metadata.name}`;
     if (type === 'deleted') this.#tell('order.deleted', who, 'deleted');
-    else if (phase && phase !== old?.status?.phase && !isOldHat(change)) {
+    else if (phase && phase !== old?.status?.phase && !existedBefore(change)) {
       this.#tell(`order.${phase}`, who, describe(object, phase, this.#clock.now()), orderWords[phase].tone);
     }
   }
@@ -121,14 +121,14 @@ export class SaleNews {
     const phase = object.status?.phase;
     const who = `goods ${object.metadata.name}`;
     if (type === 'deleted') this.#tell('goods.deleted', who, 'deleted');
-    else if (phase && phase !== old?.status?.phase && !isOldHat(change)) {
+    else if (phase && phase !== old?.status?.phase && !existedBefore(change)) {
       const left = `${object.status?.lastStockCount ?? 0} of ${object.spec.stockCount} left`;
       this.#tell(`goods.${phase}`, who, `${goodsWords[phase]}: ${left}`);
     }
   }
 
   #person(what: 'buyer' | 'seller', change: Change<KubeObject>): void {
-    if (change.type === 'updated' || isOldHat(change)) return;
+    if (change.type === 'updated' || existedBefore(change)) return;
     const word = change.type === 'added' ? 'registered' : 'deleted';
     this.#tell(`${what}.${change.type}`, `${what} ${change.object.metadata.name}`, word);
   }
@@ -143,8 +143,8 @@ export class SaleNews {
   }
 }
 
-/** What a list brings for the first time was there before we looked. */
-function isOldHat({ type, source }: Change<KubeObject>): boolean {
+/** True for objects of the first list: they existed before we started to watch. */
+function existedBefore({ type, source }: Change<KubeObject>): boolean {
   return type === 'added' && source === 'list';
 }
 
@@ -157,7 +157,7 @@ function describe(order: SpikeOrder, phase: OrderPhase, now: number): string {
   return `${orderWords[phase].words}: ${lines.join(', ')} for ${money}${until}`;
 }
 
-/** A span of time as people say it: `45 s`, `5 min`, `3 h`, `4 days`. */
+/** A time span in words: `45 s`, `5 min`, `3 h`, `4 days`. */
 function roughly(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 100) return `${seconds} s`;

@@ -1,6 +1,6 @@
-// The orders of the sale as the board counts them: how many in each state, what was accepted and paid in the
-// last seconds, which expire next. Everything is derived from the cache when the first viewer comes, and kept
-// up by its changes until the last one goes. Knows nothing of who looks.
+// Counts the orders for the board: how many in each state, how many were accepted and paid per second, which expire
+// next. Everything is computed from the cache when the first viewer comes, and updated by changes until the last
+// one leaves. Knows no viewers.
 import { deadlineOf, parseTime, timestamp } from '../api/sale.ts';
 import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
 import type { Change, ObjectCache } from '../kube/cache.ts';
@@ -15,13 +15,13 @@ export type OrderCache = Pick<ObjectCache<SpikeOrder>, 'get' | 'values' | 'onCha
 export interface OrderBookOptions {
   cache: OrderCache;
   clock: Clock;
-  /** For orders that got past admission and have no deadline of their own. */
+  /** For orders that were created past admission and have no deadline of their own. */
   paymentWindowMs: number;
-  /** Seconds of the past that are kept. */
+  /** Seconds of the past to keep. */
   past: number;
 }
 
-/** Other machines' clocks may be ahead; what comes from further ahead than this is counted as now. */
+/** Clocks of other machines may be ahead by this much. An order from further ahead counts as now. */
 const toleratedAheadMs = 2000;
 
 export class OrderBook {
@@ -29,11 +29,11 @@ export class OrderBook {
   readonly accepted: PerSecond;
   readonly paid: PerSecond;
   readonly #counts: Record<OrderPhase, number> = { Unpaid: 0, Paid: 0, Expired: 0, Rejected: 0 };
-  /** Deadline by key of every order that waits for its payment. */
+  /** By key, the deadline of every order that waits for its payment. */
   readonly #open = new Map<string, number>();
   #soonest: string[] = [];
   #soonestAt = Number.NEGATIVE_INFINITY;
-  /** What happened before this is older than what is kept. RFC 3339. */
+  /** Earlier events are too old to keep. RFC 3339. */
   readonly #oldest: string;
   readonly #close: () => void;
 
@@ -54,7 +54,7 @@ export class OrderBook {
     return this.#counts;
   }
 
-  /** The `most` unpaid orders whose deadlines come first. Looked for once a second, among all of them. */
+  /** The `most` unpaid orders with the earliest deadlines. Searched among all orders once per second. */
   due(most: number): DuePart {
     const { cache, clock } = this.#options;
     const now = clock.monotonic();
@@ -84,7 +84,7 @@ export class OrderBook {
     const { createTime, payTime } = object.spec;
     if (!before) this.#at(this.accepted, createTime ?? object.metadata.creationTimestamp);
     if (!isPaid(object) || (before && isPaid(before))) return;
-    // What is new to the list may have been paid long ago; a change that comes without a time is one of now.
+    // An order in a list may have been paid long ago. A change without a time counts as now.
     if (payTime || source !== 'list') this.#at(this.paid, payTime);
   }
 
@@ -101,8 +101,8 @@ export class OrderBook {
   }
 
   #at(counts: PerSecond, time: string | undefined): void {
-    // Among a hundred thousand orders most are old, and to read a time costs more than to compare two texts of
-    // the one form that we write (UTC, RFC 3339).
+    // Of a hundred thousand orders most are old. Comparing two texts of our own format (UTC, RFC 3339) is cheaper
+    // than parsing a time.
     if (time !== undefined && time < this.#oldest) return;
     const now = this.#options.clock.now();
     const at = parseTime(time) ?? now;
@@ -112,7 +112,7 @@ export class OrderBook {
 
 const isPaid = (order: SpikeOrder): boolean => order.status?.phase === 'Paid';
 
-/** One pass over all, whatever their number; keeps the `most` earliest in order. */
+/** One pass over all orders. Keeps the `most` earliest ones sorted. */
 function soonest(open: ReadonlyMap<string, number>, most: number): string[] {
   const kept: { key: string; at: number }[] = [];
   for (const [key, at] of open) {

@@ -1,17 +1,17 @@
-// Counts by the second over a short past: what a chart of the last two minutes is drawn from. Fixed memory.
+// Counts per second over a short past, for charts. Fixed memory.
 
 export class PerSecond {
   readonly #counts: Float64Array;
-  /** The second that each place counts. */
+  /** The second that each slot counts. */
   readonly #seconds: Float64Array;
 
-  /** `seconds`: how long a past is kept. */
+  /** `seconds`: length of the past to keep. */
   constructor(seconds: number) {
     this.#counts = new Float64Array(seconds);
     this.#seconds = new Float64Array(seconds).fill(-1);
   }
 
-  /** Adds to the second of `at` (epoch ms); what is older than the past kept changes nothing. */
+  /** Adds to the second of `at` (epoch ms). Ignores times before the past that is kept. */
   add(at: number, count = 1): void {
     const second = Math.floor(at / 1000);
     const place = second % this.#counts.length;

@@ -1,9 +1,9 @@
-// The last items of the news, gathered so that a person can read them while a crowd is there: of one sort
-// (ten orders reserved) one row is shown for every two seconds. Fixed memory.
+// The last items of the news, merged so that people can read them during a crowd: items of one sort (ten orders
+// reserved) share one row for two seconds. Fixed memory.
 import { clipped } from './clipped.ts';
 import type { NewsRow } from './wire.ts';
 
-/** What is needed of an item (news.ts has it). */
+/** The part of an item that this file needs (news.ts has the rest). */
 export interface Item {
   at: number;
   topic: string;
@@ -37,7 +37,7 @@ export class RecentNews {
     if (this.#rows.length > this.#most) this.#rows.shift();
   }
 
-  /** The newest first. */
+  /** Newest first. */
   rows(): NewsRow[] {
     return this.#rows.map(({ topic: _, ...row }) => row).reverse();
   }

@@ -1,5 +1,5 @@
-// How many replicas of Spikegate there are, as the Deployment that runs them counts. Asked only while somebody
-// wants to know; decides nothing.
+// The number of Spikegate replicas, from the Deployment that runs them. Asks the API server only while somebody
+// reads it.
 import type { Client } from '../kube/client.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -23,7 +23,7 @@ const deployments: Resource<Deployment> = {
 };
 
 const askEveryMs = 10_000;
-/** What manifests/deploy and the chart label it with. */
+/** The labels that manifests/deploy and the chart set. */
 const labelSelector = 'app.kubernetes.io/part-of=spikegate,app.kubernetes.io/name=spikegate';
 
 export class Replicas {
@@ -39,7 +39,7 @@ export class Replicas {
     this.#clock = options.clock;
   }
 
-  /** The last answer, of at most ten seconds ago; undefined where there is none: a laptop, a pod of its own. */
+  /** The last answer, at most ten seconds old. Undefined without a Deployment: on a laptop, or in a single pod. */
   count(): ReplicaCount | undefined {
     const now = this.#clock.monotonic();
     if (now - this.#askedAt >= askEveryMs) {

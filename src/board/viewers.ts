@@ -1,41 +1,40 @@
-// Who looks at the board: open event streams, how many there may be, and what becomes of a slow one. Knows
-// nothing of what is sent.
+// The viewers of the board: open event streams, how many there may be, and what happens to a slow one. Does not
+// know what they receive.
 import type { ServerResponse } from 'node:http';
 import type { Cancel, Clock } from '../runtime/clock.ts';
 import type { Frame } from './feed.ts';
 
 export interface ViewersOptions {
   clock: Clock;
-  /** Streams there may be. */
+  /** Maximum number of streams. */
   most: number;
   next(): Frame;
   beat(): string;
-  /** The first one comes, the last one has gone. */
+  /** The first viewer comes; the last one has left. */
   onFirst(): void;
   onLast(): void;
 }
 
 interface Viewer {
   response: ServerResponse;
-  /** Has not taken what it was sent; monotonic ms since when, undefined while it keeps up. */
+  /** Monotonic ms since when it does not read what was sent; undefined while it keeps up. */
   blockedAt: number | undefined;
-  /** It has missed something: changes would be changes to what it does not have. */
+  /** It has missed a frame, so the next one must be the whole state. */
   needsAll: boolean;
 }
 
-/** Four looks a second are as smooth as eyes need, and all the work there is, however many look. */
+/** Four frames per second look smooth, and cost the same for any number of viewers. */
 export const lookEveryMs = 250;
 export const beatEveryMs = 5000;
-/** One that takes nothing for so long is gone, whatever its connection says. */
+/** A viewer that reads nothing for this long is gone, whatever its connection says. */
 export const patienceMs = 20_000;
 
-/** After the last one has gone: a page that is loaded anew must not make us count all orders again. */
+/** The state is kept for this time after the last viewer: reloading the page must not count all orders again. */
 export const lingerMs = 10_000;
 
 /**
- * A viewer is either in step or blocked: its socket's buffer (64 KiB) is full. While it is blocked nothing is
- * written to it, so what waits in memory is never more than that and one frame; when it drains it gets the
- * whole state.
+ * A viewer either keeps up or is blocked: its socket's buffer (64 KiB) is full. A blocked viewer gets no data, so
+ * its memory never exceeds the buffer and one frame. When the buffer drains, the viewer gets the whole state.
  */
 export class Viewers {
   readonly #options: ViewersOptions;
@@ -44,7 +43,7 @@ export class Viewers {
   #frame: Frame | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #sentAt = Number.NEGATIVE_INFINITY;
-  /** Of the next look, or of the end of the lingering. */
+  /** Cancels the next frame, or the end of the lingering. */
   #cancel: Cancel | undefined;
 
   constructor(options: ViewersOptions) {
@@ -59,7 +58,7 @@ export class Viewers {
     return this.#viewers.size >= this.#options.most;
   }
 
-  /** `response` has its head already. However often viewers come and go, the pace of looks is the same. */
+  /** `response` has its headers already. New viewers do not change the pace of frames. */
   add(response: ServerResponse): void {
     const viewer: Viewer = { response, blockedAt: undefined, needsAll: true };
     this.#viewers.add(viewer);
@@ -98,7 +97,7 @@ export class Viewers {
     this.#options.onLast();
   }
 
-  /** One timer at a time: looks while there are viewers, else the end of the lingering. */
+  /** One timer at a time: for the next frame while there are viewers, otherwise for the end of the lingering. */
   #after(ms: number, then: () => void): void {
     this.#cancel?.();
     this.#cancel = this.#options.clock.after(ms, then);

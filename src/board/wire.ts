@@ -1,5 +1,5 @@
-// What goes from the server to the page, as types only: both ends are checked against it. All of it is bounded,
-// whatever the sale's size; texts come from users, and whoever shows them must treat them as text.
+// The messages from the server to the page, as types. Both ends are checked against them. All of them are bounded,
+// whatever the size of the sale. Texts come from users, and the page must show them as text.
 
 /** Times are epoch milliseconds of the server's clock, money is in minor units. */
 export interface Sections {
@@ -12,24 +12,27 @@ export interface Sections {
   news: NewsRow[];
 }
 
-/** One `state` event. The first of a connection, and one after a gap, has every section; else what changed. */
+/**
+ * One `state` event. The first of a connection, and one after a gap, has every section. Others have the changed
+ * ones.
+ */
 export type State = { now: number } & Partial<Sections>;
 
 export interface Health {
-  /** Who sends this. */
+  /** The replica that sends this. */
   replica: string;
-  /** Since when this replica counts refusals. */
+  /** Since when this replica has counted refusals. */
   startedAt: number;
   leader: { who: 'here' | 'elsewhere' | 'nobody'; name: string };
-  /** As their Deployment counts them; absent where there is none. */
+  /** From their Deployment. Absent when there is none. */
   replicas?: { ready: number; wanted: number };
-  /** Why the API server is not being followed, and when it was last heard; absent while all is well. */
+  /** Why the watch of the API server is broken, and when the server was last heard. Absent while all is well. */
   trouble?: { why: string; heardAt: number };
-  /** Of this replica's admission over the last minute, in milliseconds. */
+  /** This replica's admission over the last minute, in ms. */
   admission: { calls: number; p50: number; p99: number };
   certificateExpires?: number;
   viewers: { now: number; most: number };
-  /** What to paste when there are no goods. */
+  /** The commands to show while there are no goods. */
   firstSteps: string[];
 }
 
@@ -47,12 +50,12 @@ export interface Totals {
   rejected: number;
 }
 
-/** Counts of the last whole seconds, oldest first; while nothing happens they stay as they are: zeros. */
+/** Counts of the last whole seconds, oldest first. While nothing happens they are zeros. */
 export interface Pulse {
-  /** Orders stored, by any replica: from the orders themselves. */
+  /** Orders stored, through any replica: counted from the orders themselves. */
   accepted: number[];
   paid: number[];
-  /** By this replica. */
+  /** Refused by this replica. */
   refused: number[];
 }
 
@@ -71,7 +74,7 @@ export interface GoodsRow {
   held: number;
   reserved: number;
   sold: number;
-  /** Units taken a second, over the last ten seconds. */
+  /** Units taken per second, over the last ten seconds. */
   pace: number;
   startsAt?: number;
   endsAt?: number;
@@ -79,7 +82,7 @@ export interface GoodsRow {
 
 export interface GoodsPart {
   rows: GoodsRow[];
-  /** Goods that are not shown. */
+  /** Number of goods that are not shown. */
   more: number;
 }
 
@@ -87,7 +90,7 @@ export interface RefusalRow {
   reason: string;
   lastMinute: number;
   total: number;
-  /** What the last one was told. */
+  /** The message of the last refusal. */
   example: string;
 }
 
@@ -108,7 +111,7 @@ export interface DueRow {
 
 export interface DuePart {
   rows: DueRow[];
-  /** Unpaid orders that are not shown. */
+  /** Number of unpaid orders that are not shown. */
   more: number;
 }
 
@@ -118,6 +121,6 @@ export interface NewsRow {
   who: string;
   what: string;
   tone: 'good' | 'plain' | 'bad';
-  /** How many more of the same sort it stands for. */
+  /** How many more items of the same sort the row stands for. */
   more: number;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line of Spikegate. Knows which command does what, and nothing of how.
+// The commands of Spikegate and their options. What a command does is in the other rooms.
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { type DoctorFlags, namedIn, withDoctorOptions } from '../doctor/options.ts';
@@ -61,7 +61,7 @@ withServeOptions(
   }
   try {
     await running;
-    // Whoever waits for "ready" has it now, not with the next lines a second later.
+    // Flush now: a program that waits for the line "ready" must not wait another second.
     log.flush();
   } catch (error) {
     log.error({ err: error }, (error as Error).message);
@@ -88,7 +88,7 @@ program
       .default(300_000, '5m'),
   )
   .action(async (options: LocalOptions) => {
-    // Only these commands load the sandbox; a pod that serves has no use for it.
+    // Load the sandbox for these commands only; a pod that serves does not need it.
     const { runLocally } = await import('../local/run.ts');
     await runLocally(options);
   });
@@ -104,7 +104,7 @@ program
     const { watch = false } = options;
     const { crowd = watch ? 3000 : 2000, stock = watch ? 1500 : 100 } = options;
     process.exitCode = (await playDemo({ crowd, stock, watch })) ? 0 : 1;
-    // Whoever watched has ended it with a signal, which leaves nothing to wait for.
+    // The viewer ended the demo with a signal, so nothing is left to wait for.
     if (watch) process.exit();
   });
 
@@ -171,7 +171,7 @@ withDoctorOptions(
     .command('doctor')
     .description('look at a cluster with Spikegate on it, and say what is wrong and what to do about it'),
 ).action(async (options: DoctorFlags) => {
-  // Nothing else needs to have been loaded when a check of a cluster begins.
+  // Load the doctor only for this command.
   const { doctor } = await import('../doctor/command.ts');
   process.exitCode = await doctor(namedIn(options));
 });

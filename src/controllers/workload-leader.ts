@@ -85,7 +85,10 @@ export class WorkloadLeader {
     const reflector = new Reflector<Owner>({
       ...{ client, clock, cache, resource: workload.kind },
       onError: (error, info) =>
-        log.debug({ err: (error as Error).message, kind: workload.kind.kind, ...info }, 'following failed'),
+        log.debug(
+          { err: (error as Error).message, kind: workload.kind.kind, ...info },
+          'list or watch failed',
+        ),
     });
     this.#stops.push(() => reflector.stop());
     await Promise.all([reflector.start(this.#stop.signal), children]);

@@ -1,5 +1,5 @@
-// What the doctor must be allowed to do, asked of the API server beforehand (SelfSubjectAccessReview), so that a
-// check that cannot look is told from one that sees nothing.
+// Asks the API server beforehand what the doctor may do (SelfSubjectAccessReview), so that a check without
+// permission differs from a check that finds nothing.
 import { kinds, saleKinds } from '../api/kinds.ts';
 import type { Client } from '../kube/client.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
@@ -41,7 +41,7 @@ function neededAccess({ namespace, lease, certSecret, probeNamespace }: Expectat
   ];
 }
 
-/** What of it these credentials may not do. */
+/** The accesses that these credentials do not have. */
 export async function deniedOf(client: Client, expected: Expectations): Promise<Access[]> {
   const needed = neededAccess(expected);
   const answers = await Promise.all(

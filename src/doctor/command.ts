@@ -1,4 +1,4 @@
-// `spikegate doctor` as the command line runs it: flags to options, the terminal, the exit code.
+// `spikegate doctor` as a command: turns flags into options and sets the exit code.
 import { createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -6,10 +6,10 @@ import { exitCodes, runDoctor } from './doctor.ts';
 import type { DoctorOptions } from './options.ts';
 import { dialTls } from './serving.ts';
 
-/** More than the two seconds in which a leader renews its lease, and than a settlement takes. */
+/** More than the two seconds in which a leader renews its lease, and more than a settlement takes. */
 const lookAgainMs = 5000;
 
-/** Resolves to the exit code; what went wrong has been printed by then. */
+/** Resolves to the exit code. Errors have been printed by then. */
 export async function doctor({ kubeconfig, context, output, ...expected }: DoctorOptions): Promise<number> {
   try {
     const config = loadConfig({

@@ -1,9 +1,9 @@
-// Where a stored object is not what this version generates. Pure; knows JSON and nothing of any kind.
+// Finds where a stored object differs from what this version generates. Pure; knows JSON, and no kind.
 
 /**
- * Paths at which `stored` is not `wanted`, each as a sentence, at most `most` of them. `extras` decides about fields
- * that only `stored` has: API servers fill in defaults, so mostly they are none of our business ('allowed');
- * in a schema they change what is let in ('refused').
+ * The paths at which `stored` differs from `wanted`, one sentence each, at most `most` of them. `extras` decides
+ * about fields that only `stored` has. API servers fill in defaults, so such fields are usually 'allowed'. In a
+ * schema they change what is accepted, so there they are 'refused'.
  */
 export function differences(
   wanted: unknown,
@@ -34,7 +34,7 @@ export function differences(
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** API servers leave out what is empty. */
+/** API servers leave out empty values. */
 const isEmpty = (value: unknown): boolean =>
   value === undefined || value === '' || value === false || (Array.isArray(value) && value.length === 0);
 

@@ -1,29 +1,31 @@
-// The vocabulary of the doctor: what was seen, what a check says about it. Knows no cluster and no check.
+// The vocabulary of the doctor: observation, check, finding. Knows no cluster and no check.
 import type { Observation } from './observation.ts';
 
-/** error: orders are refused, wrong or stuck, or will be. warning: it works, and something is not as it should be. */
+/**
+ * error: orders are refused, wrong or stuck, or will be. warning: it works, but something is not as it should be.
+ */
 export type Severity = 'error' | 'warning';
 
 export interface Finding {
   severity: Severity;
-  /** Stable: scripts may match on it. Its list is docs/doctor.md. */
+  /** Stable: scripts may match on it. docs/doctor.md lists all reasons. */
   reason: FindingReason;
-  /** `kind/name` or `kind/namespace/name`, with a field behind it where there is one. */
+  /** `kind/name` or `kind/namespace/name`, followed by a field where there is one. */
   where: string;
-  /** What is so, with the numbers, in one sentence. */
+  /** What is wrong, with the numbers, in one sentence. */
   what: string;
-  /** A command to paste, or a sentence where no command mends it. */
+  /** A command to paste, or a sentence when no command helps. */
   remedy: string;
 }
 
-/** What a check could not look at, and why: no fault of the cluster's, but no all-clear either. */
+/** Something that a check could not read, and why. It is no fault of the cluster, but no all-clear either. */
 export interface Unchecked {
   unchecked: string;
 }
 
 /** Pure: the same observation gives the same findings. A new check is a new line in checks/index.ts. */
 export interface Check {
-  /** What it makes sure of, as a sentence about a healthy cluster. */
+  /** What it checks, as a sentence about a healthy cluster. */
   name: string;
   run(seen: Observation): readonly (Finding | Unchecked)[];
 }

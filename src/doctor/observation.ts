@@ -1,4 +1,4 @@
-// What the doctor knows of a cluster when the checks begin: read once, then only looked at. Knows no client.
+// What the doctor knows of a cluster. It is read once, before the checks run. Knows no client.
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
 import type { CustomResourceDefinition } from '../kube/discovery.ts';
@@ -6,13 +6,13 @@ import type { Lease } from '../kube/lease-record.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import type { Installation } from '../manifests/installations.ts';
 
-/** A read: what it gave, that there is nothing, or why it could not be done. */
+/** The result of a read: a value, nothing there, or why it failed. */
 export type Seen<T> = { value: T } | { missing: true } | { unreadable: string };
 
 export const isSeen = <T>(seen: Seen<T>): seen is { value: T } => 'value' in seen;
 export const valueIn = <T>(seen: Seen<T>): T | undefined => (isSeen(seen) ? seen.value : undefined);
 
-/** The names under which Spikegate is deployed, and how patient its settings are. Times in ms. */
+/** The names under which Spikegate is deployed, and the time limits of its settings. Times in ms. */
 export interface Expectations {
   namespace: string;
   /** Of both webhook configurations. */
@@ -20,11 +20,11 @@ export interface Expectations {
   service: string;
   lease: string;
   certSecret: string;
-  /** Where the dry-run objects would be created. */
+  /** The namespace of the dry-run objects. */
   probeNamespace: string;
   holdLimit: number;
   paymentWindow: number;
-  /** What may be late before it is a finding: a leader changes, a queue is long. */
+  /** A delay up to this is normal: a leader changes, a queue is long. */
   grace: number;
 }
 
@@ -52,7 +52,7 @@ export interface Definition extends CustomResourceDefinition {
 }
 
 export interface EndpointSlice extends KubeObject {
-  /** null where there are none. An endpoint without `ready` counts as ready. */
+  /** null when there are none. An endpoint without `ready` counts as ready. */
   endpoints?: { conditions?: { ready?: boolean } }[] | null;
 }
 
@@ -74,24 +74,27 @@ export interface Pod extends KubeObject {
   status?: { phase?: string };
 }
 
-/** How the API server answered one dry run. */
+/** The API server's answer to one dry run. */
 export interface ProbeAnswer {
   kind: string;
   outcome: /** A webhook of ours refused what it had to refuse, or filled in what it had to. */
     | { is: 'answered' }
-    /** It was let through although a webhook of ours had to refuse it, or to fill something in. */
+    /** It passed, although one of our webhooks should have refused it or filled something in. */
     | { is: 'unseen'; missing: string }
-    /** `webhook` as the API server names it; `cause` in its words. */
+    /** `webhook`: its name as the API server gives it; `cause`: the API server's words. */
     | { is: 'failed'; webhook: string; cause: string }
     | { is: 'unclear'; why: string };
 }
 
-/** What serves the webhooks: from its own port where that can be reached from here, else from the Secret. */
+/**
+ * The certificate of the webhooks: from the server's own port if it can be reached from here, otherwise from the
+ * Secret.
+ */
 export interface ServedCertificate {
   /** PEM, leaf first. */
   chain: string[];
   from: string;
-  /** The names by which the API server calls it. */
+  /** The name by which the API server calls it. */
   host: string;
 }
 
@@ -123,21 +126,21 @@ export interface Observation {
   definitions: ReadonlyMap<string, Seen<Definition>>;
   mutating: Seen<WebhookConfiguration>;
   validating: Seen<WebhookConfiguration>;
-  /** By the webhook configurations of the whole cluster. */
+  /** From the webhook configurations of the whole cluster. */
   installations: Seen<Installation[]>;
-  /** Of the Service that the webhooks name; undefined where they name none. */
+  /** Of the Service that the webhooks name. Undefined when they name none. */
   service: { name: string; object: Seen<KubeObject>; endpoints: Seen<EndpointSlice[]> } | undefined;
   answers: readonly ProbeAnswer[];
   served: Seen<ServedCertificate>;
   lease: Seen<Lease>;
-  /** The lease was renewed while we looked, whatever the times in it say. */
+  /** The lease was renewed while we watched, whatever the times in it say. */
   leaseMoves: boolean;
   goods: Seen<SpikeGoods[]>;
   orders: Seen<SpikeOrder[]>;
-  /** Goods (namespace/name) whose counters were wrong at two looks in a row, unchanged in between. */
+  /** Goods (namespace/name) whose counters were wrong at two reads in a row and did not change in between. */
   steady: ReadonlySet<string>;
   namespaces: Seen<Namespace[]>;
-  /** Objects with our finalizer in namespaces that are going, and in no others. */
+  /** Objects with our finalizer in namespaces that are being deleted, and in no other namespaces. */
   stuck: Seen<StuckObject[]>;
   deployments: Seen<Deployment[]>;
   pods: Seen<Pod[]>;

@@ -1,4 +1,4 @@
-// Reads from a cluster everything that the checks want to look at. Only reads and dry runs: it changes nothing.
+// Reads everything that the checks need from a cluster. Makes only reads and dry runs, so it changes nothing.
 import { kinds, saleKinds } from '../api/kinds.ts';
 import { inUseFinalizer, partOfLabels } from '../api/names.ts';
 import { SpikeGoods } from '../api/spike-goods.ts';
@@ -33,14 +33,17 @@ export interface ObserveOptions {
   expected: Expectations;
   clock: Clock;
   dial: Dial;
-  /** Ms until what looks wrong but may be about to change is looked at again: more than a lease's retry period. */
+  /**
+   * Pause in ms before a suspicious value is read again, because it may be about to change. More than a lease's
+   * retry period.
+   */
   lookAgainMs: number;
 }
 
 /** Objects per page of a list. */
 const pageSize = 500;
 
-/** @throws Error when the API server does not answer, or not as one */
+/** @throws Error when the API server does not answer, or does not answer like one */
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { client, expected } = options;
   const { namespace, configuration } = expected;
@@ -78,7 +81,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
       expected.certSecret,
       options.dial,
     ),
-    // Whose Deployment may not be read, of that the pods are not known either.
+    // Without permission to read the Deployments, their pods are unknown too.
     isSeen(deployments) ? look(() => podsOf(client, namespace, deployments.value)) : deployments,
     isSeen(namespaces) ? look(() => stuckIn(client, namespaces.value)) : namespaces,
     lookAgain(options, { goods, orders, lease: firstLease, now: server.now }),
@@ -120,7 +123,7 @@ async function listAll<T extends KubeObject>(
   return items;
 }
 
-/** What is dated is dated by the cluster, so its clock is the one to compare with. */
+/** Dates in objects are the cluster's, so they are compared with the cluster's clock. */
 async function serverOf({ client, clock }: ObserveOptions): Promise<{ version: string; now: number }> {
   const { status, headers, body } = await client.request('GET', '/version');
   const { gitVersion } = (body ?? {}) as { gitVersion?: string };
@@ -156,7 +159,7 @@ async function serviceOf(
   return { name: `${namespace}/${name}`, object, endpoints };
 }
 
-/** The labels alone would also give what a workload of ours owns. */
+/** The labels alone would also match Deployments of our workloads. */
 async function ownDeployments(client: Client, namespace: string): Promise<Deployment[]> {
   const label = 'app.kubernetes.io/part-of';
   const labelSelector = `${label}=${partOfLabels[label]}`;
@@ -193,7 +196,7 @@ async function stuckIn(client: Client, namespaces: Namespace[]): Promise<StuckOb
 const lookAtLease = (client: Client, { namespace, lease }: Expectations): Promise<Seen<Lease>> =>
   look(() => client.get(leaseResource, { namespace, name: lease }));
 
-/** A second look, only where the first one saw what a moment may put right. */
+/** A second read, only where the first one saw something that may change within a moment. */
 async function lookAgain(
   { client, clock, expected, lookAgainMs }: ObserveOptions,
   first: Pick<Observation, 'goods' | 'orders' | 'lease' | 'now'>,

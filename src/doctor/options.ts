@@ -1,4 +1,4 @@
-// Flags of `spikegate doctor`. Knows nothing of what they are used for.
+// The flags of `spikegate doctor`. Does not know what they are used for.
 import { type Command, Option } from 'commander';
 import { deployment, type InstallationNames, namesOf } from '../manifests/names.ts';
 import { parseDuration } from '../settings/parse.ts';

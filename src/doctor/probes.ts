@@ -1,5 +1,6 @@
-// One dry-run object of each kind: what a webhook of ours must say no to where a rule of it can be broken within
-// the CRD's schema, else what it must fill in. Nothing is stored. Knows what to send and how to read the answer.
+// One dry-run object of each kind. Where a rule of ours can be broken within the CRD's schema, the webhook must
+// refuse it; otherwise the webhook must fill something in. Nothing is stored. Knows what to send and how to read
+// the answer.
 import type { Kind } from '../api/define-kind.ts';
 import type { Client } from '../kube/client.ts';
 import { ApiError } from '../kube/errors.ts';
@@ -8,9 +9,9 @@ import type { ProbeAnswer } from './observation.ts';
 
 interface Probe {
   spec: Record<string, unknown>;
-  /** A field of spec that comes back set; absent where the object is to be refused. */
+  /** The field of spec that the webhook must fill in. Absent when it must refuse the object. */
   fills?: string;
-  /** No rule of this kind can be broken, and nothing is filled in that the schema would not: success is all. */
+  /** No rule of this kind can be broken, and the schema fills in everything: only success can be expected. */
   quiet?: true;
 }
 
@@ -20,11 +21,11 @@ const requests = (cpu: string) => ({ resources: { limits: { cpu: '100m' }, reque
 export const probes: Readonly<Record<string, Probe>> = {
   Buyer: { spec: {}, fills: 'buyerId' },
   Seller: { spec: {}, fills: 'sellerId' },
-  // Dearer in the sale than before it.
+  // Its price in the sale is higher than its regular price.
   SpikeGoods: { spec: { price: 1, spikePrice: 2, stockCount: 0 } },
-  // Of a buyer that is not there.
+  // Its buyer does not exist.
   SpikeOrder: { spec: { buyerId: name, goodsMap: { [name]: 1 } } },
-  // More cpu requested than allowed.
+  // It requests more CPU than its limit.
   ElasticWeb: {
     spec: {
       ...{ image: 'a', port: 1, targetPort: 1, podPort: 1, singlePodQPS: 1, totalQPS: 1, protocol: 'TCP' },
@@ -32,12 +33,12 @@ export const probes: Readonly<Record<string, Probe>> = {
     },
   },
   Seckill: { spec: { services: { goService: { enabled: true, image: 'a', ...requests('1') } } } },
-  // Two databases that know nothing of each other.
+  // Two replicas of a database, which do not know of each other.
   DataService: { spec: { mysql: { name: 'a', kind: 1, replica: 2 } } },
   ImoocPod: { spec: { replicas: 0 }, quiet: true },
 };
 
-/** Sends the dry run of `kind` to `namespace`. Never throws: an answer that says nothing is `unclear`. */
+/** Sends the dry run of `kind` to `namespace`. Never throws: an answer that proves nothing is `unclear`. */
 export async function probe(client: Client, kind: Kind, namespace: string): Promise<ProbeAnswer> {
   const { spec, fills, quiet } = probes[kind.kind]!;
   const draft = { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name, namespace }, spec };
@@ -61,7 +62,7 @@ export async function probe(client: Client, kind: Kind, namespace: string): Prom
 
 const isOurs = (webhook: string): boolean => webhook.endsWith('.spikegate.io');
 
-/** Reads a refusal. Kubernetes' texts: apiserver/pkg/admission/plugin/webhook/errors/statuserror.go. */
+/** Interprets a refusal by Kubernetes' texts (apiserver/pkg/admission/plugin/webhook/errors/statuserror.go). */
 export function outcomeOf(error: unknown): ProbeAnswer['outcome'] {
   const { message } = error as Error;
   if (/ cannot create resource /.test(message)) return { is: 'unclear', why: 'these credentials may not' };
@@ -71,7 +72,7 @@ export function outcomeOf(error: unknown): ProbeAnswer['outcome'] {
   const [, webhook = '', cause = ''] =
     /failed calling (?:admission )?webhook "([^"]+)": (.*)/s.exec(message) ?? [];
   if (!isOurs(webhook)) return { is: 'unclear', why: message };
-  // The path differs from webhook to webhook; what is wrong does not.
+  // Remove the path, which differs between webhooks; the cause does not.
   const short = cause.replace(/^failed to call webhook: /, '').replace(/^Post "?[^" ]+"?: /, '');
   return { is: 'failed', webhook, cause: short };
 }

@@ -1,9 +1,9 @@
-// Commands that more than one check hands out. Pure.
+// Commands that several checks recommend. Pure.
 import type { Observation } from './observation.ts';
 import { addressOf } from './serving.ts';
 import { firstEntry } from './webhook-entries.ts';
 
-/** Applies CRDs, permissions and webhook configurations anew, the webhooks pointing where they point. */
+/** Applies CRDs, permissions and webhook configurations again. The webhooks keep pointing to the same server. */
 export function reinstall(seen: Observation): string {
   const entry = firstEntry(seen);
   const address = entry && addressOf(entry);

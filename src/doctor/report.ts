@@ -1,13 +1,13 @@
-// What the doctor says, for people and for programs. Pure: text in, text out.
+// The doctor's report, for people and for programs. Pure: text in, text out.
 import type { Finding } from './findings.ts';
 
 export interface Report {
   server: string;
   version: string;
   findings: readonly Finding[];
-  /** What could not be looked at, and why. */
+  /** What could not be read, and why. */
   unchecked: readonly string[];
-  /** Names of the checks that were made and found nothing. */
+  /** Names of the checks that ran and found nothing. */
   passed: readonly string[];
 }
 
@@ -44,7 +44,7 @@ function textOf({ severity, reason, where, what, remedy }: Finding, paint: Paint
 
 const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`;
 
-/** One JSON document; fields are only ever added. */
+/** One JSON document. Fields may be added, never removed. */
 export function asJson({ findings, ...report }: Report): string {
   return JSON.stringify({ healthy: findings.length === 0, ...report, findings }, null, 2);
 }

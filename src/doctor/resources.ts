@@ -1,4 +1,4 @@
-// Where the API server serves what the doctor and the uninstaller look at, beside our own kinds.
+// The resources that the doctor and the uninstaller read, besides our own kinds.
 import { definitions as definitionsResource } from '../kube/discovery.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 import type {

@@ -1,17 +1,17 @@
-// The certificate that serves the webhooks, from where it can be had: the server's own port, or the Secret.
+// Gets the serving certificate of the webhooks: from the server's own port, or from the Secret.
 import { isIP } from 'node:net';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { pemBlocks } from '../../certs/pair.ts';
 import { type Seen, type ServedCertificate, valueIn, type WebhookEntry } from './observation.ts';
 
-/** Resolves to the chain that a TLS server sends, PEM, leaf first. Rejects when there is no such server. */
+/** Resolves to the chain that a TLS server sends: PEM, leaf first. Rejects when there is no such server. */
 export type Dial = (host: string, port: number) => Promise<string[]>;
 
 const dialMs = 3000;
 
 export const dialTls: Dial = (host, port) =>
   new Promise((resolve, reject) => {
-    // Who may be trusted is for the checks to judge; here the certificate itself is wanted.
+    // The checks decide whether to trust it; this function only gets the certificate.
     const name = isIP(host) ? {} : { servername: host };
     const socket = connect({ host, port, ...name, rejectUnauthorized: false, timeout: dialMs });
     const fail = (error: Error) => {
@@ -38,7 +38,7 @@ function chainOf(leaf: DetailedPeerCertificate): string[] {
   return chain;
 }
 
-/** Where the API server calls: the host it checks the certificate for, and its port. */
+/** Where the API server calls: the host that the certificate must match, and the port. */
 export function addressOf({
   clientConfig,
 }: WebhookEntry): { host: string; port: number; isUrl: boolean } | undefined {

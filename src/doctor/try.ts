@@ -1,10 +1,13 @@
-// `spikegate try`: one dry run of each kind, as a client sends it; whether Spikegate's webhooks have answered. What
-// `helm test` runs in the cluster.
+// `spikegate try`: sends one dry run of each kind, as a client would, and says whether Spikegate's webhooks
+// answered. `helm test` runs it in the cluster.
 import { kinds } from '../api/kinds.ts';
 import type { Client } from '../kube/client.ts';
 import { probe } from './probes.ts';
 
-/** One line for each kind; resolves to the exit code: 0 when every kind was answered. Nothing is stored. */
+/**
+ * Prints one line for each kind. Resolves to the exit code: 0 when a webhook answered for every kind. Nothing is
+ * stored.
+ */
 export async function tryAdmission(
   client: Client,
   namespace: string,

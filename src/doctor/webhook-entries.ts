@@ -7,5 +7,5 @@ export function entriesOf({ mutating, validating }: Configurations): WebhookEntr
   return [mutating, validating].flatMap((seen) => valueIn(seen)?.webhooks ?? []);
 }
 
-/** They all point at one server; where one does not, the comparison with what is generated says so. */
+/** All entries point to one server. When one does not, the comparison with the generated configuration says so. */
 export const firstEntry = (seen: Configurations): WebhookEntry | undefined => entriesOf(seen)[0];

@@ -1,5 +1,5 @@
-// Tells a person at a terminal what happens in the sale: a short line for every item of the news, and what goes
-// wrong. Knows only how a line looks.
+// Prints what happens in the sale for a person at a terminal: one short line for every item of the news, and
+// warnings and errors. Knows only the layout of a line.
 
 import type { SaleNews } from '../board/news.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -10,7 +10,7 @@ export interface NarratorOptions {
   print(line: string): void;
 }
 
-/** Stands in for the logger: warnings and errors are told in words, the rest comes as news. */
+/** Takes the place of the logger: prints warnings and errors in words. Everything else comes as news. */
 export class Narrator implements Log {
   readonly #options: NarratorOptions;
 
@@ -18,7 +18,7 @@ export class Narrator implements Log {
     this.#options = options;
   }
 
-  /** Tells of everything from now on. */
+  /** Prints every item from now on. */
   follow(news: SaleNews): void {
     news.on(({ at, who, what, count }) => this.#tell(at, count > 1 ? `${count} more` : who, what));
   }

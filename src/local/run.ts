@@ -1,4 +1,4 @@
-// `npm start`: the sandbox with a sale in it, on a terminal that a person reads.
+// `npm start`: the sandbox and a sale in one process, with output for a person.
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, relative, resolve } from 'node:path';
@@ -10,7 +10,7 @@ import { freePort, startSale } from './start.ts';
 export interface LocalOptions {
   dir: string;
   port: number;
-  /** Of the board; a free one when it is taken. */
+  /** Port of the board. When it is taken, a free one is used. */
   boardPort: number;
   fresh?: boolean;
   kubeconfig?: string;
@@ -23,7 +23,7 @@ interface Cluster {
   stop(): Promise<void>;
 }
 
-/** Resolves once the sale can begin; then runs until SIGINT or SIGTERM. */
+/** Resolves when the sale can begin. The process then runs until SIGINT or SIGTERM. */
 export async function runLocally(options: LocalOptions): Promise<void> {
   const narrator = new Narrator({ clock: systemClock, print: console.log });
   const cluster = options.kubeconfig ? given(options.kubeconfig) : await embedded(options);
@@ -87,13 +87,13 @@ Ctrl-C stops it; what happened is kept. No kubectl? npm run demo
 `;
 }
 
-/** As short as it can be typed from here. */
+/** The path relative to the working directory, if that is shorter to type. */
 function shown(path: string): string {
   const short = relative(process.cwd(), path);
   return short.startsWith('..') ? path : short;
 }
 
-/** A first signal stops in good order, a second one at once. */
+/** The first signal stops the process in good order, the second one at once. */
 function stopOnSignal(stop: () => Promise<void>): void {
   let isStopping = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

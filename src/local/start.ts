@@ -1,4 +1,4 @@
-// A whole sale on one machine: a cluster (the sandbox, or one that the caller brings), everything installed on
+// A whole sale on one machine: a cluster (the sandbox, or one that the caller names) with everything installed on
 // it, and `serve` in this process.
 
 import { anywhere, clusterServices, parseReach, thisMachine } from '../api/reach.ts';
@@ -18,12 +18,12 @@ export interface StartOptions {
   kubeconfig: string;
   log: Log;
   settings?: Partial<ServeSettings>;
-  /** What the board tells people to paste who have no goods yet. */
+  /** The commands that the board shows while there are no goods. */
   firstSteps?: string[];
   onLost(why: string): void;
 }
 
-/** Installs and serves; resolves when orders can be made. The webhooks point at this process. */
+/** Installs and serves. Resolves when orders can be made. The webhook configurations point to this process. */
 export async function startSale(options: StartOptions): Promise<Running> {
   const { kubeconfig, log } = options;
   const settings: ServeSettings = {
@@ -34,10 +34,10 @@ export async function startSale(options: StartOptions): Promise<Running> {
     metricsHost: '127.0.0.1',
     metricsPort: 0,
     board: true,
-    // There is one replica, and after a crash nobody should wait for its lease to run out.
+    // There is one replica. After a crash it must not wait for its own lease to run out.
     leaderElect: false,
     drain: 0,
-    // For somebody's own machine: what they try out runs there too.
+    // On a person's own machine, Prometheus and third parties run there too.
     prometheusAllow: parseReach([...clusterServices, ...thisMachine]),
     thirdPartyAllow: parseReach([...anywhere, ...thisMachine]),
     ...options.settings,
@@ -56,7 +56,9 @@ export async function startSale(options: StartOptions): Promise<Running> {
   return serve(settings, log, options.onLost, firstSteps ? { firstSteps } : {});
 }
 
-/** A port that was free a moment ago. The webhook configurations must name it before anything listens on it. */
+/**
+ * A port that was free a moment ago. The webhook configurations must name the port before the server listens on it.
+ */
 export async function freePort(): Promise<number> {
   const { createServer } = await import('node:net');
   return new Promise((resolve, reject) => {

@@ -78,7 +78,10 @@ function contextOf({ settings, client, caches, stock, clock }: AdmissionOptions)
   };
 }
 
-/** Most objects that one deletion of a collection marks. The caller repeats the request for the rest. */
+/**
+ * Maximum number of objects that one deletion of a collection marks. The API server refuses the request meanwhile,
+ * and the repeated request marks the rest.
+ */
 const mostMarked = 1000;
 
 function liveCluster(client: Client, caches: Caches, stock: Stock, clock: ServerTime): LiveCluster {

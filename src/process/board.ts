@@ -1,4 +1,4 @@
-// The board of a serving process: what it is made of, and where its facts come from.
+// The board of a serving process, and the sources of its facts.
 import { hostname } from 'node:os';
 import { Board, isLoopbackAddress } from '../board/board.ts';
 import type { SaleNews } from '../board/news.ts';
@@ -9,7 +9,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { ServeSettings } from '../settings/serve.ts';
 import type { Elector } from './election.ts';
 
-/** What the board is told of a reflector. */
+/** What the board reads of a reflector. */
 export interface Followed {
   readonly trouble: string | undefined;
   /** Monotonic ms. */
@@ -55,7 +55,7 @@ export function createBoard(options: ServeBoardOptions): Board {
 
 function leaderOf({ isLeader, hasLeader, leader }: Elector) {
   if (isLeader) return { who: 'here' as const, name: hostname() };
-  // The uuid behind the host's name tells restarts apart; people know the pod.
+  // The identity ends in a uuid that tells restarts apart. People know the pod by its host name.
   if (hasLeader) return { who: 'elsewhere' as const, name: leader.replace(/_[0-9a-f-]{36}$/, '') };
   return { who: 'nobody' as const, name: '' };
 }
@@ -67,7 +67,7 @@ function troubleOf(reflectors: readonly Followed[], clock: Clock) {
   return {
     trouble: {
       why: (lost[0]!.trouble ?? '').slice(0, 200),
-      // In whole seconds: two clocks that are read one after the other must not make news of a constant.
+      // Whole seconds: two clocks that are read one after the other must not make a constant look like a change.
       heardAt: Math.round((clock.now() - (clock.monotonic() - heard)) / 1000) * 1000,
     },
   };

@@ -1,4 +1,4 @@
-// The caches of one process: what the sale's kinds and the namespaces look like, kept up to date by watches.
+// The caches of one process: the sale's kinds and the namespaces, kept up to date by watches.
 import { Buyer } from '../api/buyer.ts';
 import { Seller } from '../api/seller.ts';
 import { SpikeGoods } from '../api/spike-goods.ts';

@@ -1,4 +1,5 @@
-// Who leads: by a lease among replicas, or the only replica there is. Knows nothing of what a leader does.
+// Decides who leads: by a lease among replicas, or this replica when it is the only one. Does not know what a
+// leader does.
 import type { Client } from '../kube/client.ts';
 import { LeaderElector } from '../kube/lease.ts';
 import { nextEpoch } from '../kube/lease-record.ts';
@@ -7,12 +8,12 @@ import type { Log } from '../runtime/log.ts';
 import type { Component } from '../runtime/manager.ts';
 import type { ServeSettings } from '../settings/serve.ts';
 
-/** What the rest of the process knows of it. */
+/** What the other parts of the process see of the election. */
 export interface Elector extends Component {
   readonly isLeader: boolean;
-  /** Whether anybody leads, as far as seen from here. */
+  /** Whether any replica leads, as last seen. */
   readonly hasLeader: boolean;
-  /** Identity of the holder of the lease, `host_uuid`; '' when there is no lease or nobody holds it. */
+  /** Identity of the lease's holder, `host_uuid`; '' when there is no lease or no holder. */
   readonly leader: string;
   /** A live look: whether the lease says that this process leads, by its term. */
   holdsLease(): Promise<boolean>;
@@ -22,7 +23,7 @@ export interface ElectorOptions {
   settings: ServeSettings;
   client: Client;
   clock: Clock;
-  /** Of the API server: terms count on from its time. */
+  /** The API server's clock. The numbers of terms are based on its time. */
   time: Clock;
   log: Log;
   onLost(why: string): void;
@@ -50,7 +51,7 @@ export function createElector(options: ElectorOptions, onStartedLeading: Lead): 
   });
 }
 
-/** The only replica there is leads from the start; its term still has a number above every earlier one. */
+/** The only replica leads from the start. Its term still has a higher number than every earlier one. */
 class SoleLeader implements Elector {
   readonly name = 'sole leader';
   readonly #clock: Clock;

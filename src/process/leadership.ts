@@ -21,7 +21,7 @@ export interface LeadershipOptions {
   /** The time of writes to the API server. */
   writeLatency: MovingAverage;
   clock: ServerTime;
-  /** Of this machine: the times in a lease are its holder's, and count for nobody else. */
+  /** This machine's clock. The times in a lease are for its holder only. */
   machineClock: Clock;
   log: Log;
   metrics: Metrics;

@@ -1,4 +1,4 @@
-// The metrics port of one process: /metrics, what a scrape reads from the other parts, and the board where it is on.
+// The metrics port of one process: /metrics with the values of the other parts, and the board when it is on.
 import type { Board } from '../board/board.ts';
 import type { ServerTime } from '../kube/server-time.ts';
 import { type Metrics, watchMetrics } from '../server/metrics.ts';

@@ -34,9 +34,9 @@ export interface Running {
 }
 
 /**
- * The parts of a process, in the order in which they start; they stop in the reverse order. Manager says which hazard
- * each step averts. `stock` stops after the server has drained: it then writes the names of the last orders and gives
- * unused units back. `draining` stops first: the server goes on answering, with caches that are still up to date.
+ * The parts of a process, in the order in which they start; they stop in the reverse order. runtime/manager.ts says
+ * what each step prevents. `draining` stops first: the server still answers, with caches that are up to date.
+ * `stock` stops after that: it assigns the last orders their holds and returns unused units of its lots.
  */
 const startOrder = [
   'installation',

@@ -1,4 +1,4 @@
-// The rows of settings as options of a command: flags, environment variables, help.
+// Turns the rows of settings into options of a command: flags, environment variables, help.
 import { Command, Option } from 'commander';
 import { type Row, rows, type ServeSettings } from './serve.ts';
 import { isServiceLink } from './service-links.ts';
@@ -22,10 +22,10 @@ function optionOf(row: Row<unknown>): Option {
   const isSwitch = !option.required && !option.optional;
   if (isSwitch) return switchOf(option, row);
   option.env(row.env).argParser(row.parse);
-  // `choices` brings a parser of its own, which checks the value.
+  // `choices` sets its own parser, which checks the value.
   if (row.choices) option.choices(row.choices);
   if (row.default !== undefined) return option.default(row.default, row.defaultText);
-  // commander shows no default of an option that has none.
+  // commander shows no default when the value is undefined.
   if (row.defaultText) option.description += ` (default: ${row.defaultText})`;
   return option;
 }

@@ -1,4 +1,5 @@
-// Reads the values of flags and environment variables. Throws commander's InvalidArgumentError with what must hold.
+// Parses the values of flags and environment variables. Throws commander's InvalidArgumentError, which says what
+// must hold.
 import { InvalidArgumentError } from 'commander';
 import { parseReach, type Reach } from '../api/reach.ts';
 

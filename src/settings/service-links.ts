@@ -1,4 +1,5 @@
-// The environment variables that a kubelet makes of Services ("service links"). Knows names only, no setting.
+// The environment variables that a kubelet sets for Services ("service links"). Knows names of variables, no
+// setting.
 // https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
 
 const shapes = [
@@ -9,7 +10,7 @@ const shapes = [
 ];
 
 /**
- * Whether some Service, whatever its name and its ports' names are, gives the pods beside it a variable of this name.
- * The Service `spikegate-metrics` gives `SPIKEGATE_METRICS_PORT=tcp://10.96.47.179:8080`.
+ * Whether a Service of any name, with ports of any names, sets a variable of this name in the pods beside it. The
+ * Service `spikegate-metrics` sets `SPIKEGATE_METRICS_PORT=tcp://10.96.47.179:8080`.
  */
 export const isServiceLink = (name: string): boolean => shapes.some((shape) => shape.test(name));

@@ -1,4 +1,4 @@
-// `spikegate uninstall` as the command line runs it: says what it will do, asks, does it, says what is left.
+// `spikegate uninstall` as a command: says what it will do, asks, does it, and says what stays.
 import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
 import { createClient } from '../kube/client.ts';
@@ -44,7 +44,7 @@ export function withUninstallOptions(command: Command): Command {
 
 export interface Dialogue {
   print(line: string): void;
-  /** undefined where there is nobody to ask. */
+  /** Undefined when there is no person to ask. */
   ask: ((question: string) => Promise<string>) | undefined;
 }
 
@@ -90,7 +90,7 @@ export async function runUninstall(flags: UninstallFlags, { print, ask }: Dialog
   }
 }
 
-/** What will be done, in its order; empty when there is nothing to do. */
+/** The steps in their order. Empty when there is nothing to do. */
 function inWords(plan: Plan, deleteData: boolean): string[] {
   const removals = plan.stages.flatMap(({ batches }) =>
     batches.flatMap(({ resource, items }) => items.map(({ name }) => `delete ${titleOf(resource, name)}`)),
@@ -119,7 +119,7 @@ async function isConfirmed(
     print('Nobody is at the terminal to confirm this: --yes does it, --dry-run only looks.');
     return false;
   }
-  // Data cannot be had back, so a reflex should not be enough.
+  // Deleted data cannot be restored, so "yes" is not enough.
   const word = deleteData ? 'delete data' : 'yes';
   if ((await ask(`Go on? Type "${word}": `)).trim() === word) return true;
   print('Nothing was changed.');

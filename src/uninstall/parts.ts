@@ -1,12 +1,12 @@
-// What an installation of Spikegate is made of, in the order in which it goes. A table; knows no client.
+// The parts of an installation, in the order in which they are removed. A table; knows no client.
 //
-// The webhook configurations go first: with them in place and nobody to answer, nobody could write an object of ours
-// any more, nor delete the namespace it is in. Then who works, then what they worked with, then their permissions.
+// The webhook configurations go first. While they exist and no server answers, nobody can write an object of ours,
+// nor delete its namespace. Then go the programs, then what the programs used, then their permissions.
 
 import type { WantedKind } from '../kube/discovery.ts';
 
 export interface Part extends WantedKind {
-  /** Names that are ours although nothing labels them: what `serve` itself makes. */
+  /** Names of objects without labels that are ours: `serve` makes them itself. */
   unlabelled?: (names: InstalledNames) => string[];
 }
 

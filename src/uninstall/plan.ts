@@ -1,4 +1,4 @@
-// Looks at what is there of an installation and of its data, and says what would be done. Only reads.
+// Finds what exists of an installation and of its data, and makes a plan. Only reads.
 import { kinds } from '../api/kinds.ts';
 import { partOfLabels } from '../api/names.ts';
 import type { Client } from '../kube/client.ts';
@@ -20,17 +20,17 @@ export interface Batch {
 export interface DataBatch {
   resource: Resource;
   count: number;
-  /** Those with a finalizer of ours. */
+  /** Number of objects with a finalizer of ours. */
   held: number;
 }
 
 export interface Plan {
   stages: { title: string; batches: Batch[] }[];
-  /** The objects of people, of every kind, also where there are none: some may come while we work. */
+  /** People's objects of every kind, also of kinds without any now: some may be created meanwhile. */
   data: DataBatch[];
-  /** Names of the CRDs that are there. */
+  /** Names of the CRDs that exist. */
   definitions: string[];
-  /** Releases of Helm that it was installed by: Helm keeps a record of its own. */
+  /** Helm releases that installed it: Helm keeps its own record. */
   releases: string[];
 }
 
@@ -38,7 +38,7 @@ const label = 'app.kubernetes.io/part-of';
 const labelSelector = `${label}=${partOfLabels[label]}`;
 const pageSize = 500;
 
-/** Ours, whatever it guards: such finalizers wait for a program that is going away. */
+/** Ours, whatever it guards: such a finalizer waits for a program that is being removed. */
 export const isOurFinalizer = (name: string): boolean => name.startsWith('spikegate.io/');
 
 /** @throws ApiError, ConnectionError */
@@ -75,8 +75,8 @@ async function batchOf(
   if (!resource) return undefined;
   const scope = resource.namespaced ? { namespace: names.namespace } : {};
   const { items } = await client.list(resource, { ...scope, labelSelector });
-  // What is owned goes with its owner. And a workload of ours labels its children after itself: where it is called
-  // spikegate, they look like a part of us.
+  // Owned objects go with their owner. And a workload labels its children with its own name: when that name is
+  // spikegate, its children look like parts of Spikegate.
   const objects = items.filter(
     (it) => !it.metadata.ownerReferences?.length && !isOfAnotherRelease(it, names.namespace),
   );
@@ -107,7 +107,7 @@ async function dataOf(client: Client, resource: Resource): Promise<DataBatch> {
   return { resource, count, held };
 }
 
-/** Every object of a kind in every namespace; none where the kind is not served. */
+/** All objects of a kind in all namespaces. None when the kind is not served. */
 export async function* objectsOf(client: Client, resource: Resource): AsyncGenerator<KubeObject> {
   let next: string | undefined;
   do {

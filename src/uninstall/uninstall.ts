@@ -1,5 +1,5 @@
-// Carries a plan out: the installation in its order, then what would hold people's data back, then, if asked for, the
-// data and the CRDs. May be called again after it was interrupted: it does what is left to do.
+// Carries out a plan: removes the installation in its order, then removes the finalizers that would keep people's
+// data, then, if asked for, the data and the CRDs. After an interruption it may be called again and does the rest.
 import type { Client, KeyLike } from '../kube/client.ts';
 import { definitions } from '../kube/discovery.ts';
 import { isAmbiguous, isConflict, isInvalid, isNotFound } from '../kube/errors.ts';
@@ -13,14 +13,14 @@ export interface UninstallOptions {
   clock: Clock;
   print(line: string): void;
   deleteData: boolean;
-  /** How long to wait for what has to go before the next step, in ms. */
+  /** How long to wait for a deletion before the next step, in ms. */
   patienceMs: number;
 }
 
-/** Requests at once; a kube-apiserver of a small cluster bears it. */
+/** Requests at once. The kube-apiserver of a small cluster can take it. */
 const calls = 16;
 
-/** @throws ApiError, ConnectionError, or Error when something does not go in time */
+/** @throws ApiError, ConnectionError, or Error when something is not deleted in time */
 export async function uninstall(plan: Plan, options: UninstallOptions): Promise<void> {
   for (const { batches } of plan.stages) {
     for (const batch of batches) await remove(batch, options);
@@ -40,9 +40,9 @@ async function remove({ resource, items }: Batch, { client, print }: UninstallOp
   }
 }
 
-/** false where it had gone already. */
+/** Returns false when it was gone already. */
 async function deleted(client: Client, resource: Resource, key: KeyLike): Promise<boolean> {
-  // A Deployment has gone when its pods have: only then does nobody work any more.
+  // Foreground: the Deployment is gone when its pods are, so no program of ours runs any more.
   const propagationPolicy = resource.kind === 'Deployment' ? 'Foreground' : 'Background';
   try {
     await client.delete(resource, key, { propagationPolicy });
@@ -75,8 +75,8 @@ async function gone(batches: readonly Batch[], options: UninstallOptions): Promi
 }
 
 /**
- * Takes our finalizers off, until none is left. API servers learn a moment late that the webhooks are gone: until
- * then a write may fail, or a webhook may put the finalizer back.
+ * Removes our finalizers until none is left. API servers learn late that the webhooks are gone. Until then a write
+ * may fail, or a webhook may add the finalizer again.
  */
 async function release(resource: Resource, options: UninstallOptions): Promise<void> {
   const { client, print } = options;
@@ -101,7 +101,7 @@ async function freeOf(client: Client, resource: Resource, { metadata }: KubeObje
     await client.patch(resource, metadata, { metadata: { resourceVersion, finalizers } }, { type: 'merge' });
     return true;
   } catch (error) {
-    // Changed or gone meanwhile, or a webhook that is not forgotten yet: the next look tells.
+    // The object changed or is gone, or the API server still calls a deleted webhook. The next round tells.
     if (isConflict(error) || isNotFound(error) || isInvalid(error) || isAmbiguous(error)) return false;
     throw error;
   }

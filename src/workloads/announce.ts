@@ -1,4 +1,4 @@
-// What a person would want to know of a workload, as events: once when it happens, not each time it is looked at.
+// Turns what happens to a workload into events for people: once when it happens, not at every reconcile.
 import type { KubeObject } from '../kube/objects.ts';
 import type { Outcome } from './outcome.ts';
 import { phaseOf, type Verdict } from './status.ts';

@@ -1,14 +1,13 @@
-// The kinds of which workloads make objects, in one table: sources and permissions come from it. The order is the
-// order in which what is no longer wanted goes: first what scales and measures, then what sends traffic,
-// then what runs, last what that reads.
+// The kinds of children in one table; sources and permissions come from it. Its order is the order of deletion:
+// first what scales and measures, then what sends traffic, then what runs, last what these read.
 import type { WantedKind } from '../kube/discovery.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 
 export interface ChildKind<T extends KubeObject = KubeObject> extends WantedKind {
-  /** For a kind that need not be there: what to install. */
+  /** What to install, for a kind that a cluster may lack. */
   install?: string;
-  /** Goes before anything new is made: two scalers must never drive the same workload. */
-  goesFirst?: boolean;
+  /** Deleted before anything new is made: two autoscalers must never drive the same workload. */
+  isDeletedFirst?: boolean;
   /** Only carries the object type; never set. */
   readonly __object?: T;
 }
@@ -113,14 +112,14 @@ export const scaledObjects = kind({
   kind: 'ScaledObject',
   plural: 'scaledobjects',
   install: 'KEDA',
-  goesFirst: true,
+  isDeletedFirst: true,
 });
 export const autoscalers = kind({
   group: 'autoscaling',
   versions: ['v2'],
   kind: 'HorizontalPodAutoscaler',
   plural: 'horizontalpodautoscalers',
-  goesFirst: true,
+  isDeletedFirst: true,
 });
 export const serviceMonitors = kind({
   group: 'monitoring.coreos.com',

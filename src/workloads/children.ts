@@ -1,5 +1,5 @@
-// Brings the children of an owner to what is wanted of them, by server-side apply, with no write where nothing
-// differs. Takes nothing that is another's. Knows no kind of ours.
+// Reconciles the children of an owner by server-side apply. Does not write where nothing differs, and never takes
+// another owner's objects. Knows no kind of ours.
 
 import { fieldManager } from '../api/names.ts';
 import type { Client } from '../kube/client.ts';
@@ -8,7 +8,7 @@ import { apiVersionOf, type Draft, joinKey, type KubeObject, type Resource } fro
 import type { Log } from '../runtime/log.ts';
 import { own } from '../runtime/own-keys.ts';
 import { allChildKinds, type ChildKind } from './child-kinds.ts';
-import { includes, restored, withoutStrangers } from './compare.ts';
+import { includes, restored, withoutForeignEntries } from './compare.ts';
 import {
   appliedAnnotation,
   componentOf,
@@ -20,16 +20,16 @@ import {
 import { Outcome } from './outcome.ts';
 import type { Sources } from './sources.ts';
 
-/** One child as it should be. What a person or an autoscaler owns (replicas) is left out of `body`. */
+/** One child as it should be. `body` leaves out what people or autoscalers own (replicas). */
 export interface Desired {
   kind: ChildKind;
   name: string;
-  /** Its part of the owner: `app.kubernetes.io/component`. */
+  /** The part of the owner that it belongs to: `app.kubernetes.io/component`. */
   component: string;
-  /** Beside those that every child has. */
+  /** Labels in addition to those that every child has. */
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
-  /** All but apiVersion, kind and metadata. */
+  /** Everything except apiVersion, kind and metadata. */
   body: object;
 }
 
@@ -39,7 +39,7 @@ export interface ChildrenOptions {
   log: Log;
 }
 
-/** The owner is gone, or going: what it had is the garbage collector's. */
+/** The owner is gone or being deleted. The garbage collector removes its children. */
 class OwnerGone extends Error {}
 
 type Applied = Draft & Record<string, unknown>;
@@ -48,7 +48,10 @@ export class Children {
   readonly #client: Client;
   readonly #sources: Sources;
   readonly #log: Log;
-  /** What the server makes of our apply is not what we asked for: by uid, the version that it will stay at. */
+  /**
+   * Objects that something rewrites after our apply. By uid, the version and hash that the object then keeps: no
+   * need to apply them again.
+   */
   readonly #rewritten = new Map<string, string>();
 
   constructor({ client, sources, log }: ChildrenOptions) {
@@ -58,9 +61,9 @@ export class Children {
   }
 
   /**
-   * `kinds`: all kinds of which this owner may have children. Children are made in the order of `desired`; what
-   * is owned and not in it is deleted, except children of the components in `kept`: those stay as they are. Never
-   * rejects because of one child: see Outcome.
+   * `kinds`: all kinds of which this owner may have children. Children are made in the order of `desired`. Owned
+   * children that are not in `desired` are deleted, except those of the components in `kept`, which stay unchanged.
+   * A failure of one child does not reject: see Outcome.
    */
   async reconcile(
     owner: KubeObject,
@@ -78,12 +81,12 @@ export class Children {
     const pass = new Pass(this.#client, owner, ownerResource, signal);
     const isKept = ({ metadata }: KubeObject) => kept.has(componentOf(metadata.labels));
     const owned = this.#notIn(desired, owner, kinds);
-    for (const { kind, object } of owned) if (isKept(object)) outcome.have(kind, object);
+    for (const { kind, object } of owned) if (isKept(object)) outcome.addPresent(kind, object);
     const obsolete = owned.filter(({ object }) => !isKept(object));
     try {
-      for (const it of obsolete) if (it.kind.goesFirst) await this.#delete(pass, outcome, it);
-      for (const child of desired) await this.#bring(pass, outcome, child);
-      for (const it of obsolete) if (!it.kind.goesFirst) await this.#delete(pass, outcome, it);
+      for (const it of obsolete) if (it.kind.isDeletedFirst) await this.#delete(pass, outcome, it);
+      for (const child of desired) await this.#reconcileChild(pass, outcome, child);
+      for (const it of obsolete) if (!it.kind.isDeletedFirst) await this.#delete(pass, outcome, it);
     } catch (error) {
       if (!(error instanceof OwnerGone)) throw error;
       outcome.isGone = true;
@@ -91,7 +94,7 @@ export class Children {
     return outcome;
   }
 
-  async #bring(pass: Pass, outcome: Outcome, child: Desired): Promise<void> {
+  async #reconcileChild(pass: Pass, outcome: Outcome, child: Desired): Promise<void> {
     const resource = this.#sources.resourceOf(child.kind);
     if (!resource) {
       if (child.kind.install) outcome.missing.add(child.kind);
@@ -115,33 +118,36 @@ export class Children {
     const wanted = draftOf(owner, child, resource);
     const key = { namespace, name: child.name };
     let live = this.#sources.cacheOf(child.kind).get(joinKey(namespace, child.name));
-    // The cache holds only what is labelled as ours, and not who wrote it: what it does not know to be this owner's
-    // may be there all the same, and may be its own.
+    // The cache holds only objects with our labels. An object that is missing from it may exist on the server all
+    // the same, even with us as its owner (somebody removed the label). So read it live.
     if (controllerOf(live)?.uid !== owner.metadata.uid) live = await this.#read(resource, key, pass);
     if (controllerOf(live)?.uid !== owner.metadata.uid) {
       if (live && !isOrphanOf(live, wanted))
         return outcome.conflict(child.kind.kind, child.name, controllerOf(live));
       await pass.ownerLives();
     }
-    if (live?.metadata.deletionTimestamp) return outcome.leave(child.kind, live);
-    if (live && this.#isThere(live, wanted)) return outcome.have(child.kind, live);
+    if (live?.metadata.deletionTimestamp) return outcome.addLeaving(child.kind, live);
+    if (live && this.#isThere(live, wanted)) return outcome.addPresent(child.kind, live);
     const applied = await this.#write(resource, wanted, live, pass);
-    const stored = await this.#evict(resource, applied, wanted, pass);
+    const stored = await this.#removeForeignEntries(resource, applied, wanted, pass);
     this.#sources.cacheOf(child.kind).observe(stored);
     this.#noteRewriting(stored, wanted);
     outcome.changed(child.kind, stored, live);
   }
 
   #isThere(live: KubeObject, wanted: Applied): boolean {
-    if (this.#rewritten.get(live.metadata.uid) === rewriting(live, wanted)) return true;
-    return includes(live, wanted) && withoutStrangers(live, wanted) === live;
+    if (this.#rewritten.get(live.metadata.uid) === rewriteKey(live, wanted)) return true;
+    return includes(live, wanted) && withoutForeignEntries(live, wanted) === live;
   }
 
-  /** Somebody's admission webhook has its own mind: to ask again would change nothing, and never end. */
+  /**
+   * Another admission webhook changes the object after our apply. Applying it again would change nothing, and never
+   * end.
+   */
   #noteRewriting(stored: KubeObject, wanted: Applied): void {
     const { uid, name, namespace } = stored.metadata;
     if (includes(stored, wanted)) return void this.#rewritten.delete(uid);
-    this.#rewritten.set(uid, rewriting(stored, wanted));
+    this.#rewritten.set(uid, rewriteKey(stored, wanted));
     this.#log.warn(
       { kind: stored.kind, name, namespace },
       'the API server stores something else than was applied',
@@ -159,7 +165,8 @@ export class Children {
     try {
       return await apply();
     } catch (error) {
-      // A port that was renumbered by hand has the name that ours needs: both cannot be, so ours comes first.
+      // Somebody renumbered a port by hand, and it has the name that our port needs. Both cannot exist, so first
+      // restore our port.
       const whole = live && isInvalid(error) ? restored(live, wanted) : live;
       if (!whole || whole === live) throw error;
       await this.#client.replace(resource, whole, options);
@@ -167,9 +174,14 @@ export class Children {
     }
   }
 
-  /** After the apply: what was ours and is no longer wanted has gone by then, so what is left is a stranger's. */
-  async #evict(resource: Resource, stored: KubeObject, wanted: Applied, pass: Pass): Promise<KubeObject> {
-    const pruned = withoutStrangers(stored, wanted);
+  /** Runs after the apply, which has removed our own old fields. So any extra entry is somebody else's. */
+  async #removeForeignEntries(
+    resource: Resource,
+    stored: KubeObject,
+    wanted: Applied,
+    pass: Pass,
+  ): Promise<KubeObject> {
+    const pruned = withoutForeignEntries(stored, wanted);
     if (pruned === stored) return stored;
     const options = { fieldManager, ...(pass.signal ? { signal: pass.signal } : {}) };
     return this.#client.replace(resource, pruned, options);
@@ -215,7 +227,7 @@ export class Children {
       );
       outcome.deleted(kind, object);
     } catch (error) {
-      // Another object has the name by now, or none: either way ours is gone.
+      // Another object has the name now, or none: in either case ours is gone.
       if (isNotFound(error) || isConflict(error)) return;
       outcome.failures.push({ kind: kind.kind, name, error: error as Error });
     }
@@ -243,8 +255,8 @@ class Pass {
   }
 
   /**
-   * Read live before anything gets a new owner reference: the cache may not know yet that the owner was deleted,
-   * perhaps with its children orphaned, and the garbage collector would take what we bind to a dead owner.
+   * Reads the owner live before an object gets an owner reference. The cache may not show yet that the owner was
+   * deleted, perhaps with its children orphaned; the garbage collector would delete what we bind to a dead owner.
    */
   ownerLives(): Promise<void> {
     this.#lives ??= this.#check();
@@ -277,9 +289,9 @@ function draftOf(owner: KubeObject, child: Desired, resource: Resource): Applied
 }
 
 /**
- * Nobody's, and made by us for this very place: its owner was deleted without it, or its reference was lost. By
- * what it has of ours, or by what the server itself wrote down of who applied it (managedFields), which stays when
- * somebody takes a label off.
+ * Whether the object has no controller and we made it for this place: its owner was deleted without it, or its
+ * owner reference was removed. Our labels and annotation show it, or the server's own record of who applied it
+ * (managedFields), which stays when somebody removes a label.
  */
 function isOrphanOf(live: KubeObject, wanted: Applied): boolean {
   const { labels = {}, annotations, managedFields = [] } = live.metadata;
@@ -291,5 +303,5 @@ function isOrphanOf(live: KubeObject, wanted: Applied): boolean {
   return managedFields.some(({ manager, operation }) => manager === fieldManager && operation === 'Apply');
 }
 
-const rewriting = (object: KubeObject, wanted: Applied): string =>
+const rewriteKey = (object: KubeObject, wanted: Applied): string =>
   `${object.metadata.resourceVersion} ${wanted.metadata.annotations?.[appliedAnnotation]}`;

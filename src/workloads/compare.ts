@@ -1,12 +1,12 @@
-// Whether the server stores already what is wanted: wanted is a part of stored, quantities by value, and lists item
-// by item under the key that server-side apply merges them by. Pure; knows field names, no kind.
+// Decides whether the stored object has everything that is wanted. Quantities are compared by value, list items by
+// the key by which server-side apply merges them. Pure; knows field names, no kind.
 
 import { sameQuantity } from '../api/quantity.ts';
 import { own } from '../runtime/own-keys.ts';
 
 type Json = Record<string, unknown>;
 
-/** Lists of objects and what tells their items apart (the list-map keys of Kubernetes' own types). */
+/** Fields that are lists of objects, with the keys of their items (the list-map keys of Kubernetes' own types). */
 const itemKeys: Record<string, readonly string[]> = {
   containers: ['name'],
   initContainers: ['name'],
@@ -19,20 +19,20 @@ const itemKeys: Record<string, readonly string[]> = {
 const containerPort = ['containerPort', 'protocol'];
 const servicePort = ['port', 'protocol'];
 
-/** Maps whose values are quantities. */
+/** Maps with quantities as values. */
 const quantityMaps = new Set(['limits', 'requests', 'capacity']);
 const quantityFields = new Set(['sizeLimit', 'averageValue', 'divisor']);
 
-/** What belongs to us alone: an entry that somebody added there changes what it does. */
+/** Fields that belong to us alone: an entry that somebody adds there changes what the object does. */
 const exclusive = new Set(['selector', 'matchLabels', 'data', 'stringData', 'binaryData', 'env', 'ports']);
 
-/** Where the order says something: a variable may refer to those before it. */
+/** Lists whose order matters: a variable may refer to earlier ones. */
 const ordered = new Set(['env']);
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The server leaves out what is empty. */
+/** The server leaves out empty values. */
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '' || value === 0 || value === false) return true;
   return typeof value === 'object' && Object.keys(value).length === 0;
@@ -75,15 +75,14 @@ const hasKey = (a: unknown, b: unknown, keys: readonly string[]): boolean =>
   isObject(a) && isObject(b) && keys.every((key) => keyValue(a, key) === keyValue(b, key));
 
 /**
- * The stored object without what somebody added where everything is ours (a label in a selector, a port, a variable,
- * a key of a ConfigMap): server-side apply leaves such entries to whoever added them. The same object when there
- * is none.
+ * The stored object without entries that others added to fields of ours (a label in a selector, a port, a variable,
+ * a key of a ConfigMap). Server-side apply leaves such entries alone. Returns the same object when there is none.
  */
-export function withoutStrangers<T>(stored: T, wanted: unknown): T {
+export function withoutForeignEntries<T>(stored: T, wanted: unknown): T {
   return prune(stored, wanted, '', false) as T;
 }
 
-/** The same, with the wanted items of such lists in it: where a stranger's and ours cannot both be there. */
+/** The same, with the wanted items in these lists: for the case that their entry and ours cannot both exist. */
 export function restored<T>(stored: T, wanted: unknown): T {
   return prune(stored, wanted, '', true) as T;
 }

@@ -1,6 +1,6 @@
-// Why a StatefulSet or a DaemonSet makes no pods (a quota, an admission webhook, a name that is too long). Their status
-// does not say so, unlike a Deployment's; only their events do. They are listed while pods are missing, later and
-// later. Knows no owner's kind.
+// Finds out why a StatefulSet or a DaemonSet makes no pods (a quota, an admission webhook, a name that is too
+// long). Unlike a Deployment's, their status does not say so; only their events do. It lists events while pods are
+// missing, at growing intervals. Knows no owner's kind.
 import type { Client } from '../kube/client.ts';
 import { eventResource } from '../kube/events.ts';
 import { exponential } from '../runtime/backoff.ts';
@@ -10,7 +10,7 @@ import type { DaemonSet, StatefulSet } from './child-kinds.ts';
 type Maker = StatefulSet | DaemonSet;
 type Trouble = { reason: string; message: string };
 
-/** Milliseconds between two looks at one object. */
+/** Milliseconds between two lists for one object. */
 const lookAgain = { base: 1000, max: 60_000 };
 
 interface Looked {
@@ -36,8 +36,8 @@ export class FailedCreates {
   }
 
   /**
-   * `newestPod`: when the newest of its pods was made, in epoch ms: what failed before that is over. `inMs`: when to
-   * look again, since an event wakes nobody; undefined while no pod is missing. Does not reject.
+   * `newestPod`: when the newest of its pods was made, in epoch ms; earlier failures are over. `inMs`: when to look
+   * again, since an event wakes no reconciler; undefined when no pod is missing. Does not reject.
    */
   async of(
     maker: Maker,
@@ -75,7 +75,7 @@ export class FailedCreates {
   }
 }
 
-/** Whether it has fewer pods than it wants. One that its controller has not looked at yet has none, too. */
+/** Whether it has fewer pods than it wants. True as well when its controller has not seen it yet. */
 function lacksPods({ kind, spec, status = {} }: Maker): boolean {
   if (kind === 'DaemonSet') {
     const { currentNumberScheduled = 0, desiredNumberScheduled = 0 } = status as NonNullable<

@@ -1,22 +1,22 @@
-// By what a child is known as one owner's: labels, selector, owner reference, hash. Pure; knows no kind of ours.
+// The identity of a child: labels, selector, owner reference, hash. Pure; knows no kind of ours.
 import { createHash } from 'node:crypto';
 import type { KubeObject, OwnerReference } from '../kube/objects.ts';
 
 const managedBy = { 'app.kubernetes.io/managed-by': 'spikegate' } as const;
 export const managedSelector = 'app.kubernetes.io/managed-by=spikegate';
 
-/** Hash of what was last applied: a field that is wanted no longer is noticed by it. */
+/** Hash of what was last applied. It shows when a field is no longer wanted. */
 export const appliedAnnotation = 'spikegate.io/applied';
 
 const longestLabel = 63;
 
-/** A label value for any name: what is too long is cut and told apart by a hash. */
+/** A label value for any name: a name that is too long is cut and gets a hash. */
 export function labelValue(name: string): string {
   if (name.length <= longestLabel) return name;
   return `${name.slice(0, longestLabel - 9).replace(/[^a-zA-Z0-9]+$/, '')}-${digest(name).slice(0, 8)}`;
 }
 
-/** The labels of a part. `name` is the software, `component` its part of the owner. */
+/** The labels of a child. `name` is the software, `component` its part of the owner. */
 export function labelsOf(owner: KubeObject, component: string): Record<string, string> {
   return {
     ...selectorOf(owner, component),
@@ -25,7 +25,7 @@ export function labelsOf(owner: KubeObject, component: string): Record<string, s
   };
 }
 
-/** Selects the pods of one part of one owner, and of no other owner in the namespace, whatever its kind. */
+/** Selects the pods of one part of one owner, and of no other owner in the namespace of any kind. */
 export function selectorOf(owner: KubeObject, component: string): Record<string, string> {
   return {
     'app.kubernetes.io/name': owner.kind.toLowerCase(),
@@ -34,7 +34,7 @@ export function selectorOf(owner: KubeObject, component: string): Record<string,
   };
 }
 
-/** The component whose label a child of ours has. */
+/** The component in the labels of a child. */
 export const componentOf = (labels: Record<string, string> | undefined): string =>
   labels?.['app.kubernetes.io/component'] ?? '';
 
@@ -47,7 +47,7 @@ export function ownerReference(owner: KubeObject): OwnerReference {
 export const controllerOf = (object: KubeObject | undefined): OwnerReference | undefined =>
   object?.metadata.ownerReferences?.find((it) => it.controller);
 
-/** Of any JSON; the order of keys does not count. 16 hexadecimal digits. */
+/** Hash of any JSON, independent of the order of keys. 16 hexadecimal digits. */
 export const hashOf = (value: unknown): string => digest(JSON.stringify(value, sorted)).slice(0, 16);
 
 function sorted(_key: string, value: unknown): unknown {

@@ -1,4 +1,4 @@
-// What came of bringing the children of one owner to what is wanted. Data, and what to say of it in conditions.
+// The result of reconciling the children of one owner, and the conditions that report it.
 import type { ConditionUpdate } from '../api/conditions.ts';
 import type { KubeObject, OwnerReference } from '../kube/objects.ts';
 import type { ChildKind } from './child-kinds.ts';
@@ -23,13 +23,13 @@ export interface Effect {
 }
 
 export class Outcome {
-  /** The owner or its namespace is going away: nothing more is to be done, nor said. */
+  /** The owner or its namespace is being deleted: nothing more to do or to report. */
   isGone = false;
-  /** Kinds that would have been needed and are not installed. */
+  /** Kinds that are needed and not installed. */
   readonly missing = new Set<ChildKind>();
   readonly failures: Failure[] = [];
   readonly conflicts: { kind: string; name: string; holder: string }[] = [];
-  /** Children that are going away and will be made anew when they are gone: their deletion wakes the owner. */
+  /** Children that are being deleted and will be made again. Their deletion wakes the owner. */
   readonly leaving: Effect[] = [];
   readonly effects: Effect[] = [];
   readonly #live = new Map<string, KubeObject>();
@@ -39,16 +39,16 @@ export class Outcome {
     return this.#live.get(`${kind.kind}/${name}`) as T | undefined;
   }
 
-  have(kind: ChildKind, object: KubeObject): void {
+  addPresent(kind: ChildKind, object: KubeObject): void {
     this.#live.set(`${kind.kind}/${object.metadata.name}`, object);
   }
 
-  leave(kind: ChildKind, object: KubeObject): void {
+  addLeaving(kind: ChildKind, object: KubeObject): void {
     this.leaving.push({ what: 'deleted', kind: kind.kind, name: object.metadata.name });
   }
 
   changed(kind: ChildKind, object: KubeObject, before: KubeObject | undefined): void {
-    this.have(kind, object);
+    this.addPresent(kind, object);
     const what = before ? 'updated' : 'created';
     this.effects.push({ what, kind: kind.kind, name: object.metadata.name });
   }
@@ -62,7 +62,7 @@ export class Outcome {
     this.conflicts.push({ kind, name, holder });
   }
 
-  /** What keeps the owner from being served, if anything: the reason of Degraded. */
+  /** What keeps the owner from serving, if anything: the reason of Degraded. */
   get trouble(): { reason: string; message: string } | undefined {
     const [conflict] = this.conflicts;
     if (conflict) return { reason: 'Conflict', message: describe(conflict) };
@@ -72,7 +72,7 @@ export class Outcome {
     return { reason, message: `${kind} ${name}: ${error.message}` };
   }
 
-  /** The conditions that are about the children as such. */
+  /** The conditions about the children themselves. */
   conditions(): ConditionUpdate[] {
     const { conflicts, missing } = this;
     return [
@@ -100,7 +100,7 @@ export class Outcome {
     ];
   }
 
-  /** Call it after the status is written: the controller retries with its back-off. */
+  /** Call it after the status is written. The controller then retries with back-off. */
   throwIfFailed(): void {
     const [failure] = this.failures;
     if (!failure) return;

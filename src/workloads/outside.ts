@@ -1,13 +1,13 @@
-// Requests to what an object names, and to nothing it must not name: the name is judged, then every address that it
-// is resolved to, and the connection goes to one of these very addresses, so no second answer of a name server counts.
-// Redirects are not followed, answers are bounded. Knows neither Prometheus nor databases.
+// Requests to addresses that an object names, and to none that it must not name. The name is checked, then every
+// address that it resolves to, and the connection goes to one of these checked addresses; a second DNS answer
+// cannot change that. Follows no redirects; answers are bounded. Knows neither Prometheus nor databases.
 import { lookup } from 'node:dns';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect, isIP, type LookupFunction } from 'node:net';
 import { type Destination, destinationOf, type Reach, whyNotAddress, whyNotThere } from '../api/reach.ts';
 
-/** The destination may not be reached; the message says why, after its name. */
+/** The destination is not allowed. The message gives the name and why. */
 export class NotAllowedError extends Error {
   override readonly name = 'NotAllowedError';
 }
@@ -16,15 +16,15 @@ export type Resolve = typeof lookup;
 
 export interface OutsideOptions {
   reach: Reach;
-  /** Of names; dns.lookup unless a test has its own. */
+  /** Resolves names. Default: dns.lookup. */
   resolve?: Resolve;
 }
 
 export interface HttpOptions {
   signal: AbortSignal;
-  /** Bytes of the body that are read; a longer one is an error. 0: none is read, and it may be of any length. */
+  /** Maximum number of body bytes; a longer body is an error. 0: do not read the body, of any length. */
   mostBytes: number;
-  /** false: who it is does not count, only that it answers. */
+  /** false: do not verify the certificate; only an answer counts. */
   verify?: boolean;
 }
 
@@ -44,7 +44,7 @@ export class Outside {
     this.#resolve = resolve;
   }
 
-  /** Resolves when a TCP connection is open, and closes it. @throws NotAllowedError */
+  /** Opens a TCP connection and closes it. Resolves when it was open. @throws NotAllowedError */
   async connect(destination: Destination, signal: AbortSignal): Promise<void> {
     this.#judge(destination);
     await new Promise<void>((resolve, reject) => {
@@ -64,7 +64,7 @@ export class Outside {
     });
   }
 
-  /** One GET. @throws NotAllowedError, TooLongError */
+  /** Sends one GET. @throws NotAllowedError, TooLongError */
   async get(url: URL, { signal, mostBytes, verify = true }: HttpOptions): Promise<HttpAnswer> {
     const destination = destinationOf(url);
     this.#judge(destination);
@@ -100,7 +100,7 @@ export class Outside {
     if (why) throw new NotAllowedError(why);
   }
 
-  /** One forbidden address among several is enough: which of them is taken is not ours to say. */
+  /** One forbidden address among several refuses all: we do not choose which one is used. */
   #lookup(destination: Destination): LookupFunction {
     return (hostname, options, callback) => {
       this.#resolve(hostname, { ...options, all: true }, (error, addresses) => {
@@ -117,7 +117,7 @@ export class Outside {
   }
 }
 
-/** As a socket takes an IPv6 address. */
+/** A socket takes an IPv6 address without brackets. */
 const unbracketed = (host: string): string => {
   const inner = host.replace(/^\[(.*)\]$/, '$1');
   return isIP(inner) === 6 ? inner : host;

@@ -1,5 +1,5 @@
-// Why the pods of a part do not come up. Their Deployment does not say so, and they belong to its ReplicaSet; so they
-// are found, and their owner is woken, by the labels that every pod of ours has. Knows no kind.
+// Finds out why the pods of a part do not come up. Their Deployment does not say so, and its ReplicaSet owns them.
+// So this file finds the pods by the labels that all our pods have, and wakes their owner. Knows no kind.
 import type { ObjectCache } from '../kube/cache.ts';
 import { joinKey, type KubeObject } from '../kube/objects.ts';
 import type { Pod } from './child-kinds.ts';
@@ -9,9 +9,9 @@ import { troubleOf } from './rollout.ts';
 type Trouble = { reason: string; message: string };
 
 export interface PodTroubles {
-  /** Of the pods of one part, the one that has it worst. */
+  /** The worst trouble among the pods of one part. */
   of(owner: KubeObject, component: string): Trouble | undefined;
-  /** When the newest pod of a part was made, in epoch ms; 0 where there is none. */
+  /** When the newest pod of a part was made, in epoch ms; 0 without pods. */
   newest(owner: KubeObject, component: string): number;
   stop(): void;
 }
@@ -23,7 +23,7 @@ const componentLabel = 'app.kubernetes.io/component';
 const partOf = (namespace: string, labels: Record<string, string>): string =>
   [namespace, labels[nameLabel], labels[instanceLabel], labels[componentLabel]].join(' ');
 
-/** `wake` gets the key of the owner, where that is its whole name: label values have at most 63 characters. */
+/** `wake` gets the key of the owner, if the label has its whole name: label values have at most 63 characters. */
 export function podTroubles(cache: ObjectCache<Pod>, kind: string, wake: (key: string) => void): PodTroubles {
   const name = kind.toLowerCase();
   const indexName = `parts of ${name}`;

@@ -1,5 +1,5 @@
-// Asks a Prometheus server for one number. Knows its HTTP API (/api/v1/query); nothing of who asks. What it cannot
-// get is an error with a reason, never a 0.
+// Asks a Prometheus server for one number. Knows its HTTP API (/api/v1/query), and not the caller. When there is no
+// number it throws an error with a reason; it never returns 0 instead.
 import type { Clock } from '../runtime/clock.ts';
 import { NotAllowedError, type Outside, TooLongError } from './outside.ts';
 
@@ -15,7 +15,7 @@ export class MetricsError extends Error {
   }
 }
 
-/** An answer is a few numbers; whoever sends more is no Prometheus. */
+/** An answer is a few numbers. A server that sends more is no Prometheus. */
 const mostBytes = 1 << 20;
 
 export interface Question {
@@ -24,7 +24,7 @@ export interface Question {
   timeoutMs: number;
 }
 
-/** The sum of what the query gives. Rejects with MetricsError, or with nothing else. */
+/** The sum of the query's results. Rejects with MetricsError only. */
 export async function askPrometheus(
   { server, query, timeoutMs }: Question,
   outside: Outside,

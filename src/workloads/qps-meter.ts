@@ -1,12 +1,12 @@
-// Follows the load of each owner: one timer per owner asks for its requests per second, and the number of pods follows
-// by the rules of scaling.ts. A failure changes nothing but what is said of it. Knows neither Prometheus nor
+// Follows the load of each owner: a timer per owner asks for its requests per second, and the rules of scaling.ts
+// turn that into a number of pods. A failure changes only what is reported. Knows neither Prometheus nor
 // Kubernetes.
 import { clamp, decide, type Limits, type Recommendation, replicasFor, type Steps } from '../api/scaling.ts';
 import type { Cancel, Clock } from '../runtime/clock.ts';
 import { MetricsError, type MetricsReason } from './prometheus.ts';
 
 export interface MeterSettings extends Steps, Limits {
-  /** What is asked: opaque here, a change of it asks at once. */
+  /** Where to ask. Opaque here; a change of it asks at once. */
   server: string;
   query: string;
   timeoutMs: number;
@@ -15,27 +15,27 @@ export interface MeterSettings extends Steps, Limits {
 }
 
 export interface Reading {
-  /** Whole requests per second, rounded up; undefined before the first good answer. */
+  /** Whole requests per second, rounded up. Undefined before the first good answer. */
   qps: number | undefined;
-  /** Epoch ms of the last good answer, or of the one before a silence. */
+  /** Epoch ms of the last good answer. */
   seenAt: number | undefined;
   replicas: number;
   failure?: { reason: MetricsReason; message: string } | undefined;
 }
 
-/** What is known from before: a new leader goes on where the old one was. */
+/** What the status already says: a new leader continues where the old one was. */
 export type Known = Pick<Reading, 'qps' | 'seenAt' | 'replicas'>;
 
 export interface MeterOptions {
   clock: Clock;
   ask(settings: MeterSettings, signal: AbortSignal): Promise<number>;
-  /** The reading of this owner has changed. */
+  /** Called when the reading of this owner has changed. */
   wake(key: string): void;
-  /** In [0, 1): spreads the owners of one moment over their interval. */
+  /** In [0, 1): spreads owners that were created together over their interval. */
   random?: () => number;
 }
 
-/** A failure is tried again so soon, and only then reported; after that the interval goes on. */
+/** A failure is retried after these pauses, and reported only then. After that the interval goes on. */
 const retriesMs = [1000, 2000];
 
 interface Meter {
@@ -57,7 +57,7 @@ export class QpsMeters {
     this.#random = options.random ?? Math.random;
   }
 
-  /** Begins, or goes on, to follow the owner; its latest reading within the limits of now. */
+  /** Follows the owner, or goes on to. Returns its latest reading within the present limits. */
   follow(key: string, settings: MeterSettings, known: Known): Reading {
     const meter = this.#meters.get(key) ?? this.#begin(key, settings, known);
     if (JSON.stringify(meter.settings) !== JSON.stringify(settings)) {
@@ -88,7 +88,7 @@ export class QpsMeters {
     const meter: Meter = {
       settings,
       reading: { ...known },
-      // The pods that are there count as recommended now: a restart must not be a reason to drop them.
+      // The present pods count as recommended now: a restart must not be a reason to remove them.
       history: [{ at: now, replicas: known.replicas }],
       failures: 0,
       abort: new AbortController(),
@@ -99,7 +99,7 @@ export class QpsMeters {
     return meter;
   }
 
-  /** Other settings: the answer under way is to another question. */
+  /** The settings changed, so the answer that is on its way belongs to another question. */
   #restart(key: string, meter: Meter): void {
     meter.abort.abort();
     meter.abort = new AbortController();

@@ -1,6 +1,6 @@
-// Objects that owners only refer to (a ConfigMap or a Secret of an environment variable): each is followed by its
-// name, as long as an owner refers to it, and wakes those owners. Nothing else of those kinds is read or kept.
-// Knows no owner's kind.
+// Objects that owners only refer to (a ConfigMap or a Secret for an environment variable). Each one is watched by
+// its name while an owner refers to it, and wakes its owners. Other objects of these kinds are not read. Knows no
+// owner's kind.
 import type { Client } from '../kube/client.ts';
 import { NamedObject } from '../kube/named-object.ts';
 import { joinKey, type KubeObject, type Resource } from '../kube/objects.ts';
@@ -22,14 +22,14 @@ const resources: Record<Reference['kind'], Resource<Referenced>> = {
   Secret: { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true },
 };
 
-/** Time that the first look at an object may take, in ms. */
+/** Maximum time of the first read of an object, in ms. */
 const firstLookMs = 5_000;
 
 interface Followed {
   object: NamedObject<Referenced>;
   owners: Set<string>;
   known: Promise<unknown>;
-  /** Of the last attempt to read it that failed. */
+  /** Why the last attempt to read it failed. */
   why?: string;
 }
 
@@ -58,8 +58,8 @@ export class References {
   }
 
   /**
-   * Follows exactly these for the owner. Resolves when each is known, or could not be read in time: those are
-   * returned, and must not be taken for absent.
+   * Follows exactly these references for the owner. Resolves when each is known or could not be read in time. Those
+   * are returned, and must not count as absent.
    */
   async follow(owner: string, references: readonly Reference[]): Promise<Unread[]> {
     const wanted = new Map(references.map((it) => [idOf(it), it]));
@@ -86,7 +86,7 @@ export class References {
     return this.#followed.get(idOf(reference))?.object.get();
   }
 
-  /** What we have just written ourselves. */
+  /** Adds an object that we have just written. */
   observe(reference: Reference, object: Referenced): void {
     this.#followed.get(idOf(reference))?.object.observe(object);
   }
@@ -108,11 +108,11 @@ export class References {
       onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
       onError: (error, info) => {
         followed.why = (error as Error).message;
-        log.warn({ err: followed.why, ...{ kind, namespace, name }, ...info }, 'following failed');
+        log.warn({ err: followed.why, ...{ kind, namespace, name }, ...info }, 'list or watch failed');
       },
     });
     const owners = new Set<string>();
-    // The first list wakes nobody: who asked for it waits.
+    // The first list wakes nobody: the caller waits for it.
     object.onChange(({ source }) => {
       if (object.isKnown && source !== 'observe') for (const owner of owners) wake(owner);
     });

@@ -1,11 +1,11 @@
-// How a Deployment, StatefulSet or DaemonSet is doing: counts of ready pods, whether a roll-out is on, and what is
-// wrong when it does not end. Pure.
+// The state of a Deployment, StatefulSet or DaemonSet: numbers of ready pods, whether a roll-out is in progress,
+// and what is wrong when it does not end. Pure.
 import type { DaemonSet, Deployment, Pod, StatefulSet, WorkloadCondition } from './child-kinds.ts';
 
 export interface Rollout {
   ready: number;
   wanted: number;
-  /** Every wanted pod is of the latest template, and ready. */
+  /** Every wanted pod has the latest template and is ready. */
   isDone: boolean;
   trouble?: { reason: string; message: string };
 }
@@ -18,7 +18,7 @@ interface Counts {
   wanted: number;
   updated: number;
   total: number;
-  /** The status is about the spec that is stored. */
+  /** The status describes the stored spec. */
   isSeen: boolean;
 }
 
@@ -60,7 +60,7 @@ export function statefulSetRollout(it: StatefulSet): Rollout {
 export function daemonSetRollout(it: DaemonSet): Rollout {
   const { status = {} } = it;
   const desired = status.desiredNumberScheduled ?? 0;
-  // On no node at all it serves nobody: that is not "all of its 0 pods are ready".
+  // Without a node it serves nobody. That is not "all of its 0 pods are ready".
   const wanted = Math.max(1, desired);
   return rollout({
     ready: status.numberReady ?? 0,
@@ -71,7 +71,7 @@ export function daemonSetRollout(it: DaemonSet): Rollout {
   });
 }
 
-/** What Kubernetes' own controllers say in conditions: pods that cannot be made, a roll-out that stands still. */
+/** What Kubernetes' own controllers report in conditions: pods that cannot be made, a roll-out without progress. */
 function problemOf(
   conditions: readonly WorkloadCondition[] = [],
 ): { reason: string; message: string } | undefined {
@@ -86,7 +86,7 @@ function problemOf(
 export const isReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
-/** Why a pod does not come up, in its own words: `ImagePullBackOff`, `Unschedulable`, … */
+/** Why a pod does not come up, in Kubernetes' words: `ImagePullBackOff`, `Unschedulable`, … */
 export function troubleOf(pod: Pod): { reason: string; message: string } | undefined {
   const { initContainerStatuses = [], containerStatuses = [], conditions = [] } = pod.status ?? {};
   const unscheduled = conditions.find(({ type, status }) => type === 'PodScheduled' && status === 'False');

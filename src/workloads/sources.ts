@@ -1,6 +1,6 @@
-// What is known of the children: a cache for each kind of child, of those objects only that Spikegate manages, and
-// whom a change of one wakes. A kind that is not installed begins to be followed when it appears. Knows no
-// owner's kind but by its owner references.
+// The caches of the children: one for each kind of child, with Spikegate's objects only, and the owners that a
+// change wakes. A kind that is not installed is followed from its installation on. Knows an owner's kind only from
+// owner references.
 import { ObjectCache } from '../kube/cache.ts';
 import type { Change } from '../kube/change-feed.ts';
 import type { Client } from '../kube/client.ts';
@@ -27,16 +27,16 @@ export interface SourcesOptions {
   kinds: readonly ChildKind[];
 }
 
-/** `key` is of the owner. */
+/** `key` is the owner's. */
 export type Wake = (key: string, change: Change<KubeObject>) => void;
 
 interface Source {
   kind: ChildKind;
   cache: ObjectCache<KubeObject>;
-  /** Set while it is served and its cache is whole. */
+  /** Set while the kind is served and its cache is synced. */
   resource?: Resource;
   reflector?: Reflector<KubeObject>;
-  /** One change of what is served after the other. */
+  /** Handles changes of what is served one after the other. */
   turn: Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export class Sources {
     for (const kind of new Set(options.kinds)) this.#sources.set(kind, this.#source(kind));
   }
 
-  /** Resolves when the kinds that every cluster has are in their caches; the others come when they come. */
+  /** Resolves when the kinds that every cluster has are in their caches. It does not wait for the others. */
   async start(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
     if (signal.aborted) this.#stop.abort();
@@ -70,7 +70,7 @@ export class Sources {
     await Promise.all([...this.#sources.values()].map((source) => source.reflector?.stop()));
   }
 
-  /** As the server has it; undefined while it is not served, or not known well enough to decide by. */
+  /** The resource as the server has it. Undefined while it is not served, or its cache is not synced. */
   resourceOf<T extends KubeObject>(kind: ChildKind<T>): Resource<T> | undefined {
     return this.#of(kind).resource as Resource<T> | undefined;
   }
@@ -84,14 +84,14 @@ export class Sources {
     return this.cacheOf(kind).byIndex('controller', uid);
   }
 
-  /** Owners of a kind are woken by every change of what they control, or did before the change. */
+  /** Calls `wake` for every change of an object that an owner of this kind controls, or did before the change. */
   onOwned(owner: { apiVersion: string; kind: string }, wake: Wake): () => void {
     const name = `${owner.apiVersion} ${owner.kind}`;
     this.#wakes.set(name, wake);
     return () => this.#wakes.delete(name);
   }
 
-  /** Called when a kind begins, or ceases, to be served. */
+  /** Called when a kind begins or ceases to be served. */
   onServed(handler: (kind: ChildKind) => void): () => void {
     this.#served.add(handler);
     return () => this.#served.delete(handler);
@@ -141,7 +141,7 @@ export class Sources {
     }
   }
 
-  /** Only its own definition is watched: all definitions of a cluster are many megabytes. */
+  /** Watches only the kind's own definition. All definitions of a cluster are many megabytes. */
   async #followDefinition(source: Source): Promise<void> {
     const { client, clock, log } = this.#options;
     const cache = new ObjectCache<CustomResourceDefinition>();
@@ -185,9 +185,9 @@ export class Sources {
       onError: (error, info) => {
         log.warn(
           { err: (error as Error).message, kind: resource.kind, ...info },
-          'following failed; trying again',
+          'list or watch failed; trying again',
         );
-        // A version that is served no more, after an upgrade of the API server.
+        // A version that is no longer served, after an upgrade of the API server.
         if (source.kind.install || isLost || !isNotFound(error)) return;
         isLost = true;
         source.turn = source.turn.then(() => this.#followBuiltIn(source));

@@ -1,5 +1,5 @@
-// The status of a workload: Ready, Progressing and Degraded from one verdict, written through /status and only when
-// it differs. Knows no kind.
+// The status of a workload: Ready, Progressing and Degraded from one verdict, written through /status when it
+// differs. Knows no kind.
 import { type ConditionUpdate, withCondition } from '../api/conditions.ts';
 import type { Kind } from '../api/define-kind.ts';
 import { timestamp } from '../api/sale.ts';
@@ -16,16 +16,16 @@ import type { Result } from '../runtime/controller.ts';
 export const phases = ['Pending', 'Progressing', 'Degraded', 'Ready'] as const;
 export type Phase = (typeof phases)[number];
 
-/** How an owner is doing, as a whole. */
+/** The state of an owner as a whole. */
 export interface Verdict {
   /** Everything that is wanted serves. */
   isReady: boolean;
-  /** On the way to what the spec says. */
+  /** Changes towards the spec are in progress. */
   isProgressing: boolean;
-  /** CamelCase, and a sentence for a person: of Ready, and of Progressing where that is so. */
+  /** CamelCase, and a sentence for people: of Ready, and of Progressing while that is true. */
   reason: string;
   message: string;
-  /** What will not come right by waiting. */
+  /** A problem that does not end by waiting. */
   trouble?: { reason: string; message: string } | undefined;
 }
 
@@ -52,7 +52,7 @@ export interface WithStatus extends KubeObject {
   status?: { conditions?: Condition[]; observedGeneration?: number } | undefined;
 }
 
-/** A person reads it in a terminal; the schema allows far more. */
+/** People read it in a terminal. The schema allows far more. */
 const longestMessage = 4096;
 
 export interface StatusWrite<T extends WithStatus> {
@@ -61,7 +61,7 @@ export interface StatusWrite<T extends WithStatus> {
   resource: Resource<T> & Pick<Kind, 'statusSchema'>;
   cache: ObjectCache<T>;
   object: T;
-  /** The rest of the status, whole: what is not in it goes. */
+  /** The complete rest of the status. A field that is not in it is removed. */
   fields: Omit<NonNullable<T['status']>, 'conditions' | 'observedGeneration'>;
   conditions: readonly ConditionUpdate[];
 }
@@ -81,7 +81,7 @@ export async function writeStatus<T extends WithStatus>(write: StatusWrite<T>): 
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     conditions,
   });
-  // As it will be stored: JSON has no undefined.
+  // Compare as JSON, which has no undefined.
   if (same(JSON.parse(JSON.stringify(status)), object.status)) return {};
   try {
     cache.observe(await client.replace(resource, { ...object, status }, { subresource: 'status' }));
@@ -94,8 +94,8 @@ export async function writeStatus<T extends WithStatus>(write: StatusWrite<T>): 
 }
 
 /**
- * What ended a reconcile before it could describe anything: the conditions that are about the object as a whole say so,
- * the rest of the status stays as it is.
+ * Reports an error that ended a reconcile before it could describe anything. The conditions about the whole object
+ * say so; the rest of the status stays.
  */
 export async function writeFailure<T extends WithStatus>(
   write: Pick<StatusWrite<T>, 'client' | 'clock' | 'resource' | 'cache' | 'object'>,

@@ -1,5 +1,5 @@
-// Which pods go when there are too many: those whose loss is felt least. The order is that of Kubernetes' ReplicaSet
-// controller (pkg/controller, ActivePods). Pure.
+// Chooses the pods to delete when there are too many: those whose loss matters least. The order is that of
+// Kubernetes' ReplicaSet controller (pkg/controller, ActivePods). Pure.
 import type { Pod } from './child-kinds.ts';
 import { isReady } from './rollout.ts';
 
@@ -8,13 +8,13 @@ const phaseRank: Record<string, number> = { Pending: 0, Unknown: 1, Running: 2 }
 const restarts = ({ status }: Pod): number =>
   Math.max(0, ...(status?.containerStatuses ?? []).map(({ restartCount = 0 }) => restartCount));
 
-/** Smaller goes first. */
+/** The pod with the smaller rank goes first. */
 const ranks: readonly ((pod: Pod) => number)[] = [
   (pod) => (pod.spec.nodeName ? 1 : 0),
   (pod) => phaseRank[pod.status?.phase ?? 'Pending'] ?? 0,
   (pod) => (isReady(pod) ? 1 : 0),
   (pod) => -restarts(pod),
-  // The newest first: it has served least.
+  // Newest first: it has served least.
   (pod) => -Date.parse(pod.metadata.creationTimestamp),
 ];
 

@@ -1,5 +1,5 @@
-// What a workload kind is to the leader: its definition, the kinds of its children, and how one is reconciled. Knows
-// none of them.
+// What a workload kind is for the leader: its definition, the kinds of its children, and its reconciler. Knows no
+// workload kind itself.
 import type { CustomObject, Kind } from '../api/define-kind.ts';
 import type { OutsideReach } from '../api/reach.ts';
 import type { ObjectCache } from '../kube/cache.ts';
@@ -12,7 +12,7 @@ import type { ChildKind } from './child-kinds.ts';
 import type { Children } from './children.ts';
 import type { Sources } from './sources.ts';
 
-/** Tells people what happened to an object. Never throws, never waits. */
+/** Records events for people. Never throws, never waits. */
 export interface Recorder {
   event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
 }
@@ -28,14 +28,14 @@ export interface Working<T extends KubeObject> {
   children: Children;
   /** All owners of this kind. */
   cache: ObjectCache<T>;
-  /** Has an owner looked at again: for what only the reconciler itself hears of. */
+  /** Reconciles an owner again, for changes that only the reconciler itself hears of. */
   wake(key: string): void;
 }
 
 export interface WorkloadReconciler<T extends KubeObject> {
-  /** One owner that is not being deleted. */
+  /** Reconciles one owner that is not being deleted. */
   reconcile(object: T, signal: AbortSignal): Promise<Result>;
-  /** The owner is gone, or going: what is kept in memory about it is not needed any more. */
+  /** The owner is gone or being deleted: drops what is kept in memory about it. */
   forget?(key: string): void;
   stop?(): void | Promise<void>;
 }
@@ -46,6 +46,6 @@ export interface Workload<Spec = unknown, Status = unknown> {
   reconciler(working: Working<CustomObject<Spec, Status>>): WorkloadReconciler<CustomObject<Spec, Status>>;
 }
 
-/** For the table of all workloads: each reads only objects of its own kind. */
+/** For the table of all workloads. Each one reads only objects of its own kind. */
 export const asWorkload = <Spec, Status>(workload: Workload<Spec, Status>): Workload =>
   workload as unknown as Workload;

@@ -84,13 +84,13 @@ test('the terminal reads the same news, in lines', async () => {
   const printed: string[] = [];
   const narrator = new Narrator({ clock, print: (line) => printed.push(line) });
   narrator.follow(news);
-  narrator.warn({ err: new Error('no route') }, 'following failed');
+  narrator.warn({ err: new Error('no route') }, 'list or watch failed');
   for (const name of ['o1', 'o2', 'o3']) news.decided({ ...refusal, name }, `no more for ${name}`);
   await clock.advance(1000);
   assert.deepEqual(
     printed.map((line) => line.replace(/^\S+\s+/, '')),
     [
-      'warning            following failed: no route',
+      'warning            list or watch failed: no route',
       'o1                 refused (SoldOut): no more for o1',
       '2 more             refused (SoldOut): no more for o3',
     ],

@@ -1,7 +1,7 @@
 // What counts as the same to the server, and what a stranger added.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { includes, restored, withoutStrangers } from '../../src/workloads/compare.ts';
+import { includes, restored, withoutForeignEntries } from '../../src/workloads/compare.ts';
 import { hashOf, labelValue } from '../../src/workloads/identity.ts';
 import { victims } from '../../src/workloads/victims.ts';
 
@@ -42,7 +42,7 @@ test('what the server puts in, drops or writes otherwise is no difference', () =
     },
   };
   assert.ok(includes(stored, wanted));
-  assert.equal(withoutStrangers(stored, wanted), stored);
+  assert.equal(withoutForeignEntries(stored, wanted), stored);
 });
 
 test('a difference is one, also where it looks like a quantity and is none', () => {
@@ -71,7 +71,7 @@ test('a stranger goes where everything is ours, and stays elsewhere', () => {
       type: 'ClusterIP',
     },
   };
-  assert.deepEqual(withoutStrangers(stored, wanted), {
+  assert.deepEqual(withoutForeignEntries(stored, wanted), {
     metadata: { labels: { a: '1', theirs: 'stays' } },
     spec: { selector: { app: 'x' }, ports: [{ port: 80, protocol: 'TCP', nodePort: 3 }], type: 'ClusterIP' },
   });
@@ -83,9 +83,9 @@ test('a stranger goes where everything is ours, and stays elsewhere', () => {
 test('variables are put in their order, since one may refer to those before it', () => {
   const env = (...names: string[]) => ({ env: names.map((name) => ({ name, value: name })) });
   const stored = env('B', 'A', 'C');
-  assert.deepEqual(withoutStrangers(stored, env('A', 'B', 'C')), env('A', 'B', 'C'));
-  assert.equal(withoutStrangers(stored, env('B', 'A', 'C')), stored);
-  assert.deepEqual(withoutStrangers(stored, env('C', 'B')), env('C', 'B'));
+  assert.deepEqual(withoutForeignEntries(stored, env('A', 'B', 'C')), env('A', 'B', 'C'));
+  assert.equal(withoutForeignEntries(stored, env('B', 'A', 'C')), stored);
+  assert.deepEqual(withoutForeignEntries(stored, env('C', 'B')), env('C', 'B'));
 });
 
 test('the hash of what is applied does not depend on the order of keys', () => {

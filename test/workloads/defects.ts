@@ -116,8 +116,8 @@ const dataService: Defect[] = [
     defect: 'ConfigMaps are rendered into a global',
     guard: dataDefects('renders its files anew for each'),
     mutant: dataChildren(
-      'render(config[file] ?? templateOf(name, file, port), values),',
-      '((globalThis as any)[file] ??= render(config[file] ?? templateOf(name, file, port), values)),',
+      'render(own(config, file) ?? templateOf(name, file, port), values),',
+      '((globalThis as any)[file] ??= render(own(config, file) ?? templateOf(name, file, port), values)),',
     ),
   },
   {
@@ -233,7 +233,7 @@ const elasticWebs: Defect[] = [
   {
     defect: 'every replica scales, before any is the leader',
     guard: guard('test/workloads/leader-only.test.ts')('only the leader asks Prometheus'),
-    mutant: change('src/election.ts')(
+    mutant: change('src/process/election.ts')(
       'if (!settings.leaderElect) return',
       'if (settings.leaderElect) return',
     ),
@@ -298,8 +298,8 @@ const imoocPods: Defect[] = [
     defect: 'an object that is gone is an error without end',
     guard: podsOnSandbox('is quiet when there is nothing to do: after a deletion too'),
     mutant: leader(
-      '        reconciler.forget?.(key);\n        return {};',
-      "        const [namespace, name = ''] = key.split('/');\n        await client.get(kind, { namespace, name }, { signal });\n        return {};",
+      '          reconciler.forget?.(key);\n          return {};',
+      "          const [namespace, name = ''] = key.split('/');\n          await client.get(kind, { namespace, name }, { signal });\n          return {};",
     ),
   },
   {
@@ -389,7 +389,7 @@ const seckills: Defect[] = [
     defect: 'enabled: false deletes nothing',
     guard: seckillDefects('deletes what is switched off'),
     mutant: children(
-      '      for (const it of obsolete) if (!it.kind.goesFirst) await this.#delete(pass, outcome, it);\n',
+      '      for (const it of obsolete) if (!it.kind.isDeletedFirst) await this.#delete(pass, outcome, it);\n',
       '',
     ),
   },

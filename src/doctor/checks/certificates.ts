@@ -1,4 +1,4 @@
-// The certificate that serves, and the CAs that the API server trusts for it.
+// Checks the serving certificate, and the CAs that the API server trusts for it.
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
@@ -7,7 +7,7 @@ import type { Check, Finding } from '../findings.ts';
 import { type Observation, valueIn, type WebhookEntry } from '../observation.ts';
 import { entriesOf } from '../webhook-entries.ts';
 
-/** Renewal is due with a third of the life left; with less than a sixth it has been missed for a while. */
+/** Renewal is due when a third of the life is left. With less than a sixth, it has been overdue for a while. */
 const missedRenewal = 1 / 6;
 
 export const certificateIsValid: Check = {
@@ -77,7 +77,7 @@ function chainOf({ served }: Observation): X509Certificate[] {
 
 const parse = (pem: string): X509Certificate => new X509Certificate(pem);
 
-/** What does not parse vouches for nothing. */
+/** A certificate that does not parse verifies nothing. */
 function certificatesOf(bundle: string): X509Certificate[] {
   return pemBlocks(Buffer.from(bundle, 'base64').toString()).flatMap((pem) => {
     try {
@@ -88,7 +88,7 @@ function certificatesOf(bundle: string): X509Certificate[] {
   });
 }
 
-/** Whether a path leads from the leaf over the certificates that came with it to one that is trusted. */
+/** Whether a path leads from the leaf through the certificates that came with it to a trusted one. */
 function isSignedBy([leaf, ...others]: X509Certificate[], trusted: X509Certificate[]): boolean {
   let [one, left] = [leaf, others];
   while (one) {

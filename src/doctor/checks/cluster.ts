@@ -1,9 +1,9 @@
-// The API server itself: its version, and whether we may look at what we want to look at.
+// Checks the API server: its version, and whether we may read what the other checks need.
 
 import type { Check } from '../findings.ts';
 import type { Access } from '../observation.ts';
 
-/** The oldest supported version: README, docs/install.md and the chart's kubeVersion say it too. */
+/** The oldest supported version. README, docs/install.md and the chart's kubeVersion name it too. */
 export const oldestMinor = 31;
 
 export const version: Check = {

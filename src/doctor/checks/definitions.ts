@@ -1,4 +1,4 @@
-// The CRDs: there, served, and of this version of Spikegate.
+// Checks the CRDs: they exist, are served, and are of this version of Spikegate.
 import type { Kind } from '../../api/define-kind.ts';
 import { kinds } from '../../api/kinds.ts';
 import { crdOf } from '../../manifests/crd.ts';

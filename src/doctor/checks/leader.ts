@@ -1,4 +1,4 @@
-// Somebody leads: without a leader orders are admitted, and then nothing happens to them.
+// Checks that there is a leader. Without one, orders are admitted and then nothing happens to them.
 import { parseTime } from '../../api/sale.ts';
 import type { Check, Finding } from '../findings.ts';
 import { type Observation, valueIn } from '../observation.ts';
@@ -18,7 +18,7 @@ export const leaderIsAlive: Check = {
     ];
     if ('missing' in lease) {
       const entry = firstEntry(seen);
-      // Outside a cluster a single server may lead without a lease, and then there is nothing to see.
+      // Outside a cluster, a single server may lead without a lease. Then there is nothing to check.
       if (entry && addressOf(entry)?.isUrl) {
         return [{ unchecked: `${where} is not there; a server that runs with --no-leader-elect has none` }];
       }
@@ -31,14 +31,14 @@ export const leaderIsAlive: Check = {
   },
 };
 
-/** By the times written in it, which are another machine's: a reason to look twice. */
+/** Judges by the times in the lease, which another machine wrote: only a reason for a second look. */
 export function hasRunOut({ lease, now }: Pick<Observation, 'lease' | 'now'>): boolean {
   const { renewTime, leaseDurationSeconds = 15, holderIdentity } = valueIn(lease)?.spec ?? {};
   if (!holderIdentity || !renewTime) return true;
   return now > Date.parse(renewTime) + leaseDurationSeconds * 1000;
 }
 
-/** The ledger goes by the API server's clock; certificates, logs and tokens of that machine do not. */
+/** The ledger uses the API server's clock. That machine's certificates, logs and tokens do not. */
 const mostOffMs = 5000;
 
 export const leaderClockIsRight: Check = {

@@ -1,4 +1,4 @@
-// Namespaces that cannot go, and namespaces that the rules leave out.
+// Checks for namespaces that cannot be deleted, and for namespaces that the webhooks exempt.
 import { inUseFinalizer } from '../../api/names.ts';
 import { parseTime } from '../../api/sale.ts';
 import type { Check, Finding } from '../findings.ts';
@@ -35,19 +35,19 @@ export const namespacesCanGo: Check = {
   },
 };
 
-/** Takes our finalizer off and leaves those of others. */
+/** Removes our finalizer and keeps the others. */
 function release({ plural, group, namespace, name, finalizers }: StuckObject): string {
   const others = JSON.stringify(finalizers.filter((it) => it !== inUseFinalizer));
   return `kubectl -n ${namespace} patch ${plural}.${group} ${name} --type=merge -p '{"metadata":{"finalizers":${others}}}'`;
 }
 
-/** The label by which the webhook configurations leave a namespace out. */
+/** The label that exempts a namespace from the webhook configurations. */
 const exempt = 'spikegate.io/exempt';
 
 export const salesAreGuarded: Check = {
   name: 'no namespace with a sale in it is exempt from the rules',
   run({ namespaces, goods }) {
-    // That the namespaces cannot be read is told by the check before.
+    // The check before reports that the namespaces cannot be read.
     if ('unreadable' in goods) return [{ unchecked: `goods: ${goods.unreadable}` }];
     const selling = new Set((valueIn(goods) ?? []).map(({ metadata }) => metadata.namespace));
     const open = (valueIn(namespaces) ?? []).filter(

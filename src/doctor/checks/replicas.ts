@@ -1,4 +1,4 @@
-// The pods of Spikegate: as many as wanted, and all of one version.
+// Checks the pods of Spikegate: as many as wanted, all of one version.
 import type { Check, Finding } from '../findings.ts';
 import { valueIn } from '../observation.ts';
 

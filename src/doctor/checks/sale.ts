@@ -1,4 +1,4 @@
-// The sale: holds that leak, orders that do not expire, counters that are not what the orders add up to.
+// Checks the sale: holds that leak, orders that do not expire, counters that differ from the sum of the orders.
 import { heldUnits, holdsOf, isLot } from '../../api/holds.ts';
 import { deadlineOf, isPaid, parseTime, timestamp } from '../../api/sale.ts';
 import type { SpikeGoods } from '../../api/spike-goods.ts';
@@ -77,7 +77,7 @@ export interface Miscount {
   reserved: number;
 }
 
-/** Goods whose counters are not what these orders add up to, as the ledger adds them up. */
+/** Goods whose counters differ from the sum of these orders, as the ledger computes it. */
 export function miscounts(goods: readonly SpikeGoods[], orders: readonly SpikeOrder[]): Miscount[] {
   const books = new Books();
   for (const order of orders) books.put(order);
@@ -96,7 +96,7 @@ export const countersAreRight: Check = {
     if (!('value' in goods) || !('value' in orders)) {
       return [...unreadable('goods', goods), ...unreadable('orders', orders)];
     }
-    // While a sale runs the counters follow the orders by a moment; only what stays wrong is wrong.
+    // During a sale the counters follow the orders with a delay. Report only what stays wrong.
     const steady = miscounts(goods.value, orders.value).filter((it) => seen.steady.has(keyOf(it.goods)));
     return steady.map(
       ({ goods: { status, ...goods }, num, reserved }): Finding => ({

@@ -1,4 +1,4 @@
-// The webhook configurations, the Service behind them, and whether they answer.
+// Checks the webhook configurations, the Service behind them, and whether they answer.
 import { registry } from '../../../webhooks/registry.ts';
 import { describe, isOwn } from '../../manifests/installations.ts';
 import { webhookConfigurations } from '../../manifests/webhook-configurations.ts';
@@ -131,7 +131,7 @@ export const webhooksAnswer: Check = {
   },
 };
 
-/** What the API server says when it cannot call, and what is behind it. */
+/** What the API server says when it cannot call a webhook, and the cause. */
 const causes: [RegExp, (seen: Observation) => string][] = [
   [/x509|certificate/i, (seen) => `${lookAtPods(seen)}   # see the findings about certificates`],
   [/no endpoints available|connection refused|EOF|connection reset/i, lookAtPods],
