@@ -82,6 +82,14 @@ export function equal(a: unknown, b: unknown): boolean {
   );
 }
 
+/** A text that two JSON values share exactly when they are `equal`: the key of a Map in place of a search in a list. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (!isObj(value)) return JSON.stringify(value) ?? 'undefined';
+  const fields = Object.keys(value).sort();
+  return `{${fields.map((key) => `${JSON.stringify(key)}:${canonical(own(value, key))}`).join(',')}}`;
+}
+
 export function clone<T>(value: T): T {
   return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
 }

@@ -5,7 +5,7 @@ import { own } from '../../runtime/own-keys.ts';
 import type { Schema } from '../schema/schema.ts';
 import { type FieldError, field } from '../status.ts';
 import { formatError, formats } from '../strategies/names.ts';
-import { equal, isObj, type Obj } from '../types.ts';
+import { canonical, isObj, type Obj } from '../types.ts';
 
 const keyed = ['map', 'set'];
 
@@ -42,12 +42,13 @@ function checkList(schema: Schema, list: readonly unknown[], path: string, out: 
   const kind = schema['x-kubernetes-list-type'] ?? '';
   if (!keyed.includes(kind)) return;
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  const seen: unknown[] = [];
+  const seen = new Set<string>();
   list.forEach((item, i) => {
     const isEntry = kind === 'map' && isObj(item);
     const identity = isEntry ? Object.fromEntries(keys.map((key) => [key, own(item as Obj, key)])) : item;
-    if (seen.some((other) => equal(other, identity))) out.push(field.duplicate(`${path}[${i}]`, identity));
-    seen.push(identity);
+    const written = canonical(identity);
+    if (seen.has(written)) out.push(field.duplicate(`${path}[${i}]`, identity));
+    seen.add(written);
   });
 }
 

@@ -5,7 +5,8 @@ import type { Strategy } from '../resources.ts';
 import type { Schema } from '../schema/schema.ts';
 import { type FieldError, field } from '../status.ts';
 import { checkFormat, formats } from '../strategies/names.ts';
-import { asList, asObj, asString, equal, type Item, isObj, type Obj } from '../types.ts';
+import { asList, asObj, asString, canonical, equal, type Item, isObj, type Obj } from '../types.ts';
+import { tooMuchSchema } from './schema-limits.ts';
 import { checkSchema } from './structural.ts';
 
 function checkNames(item: Item): FieldError[] {
@@ -80,7 +81,7 @@ function atTheTop(item: Item, errors: FieldError[]): FieldError[] {
         return { ...error, field: error.field.replace(from, to).replace(/\.jsonPath$/, '.JSONPath') };
     return error;
   });
-  return told.filter((error, i) => told.findIndex((other) => equal(other, error)) === i);
+  return [...new Map(told.map((error) => [canonical(error), error])).values()];
 }
 
 function checkVersions(item: Item): FieldError[] {
@@ -114,7 +115,11 @@ function checkVersions(item: Item): FieldError[] {
     seen.add(name);
     const schema = asObj(version.schema).openAPIV3Schema;
     if (!isObj(schema)) errors.push(field.required(`${path}.schema.openAPIV3Schema`, 'schemas are required'));
-    else errors.push(...checkSchema(schema as Schema, `${path}.schema.openAPIV3Schema`, true));
+    else {
+      const at = `${path}.schema.openAPIV3Schema`;
+      const tooMuch = tooMuchSchema(schema as Schema);
+      errors.push(...(tooMuch ? [field.forbidden(at, tooMuch)] : checkSchema(schema as Schema, at, true)));
+    }
     errors.push(...checkScale(asObj(asObj(version.subresources).scale), `${path}.subresources.scale`));
     asList(version.additionalPrinterColumns).forEach((column, n) => {
       const type = asString(column.type);

@@ -1,6 +1,7 @@
 // Whether a definition's schema is structural: what kube-apiserver asks of it before it serves anything by it.
 // Pure; knows schemas only.
 
+import { RE2JS } from 're2js';
 import { own } from '../../runtime/own-keys.ts';
 import { prepare, type Schema } from '../schema/schema.ts';
 import { type FieldError, field } from '../status.ts';
@@ -40,7 +41,7 @@ export function checkSchema(schema: Schema, path: string, isRoot: boolean): Fiel
   if (schema.$ref) errors.push(field.forbidden(`${path}.$ref`, '$ref is not supported'));
   if (schema.pattern) {
     try {
-      new RegExp(schema.pattern);
+      RE2JS.compile(schema.pattern);
     } catch {
       errors.push(
         field.invalid(`${path}.pattern`, schema.pattern, `must be a valid regular expression, but isn't`),
@@ -142,7 +143,7 @@ function checkDefault(schema: Schema, path: string): FieldError[] {
   const root = { schema: holder, definitions: {} };
   if (prepare(root, structuredClone(value), { prune: false, isRoot: false }).unknown.length > 0)
     return [field.invalid(at, schema.default, 'must not have unknown fields')];
-  return compile(holder)(value).map((error) => ({
+  return compile(holder, { once: true })(value).map((error) => ({
     ...error,
     field: `${at}${error.field.slice(2)}`,
     message: error.message.replaceAll(/\bit(?= in body)/g, ''),

@@ -4,21 +4,37 @@
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
+import { RE2JS } from 're2js';
 import { own } from '../../runtime/own-keys.ts';
 import type { Schema } from '../schema/schema.ts';
 import { type FieldError, field } from '../status.ts';
 import { isObj, type Obj } from '../types.ts';
 import { checkMarks, hasMarks } from './marks.ts';
 
-const ajv = new Ajv({
-  allErrors: true,
+/** As in kube-apiserver (Go), a pattern takes time in proportion to the text, whatever it says. */
+const linearTime = Object.assign(
+  (pattern: string) => {
+    const compiled = RE2JS.compile(pattern);
+    return { test: (text: string) => compiled.matcher(text).find() };
+  },
+  { code: '' },
+);
+const options = {
   strict: false,
   verbose: true,
   logger: false,
   validateSchema: false,
   ownProperties: true,
-});
-addFormats.default(ajv);
+  code: { regExp: linearTime },
+} as const;
+
+/** Tells everything that is wrong with a value. */
+const thorough = new Ajv({ ...options, allErrors: true });
+/** Stops at the first thing: a map of megabytes has a hundred thousand. */
+const brief = new Ajv({ ...options, allErrors: false });
+for (const ajv of [thorough, brief]) addFormats.default(ajv);
+/** Values of more than so many nodes are judged briefly. */
+const mostNodes = 5000;
 
 /** Formats the apiextensions server checks; all others are notes for the reader. */
 const checkedFormats = new Set([
@@ -194,12 +210,38 @@ function isInner(schemaPath: string): boolean {
   return false;
 }
 
-/** Compiles a structural schema. The function it returns never throws. */
-export function compile(schema: Schema): (item: Obj) => FieldError[] {
-  let validate: ValidateFunction | undefined;
+/** Whether `value` has more than `most` values in it. */
+function isLarge(value: unknown, most: number): boolean {
+  const left: unknown[] = [value];
+  for (let seen = 0; left.length > 0; seen++) {
+    if (seen + left.length > most) return true;
+    const next = left.pop();
+    if (typeof next === 'object' && next !== null) {
+      const children = Object.values(next);
+      if (children.length > most) return true;
+      left.push(...children);
+    }
+  }
+  return false;
+}
+
+/**
+ * Compiles a structural schema. The function it returns never throws. `once`: it is used once, and what was compiled is
+ * not kept.
+ */
+export function compile(schema: Schema, { once = false } = {}): (item: Obj) => FieldError[] {
+  const compiled = new Map<Ajv, ValidateFunction>();
   const marked = hasMarks(schema);
   return (item) => {
-    validate ??= ajv.compile(toJsonSchema(schema));
+    const ajv = isLarge(item, mostNodes) ? brief : thorough;
+    let validate = compiled.get(ajv);
+    if (!validate) {
+      const json = toJsonSchema(schema);
+      validate = ajv.compile(json);
+      // The cache of ajv would keep it for as long as the process runs.
+      if (once) ajv.removeSchema(json);
+      compiled.set(ajv, validate);
+    }
     const errors: FieldError[] = [];
     if (!validate(item)) {
       const found = validate.errors ?? [];

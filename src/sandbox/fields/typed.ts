@@ -82,7 +82,8 @@ function twice(root: SchemaRoot, schema: Schema, value: unknown, path: string): 
   const all = parts(root, schema, value);
   if (Array.isArray(value) && shapeOf(schema, value) === 'keyed' && all.size < value.length) {
     const keys = value.map((item) => keyOf(root, schema, item));
-    const key = keys.find((one, i) => keys.indexOf(one) < i) ?? '';
+    const seen = new Set<string>();
+    const key = keys.find((one) => seen.has(one) || !seen.add(one)) ?? '';
     const named = Object.entries(JSON.parse(key.slice(2)) as Obj);
     const told = named.map(([name, of]) => `${name}=${JSON.stringify(of)}`).join(',');
     return `${path}: duplicate entries for key [${told}]`;

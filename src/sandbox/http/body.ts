@@ -63,13 +63,18 @@ export function decodeJson(body: Buffer, kind: string): unknown {
   }
 }
 
+/** Of YAML that is not JSON: its parser takes ten times as long, and kubectl sends JSON. */
+const yamlLimit = 512 * 1024;
+
 export function decodeYaml(body: Buffer): unknown {
   const text = body.toString('utf8');
+  if (text.length > yamlLimit && !text.trimStart().startsWith('{')) throw tooLarge(yamlLimit);
   try {
     return guard(
       text.trimStart().startsWith('{')
         ? JSON.parse(text)
-        : parseYaml(text, { maxAliasCount: 100, schema: 'core' }),
+        : // Its search for duplicate keys compares each with all before it.
+          parseYaml(text, { maxAliasCount: 100, schema: 'core', uniqueKeys: false }),
     );
   } catch (error) {
     throw badRequest(`error decoding YAML: ${(error as Error).message}`);

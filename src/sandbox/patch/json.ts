@@ -87,7 +87,39 @@ function take(doc: unknown, path: string, operation: string): unknown {
   return value;
 }
 
-type Operation = (doc: unknown, op: Obj) => unknown;
+/** As JSONPatchMaxCopyBytes of kube-apiserver: all that the `copy` operations of one patch may copy. */
+const mostCopied = 3 * 1024 * 1024;
+/** Items of lists that one patch may shift to make or close a gap. */
+const mostShifted = 5_000_000;
+
+/** What one patch has cost so far. */
+interface Spent {
+  copied: number;
+  shifted: number;
+}
+
+/** Counts what removing or adding shifts in the lists along the path. */
+function shifts(doc: unknown, path: string, spent: Spent): void {
+  const parts = pointer(path);
+  parts.pop();
+  let at: unknown = doc;
+  for (const part of parts) at = Array.isArray(at) ? at[Number(part)] : isObj(at) ? own(at, part) : undefined;
+  if (Array.isArray(at)) spent.shifted += at.length;
+  if (spent.shifted > mostShifted) throw failed(`a patch must shift at most ${mostShifted} items of lists`);
+}
+
+function copied(value: unknown, spent: Spent): unknown {
+  const text = JSON.stringify(value);
+  spent.copied += text.length;
+  if (spent.copied > mostCopied) {
+    throw failed(
+      `Unable to complete the copy, the accumulated size increase of copy is ${spent.copied}, exceeding the limit ${mostCopied}`,
+    );
+  }
+  return JSON.parse(text);
+}
+
+type Operation = (doc: unknown, op: Obj, spent: Spent) => unknown;
 
 const operations: Record<string, Operation> = {
   add: (doc, op) => add(doc, asString(op.path), clone(op.value)),
@@ -108,7 +140,7 @@ const operations: Record<string, Operation> = {
     return doc;
   },
   move: (doc, op) => add(doc, asString(op.path), take(doc, asString(op.from), 'move')),
-  copy: (doc, op) => add(doc, asString(op.path), clone(read(doc, asString(op.from), 'copy'))),
+  copy: (doc, op, spent) => add(doc, asString(op.path), copied(read(doc, asString(op.from), 'copy'), spent)),
   test: (doc, op) => {
     const path = asString(op.path);
     let found: unknown;
@@ -132,6 +164,7 @@ export function jsonPatch(doc: unknown, patch: unknown): unknown {
       'json: cannot unmarshal object into Go value of type jsonpatch.Patch',
     );
   let out = clone(doc);
+  const spent: Spent = { copied: 0, shifted: 0 };
   for (const op of patch) {
     if (!isObj(op))
       throw new ApiError(
@@ -142,7 +175,11 @@ export function jsonPatch(doc: unknown, patch: unknown): unknown {
     const operation = own(operations, asString(op.op));
     if (!operation) throw failed(`unexpected kind: ${asString(op.op) || 'unknown'}`);
     if (typeof op.path !== 'string') throw failed(`${op.op} operation does not apply: missing path`);
-    out = operation(out, op);
+    if (op.op !== 'test' && op.op !== 'replace') {
+      shifts(out, op.path, spent);
+      if (op.op === 'move') shifts(out, asString(op.from), spent);
+    }
+    out = operation(out, op, spent);
   }
   return out;
 }

@@ -4,7 +4,7 @@
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { deref, fieldSchema, type Schema, type SchemaRoot } from '../schema/schema.ts';
 import { badRequest } from '../status.ts';
-import { asString, equal, isObj, type Obj } from '../types.ts';
+import { asString, canonical, isObj, type Obj } from '../types.ts';
 
 const deletePrefix = '$deleteFromPrimitiveList/';
 const orderPrefix = '$setElementOrder/';
@@ -45,17 +45,19 @@ const without = (value: Obj, names: string[]): Obj =>
 function retain(out: Obj, patch: Obj): void {
   const keys = patch.$retainKeys;
   if (!Array.isArray(keys)) return;
-  for (const name of Object.keys(out)) if (!keys.includes(name)) delete out[name];
+  const kept = new Set(keys);
+  for (const name of Object.keys(out)) if (!kept.has(name)) delete out[name];
 }
 
 function deleteValues(out: Obj, name: string, gone: unknown): void {
   const list = own(out, name);
-  if (Array.isArray(list) && Array.isArray(gone))
-    setOwn(
-      out,
-      name,
-      list.filter((value) => !gone.some((g) => equal(g, value))),
-    );
+  if (!Array.isArray(list) || !Array.isArray(gone)) return;
+  const leaving = new Set(gone.map(canonical));
+  setOwn(
+    out,
+    name,
+    list.filter((value) => !leaving.has(canonical(value))),
+  );
 }
 
 function mergeValue(
@@ -73,7 +75,8 @@ function mergeValue(
   const key = known['x-kubernetes-patch-merge-key'];
   const base = Array.isArray(target) ? target : [];
   if (!key) {
-    const all = [...base, ...value.filter((v) => !base.some((b) => equal(b, v)))];
+    const there = new Set(base.map(canonical));
+    const all = [...base, ...value.filter((v) => !there.has(canonical(v)))];
     return sorted(all, undefined, Array.isArray(order) ? order : value, base);
   }
   return mergeList(root, deref(root, schema.items ?? {}), base, value, key, order);
@@ -89,21 +92,38 @@ function mergeList(
 ): unknown[] {
   if (patch.some((item) => isObj(item) && item.$patch === 'replace'))
     return patch.filter((item) => isObj(item) && item.$patch !== 'replace');
-  let out = [...base];
+  const out: unknown[] = [...base];
+  const places = new Map<string, number>();
+  out.forEach((other, i) => {
+    if (isObj(other)) places.set(canonical(own(other, key)), places.get(canonical(own(other, key))) ?? i);
+  });
+  const deleted = new Set<string>();
   for (const item of patch) {
     if (!isObj(item)) continue;
-    const identity = item[key];
+    const identity = own(item, key);
     if (identity === undefined)
       throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
-    const at = out.findIndex((other) => isObj(other) && equal(other[key], identity));
-    if (item.$patch === 'delete') out = out.filter((other) => !(isObj(other) && equal(other[key], identity)));
-    else if (at < 0) out.push(mergeObject(root, items, {}, item));
-    else out[at] = mergeObject(root, items, out[at] as Obj, item);
+    const written = canonical(identity);
+    const at = places.get(written);
+    if (item.$patch === 'delete') {
+      deleted.add(written);
+      places.delete(written);
+    } else if (at === undefined) {
+      places.set(written, out.length);
+      out.push(mergeObject(root, items, {}, item));
+    } else out[at] = mergeObject(root, items, out[at] as Obj, item);
   }
+  // What a later item of the patch added again after its deletion stays.
+  const isGone = (other: unknown, i: number) => {
+    if (!isObj(other)) return false;
+    const written = canonical(own(other, key));
+    return deleted.has(written) && places.get(written) !== i;
+  };
+  const left = out.filter((other, i) => !isGone(other, i));
   const asked = Array.isArray(order)
     ? order
     : patch.filter((item) => isObj(item) && item.$patch === undefined);
-  return sorted(out, key, asked, base);
+  return sorted(left, key, asked, base);
 }
 
 /**
@@ -112,19 +132,29 @@ function mergeList(
  */
 function sorted(list: unknown[], key: string | undefined, order: unknown, before: unknown[]): unknown[] {
   if (!Array.isArray(order)) return list;
-  const identity = (value: unknown) => (key && isObj(value) ? value[key] : value);
-  const place = (all: unknown[], value: unknown) =>
-    all.findIndex((other) => equal(identity(other), identity(value)));
+  const identity = (value: unknown) => canonical(key && isObj(value) ? own(value, key) : value);
+  const placesIn = (all: unknown[]) => {
+    const places = new Map<string, number>();
+    for (const [i, value] of all.entries()) {
+      const written = identity(value);
+      if (!places.has(written)) places.set(written, i);
+    }
+    return (value: unknown) => places.get(identity(value)) ?? -1;
+  };
+  const [placeInOrder, placeBefore] = [placesIn(order), placesIn(before)];
   const named = list
-    .filter((value) => place(order, value) >= 0)
-    .sort((a, b) => place(order, a) - place(order, b));
-  const rest = list.filter((value) => place(order, value) < 0);
+    .filter((value) => placeInOrder(value) >= 0)
+    .map((value) => ({ value, place: placeInOrder(value) }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ value }) => value);
+  const rest = list.filter((value) => placeInOrder(value) < 0);
   const out: unknown[] = [];
-  while (named.length > 0 && rest.length > 0) {
-    const first = place(before, named[0]);
-    out.push(first < 0 || first < place(before, rest[0]) ? named.shift() : rest.shift());
+  let [n, r] = [0, 0];
+  while (n < named.length && r < rest.length) {
+    const first = placeBefore(named[n]);
+    out.push(first < 0 || first < placeBefore(rest[r]) ? named[n++] : rest[r++]);
   }
-  return [...out, ...named, ...rest];
+  return [...out, ...named.slice(n), ...rest.slice(r)];
 }
 
 function reorder(schema: Schema, out: Obj, name: string, order: unknown): void {

@@ -1,0 +1,55 @@
+// How large a schema of a definition may be. Whoever may write definitions could otherwise make one that takes minutes to
+// compile: V8 compiles what ajv makes of nested schemas in more than linear time. The largest known operators' kinds
+// (Prometheus, KEDA) have about 3,000 schemas, 20 deep.
+import type { Schema } from '../schema/schema.ts';
+import { isObj } from '../types.ts';
+
+const deepest = 32;
+const mostSchemas = 5000;
+/** Each default is judged by the schema below it: this many schemas may be compiled for all defaults together. */
+const mostForDefaults = 2000;
+
+interface Size {
+  schemas: number;
+  forDefaults: number;
+  tooDeep: boolean;
+}
+
+/** Why the schema cannot be taken, in words, or undefined. */
+export function tooMuchSchema(schema: Schema): string | undefined {
+  const { schemas, forDefaults, tooDeep } = sizeOf(schema, 1);
+  if (tooDeep) return `schemas must be nested at most ${deepest} deep`;
+  if (schemas > mostSchemas) return `must have at most ${mostSchemas} schemas, got ${schemas}`;
+  if (forDefaults > mostForDefaults) {
+    return `defaults must have at most ${mostForDefaults} schemas below them in all, got ${forDefaults}`;
+  }
+  return undefined;
+}
+
+function sizeOf(schema: unknown, depth: number): Size {
+  const size: Size = { schemas: 1, forDefaults: 0, tooDeep: depth > deepest };
+  if (!isObj(schema) || size.tooDeep) return size;
+  for (const child of childrenOf(schema as Schema)) {
+    const { schemas, forDefaults, tooDeep } = sizeOf(child, depth + 1);
+    size.schemas += schemas;
+    size.forDefaults += forDefaults;
+    size.tooDeep ||= tooDeep;
+    if (size.tooDeep) return size;
+  }
+  if (schema.default !== undefined) size.forDefaults += size.schemas;
+  return size;
+}
+
+function childrenOf({
+  properties,
+  items,
+  additionalProperties,
+  allOf,
+  anyOf,
+  oneOf,
+  not,
+}: Schema): unknown[] {
+  const lists = [allOf, anyOf, oneOf].flatMap((list) => (Array.isArray(list) ? list : []));
+  const maps = isObj(properties) ? Object.values(properties) : [];
+  return [...maps, ...lists, items, additionalProperties, not].filter(isObj);
+}
