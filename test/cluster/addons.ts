@@ -21,8 +21,44 @@ const corefile = `.:53 {
 `;
 
 export function addons({ dns }: Addresses): object[] {
-  return [...nameServer(dns), storageClass];
+  return [...nameServer(dns), storageClass, ...neverPulled];
 }
+
+/**
+ * Images are loaded, there is no registry. For a tag `latest`, or none, Kubernetes' default is to ask the registry each
+ * time, so the API server puts another policy into every pod.
+ */
+const neverPulled = [
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingAdmissionPolicy',
+    metadata: { name: 'images-are-loaded' },
+    spec: {
+      failurePolicy: 'Fail',
+      reinvocationPolicy: 'IfNeeded',
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] },
+        ],
+      },
+      mutations: [
+        {
+          patchType: 'ApplyConfiguration',
+          applyConfiguration: {
+            expression: `Object{spec: Object.spec{containers: object.spec.containers.map(container,
+  Object.spec.containers{name: container.name, imagePullPolicy: "IfNotPresent"})}}`,
+          },
+        },
+      ],
+    },
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingAdmissionPolicyBinding',
+    metadata: { name: 'images-are-loaded' },
+    spec: { policyName: 'images-are-loaded' },
+  },
+];
 
 /** Its volumes are folders of the node. The controller manager makes and removes them. */
 const storageClass = {

@@ -11,8 +11,9 @@ import * as controlPlaneState from '../control-plane/state.ts';
 import { addons } from './addons.ts';
 import { type Addresses, addressesOf } from './addresses.ts';
 import { adminOf } from './certificates.ts';
-import { refuseOtherMachines, runWithInput } from './commands.ts';
+import { refuseOtherMachines, run, runWithInput } from './commands.ts';
 import { apiServerPort, containerdSocket, nodeName } from './configuration.ts';
+import { processesIn } from './control-groups.ts';
 import { makeEnclosure, removeEnclosure, within } from './enclosure.ts';
 import { nodeImages } from './images.ts';
 import { findPrograms, programPath } from './programs.ts';
@@ -103,10 +104,21 @@ export class Cluster implements Target {
     return [...controlPlane, ...readPrograms(this.dir)];
   }
 
+  /** Ids of all its processes, its pods' too. */
+  processes(): number[] {
+    return processesIn(this.#state.group);
+  }
+
   /** Imports the images of an archive. @returns the names they have on the node */
   async load(archive: string): Promise<string[]> {
-    const output = await this.#ctr(['images', 'import', '-'], archive);
+    const command = this.#ctrCommand(['images', 'import', '-']);
+    const output = await runWithInput(...within(this.#state, command), archive);
     return output.split('\n').flatMap((line) => /^(\S+?:\S+)\s/.exec(line)?.[1] ?? []);
+  }
+
+  /** Gives an image that was loaded further names. */
+  async tag(image: string, names: string[]): Promise<void> {
+    await run(...within(this.#state, this.#ctrCommand(['images', 'tag', '--force', image, ...names])));
   }
 
   /** Ends a program as an outage does. Its containers run on. */
@@ -172,9 +184,8 @@ export class Cluster implements Target {
     }
   }
 
-  async #ctr(args: string[], input: string): Promise<string> {
-    const command = [programPath('ctr'), '--address', containerdSocket, '-n', 'k8s.io', ...args];
-    return runWithInput(...within(this.#state, command), input);
+  #ctrCommand(args: string[]): string[] {
+    return [programPath('ctr'), '--address', containerdSocket, '-n', 'k8s.io', ...args];
   }
 }
 

@@ -19,18 +19,34 @@ export function treesOf(mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')
 }
 
 export function makeGroup(name: string): void {
-  for (const tree of treesOf()) mkdirSync(join(tree, name), { recursive: true });
+  for (const tree of treesOf()) {
+    const group = join(tree, name);
+    mkdirSync(group, { recursive: true });
+    // All pods together would get as much of a busy machine as one other process.
+    for (const [file, weight] of [
+      ['cpu.shares', '65536'],
+      ['cpu.weight', '2500'],
+    ] as const) {
+      if (existsSync(join(group, file))) writeFileSync(join(group, file), weight);
+    }
+  }
 }
 
-/** Where a process joins: not the group itself, which under version 2 may hold groups or processes, not both. */
-export function programsGroup(name: string): string {
-  const [tree = ''] = treesOf();
-  const group = join(tree, name, 'programs');
-  mkdirSync(group, { recursive: true });
-  return join(group, 'cgroup.procs');
+/**
+ * Files by which a process joins: in a group below, since under version 2 one that holds groups holds no processes. In the
+ * tree that all are found by, and in that of the weights.
+ */
+export function programsGroups(name: string): string[] {
+  const [tree = '', ...others] = treesOf();
+  const weights = others.filter((path) => existsSync(join(path, name, 'cpu.shares')));
+  return [tree, ...weights].map((path) => {
+    const group = join(path, name, 'programs');
+    mkdirSync(group, { recursive: true });
+    return join(group, 'cgroup.procs');
+  });
 }
 
-function processesIn(name: string): number[] {
+export function processesIn(name: string): number[] {
   const [tree = ''] = treesOf();
   return groupsBelow(join(tree, name)).flatMap((group) => {
     try {

@@ -9,7 +9,7 @@ import { type ProcessId, startProgram, startTimeOf } from '../control-plane/proc
 import { type Addresses, addressesOf, freeNumbers } from './addresses.ts';
 import { run } from './commands.ts';
 import { kernelSettings, mountPoints } from './configuration.ts';
-import { makeGroup, programsGroup, removeGroup } from './control-groups.ts';
+import { makeGroup, programsGroups, removeGroup } from './control-groups.ts';
 import type { ClusterState } from './state.ts';
 
 const groupOf = (number: number) => `spikegate-${number}`;
@@ -37,11 +37,16 @@ export async function makeEnclosure(
     {
       name: 'namespaces',
       path: 'sh',
-      args: [
-        '-c',
-        'echo $$ > "$0" && exec unshare --net --mount --propagation private -- sleep infinity',
-        programsGroup(group),
-      ],
+      args: joining(group, [
+        'unshare',
+        '--net',
+        '--mount',
+        '--propagation',
+        'private',
+        '--',
+        'sleep',
+        'infinity',
+      ]),
       logFile,
     },
     { detached: true },
@@ -56,10 +61,17 @@ export async function makeEnclosure(
 
 /** A command line that runs `command` in the cluster's namespaces and control group. */
 export function within(state: ClusterState, command: string[]): [path: string, args: string[]] {
-  const script = 'echo $$ > "$0" && exec "$@"';
   const namespaces = `/proc/${state.holder.pid}/ns`;
   const enter = ['nsenter', `--net=${namespaces}/net`, `--mount=${namespaces}/mnt`, '--'];
-  return ['sh', ['-c', script, programsGroup(state.group), ...enter, ...command]];
+  return ['sh', joining(state.group, [...enter, ...command])];
+}
+
+/** Arguments of a shell that joins the control group and becomes the command. */
+function joining(group: string, command: string[]): string[] {
+  const script = `${programsGroups(group)
+    .map((file) => `echo $$ > ${file}`)
+    .join(' && ')} && exec "$@"`;
+  return ['-c', script, 'sh', ...command];
 }
 
 export async function removeEnclosure(state: ClusterState): Promise<void> {

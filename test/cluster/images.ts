@@ -1,37 +1,47 @@
 // Images that are made on this machine, without a registry: of the programs that a cluster runs, and of any files.
 
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type ImageConfig, packImage } from '../../tools/image/oci-archive.ts';
 import { run } from './commands.ts';
 import { pauseImage } from './configuration.ts';
 import type { Programs } from './programs.ts';
 
+/** Files by their path in the image: a file of this machine, a link, or a text, which is executable. */
+export type Files = Record<string, { from: string } | { link: string } | { text: string }>;
+
 export interface FileImage extends ImageConfig {
   /** As a pod names it, with registry and tag. */
   name: string;
-  /** Files by their path in the image: the path of a static program or other file here, or a text. */
-  files: Record<string, { from: string } | { text: string }>;
+  files: Files;
 }
 
-/** Packs files into an archive. @returns its path */
-async function imageFrom(folder: string, { name, files, ...config }: FileImage): Promise<string> {
+/** Packs files into an archive below `folder`. @returns its path */
+export async function imageFrom(folder: string, { name, files, ...config }: FileImage): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const root = mkdtempSync(join(folder, '.files-'));
   try {
-    // Programs expect these to be there.
-    for (const path of ['tmp', 'etc']) mkdirSync(join(root, path), { mode: 0o777 });
-    for (const [path, content] of Object.entries(files)) {
-      const target = join(root, path);
-      mkdirSync(dirname(target), { recursive: true });
-      if ('from' in content) copyFileSync(content.from, target);
-      else writeFileSync(target, content.text, { mode: 0o755 });
-    }
+    layFiles(root, files);
     const file = join(folder, `${name.replaceAll(/[^\w.-]+/g, '_')}.tar`);
     await packImage(file, { name, layers: [root], config, compress: false });
     return file;
   } finally {
     rmSync(root, { recursive: true });
+  }
+}
+
+export function layFiles(root: string, files: Files): void {
+  // mkdtemp's is for its owner alone.
+  chmodSync(root, 0o755);
+  // Programs expect these to be there, and the first one to be everybody's.
+  for (const path of ['tmp', 'etc']) mkdirSync(join(root, path), { recursive: true });
+  chmodSync(join(root, 'tmp'), 0o1777);
+  for (const [path, content] of Object.entries(files)) {
+    const target = join(root, path);
+    mkdirSync(dirname(target), { recursive: true });
+    if ('from' in content) copyFileSync(content.from, target);
+    else if ('link' in content) symlinkSync(content.link, target);
+    else writeFileSync(target, content.text, { mode: 0o755 });
   }
 }
 
@@ -50,4 +60,16 @@ export async function nodeImages(folder: string, programs: Programs): Promise<st
       entrypoint: ['/coredns'],
     }),
   ]);
+}
+
+export const webImage = 'docker.io/spikegate/web:1';
+
+/** The web server of `web/`, for workloads of any kind. */
+export async function packWebImage(folder: string): Promise<string> {
+  mkdirSync(folder, { recursive: true });
+  const web = join(folder, 'web');
+  const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' };
+  await run('go', ['build', '-C', join(import.meta.dirname, 'web'), '-trimpath', '-o', web, '.'], env);
+  const files = { '/web': { from: web } };
+  return imageFrom(folder, { name: webImage, files, entrypoint: ['/web'], user: '65532:65532' });
 }

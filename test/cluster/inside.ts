@@ -83,7 +83,7 @@ async function mountOwnFolders(): Promise<void> {
   }
 }
 
-async function configureNetwork({ link, node }: Addresses): Promise<void> {
+async function configureNetwork({ link, node, services }: Addresses): Promise<void> {
   const ip = (...args: string[]) => run('ip', args);
   await ip('link', 'set', 'lo', 'up');
   await ip('address', 'add', `${link.cluster}/${link.prefix}`, 'dev', 'eth0');
@@ -91,6 +91,9 @@ async function configureNetwork({ link, node }: Addresses): Promise<void> {
   await ip('link', 'add', 'cni0', 'type', 'bridge');
   await ip('address', 'add', `${node}/24`, 'dev', 'cni0');
   await ip('link', 'set', 'cni0', 'up');
+  // The API server calls webhooks by their services' addresses. Without a route the kernel refuses before kube-proxy's
+  // rules name the pod.
+  await ip('route', 'add', services, 'dev', 'cni0');
   const set = (setting: string, value: string) => writeFileSync(`/proc/sys/net/${setting}`, value);
   set('ipv4/ip_forward', '1');
   // Pods reach each other through services only when the bridge's traffic passes kube-proxy's rules.

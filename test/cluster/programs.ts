@@ -24,10 +24,12 @@ const modules = {
 
 export type ModuleName = keyof typeof modules;
 
+export const moduleNames = Object.keys(modules) as ModuleName[];
+
 /** What a node needs; the others are for tests. */
 export const nodeModules: ModuleName[] = ['containerd', 'runc', 'cni-plugins', 'coredns'];
 
-function programFolder(env: NodeJS.ProcessEnv = process.env): string {
+export function programFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(dirname(cacheFolder(env)), 'cluster');
 }
 

@@ -6,11 +6,14 @@ export interface Outcome {
   name: string;
   goods: string;
   error?: { reason?: string; message: string };
+  /** Milliseconds since the epoch. */
+  sentAt: number;
+  answeredAt: number;
 }
 
 export class SteadyOrders {
   readonly outcomes: Outcome[] = [];
-  readonly #world: World;
+  readonly #world: Pick<World, 'client'>;
   readonly #namespace: string;
   readonly #pending = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
@@ -19,7 +22,7 @@ export class SteadyOrders {
 
   /** `goods` and `isPaid` by the number of the order; at once, until `stop`. */
   constructor(
-    world: World,
+    world: Pick<World, 'client'>,
     namespace: string,
     options: { perSecond: number; goods(index: number): string; isPaid?(index: number): boolean },
   ) {
@@ -39,6 +42,9 @@ export class SteadyOrders {
 
   #send(goods: string, isPay: boolean): void {
     const name = `o${this.#sent++}`;
+    const sentAt = Date.now();
+    const answer = (outcome: Pick<Outcome, 'error'>) =>
+      this.outcomes.push({ name, goods, sentAt, answeredAt: Date.now(), ...outcome });
     const sending = this.#world.client
       .create(SpikeOrder, {
         apiVersion: SpikeOrder.apiVersion,
@@ -47,8 +53,8 @@ export class SteadyOrders {
         spec: { buyerId: 'buyer1', goodsMap: { [goods]: 1 }, ...(isPay ? { isPay } : {}) },
       })
       .then(
-        () => void this.outcomes.push({ name, goods }),
-        (error) => void this.outcomes.push({ name, goods, error }),
+        () => void answer({}),
+        (error) => void answer({ error }),
       )
       .finally(() => this.#pending.delete(sending));
     this.#pending.add(sending);

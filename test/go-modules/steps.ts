@@ -64,6 +64,7 @@ export async function oneAtATime<T>(name: string, onWait: () => void, work: () =
   const tryLock = () =>
     new Promise<boolean>((resolve, reject) => {
       lock.once('error', (error: NodeJS.ErrnoException) => {
+        lock.removeAllListeners('listening');
         if (error.code === 'EADDRINUSE') resolve(false);
         else reject(error);
       });

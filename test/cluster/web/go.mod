@@ -1,0 +1,3 @@
+module spikegate.test/web
+
+go 1.21
