@@ -1,6 +1,7 @@
 // Every generated file of manifests/, as text: one command writes them, a test compares them.
 import { registry } from '../../webhooks/registry.ts';
 import { kinds } from '../api/kinds.ts';
+import { bundle, type CertificateMode } from './bundle.ts';
 import { certificates, injection } from './certificates.ts';
 import { chartFiles } from './chart.ts';
 import { crdOf } from './crd.ts';
@@ -27,6 +28,12 @@ const kustomization = (content: Kustomization): unknown => ({
   ...content,
 });
 
+/**
+ * kustomize reads this name as it reads kustomization.yaml. `kubectl apply -f manifests/crd` takes only files that end in
+ * .yaml, .yml or .json: in folders of objects nothing else may have such a name.
+ */
+const besideObjects = 'Kustomization';
+
 const crdFile = (kind: (typeof kinds)[number]): string => `${kind.group}_${kind.plural}.yaml`;
 
 const { namespace, service: name } = deployment;
@@ -46,15 +53,15 @@ const annotated = ({ apiVersion, kind, metadata }: Manifest): Manifest => ({
 const folders: Record<string, Record<string, readonly unknown[]>> = {
   crd: {
     ...Object.fromEntries(kinds.map((kind) => [crdFile(kind), [crdOf(kind)]])),
-    'kustomization.yaml': [kustomization({ resources: kinds.map(crdFile) })],
+    [besideObjects]: [kustomization({ resources: kinds.map(crdFile) })],
   },
   webhook: {
     'configurations.yaml': configurations,
-    'kustomization.yaml': [kustomization({ resources: ['configurations.yaml'] })],
+    [besideObjects]: [kustomization({ resources: ['configurations.yaml'] })],
   },
   rbac: {
     'rbac.yaml': rbac(kinds, deployment),
-    'kustomization.yaml': [kustomization({ resources: ['rbac.yaml'] })],
+    [besideObjects]: [kustomization({ resources: ['rbac.yaml'] })],
   },
   deploy: {
     'namespace.yaml': [deploy.namespace],
@@ -62,7 +69,7 @@ const folders: Record<string, Record<string, readonly unknown[]>> = {
     'deployment.yaml': [deploy.workload],
     'services.yaml': deploy.services,
     'network-policy.yaml': [deploy.networkPolicy],
-    'kustomization.yaml': [
+    [besideObjects]: [
       kustomization({
         resources: [
           'namespace.yaml',
@@ -93,11 +100,12 @@ const folders: Record<string, Record<string, readonly unknown[]>> = {
     ],
   },
   monitoring: Object.fromEntries(Object.entries(monitoring.yaml).map(([file, it]) => [file, [it]])),
+  install: { 'self-signed.yaml': bundle('self-signed'), 'cert-manager.yaml': bundle('cert-manager') },
   ...overlay('self-signed'),
   ...overlay('cert-manager'),
 };
 
-function overlay(certificates: 'self-signed' | 'cert-manager') {
+function overlay(certificates: CertificateMode) {
   return {
     [`overlays/${certificates}`]: {
       'disruption-budget.yaml': [deploy.disruptionBudget],

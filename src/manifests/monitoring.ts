@@ -61,7 +61,7 @@ export function monitoringFiles(namespace: string): {
     yaml: {
       'service-monitor.yaml': serviceMonitor(namespace),
       'prometheus-rule.yaml': prometheusRule(namespace),
-      'kustomization.yaml': { ...kustomization, configMapGenerator: configMaps(namespace) },
+      Kustomization: { ...kustomization, configMapGenerator: configMaps(namespace) },
     },
     text: Object.fromEntries(
       Object.entries(dashboards).map(([name, json]) => [

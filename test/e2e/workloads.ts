@@ -25,8 +25,14 @@ export type Loose = KubeObject & {
 const samples = join(import.meta.dirname, '..', '..', 'manifests', 'samples');
 
 /** The object of one kind in a sample, as a person would apply it to a namespace of their own. */
-export async function sample(file: string, kind: string): Promise<Loose> {
-  const text = await readFile(join(samples, file), 'utf8');
+export const sample = (file: string, kind: string): Promise<Loose> => objectIn(join(samples, file), kind);
+
+/** The same of a sample of the operator that came before, as its users have it. */
+export const seedSample = (file: string, kind: string): Promise<Loose> =>
+  objectIn(join(import.meta.dirname, 'seeds', file), kind);
+
+async function objectIn(file: string, kind: string): Promise<Loose> {
+  const text = await readFile(file, 'utf8');
   const found = parseAllDocuments(text)
     .map((document) => document.toJS() as Loose)
     .find((it) => it.kind === kind);

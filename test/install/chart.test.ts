@@ -8,6 +8,8 @@ import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { oldestMinor } from '../../src/doctor/checks/cluster.ts';
+import { bundle } from '../../src/manifests/bundle.ts';
+import * as deploy from '../../src/manifests/deploy.ts';
 import { takesOverLabel } from '../../src/manifests/installations.ts';
 import type { Manifest } from '../../src/manifests/manifest.ts';
 import { deployment, version } from '../../src/manifests/names.ts';
@@ -32,6 +34,12 @@ function withoutHelm(value: unknown): unknown {
 }
 
 const byId = (objects: readonly Manifest[]) => byName(objects.map((it) => withoutHelm(it) as Manifest));
+
+for (const mode of ['self-signed', 'cert-manager'] as const) {
+  test(`manifests/install/${mode}.yaml is what the overlay is`, () => {
+    assert.deepEqual(byName(bundle(mode)), byName([deploy.namespace, ...kustomized[mode]]));
+  });
+}
 
 describe('the chart', () => {
   for (const mode of ['self-signed', 'cert-manager'] as const) {

@@ -44,6 +44,8 @@ export class Cluster {
   readonly admin: Client;
   readonly balancer: Balancer;
   replicas: Replica[] = [];
+  /** What kubectl printed as a warning: the API server's, and its own. */
+  readonly warnings: string[] = [];
   #namespaces = 0;
 
   private constructor(plane: ControlPlane, admin: Client, balancer: Balancer) {
@@ -79,6 +81,7 @@ export class Cluster {
     const env = { ...process.env, KUBECONFIG: this.plane.kubeconfig };
     return new Promise((resolve, reject) => {
       const child = execFile(program, [...args], { env, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+        this.warnings.push(...stderr.split('\n').filter((line) => /^(# )?Warning/i.test(line)));
         if (error) reject(new Error(`kubectl ${args.join(' ')}: ${(stderr || error.message).slice(-2000)}`));
         else resolve(stdout);
       });

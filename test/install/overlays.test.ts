@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { servingPair } from '../../bench/pki.ts';
 import { kinds } from '../../src/api/kinds.ts';
+import { bundle } from '../../src/manifests/bundle.ts';
 import { type Manifest, toYaml } from '../../src/manifests/manifest.ts';
 import { deployment } from '../../src/manifests/names.ts';
 import { includes } from '../../src/workloads/compare.ts';
@@ -32,6 +33,16 @@ describe('kubectl apply -k', { skip }, () => {
   });
   after(() => cluster?.stop());
 
+  test('one file each, and the CRDs alone: kubectl apply -f', { timeout: 120_000 }, async () => {
+    await cluster.kubectl(['apply', '-f', join(manifests, 'crd')]);
+    for (const mode of ['cert-manager', 'self-signed'] as const) {
+      const file = join(manifests, 'install', `${mode}.yaml`);
+      await cluster.kubectl(['apply', '-f', file]);
+      await areStored(bundle(mode));
+      await cluster.kubectl(['delete', '--ignore-not-found', '-f', file]);
+    }
+  });
+
   test('self-signed: every object is accepted, and a sale runs', { timeout: 120_000 }, async () => {
     const objects = await apply('self-signed');
     assert.deepEqual(
@@ -48,6 +59,10 @@ describe('kubectl apply -k', { skip }, () => {
     await published();
     await isProbed(replica);
     await playSale(cluster, await cluster.namespace());
+    // Every sample, in one go; the second time nothing is new.
+    const samples = join(manifests, 'samples');
+    await cluster.kubectl(['apply', '-f', samples]);
+    assert.doesNotMatch(await cluster.kubectl(['apply', '-f', samples]), / created/);
     // An upgrade applies again what is there; the CA that serve has put in stays.
     await cluster.stopServing();
     await cluster.aimWebhooks(false);
@@ -113,6 +128,10 @@ describe('kubectl apply -k', { skip }, () => {
     const failure = await run().catch((error: { code: number; stdout: string }) => error);
     assert.equal((failure as { code?: number }).code, 1);
     assert.match(failure.stdout, /SpikeOrder: failed: /);
+  });
+
+  test('kubectl has warned of nothing', () => {
+    assert.deepEqual(cluster.warnings, []);
   });
 
   const permissions = '../../certificates/self-signed/permissions.yaml';

@@ -62,6 +62,19 @@ for (const kind of kinds) {
   });
 }
 
+test('folders that people apply hold objects, and nothing for kustomize', () => {
+  for (const folder of ['crd', 'rbac', 'deploy', 'webhook', 'install', 'monitoring', 'samples']) {
+    // What `kubectl apply -f FOLDER` reads.
+    for (const file of globSync('*.{yaml,yml,json}', { cwd: join(manifests, folder) })) {
+      for (const document of parseAllDocuments(readFileSync(join(manifests, folder, file), 'utf8'))) {
+        const { apiVersion, kind, metadata } = document.toJS();
+        assert.ok(apiVersion && kind && metadata?.name, `${folder}/${file}`);
+        assert.doesNotMatch(apiVersion, /kustomize/, `${folder}/${file}`);
+      }
+    }
+  }
+});
+
 test('the samples hold objects of our kinds', () => {
   const files = globSync('**/*.yaml', { cwd: join(manifests, 'samples') });
   for (const file of files) {

@@ -13,7 +13,7 @@ import {
   serviceMonitors,
   services,
 } from '../../../src/workloads/child-kinds.ts';
-import { type Loose, sample, Workloads } from '../workloads.ts';
+import { type Loose, seedSample, Workloads } from '../workloads.ts';
 import { eventually, refused, type World } from '../world.ts';
 import type { Scenario } from './index.ts';
 
@@ -36,7 +36,7 @@ const container = (deployment: Loose) => deployment.spec.template.spec.container
 function sampleRuns(world: World): Promise<void> {
   return Workloads.run(world, async (it) => {
     // 1. The seed's sample, word for word.
-    await it.create(kind, await sample('couponkill-sample.yaml', 'Seckill'));
+    await it.create(kind, await seedSample('couponkill-sample.yaml', 'Seckill'));
     const created = await it.ready(kind, name);
     const short = ['coupon', 'gateway', 'go', 'order', 'user'];
     assert.deepEqual(
@@ -175,7 +175,7 @@ function sampleRuns(world: World): Promise<void> {
 
 function scaling(world: World): Promise<void> {
   return Workloads.run(world, async (it) => {
-    await it.create(kind, await sample('couponkill-sample.yaml', 'Seckill'));
+    await it.create(kind, await seedSample('couponkill-sample.yaml', 'Seckill'));
     // 1. KEDA is not there: what to install is said, and the go service keeps its replicas.
     await it.ready(kind, name);
     await it.condition(

@@ -35,12 +35,7 @@ const files: Record<string, object> = {
 };
 
 export function writeFiles(runner: Runner): void {
-  // Without what is for `kubectl apply -k` and no object of the API.
-  const isObject = (file: string) => path.basename(file) !== 'kustomization.yaml';
-  cpSync(path.join(root, 'manifests', 'crd'), path.join(runner.dir, 'crd'), {
-    recursive: true,
-    filter: isObject,
-  });
+  cpSync(path.join(root, 'manifests', 'crd'), path.join(runner.dir, 'crd'), { recursive: true });
   cpSync(path.join(root, 'manifests', 'samples', 'sale.yaml'), path.join(runner.dir, 'sale.yaml'));
   for (const [name, object] of Object.entries(files)) runner.write(name, stringify(object));
   cpSync(path.join(runner.dir, 'config.yaml'), path.join(runner.dir, 'kustom', 'config.yaml'), {

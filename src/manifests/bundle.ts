@@ -1,0 +1,55 @@
+// An installation as one list of objects, in an order in which they can be applied: manifests/install/*.yaml.
+import { registry } from '../../webhooks/registry.ts';
+import { kinds } from '../api/kinds.ts';
+import { certificates, injection } from './certificates.ts';
+import { crdOf } from './crd.ts';
+import * as deploy from './deploy.ts';
+import type { Manifest } from './manifest.ts';
+import { deployment } from './names.ts';
+import { certificateRbac, rbac } from './rbac.ts';
+import { webhookConfigurations } from './webhook-configurations.ts';
+
+export type CertificateMode = 'self-signed' | 'cert-manager';
+
+/** The webhooks come last: from then on the API server needs an answer. */
+export function bundle(mode: CertificateMode): Manifest[] {
+  const { namespace, service: name } = deployment;
+  const configurations = webhookConfigurations(registry, {
+    target: { service: { namespace, name } },
+    namespace,
+  });
+  return [
+    deploy.namespace,
+    ...kinds.map(crdOf),
+    deploy.priorityClass,
+    ...rbac(kinds, deployment),
+    ...(mode === 'self-signed' ? certificateRbac(deployment) : certificates(deployment)),
+    ...deploy.services,
+    deploy.networkPolicy,
+    deploy.disruptionBudget,
+    mode === 'self-signed' ? deploy.workload : merged(deploy.workload, deploy.workloadWithCertManager),
+    ...(mode === 'self-signed' ? configurations : configurations.map(injected)),
+  ];
+}
+
+const injected = (it: Manifest): Manifest => ({
+  ...it,
+  metadata: { ...it.metadata, annotations: injection(deployment) },
+});
+
+/** A strategic merge as kustomize has it: maps field by field, lists of named items item by item, other lists whole. */
+function merged<T>(base: T, patch: unknown): T {
+  if (Array.isArray(base) && Array.isArray(patch)) {
+    const isNamed = patch.every((item) => typeof item?.name === 'string');
+    if (!isNamed) return patch as T;
+    const added = patch.filter((item) => !base.some((it) => it.name === item.name));
+    const known = base.map((it) => merged(it, patch.find((item) => item.name === it.name) ?? {}));
+    return [...known, ...added] as T;
+  }
+  if (!isMap(base) || !isMap(patch)) return (patch ?? base) as T;
+  const fields = Object.entries(patch).map(([name, value]) => [name, merged(base[name], value)]);
+  return { ...base, ...Object.fromEntries(fields) };
+}
+
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
