@@ -392,6 +392,16 @@ const specs: Record<string, Spec[]> = {
     ['Ports', (item) => (dig(item, 'spec.tls') ? '80, 443' : '80')],
     age,
   ],
+  CustomResourceDefinition: [
+    name,
+    ['Scope', 'spec.scope'],
+    ['Versions', (item) => servedVersions(item)],
+    ['Created At', (item) => item.metadata.creationTimestamp, 'date'],
+    wide('Group', 'spec.group'),
+    wide('Kind', 'spec.names.kind'),
+    wide('ShortNames', (item) => asStrings(dig(item, 'spec.names.shortNames')).join(',')),
+    ['Established', (item) => isEstablished(item), 'boolean', 1],
+  ],
   IngressClass: [name, ['Controller', 'spec.controller'], ['Parameters', () => '<none>'], age],
   NetworkPolicy: [name, ['Pod-Selector', (item) => selectorText(dig(item, 'spec.podSelector'))], age],
   StorageClass: [
@@ -410,6 +420,18 @@ const specs: Record<string, Spec[]> = {
     ['PreemptionPolicy', 'preemptionPolicy'],
   ],
 };
+
+function servedVersions(item: Item): string {
+  return asList(dig(item, 'spec.versions'))
+    .filter(({ served }) => served === true)
+    .map((version) => `${version.name}${version.storage === true ? '(storage)' : ''}`)
+    .join(',');
+}
+
+const isEstablished = (item: Item): boolean =>
+  asList(dig(item, 'status.conditions')).some(
+    ({ type, status }) => type === 'Established' && status === 'True',
+  );
 
 const plain: Spec[] = [name, ['Created At', (item) => item.metadata.creationTimestamp]];
 

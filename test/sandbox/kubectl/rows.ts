@@ -28,7 +28,7 @@ section(
   'Kinds',
   is('apply -f crd', /spikegoods.myapp.spike.com created/),
   is('wait --for=condition=Established crd --all', /spikegoods.myapp.spike.com condition met/),
-  is('get crd', /spikegoods.myapp.spike.com +20/),
+  is('get crd', /spikegoods.myapp.spike.com +Namespaced +v1\(storage\)/),
   is('describe crd spikegoods.myapp.spike.com', /Plural: +spikegoods/),
   is('api-resources --api-group=myapp.spike.com', /spikegoods .*myapp.spike.com.* SpikeGoods/),
   is('api-resources', /deployments +deploy +apps/),
