@@ -17,6 +17,7 @@ import type { Core } from './operations/core.ts';
 import { kubeconfig, loadPki } from './pki.ts';
 import { Authorizer } from './rbac.ts';
 import { Registry } from './resources.ts';
+import type { RowLog } from './store/log.ts';
 import { type Compaction, defaultCompaction, type Recovered, Store } from './store/store.ts';
 import { type Logger, silent } from './types.ts';
 
@@ -36,6 +37,8 @@ export interface SandboxOptions {
   controllers?: boolean;
   /** Keep no state on disk; for tests. */
   inMemory?: boolean;
+  /** In place of a SQLite file; for tests. */
+  openLog?: (file: string | undefined) => RowLog;
   /** FULL waits for the disk on each commit and survives a power cut as well as a SIGKILL. */
   synchronous?: 'NORMAL' | 'FULL';
 }
@@ -69,6 +72,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     clock,
     compaction,
     synchronous: options.synchronous ?? 'NORMAL',
+    ...(options.openLog ? { openLog: options.openLog } : {}),
   });
   const registry = new Registry();
   for (const type of builtinResources()) registry.add(type);
@@ -87,7 +91,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     authenticator,
     access: { authenticator, authorizer, tokens },
     openapi: new OpenApi(registry),
-    ready: () => ready,
+    whyNotReady() {
+      if (!ready) return 'it is starting or stopping';
+      return store.trouble && `nothing can be written: ${store.trouble}`;
+    },
   });
   crds.start();
   const stopControllers = await bootstrap(core, {

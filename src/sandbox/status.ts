@@ -134,6 +134,10 @@ export const unsupportedMedia = (types: readonly string[]) =>
     `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`,
   );
 
+/** The same request may succeed when there is room on the disk again. */
+export const unavailable = (message: string) =>
+  new ApiError(503, 'ServiceUnavailable', message, { retryAfterSeconds: 5 }, { 'Retry-After': '5' });
+
 export const internal = (message: string) =>
   new ApiError(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] });
 

@@ -10,7 +10,16 @@ import type { OpenApi } from '../openapi/serve.ts';
 import type { Core } from '../operations/core.ts';
 import type { Pki } from '../pki.ts';
 import type { ResourceType } from '../resources.ts';
-import { ApiError, badRequest, forbidden, methodNotAllowed, noSuchPath, unauthorized } from '../status.ts';
+import {
+  ApiError,
+  badRequest,
+  forbidden,
+  methodNotAllowed,
+  noSuchPath,
+  unauthorized,
+  unavailable,
+} from '../status.ts';
+import { StoreTrouble } from '../store/store.ts';
 import { type Accepted, accepted } from './accept.ts';
 import { type Context, callFor } from './context.ts';
 import { discover } from './discovery.ts';
@@ -81,7 +90,8 @@ export interface ServerParts {
   authenticator: Authenticator;
   access: Access;
   openapi: OpenApi;
-  ready: () => boolean;
+  /** Why requests should go elsewhere; undefined when they are served. */
+  whyNotReady: () => string | undefined;
 }
 
 export class ApiServer {
@@ -245,14 +255,14 @@ export class ApiServer {
     user: User | undefined,
     accept: Accepted,
   ): void {
-    const { core, openapi, ready } = this.parts;
+    const { core, openapi, whyNotReady } = this.parts;
     if (req.method !== 'GET' && req.method !== 'HEAD') {
       if (path.startsWith('/api')) throw methodNotAllowed();
       throw new NoRoute();
     }
     if (/^\/(healthz|readyz|livez)(\/|$)/.test(path)) {
-      const ok = path.startsWith('/livez') || ready();
-      sendText(res, ok ? 200 : 500, ok ? 'ok' : 'not ready');
+      const why = path.startsWith('/livez') ? undefined : whyNotReady();
+      sendText(res, why ? 500 : 200, why ? `not ready: ${why}` : 'ok');
     } else if (path === '/version' || path === '/version/') {
       send(res, { code: 200, json: JSON.stringify(version, null, 2) }, undefined, []);
     } else if (user && path.startsWith('/openapi/')) {
@@ -299,6 +309,7 @@ export class ApiServer {
     }
     let told: ApiError;
     if (error instanceof ApiError) told = error;
+    else if (error instanceof StoreTrouble) told = unavailable(error.message);
     else {
       this.parts.core.log.error({ err: error, method: req.method, url: req.url }, 'request failed');
       told = new ApiError(

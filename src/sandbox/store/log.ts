@@ -27,7 +27,20 @@ export interface LogOptions {
   synchronous: 'NORMAL' | 'FULL';
 }
 
-export class Log {
+/** What the store keeps its rows in. */
+export interface RowLog {
+  rows(): Iterable<Row>;
+  meta(name: string): number;
+  /** Writes all rows or none; when this returns, they outlive the process. */
+  append(rows: readonly Row[]): void;
+  /** Erases superseded rows and notes how far back history now reaches. */
+  compact(rv: number, superseded: readonly number[]): void;
+  /** Writes something that nobody reads; throws where nothing can be written. */
+  probe(): void;
+  close(): void;
+}
+
+export class Log implements RowLog {
   private readonly db: DatabaseSync;
   private readonly insert: StatementSync;
   private readonly erase: StatementSync;
@@ -82,6 +95,14 @@ export class Log {
     this.transaction(() => {
       for (const old of superseded) this.erase.run(old);
       this.setMeta.run('compacted', rv);
+    });
+  }
+
+  /** About as large as a small object: room for less is no room. */
+  probe(): void {
+    this.transaction(() => {
+      this.insert.run(-1, 0, '', ' '.repeat(4096));
+      this.erase.run(-1);
     });
   }
 

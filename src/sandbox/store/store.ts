@@ -5,7 +5,7 @@
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import type { Item } from '../types.ts';
 import { type Change, type ChangeType, describe, type Entry, entryOf } from './entry.ts';
-import { Log } from './log.ts';
+import { Log, type RowLog } from './log.ts';
 import { Table } from './table.ts';
 
 export interface Compaction {
@@ -25,7 +25,14 @@ export interface Recovered {
   compacted: number;
 }
 
+/** Nothing can be written just now: the disk is full, say. What the caller wrote is not stored. */
+export class StoreTrouble extends Error {
+  override readonly name = 'StoreTrouble';
+}
+
 export interface StoreOptions {
+  /** In place of a SQLite file. */
+  openLog?: (file: string | undefined) => RowLog;
   file: string | undefined;
   clock: Clock;
   compaction: Compaction;
@@ -51,7 +58,7 @@ function newBatch(): Batch {
 
 export class Store {
   readonly recovered: Recovered;
-  private readonly log: Log;
+  private readonly log: RowLog;
   private readonly options: StoreOptions;
   private readonly tables = new Map<string, Table>();
   private readonly listeners = new Set<(changes: readonly Change[]) => void>();
@@ -61,12 +68,19 @@ export class Store {
   private compactedTo = 0;
   private stopCompaction: Cancel = () => {};
   private closed = false;
+  private problem: string | undefined;
 
   constructor(options: StoreOptions) {
     this.options = options;
-    this.log = new Log({ file: options.file, synchronous: options.synchronous ?? 'NORMAL' });
+    const { file, synchronous = 'NORMAL', openLog = () => new Log({ file, synchronous }) } = options;
+    this.log = openLog(file);
     this.recovered = this.recover();
     this.scheduleCompaction();
+  }
+
+  /** Why nothing can be written, as the last write found; undefined while all is well. */
+  get trouble(): string | undefined {
+    return this.problem;
   }
 
   /** The version of the latest write; lists are consistent at it. */
@@ -158,9 +172,11 @@ export class Store {
       );
     } catch (error) {
       for (const change of batch.changes.toReversed()) this.table(change.entry.table).revert(change);
-      batch.reject(error);
+      this.problem = (error as Error).message;
+      batch.reject(new StoreTrouble(`nothing can be written: ${this.problem}`, { cause: error }));
       return;
     }
+    this.problem = undefined;
     for (const change of batch.changes) this.order.push(change);
     batch.resolve();
     for (const listener of this.listeners) listener(batch.changes);
@@ -192,8 +208,19 @@ export class Store {
   private scheduleCompaction(): void {
     this.stopCompaction = this.options.clock.after(this.options.compaction.everyMs, () => {
       this.compact();
+      if (this.problem !== undefined) this.probe();
       if (!this.closed) this.scheduleCompaction();
     });
+  }
+
+  /** Whether there is room again: nobody may be writing meanwhile. */
+  private probe(): void {
+    try {
+      this.log.probe();
+      this.problem = undefined;
+    } catch (error) {
+      this.problem = (error as Error).message;
+    }
   }
 
   /** Forgets what is older or more than kept; with `upTo`, everything up to that version. */
@@ -213,7 +240,13 @@ export class Store {
       if (prev) superseded.push(prev.rv);
       if (type === 'DELETED') superseded.push(entry.rv);
     }
-    this.log.compact(to, superseded);
+    try {
+      this.log.compact(to, superseded);
+    } catch (error) {
+      // What is superseded stays until there is room: nobody but the disk misses it.
+      this.problem = (error as Error).message;
+      return;
+    }
     this.order = this.order.slice(cut);
     this.compactedTo = to;
     for (const table of this.tables.values()) table.compact(to);
