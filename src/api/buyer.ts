@@ -1,4 +1,4 @@
-// Buyer: who orders, and where it goes.
+// Buyer: a person who orders, with the address of delivery.
 import { defineKind, type ObjectOf } from './define-kind.ts';
 import {
   conditions,
@@ -13,7 +13,10 @@ import {
   text,
 } from './schema.ts';
 
-/** Ids that a status lists; the count beside the list is always whole. Bounds the object's size. */
+/**
+ * Maximum number of ids in a list of a status. The count beside the list is always complete. Bounds the object's
+ * size.
+ */
 export const mostListedIds = 1000;
 
 const spec = object({

@@ -1,10 +1,10 @@
-// status.conditions by the Kubernetes API conventions: one per type, and lastTransitionTime moves only
+// status.conditions by the Kubernetes API conventions: one condition per type, and lastTransitionTime changes only
 // when status does.
 import type { Condition } from './schema.ts';
 
 export type ConditionUpdate = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
-/** The list with one condition set; the same list when nothing about it changed. `now` is RFC 3339. */
+/** The list with one condition set. Returns the same list when nothing changed. `now` is RFC 3339. */
 export function withCondition(
   conditions: readonly Condition[] | undefined,
   update: ConditionUpdate,

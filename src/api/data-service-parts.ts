@@ -1,31 +1,31 @@
-// What is known of each component of a DataService without its spec: ports, files, where they go, what it waits for.
-// Data; knows nothing of Kubernetes objects.
+// The fixed facts about each component of a DataService: ports, files and their places, dependencies. Data; knows
+// no Kubernetes objects.
 import { type Component, middleware } from './data-service.ts';
 import type { Destination } from './reach.ts';
 
 export interface BuiltIn {
-  /** Of the component's Deployment and Service. */
+  /** Name of the component's Deployment and Service. */
   object: string;
   port: number;
-  /** What runs unless the spec says; absent where only the shop has one. */
+  /** The image when the spec names none. Absent when only the shop has one. */
   image?: string;
   configMaps: readonly ConfigMapPart[];
-  /** Files of all its ConfigMaps. */
+  /** The files of all its ConfigMaps. */
   files: readonly string[];
-  /** Components, where there are such, that must be ready before it is first made. */
+  /** Components that must be ready before this one is first made, if the spec has them. */
   needs: readonly Component[];
 }
 
 interface ConfigMapPart {
-  /** What the ConfigMap is called, after the prefix. */
+  /** Name of the ConfigMap, after the prefix. */
   name: string;
   files: readonly string[];
-  /** A folder, or with a single file that file itself. */
+  /** A folder, or the path of the file when there is only one. */
   mountPath: string;
   isFile?: true;
 }
 
-/** One database for each; the same name serves as file, in the order in which mysql runs them. */
+/** One database for each. The name is also the file's, in the order in which mysql runs them. */
 export const initScripts = [
   '01-api-manager.sql',
   '02-auth.sql',
@@ -113,11 +113,11 @@ export const builtIn: Record<Component, BuiltIn> = {
 export interface Address {
   host: string;
   port: number;
-  /** Set where it is to be asked by HTTP. */
+  /** Set when it is checked by HTTP. */
   http?: { secure: boolean; path: string };
 }
 
-/** `host`, `host:port`, a URL, or one that JDBC understands; undefined for what is none of these. */
+/** Parses `host`, `host:port`, a URL, or a JDBC URL. Undefined when it is none of these. */
 export function addressOf(url: string, defaultPort: number): Address | undefined {
   const bare = url.trim().replace(/^jdbc:/, '');
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(bare) ? bare : `tcp://${bare}`;
@@ -135,13 +135,13 @@ export function addressOf(url: string, defaultPort: number): Address | undefined
   };
 }
 
-/** An address as it is asked; `path` instead of its own. */
+/** The destination of an address, with `path` instead of its own. */
 export function destinationAt({ host, port, http }: Address, path = http?.path ?? '/'): Destination {
   if (!http) return { host, port };
   const url = new URL(
     `${http.secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
   );
-  // Set into it, so that nothing in the path can become a host.
+  // Assign the path to a URL, so that nothing in it can become a host.
   const [pathname = '/', ...search] = path.split('?');
   url.pathname = pathname;
   url.search = search.join('?');

@@ -1,5 +1,5 @@
-// DataService: a data platform of middleware and services, in the two shapes of its earlier versions. Knows nothing
-// of how its children look.
+// DataService: a data platform of middleware and services, in the two shapes of its earlier versions. Does not know
+// its children.
 import { defineKind, type ObjectOf } from './define-kind.ts';
 import { image, quantity, resources } from './podspec.ts';
 import {
@@ -16,7 +16,7 @@ import {
   worded,
 } from './schema.ts';
 
-/** In the order in which they are brought up. */
+/** In the order in which they are started. */
 export const middleware = ['mysql', 'uuc', 'eureka'] as const;
 const dataServices = [
   'api-manager',
@@ -32,7 +32,7 @@ export const components = [...middleware, ...dataServices, 'web'] as const;
 export type Component = (typeof components)[number];
 export const isMiddleware = (name: string): boolean => (middleware as readonly string[]).includes(name);
 
-/** By the number of the first version. */
+/** By their number in the first version. */
 export const componentKinds = ['deployment', 'statefulSet', 'daemonSet', 'thirdParty'] as const;
 export type ComponentKind = (typeof componentKinds)[number];
 const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
@@ -111,7 +111,7 @@ const component = (what: string) =>
           }),
         ),
         thirdParty: optional(thirdParty),
-        // A number or a list: a structural schema has no other word for that. webhooks/data-service.ts checks it.
+        // A number or a list, which a structural schema cannot express. webhooks/data-service.ts checks it.
         port: optional(
           Type.Unsafe<unknown>({
             'x-kubernetes-preserve-unknown-fields': true,
@@ -227,7 +227,7 @@ export interface ComponentPort {
   nodePort?: number;
 }
 
-/** The kind by name. thirdParty says so even where kind was left out, as in the first version's samples. */
+/** The kind by name. `thirdParty` decides even without `kind`, as in the samples of the first version. */
 export function kindOf(name: Component, spec: ComponentSpec): ComponentKind {
   const { kind } = spec;
   if (typeof kind === 'number') return componentKinds[kind] ?? 'deployment';
@@ -236,7 +236,7 @@ export function kindOf(name: Component, spec: ComponentSpec): ComponentKind {
   return name === 'mysql' ? 'statefulSet' : 'deployment';
 }
 
-/** The ports in one shape, undefined for what is none: the schema cannot say so (see `port`). */
+/** The ports in one shape. Undefined for anything else, which the schema cannot exclude (see `port`). */
 export function portsOf(value: unknown): ComponentPort[] | undefined {
   if (value === undefined || value === null) return [];
   const items = Array.isArray(value) ? value : [value];

@@ -1,5 +1,5 @@
-// One definition per kind gives its TypeScript type, its CRD and its validator.
-// Knows the shapes of Kubernetes objects and nothing else of ours.
+// Makes the TypeScript type, the CRD and the validator of a kind from one definition. Knows the shapes of
+// Kubernetes objects, and no kind of ours.
 import { Ajv, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { KubeObject, Resource } from '../kube/objects.ts';
@@ -58,30 +58,30 @@ export interface Kind<Spec = unknown, Status = unknown> extends Resource<CustomO
   /** The defaults of the schema's top-level spec fields. */
   specDefaults: Readonly<Record<string, unknown>>;
   /**
-   * Checks apiVersion, kind and spec; undefined means valid, else it is the first thing found wrong. Never
-   * throws, whatever it is given.
+   * Checks apiVersion, kind and spec. Undefined: valid. Otherwise the first violation. Never throws, whatever the
+   * input.
    */
   validate(object: unknown): SchemaViolation | undefined;
-  /** The same for status, where there is one: what a client sends to /status, before the API server has judged it. */
+  /** The same for a status that a client sends to /status, before the API server has validated it. */
   validateStatus(object: unknown): SchemaViolation | undefined;
   /**
-   * Whether spec and status have the fields they must have, and every field its type, so that rules can read
-   * them, whatever bounds they break. An object that was stored under another schema need not.
+   * Whether spec and status have their required fields, each with the right type, so that rules can read them.
+   * Bounds are not checked. An object that was stored under another schema may fail this.
    */
   isReadable(object: unknown): boolean;
 }
 
 export type ObjectOf<K> = K extends Kind<infer Spec, infer Status> ? CustomObject<Spec, Status> : never;
 
-// The first error ends the check: a map of a million wrong values must not cost a million messages. Verbose
-// errors carry the value, which a message should name.
+// Stop at the first error: a map of a million wrong values must not cost a million messages. `verbose` adds the
+// value to the error, for the message.
 const ajv = new Ajv({ verbose: true, strict: false, validateFormats: true, inlineRefs: false });
-// ajv-formats is CommonJS: its default export arrives as a namespace under NodeNext.
+// ajv-formats is CommonJS, so its default export is a namespace under NodeNext.
 (addFormats as unknown as (target: Ajv) => void)(ajv);
-// RFC 3339 has a leap second, JavaScript has not: a time that rules cannot compare is no time.
+// RFC 3339 has leap seconds, JavaScript has none. Rules cannot compare such a time, so it is invalid.
 const rfc3339 = ajv.formats['date-time'] as { validate(text: string): boolean };
 ajv.addFormat('date-time', (text: string) => rfc3339.validate(text) && !Number.isNaN(Date.parse(text)));
-// int64 is a range that JavaScript's integers cannot leave; the bounds say the rest.
+// No JavaScript integer exceeds int64. Minimum and maximum check the rest.
 ajv.addFormat('int64', true);
 
 export function defineKind<Spec extends TSchema, Status extends TSchema>(
@@ -113,7 +113,7 @@ export function defineKind<Spec extends TSchema, Status extends TSchema>(
   };
 }
 
-/** Compiles when it is first used: a command that serves nothing need not wait for it. */
+/** Compiles at first use, so that commands which serve nothing do not wait for it. */
 function checker(schema: object): (object: unknown) => SchemaViolation | undefined {
   let compiled: ValidateFunction | undefined;
   return (object) => {
@@ -124,8 +124,8 @@ function checker(schema: object): (object: unknown) => SchemaViolation | undefin
 }
 
 /**
- * An int-or-string is an anyOf in a CRD and a list of types here, so that its error says what it must be. JSON
- * Schema's bounds apply to the type they are about, so numbers and strings keep theirs.
+ * In a CRD an int-or-string is an anyOf. For ajv it becomes a list of types, so that the error says which types are
+ * allowed. JSON Schema's bounds apply only to values of their type.
  */
 function forAjv(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(forAjv);
@@ -138,7 +138,7 @@ function forAjv(schema: unknown): unknown {
   return Object.fromEntries(entries);
 }
 
-/** A schema without its bounds: what remains is what a program relies on when it reads. */
+/** The schema without its bounds: only what a program relies on when it reads the object. */
 function typesOf(schema: unknown): unknown {
   const { type, required, properties, items, additionalProperties, ...rest } = schema as Record<
     string,

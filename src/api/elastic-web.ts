@@ -1,4 +1,4 @@
-// ElasticWeb: one web workload, as large as its requests per second need it.
+// ElasticWeb: one web workload, sized by its requests per second.
 import { defineKind, type ObjectOf } from './define-kind.ts';
 import { env, image, port, portName, portReference, resources } from './podspec.ts';
 import {
@@ -161,16 +161,16 @@ export type ElasticWebStatus = Static<typeof status>;
 
 const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Milliseconds of a duration of the schema; `fallback` where there is none. */
+/** Milliseconds of a duration in the schema's format, or `fallback`. */
 export function durationMs(text: string | undefined, fallback: string): number {
   const match = /^([0-9]+)([smh])$/.exec(text ?? fallback);
   return match ? Number(match[1]) * units[match[2]!]! : durationMs(undefined, fallback);
 }
 
-/** Where metrics are when their port is only named: the seed's own. */
+/** The port for metrics when a spec names one only by name; the earlier operator's default. */
 const usualMetricsPort = 8090;
 
-/** The port of the Service that leads to the metrics. */
+/** The Service port for metrics. */
 export const portOfMetrics = ({ mtargetPort }: Pick<ElasticWebSpec, 'mtargetPort'>): number =>
   typeof mtargetPort === 'number' ? mtargetPort : usualMetricsPort;
 

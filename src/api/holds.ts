@@ -1,34 +1,34 @@
-// Holds: units of a goods that admission took for orders the leader has not accepted yet, and how they are
-// stored. The one place that knows the text of SpikeGoods.status.holds.
+// Holds: units of goods that admission has taken for orders which the leader has not accepted yet. This is the only
+// file that knows the text format of SpikeGoods.status.holds.
 
 /** Units held for one order. */
 export interface Hold {
-  /** uid of the order. */
+  /** The order's uid. */
   uid: string;
-  /** Its name: what a live read asks for before a hold lapses. */
+  /** The order's name. A live read asks for it before the hold lapses. */
   order: string;
   /** Units, at least 1. */
   quantity: number;
-  /** When they were first held, RFC 3339. */
+  /** When the hold was taken, RFC 3339. */
   time: string;
 }
 
 /**
- * Holds that one goods can carry at once. At 50 to 70 bytes each they stay well inside etcd's 1.5 MiB; a
- * leader drains them many times a second, so a full list means that nobody leads.
+ * Maximum number of holds of one goods. With 50 to 70 bytes each they stay far below etcd's 1.5 MiB. A leader
+ * settles many times per second, so a full list means that there is no leader.
  */
 export const mostHolds = 4096;
 
-/** One text carries so many at the most. */
+/** Maximum number of holds in one text. */
 const mostInText = 64;
-/** 64 holds of orders with the longest name that there is. */
+/** 64 holds of orders with the longest possible name. */
 export const longestText = 64 * 320;
 
 /**
- * Holds as they are stored: texts of `time uid:units:order uid:units:order …`, one for the holds of one moment.
- * Every write carries all of them, and the API server decodes, prunes, compares, validates and encodes each
- * field of each object in them, for every webhook and every watch: with 50 holds one write took it 9 ms of CPU
- * as a list of objects and takes 1 ms so.
+ * Holds as they are stored: texts of `time uid:units:order uid:units:order …`, one for all holds of the same
+ * second. Every write carries all of them, and the API server decodes, prunes, compares, validates and encodes each
+ * field in them, for every webhook and every watch. With 50 holds, a write cost it 9 ms of CPU as a list of objects
+ * and costs 1 ms as texts.
  */
 export function formatHolds(holds: Iterable<Hold>): string[] {
   const texts: string[] = [];
@@ -49,10 +49,10 @@ export function formatHolds(holds: Iterable<Hold>): string[] {
   return texts;
 }
 
-/** Lists that were read before; a stored list is never changed, and is asked for many times. */
+/** Parsed lists. A stored list never changes and is read many times. */
 const read = new WeakMap<readonly unknown[], readonly Hold[]>();
 
-/** The holds in a status of goods. What is not one of ours, whoever wrote it, holds nothing. */
+/** The holds in a status of goods. Entries in any other format hold nothing. */
 export function holdsOf(status: { holds?: unknown } | undefined): readonly Hold[] {
   const stored = status?.holds;
   if (!Array.isArray(stored)) return none;
@@ -66,7 +66,7 @@ export function holdsOf(status: { holds?: unknown } | undefined): readonly Hold[
 
 const none: readonly Hold[] = [];
 
-/** By positions, not by `split`: goods of a crowd have thousands of holds, and are read at every change. */
+/** Uses positions instead of `split`: goods in a crowd have thousands of holds and are parsed at every change. */
 function parseText(text: unknown): Hold[] {
   const holds: Hold[] = [];
   if (typeof text !== 'string') return holds;
@@ -78,7 +78,7 @@ function parseText(text: unknown): Hold[] {
     if (end < 0) end = text.length;
     const units = text.indexOf(':', start) + 1;
     const order = units > 0 ? text.indexOf(':', units) + 1 : 0;
-    // No uid, no name, or one colon too few.
+    // No uid, no name, or a missing colon.
     if (units <= start + 1 || order === 0 || order >= end) continue;
     const more = text.indexOf(':', order);
     if (more >= 0 && more < end) continue;
@@ -89,11 +89,11 @@ function parseText(text: unknown): Hold[] {
   return holds;
 }
 
-/** Units in holds. */
+/** Units in all holds. */
 export const heldUnits = (status: { holds?: unknown } | undefined): number =>
   holdsOf(status).reduce((sum, { quantity }) => sum + quantity, 0);
 
-/** Begins the uid of a hold that is a lot: units that a replica holds for orders still to come (ledger/lots.ts). */
+/** Prefix of the uid of a lot: a hold for orders still to come, in the name of a replica (ledger/lots.ts). */
 export const lotPrefix = 'lot-';
 export const isLot = ({ uid }: Hold): boolean => uid.startsWith(lotPrefix);
 
@@ -101,6 +101,6 @@ export const isLot = ({ uid }: Hold): boolean => uid.startsWith(lotPrefix);
 export const lotsOf = (status: { holds?: unknown } | undefined): readonly Hold[] =>
   holdsOf(status).filter(isLot);
 
-/** Whether units are held for the order of that uid. */
+/** Whether the order with this uid has a hold. */
 export const isHeld = (status: { holds?: unknown } | undefined, uid: string): boolean =>
   holdsOf(status).some((hold) => hold.uid === uid);

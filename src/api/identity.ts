@@ -1,8 +1,8 @@
-// What the API server lets an object be called (RFC 1123), and what a uid looks like. Nothing else is ever stored, so
-// what does not look like this in a review was not sent by an API server.
+// The names that the API server allows (RFC 1123), and the format of a uid. A review with anything else did not
+// come from an API server.
 import { longestName } from './schema.ts';
 
-/** The longest name of a namespace: DNS1123LabelMaxLength. */
+/** Longest name of a namespace: DNS1123LabelMaxLength. */
 const longestLabel = 63;
 
 const subdomain = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;

@@ -1,4 +1,4 @@
-// ImoocPod: as many bare pods as it says.
+// ImoocPod: a number of bare pods.
 import { defineKind, type ObjectOf } from './define-kind.ts';
 import {
   choice,

@@ -1,8 +1,8 @@
-// Names by which Spikegate is known in a cluster.
+// The names by which Spikegate is known in a cluster.
 
 export const fieldManager = 'spikegate';
 
-/** On what others refer to: it goes only once nobody does. */
+/** On an object to which others refer. The leader removes it when nothing refers to the object any more. */
 export const inUseFinalizer = 'spikegate.io/in-use';
 
 export const partOfLabels = {

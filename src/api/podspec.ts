@@ -1,13 +1,13 @@
-// Pieces of schema that the workload kinds share: what goes into containers and Services. Bounded, structural, and
-// checked here so that a child does not fail later. Knows no kind.
+// Schema parts that the workload kinds share, for containers and Services. Bounded and structural. They are checked
+// here, so that a child does not fail later. Knows no kind.
 import { canonicalQuantity, quantityPattern } from './quantity.ts';
 import { choice, flag, int, listByKey, object, optional, type Static, Type, text, worded } from './schema.ts';
 
 type Note = { description: string; default?: unknown };
 
-/** RFC 1035 label: what a Service may be called. */
+/** RFC 1035 label: the name of a Service. */
 const labelPattern = '^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$';
-/** IANA service name: what a port may be called. One letter at least, no two dashes in a row. */
+/** IANA service name: the name of a port. At least one letter, no two dashes in a row. */
 const portNamePattern = '^([a-z0-9]-?)*[a-z](-?[a-z0-9])*$';
 const envNamePattern = '^[-._a-zA-Z][-._a-zA-Z0-9]*$';
 const imagePattern =
@@ -22,7 +22,7 @@ worded(imagePattern, 'must be the name of an image such as registry.example.com/
 const pattern = (value: string, maxLength: number, note: Note) =>
   Type.String({ pattern: value, minLength: 1, maxLength, ...note });
 
-/** A whole number or a string; ajv and the CRD are told in their own ways (define-kind.ts, crd.ts). */
+/** A whole number or a string. ajv and the CRD express it differently (define-kind.ts, crd.ts). */
 const intOrString = (bounds: object, note: Note) =>
   Type.Unsafe<number | string>({
     anyOf: [{ type: 'integer' }, { type: 'string' }],
@@ -37,7 +37,7 @@ export const quantity = (note: Note) =>
     note,
   );
 
-/** A port by number or by the name that the container gives it. */
+/** A port by number, or by its name in the container. */
 export const portReference = (note: Note) =>
   intOrString({ pattern: portNamePattern, minimum: 1, maximum: 65_535, maxLength: 15 }, note);
 
@@ -64,8 +64,8 @@ export const resources = object(
 export type Resources = Static<typeof resources>;
 
 /**
- * Quantities as the API server stores them: it reads `cpu: 1` and `cpu: "1"` and writes the latter, and other words
- * for the same quantity are no change.
+ * Quantities as the API server stores them: it accepts `cpu: 1` and `cpu: "1"` and stores the latter. Another
+ * spelling of the same quantity is no change.
  */
 export function inStrings(resources: Resources): Record<string, Record<string, string>> {
   const entries = Object.entries(resources).map(([list, quantities]) => [

@@ -1,7 +1,7 @@
-// Quantities of Kubernetes (apimachinery pkg/api/resource): `500m`, `1Gi`, `2e3`. Exact arithmetic, by value and
-// not by text. Knows no field that holds one.
+// Kubernetes quantities (apimachinery pkg/api/resource): `500m`, `1Gi`, `2e3`. Exact arithmetic, by value instead
+// of text. Does not know which fields hold them.
 
-/** What we accept where a quantity is wanted; Kubernetes itself takes signs too, which no request may have. */
+/** The quantities that we accept. Kubernetes also accepts signs, which no resource request may have. */
 export const quantityPattern =
   '^([0-9]{1,15}(\\.[0-9]{0,9})?|\\.[0-9]{1,9})(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?[0-9]{1,2})?$';
 
@@ -21,7 +21,7 @@ const decimal: Record<string, number> = { n: -9, u: -6, m: -3, k: 3, M: 6, G: 9,
 const scale = 120;
 const one = 10n ** BigInt(scale);
 
-/** The value times 10^120, exact; undefined for what is no quantity. */
+/** The value times 10^120, exact. Undefined for anything that is no quantity. */
 function parse(quantity: unknown): bigint | undefined {
   if (typeof quantity !== 'string' && typeof quantity !== 'number') return undefined;
   const match = parts.exec(String(quantity));
@@ -35,7 +35,7 @@ function parse(quantity: unknown): bigint | undefined {
   return mantissa * (factor ?? 1n) * 10n ** BigInt(power);
 }
 
-/** -1, 0 or 1; undefined where one of the two is no quantity. */
+/** -1, 0 or 1. Undefined when one of the two is no quantity. */
 export function compareQuantities(a: unknown, b: unknown): -1 | 0 | 1 | undefined {
   const [left, right] = [parse(a), parse(b)];
   if (left === undefined || right === undefined) return undefined;
@@ -45,7 +45,7 @@ export function compareQuantities(a: unknown, b: unknown): -1 | 0 | 1 | undefine
 /** Whether two quantities mean the same: `1000m` and `1`, `1Gi` and `1024Mi`. */
 export const sameQuantity = (a: unknown, b: unknown): boolean => compareQuantities(a, b) === 0;
 
-/** The same text for every way to say it: `1000m` is 1, `1024Mi` is 1Gi. What is no quantity stays as it is. */
+/** One text for each quantity: `1000m` becomes 1, `1024Mi` becomes 1Gi. Other texts stay unchanged. */
 export function canonicalQuantity(quantity: string | number): string {
   const value = parse(quantity);
   if (value === undefined) return String(quantity);

@@ -1,6 +1,6 @@
-// Where Spikegate may send a request because an object says so. Whoever may create an object must not thereby get at
-// what only Spikegate can reach: metadata services of clouds, ports of its own pod, somebody else's machines. Pure:
-// names are resolved elsewhere (workloads/outside.ts), and each address is judged again.
+// The addresses to which Spikegate may send a request because an object names them. A user who may create an object
+// must not reach what only Spikegate can reach: metadata services of clouds, ports of its own pod, other machines.
+// Pure: names are resolved elsewhere (workloads/outside.ts), and each address is checked again.
 import { BlockList, isIP, isIPv6 } from 'node:net';
 
 /** One entry of an allow list. */
@@ -8,21 +8,21 @@ interface Place {
   /** Lower case; `*` for any, `*.x` for everything below x. */
   host: string;
   port?: number;
-  /** With a scheme, an entry is a URL and what it allows begins with it. */
+  /** An entry with a scheme is a URL prefix. */
   protocol?: string;
   path?: string;
 }
 
 export type Reach = readonly Place[];
 
-/** What is asked for: a host and port, and where it is asked by HTTP the URL. */
+/** A host and port; for a request by HTTP, the URL too. */
 export interface Destination {
   host: string;
   port: number;
   url?: URL;
 }
 
-/** What may be asked because an object names it, by what it is asked for. */
+/** The allowed addresses, by purpose. */
 export interface OutsideReach {
   /** `spec.metrics.server` of an ElasticWeb. */
   prometheus: Reach;
@@ -30,17 +30,17 @@ export interface OutsideReach {
   thirdParty: Reach;
 }
 
-/** Of a URL as its client will take it. */
+/** The destination of a URL, as a client would connect. */
 export const destinationOf = (url: URL): Destination => ({
   url,
   host: url.hostname,
   port: url.port ? Number(url.port) : url.protocol === 'https:' ? 443 : 80,
 });
 
-/** Services of the cluster, by the names that no other machine has. */
+/** Services of the cluster. No other machine has such a name. */
 export const clusterServices = ['*.svc', '*.svc.cluster.local'];
 export const anywhere = ['*'];
-/** This machine: for a sandbox, never for a cluster, where it is Spikegate's own pod. */
+/** This machine. Allowed for a sandbox, never in a cluster, where it is Spikegate's own pod. */
 export const thisMachine = ['localhost', '127.0.0.1', '[::1]'];
 
 const blocks = (...subnets: [string, number][]): BlockList => {
@@ -49,7 +49,7 @@ const blocks = (...subnets: [string, number][]): BlockList => {
   return list;
 };
 const loopback = blocks(['127.0.0.0', 8], ['::1', 128]);
-/** Never a server that anybody means: link-local (169.254.169.254 and its like), unspecified, multicast, reserved. */
+/** Never allowed: link-local (169.254.169.254 and similar), unspecified, multicast, reserved addresses. */
 const never = blocks(
   ...([
     ['169.254.0.0', 16],
@@ -58,7 +58,7 @@ const never = blocks(
     ['fe80::', 10],
     ['ff00::', 8],
     ['::', 128],
-    // The metadata services of AWS by IPv6 and of Alibaba Cloud.
+    // The metadata services of AWS (IPv6) and Alibaba Cloud.
     ['fd00:ec2::254', 128],
     ['100.100.100.200', 32],
   ] as [string, number][]),
@@ -66,10 +66,13 @@ const never = blocks(
 
 const isIn = (list: BlockList, address: string): boolean =>
   list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') ||
-  // A translator (NAT64, 6to4) may turn these into the IPv4 address that is in them.
+  // A translator (NAT64, 6to4) may turn such an address into the IPv4 address inside it.
   embedded(address).some((ipv4) => list.check(ipv4, 'ipv4'));
 
-/** IPv4 addresses within an IPv6 one: mapped or compatible (last 32 bits), NAT64 64:ff9b::/96, 6to4 2002::/16. */
+/**
+ * The IPv4 addresses inside an IPv6 address: mapped or compatible (last 32 bits), NAT64 64:ff9b::/96, 6to4
+ * 2002::/16.
+ */
 function embedded(address: string): string[] {
   if (!isIPv6(address)) return [];
   const groups = groupsOf(address);
@@ -146,24 +149,27 @@ function covers(place: Place, { host, port, url }: Destination): boolean {
   return url.pathname === path || url.pathname.startsWith(`${path}/`);
 }
 
-/** Whether an entry means this machine by name or address; then, and only then, it may be reached. */
+/** Whether an entry names this machine. Only such an entry allows it. */
 const meansThisMachine = (place: Place): boolean =>
   place.host === 'localhost' || (isIP(place.host) !== 0 && isIn(loopback, place.host));
 
-/** What `serve` allows when it is told nothing. */
+/** The addresses that `serve` allows by default. */
 export const defaultReach: OutsideReach = {
   prometheus: parseReach(clusterServices),
   thirdParty: parseReach(anywhere),
 };
 
-/** Why a destination may not be reached, in words that follow its name; undefined where it may, as far as its name tells. */
+/**
+ * Returns why a destination is not allowed, as words that follow its name. Undefined when it is, as far as the name
+ * tells.
+ */
 export function whyNotThere(reach: Reach, destination: Destination): string | undefined {
   if (!reach.some((place) => covers(place, destination))) return 'is not among the places that are allowed';
   const host = bare(destination.host);
   return isIP(host) ? whyNotAddress(reach, destination, host) : undefined;
 }
 
-/** The same for an address that its name was resolved to. */
+/** The same for an address to which the name was resolved. */
 export function whyNotAddress(reach: Reach, destination: Destination, address: string): string | undefined {
   if (isIn(never, address)) return `is ${address}, which is never asked`;
   if (!isIn(loopback, address)) return undefined;

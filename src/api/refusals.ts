@@ -1,7 +1,7 @@
-// Every refusal a user can meet: its stable reason, its HTTP code and what it tells them.
-// The reason is what clients may match on; messages may get better.
+// Every refusal that a user can meet: its stable reason, its HTTP code, its meaning. Clients may match on the
+// reason; messages may change.
 
-/** A stable reason and what must hold, with the field and the number. */
+/** A stable reason, and a message that says what must hold, with the field and the number. */
 export interface Refusal {
   reason: RefusalReason;
   message: string;
@@ -62,7 +62,7 @@ export function refuse(reason: RefusalReason, message: string, field?: string): 
   return field ? { reason, message, field } : { reason, message };
 }
 
-/** Thrown where a refusal has to cross asynchronous code; carries it unchanged. */
+/** Carries a refusal through asynchronous code. */
 export class RefusedError extends Error {
   readonly refusal: Refusal;
   constructor(refusal: Refusal) {

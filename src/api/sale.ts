@@ -1,5 +1,5 @@
-// The rules of a sale as pure functions: times, money and the states of an order.
-// Times are milliseconds since the epoch here and RFC 3339 in objects.
+// The rules of a sale as pure functions: times, money and the states of an order. Times are milliseconds since the
+// epoch here, and RFC 3339 in objects.
 import type { Buyer } from './buyer.ts';
 import { type Refusal, refuse } from './refusals.ts';
 import type { SalePhase, SpikeGoods, SpikeGoodsSpec } from './spike-goods.ts';
@@ -7,21 +7,21 @@ import type { OrderPhase, SpikeOrder, SpikeOrderSpec, SpikeOrderStatus } from '.
 
 const dayMs = 86_400_000;
 
-/** RFC 3339 has years of four digits; a time beyond them is one that no API server stores. */
+/** Years of RFC 3339 have four digits. No API server stores a time outside of them. */
 const earliestMs = Date.parse('0000-01-01T00:00:00Z');
 const latestMs = Date.parse('9999-12-31T23:59:59.999Z');
 
-/** RFC 3339; a time out of its range becomes the first or the last that it can write. */
+/** RFC 3339. A time out of range becomes the first or the last one in range. */
 export const timestamp = (ms: number): string =>
   new Date(Math.min(Math.max(ms, earliestMs), latestMs)).toISOString();
 
-/** Milliseconds since the epoch, or undefined for an absent or unreadable time. */
+/** Milliseconds since the epoch. Undefined for an absent or invalid time. */
 export function parseTime(time: string | undefined): number | undefined {
   const ms = time ? Date.parse(time) : Number.NaN;
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** A sale of `day` days of 24 hours from `startTime` (S0 row 8). */
+/** A sale lasts `day` days of 24 hours from `startTime`. */
 export function endOfSale(startTime: string, day: number): string {
   return timestamp((parseTime(startTime) ?? 0) + day * dayMs);
 }
@@ -48,13 +48,18 @@ export function whyNotOnSale({ spec, metadata }: SpikeGoods, now: number): Refus
   return undefined;
 }
 
-/** One goods of an order, found and counted; an order that names it twice (by name and id) has one line. */
+/**
+ * One goods of an order with its number of units. An order that names the same goods twice (by name and by id) has
+ * one line.
+ */
 export interface OrderLine {
   goods: SpikeGoods;
   quantity: number;
 }
 
-/** `find` resolves a key of goodsMap, a name or an id. Lines come in name order, in which holds are taken. */
+/**
+ * `find` resolves a key of goodsMap, a name or an id. Lines are sorted by name, the order in which holds are taken.
+ */
 export function linesOf(
   spec: SpikeOrderSpec,
   find: (reference: string) => SpikeGoods | undefined,
@@ -75,20 +80,19 @@ export function linesOf(
   return { lines: names.map((name) => byName.get(name) as OrderLine), missing };
 }
 
-/** S0 row 9: money = Σ spikePrice·quantity, discount = Σ (price − spikePrice)·quantity, in minor units. */
+/** money = Σ spikePrice·quantity, discount = Σ (price − spikePrice)·quantity, in minor units. */
 export function priceOf(lines: readonly OrderLine[]): { money: number; discount: number } {
   let money = 0;
   let discount = 0;
   for (const { goods, quantity } of lines) {
     money += goods.spec.spikePrice * quantity;
-    // Goods that got past admission may cost more in the sale; then nothing is saved, and less than nothing
-    // is not stored.
+    // Goods that were created past admission may cost more in the sale than before. A discount is never negative.
     discount += Math.max(0, goods.spec.price - goods.spec.spikePrice) * quantity;
   }
   return { money, discount };
 }
 
-/** Money for people: `5999.00` of 599900 minor units. Amounts are whole and not negative. */
+/** Money for people: `5999.00` for 599900 minor units. Amounts are whole and not negative. */
 export function moneyText(minor: number): string {
   return `${Math.floor(minor / 100)}.${String(minor % 100).padStart(2, '0')}`;
 }
@@ -100,7 +104,7 @@ const payStatus: Record<OrderPhase, SpikeOrderStatus['payStatus'] & string> = {
   Rejected: '3',
 };
 
-/** Orders in these states hold stock, and hold back the deletion of what they refer to. */
+/** Orders in these states hold stock. What they refer to cannot be deleted. */
 export function isLive(order: SpikeOrder): boolean {
   const phase = order.status?.phase;
   return phase === undefined || phase === 'Unpaid' || phase === 'Paid';
@@ -110,8 +114,8 @@ export const isPaid = (order: SpikeOrder): boolean =>
   order.spec.isPay === true && order.status?.phase !== 'Expired' && order.status?.phase !== 'Rejected';
 
 /**
- * When an order must be paid, in epoch ms; undefined for one that was paid at once. An order that got past
- * admission has no deadline of its own, and may not hold stock for ever all the same.
+ * When an order must be paid, in epoch ms. Undefined for an order that was paid at once. An order that was created
+ * past admission has no deadline of its own; it gets one here, because it must not hold stock for ever.
  */
 export function deadlineOf(order: SpikeOrder, paymentWindowMs: number): number | undefined {
   const { expiredTime, isPay, payTime } = order.spec;
@@ -121,8 +125,8 @@ export function deadlineOf(order: SpikeOrder, paymentWindowMs: number): number |
 }
 
 /**
- * The state an order should be in now. Paid, Expired and Rejected are final. A payment counts when it
- * was made before the deadline; admission stamps payTime, and one that bypassed it counts as made now.
+ * The state that an order should be in now. Paid, Expired and Rejected are final. A payment counts when it was made
+ * before the deadline. Admission sets payTime; a payment without one counts as made now.
  */
 export function nextPhase(order: SpikeOrder, now: number, paymentWindowMs: number): OrderPhase {
   const current = order.status?.phase;
@@ -133,7 +137,7 @@ export function nextPhase(order: SpikeOrder, now: number, paymentWindowMs: numbe
   return order.spec.isPay ? 'Paid' : 'Unpaid';
 }
 
-/** The status fields that follow from the state; an order that is paid has no expiredTime (S0 row 13). */
+/** The status fields that follow from the state. A paid order has no expiredTime. */
 export function phaseFields(
   order: SpikeOrder,
   phase: OrderPhase,
@@ -151,7 +155,7 @@ export function phaseFields(
   };
 }
 
-/** The status of an order when it is accepted (S0 row 9); terms that never change afterwards. */
+/** The status of an order when it is accepted. These fields never change afterwards. */
 export function acceptedStatus(
   order: SpikeOrder,
   lines: readonly OrderLine[],
@@ -162,7 +166,7 @@ export function acceptedStatus(
     orderId: spec.orderId ?? order.metadata.uid,
     createTime: spec.createTime ?? order.metadata.creationTimestamp,
     ...priceOf(lines),
-    // A field that the buyer left empty stays out of the status.
+    // A field that the buyer left empty does not appear in the status.
     ...(buyer?.spec.address ? { address: buyer.spec.address } : {}),
     ...(buyer?.spec.phone ? { phone: buyer.spec.phone } : {}),
     ...(buyer?.spec.buyerName ? { receiver: buyer.spec.buyerName } : {}),
@@ -170,7 +174,7 @@ export function acceptedStatus(
 }
 
 /**
- * Whether admission let the order in. Only admission allocates the id of an order before it has a state: one that
- * was created past it has none until the leader has judged it (webhooks/spike-order.ts).
+ * Whether admission let the order in. Only admission allocates the id of an order without a state. An order that
+ * was created past admission has no id until the leader has judged it (webhooks/spike-order.ts).
  */
 export const wasLetIn = (order: SpikeOrder): boolean => order.spec.orderId !== undefined;

@@ -1,4 +1,4 @@
-// How many pods a load needs, and how fast their number may follow it. Pure: time comes in as a number.
+// How many pods a load needs, and how fast their number may change. Pure: times are arguments.
 
 export interface Limits {
   min: number;
@@ -7,24 +7,24 @@ export interface Limits {
 
 export const clamp = (value: number, { min, max }: Limits): number => Math.min(max, Math.max(min, value));
 
-/** Pods for so many requests per second, unlimited. */
+/** Pods for a number of requests per second, without limits. */
 export const replicasFor = (qps: number, singlePodQPS: number): number => Math.ceil(qps / singlePodQPS);
 
-/** What a load asked for at a time, in ms on one clock. */
+/** The number of pods that a load needed at a time (ms). */
 export interface Recommendation {
   at: number;
   replicas: number;
 }
 
 export interface Steps {
-  /** Pods go only when fewer would have done for so long, ms. */
+  /** Pods are removed only when fewer would have been enough for this long, in ms. */
   stabilizationMs: number;
-  /** Most pods added, or removed, at once; undefined: by the size that there is. */
+  /** Maximum number of pods added, or removed, at once. Undefined: depends on the present number. */
   maxStepUp?: number | undefined;
   maxStepDown?: number | undefined;
 }
 
-/** As many as there are, or 4: the HorizontalPodAutoscaler's default policy for growth. */
+/** The present number, or 4 if that is more: the default policy of the HorizontalPodAutoscaler. */
 const stepUp = (current: number, { maxStepUp }: Steps): number => maxStepUp ?? Math.max(4, current);
 const stepDown = (current: number, { maxStepDown }: Steps): number => maxStepDown ?? Math.ceil(current / 2);
 
@@ -34,7 +34,7 @@ export interface Decision {
 }
 
 /**
- * The next number of pods. Growth is followed at once; pods go only to the most that was recommended within the
+ * The next number of pods. It rises at once. It falls only to the highest number that was needed within the
  * stabilization window, so that a load which swings does not make the pods swing.
  */
 export function decide(

@@ -1,6 +1,6 @@
-// The building blocks of our schemas: JSON Schema that is at once a TypeScript type, an ajv schema
-// and a structural OpenAPI v3 schema as a CRD wants it. Every block has a bound, because the API
-// server prices a schema by what it allows, and because an unbounded field is somebody's disk.
+// The building blocks of our schemas. Each one is a TypeScript type, an ajv schema and a structural OpenAPI v3
+// schema for a CRD at once. Every block has a bound: the API server limits schemas by what they allow, and an
+// unbounded field can fill a disk.
 import Type, { type Static, type TSchema } from 'typebox';
 
 export { type Static, type TSchema, Type };
@@ -10,12 +10,12 @@ type Note = { description: string; default?: unknown; immutable?: true };
 /** Kubernetes object names are at most 253 characters (RFC 1123 subdomain). */
 export const longestName = 253;
 
-/** Money in minor units (cents). Bounded so that 64 goods × 100,000 pieces stay below 2^53. */
+/** Money in minor units (cents). Bounded so that 64 goods × 100,000 units stay below 2^53. */
 export const highestPrice = 1_000_000_000;
 export const mostPieces = 100_000;
 export const mostGoodsPerOrder = 64;
 export const mostStock = 1_000_000_000;
-/** A double counts exactly up to here, and so do our totals. */
+/** A double counts exactly up to here, so our totals do too. */
 export const highestTotal = Number.MAX_SAFE_INTEGER;
 
 export const text = (maxLength: number, note: Note, minLength = 0) =>
@@ -42,7 +42,7 @@ export const id = (note: Note) =>
 export const choice = <const T extends string>(values: readonly T[], note: Note) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...note });
 
-/** A map from strings to whole numbers. TypeBox's own Record uses patternProperties, which a CRD may not. */
+/** A map from strings to whole numbers. TypeBox's own Record uses patternProperties, which a CRD does not allow. */
 export const counts = (bounds: { minimum: number; maximum: number; maxProperties: number }, note: Note) =>
   Type.Unsafe<Record<string, number>>({
     type: 'object',
@@ -60,7 +60,7 @@ export const counts = (bounds: { minimum: number; maximum: number; maxProperties
 export const listOf = <T extends TSchema>(items: T, maxItems: number, note: Note) =>
   Type.Array(items, { maxItems, ...note });
 
-/** A list whose items are told apart by `key` (`x-kubernetes-list-type: map`). */
+/** A list whose items have the key field `key` (`x-kubernetes-list-type: map`). */
 export const listByKey = <T extends TSchema>(items: T, key: string, maxItems: number, note: Note) =>
   Type.Array(items, {
     maxItems,
@@ -71,7 +71,7 @@ export const listByKey = <T extends TSchema>(items: T, key: string, maxItems: nu
 
 const words = new Map<string, string>();
 
-/** Says what a pattern asks for, in the words that a refusal uses. */
+/** Sets the words in which a refusal describes a pattern. */
 export function worded(pattern: string, mustHold: string): void {
   words.set(pattern, mustHold);
 }
@@ -92,7 +92,7 @@ const condition = object({
 });
 export type Condition = Static<typeof condition>;
 
-/** `status.conditions` as the Kubernetes API conventions have it (metav1.Condition). */
+/** `status.conditions` by the Kubernetes API conventions (metav1.Condition). */
 export const conditions = optional(
   listByKey(condition, 'type', 32, {
     description: 'The state of the object; Ready sums it up.',

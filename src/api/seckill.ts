@@ -1,5 +1,4 @@
-// Seckill: the micro-services that serve a sale, how they scale and how they are watched. Knows nothing of how its
-// children look.
+// Seckill: the micro-services of a sale, their autoscaling and monitoring. Does not know its children.
 import { defineKind, type ObjectOf } from './define-kind.ts';
 import { env, image, resources, servicePorts } from './podspec.ts';
 import {
@@ -17,7 +16,9 @@ import {
   worded,
 } from './schema.ts';
 
-/** Fields of spec.services in the order in which they are brought up, and what their children are called after. */
+/**
+ * The fields of spec.services, in the order in which services are started, with the short names of their children.
+ */
 export const seckillServices = {
   goService: 'go',
   couponService: 'coupon',
@@ -28,7 +29,7 @@ export const seckillServices = {
 export type SeckillServiceField = keyof typeof seckillServices;
 export const seckillFields = Object.keys(seckillServices) as SeckillServiceField[];
 
-/** The one that KEDA scales: it is what consumes the orders. */
+/** The service that consumes the orders, so KEDA scales it. */
 export const kafkaConsumer: SeckillServiceField = 'goService';
 
 const brokers = '^[^\\s,:]+:[0-9]{1,5}(,[^\\s,:]+:[0-9]{1,5})*$';
@@ -196,7 +197,7 @@ export type SeckillSpec = Static<typeof spec>;
 export type SeckillStatus = Static<typeof status>;
 export type SeckillService = NonNullable<NonNullable<SeckillSpec['services']>[SeckillServiceField]>;
 
-/** The services that are wanted, in order. */
+/** The enabled services, in order. */
 export function enabledServices(
   spec: SeckillSpec,
 ): { field: SeckillServiceField; short: string; service: SeckillService }[] {

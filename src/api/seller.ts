@@ -1,4 +1,4 @@
-// Seller: whose goods are on sale.
+// Seller: the person whose goods are on sale.
 import { mostListedIds } from './buyer.ts';
 import { defineKind, type ObjectOf } from './define-kind.ts';
 import {

@@ -1,15 +1,18 @@
-// Schemas that have the same part many times (a container, for each of twelve components) are compiled once for it:
-// without that, the first review of such a kind would hold up everything else. Knows no kind.
+// Compiles a part that a schema has many times (a container, in each of twelve components) only once. Otherwise the
+// first review of such a kind would block everything else. Knows no kind.
 
 type Json = Record<string, unknown>;
 
-/** Smaller ones cost less where they are than a reference to them. */
+/** A smaller part costs less where it is than a reference to it. */
 const smallest = 300;
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null;
 const isPart = (node: Json): boolean => node.type === 'object' && isObject(node.properties);
 
-/** The same schema with `$defs` for parts that occur more than once. Descriptions, which judge nothing, are dropped. */
+/**
+ * The same schema with `$defs` for parts that occur more than once, and without descriptions, which validate
+ * nothing.
+ */
 export function withSharedParts(schema: object): object {
   const plain = withoutDescriptions(schema) as Json;
   const counts = new Map<string, number>();
@@ -26,7 +29,7 @@ export function withSharedParts(schema: object): object {
 function withoutDescriptions(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(withoutDescriptions);
   if (!isObject(node)) return node;
-  // A property of that name has a schema, not a text.
+  // A property may be called `description`; its value is a schema, not a text.
   const entries = Object.entries(node).filter(
     ([key, value]) => key !== 'description' || typeof value !== 'string',
   );
@@ -39,7 +42,7 @@ function count(node: unknown, counts: Map<string, number>): void {
     const key = JSON.stringify(node);
     const seen = (counts.get(key) ?? 0) + 1;
     counts.set(key, seen);
-    // What is in it is shared with it.
+    // The parts inside are shared together with it.
     if (seen > 1) return;
   }
   for (const child of Object.values(node)) count(child, counts);

@@ -1,4 +1,4 @@
-// SpikeGoods: what is on sale, from when to when, and how much of it is left.
+// SpikeGoods: goods on sale, with price, time of the sale and stock.
 import { defineKind, type ObjectOf } from './define-kind.ts';
 import { longestText, mostHolds } from './holds.ts';
 import {

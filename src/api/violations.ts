@@ -1,4 +1,4 @@
-// What a schema finds wrong, in words for a person: the field as kubectl prints it, what must hold, what came.
+// Describes a schema violation to people: the field as kubectl prints it, what must hold, what it is.
 import type { ErrorObject } from 'ajv';
 import { wordsOf } from './schema.ts';
 
@@ -10,7 +10,7 @@ export interface SchemaViolation {
 
 const longestShown = 100;
 
-/** Needs an error of an ajv with `verbose`, which carries the value. */
+/** Needs an error of an ajv with `verbose`, which has the value. */
 export function violationOf(error: ErrorObject): SchemaViolation {
   const path = error.instancePath
     .split('/')
@@ -56,14 +56,14 @@ function mustHold({ keyword, params, message }: ErrorObject): string {
   }
 }
 
-/** For a limit on a size, the size; else the value, as far as a message has room for it. */
+/** The size for a limit on a size, otherwise the value, cut to what a message can hold. */
 function whatCame({ keyword, data }: ErrorObject): string {
   if (keyword.endsWith('Length')) return String([...String(data)].length);
   if (Array.isArray(data)) return keyword === 'maxItems' ? String(data.length) : 'an array';
   if (typeof data === 'object' && data !== null) {
     return keyword.endsWith('Properties') ? String(Object.keys(data).length) : 'an object';
   }
-  // Cut before it is escaped: the value may be megabytes.
+  // Cut before escaping: the value may have megabytes.
   return typeof data === 'string' ? JSON.stringify(shorten(data)) : String(data);
 }
 

@@ -1,5 +1,5 @@
-// Fits a status into the bounds of its schema. The API server cuts nothing off: it refuses the whole write, and an
-// object whose status is refused shows nothing at all. Pure; knows no kind.
+// Fits a status into the bounds of its schema. The API server does not cut values: it refuses the whole write, and
+// then the object shows no status at all. Pure; knows no kind.
 import type { TSchema } from './schema.ts';
 
 interface Bounds {
@@ -18,12 +18,13 @@ interface Bounds {
   additionalProperties?: Bounds | boolean;
 }
 
-/** Stands for a text that must not be empty and is: `reason` of a condition. */
+/** Replaces an empty text where the schema requires one: the `reason` of a condition. */
 const placeholder = 'Unknown';
 
 /**
- * The value itself where it fits. Texts that are too long end in `…`, lists of texts in how many are left out; numbers
- * are clamped. What cannot be made to fit (a word that no enumeration has) is left out.
+ * The value itself when it fits. A text that is too long ends in `…`; a list of texts that is too long ends with
+ * the number of the rest; numbers are clamped. A value that cannot be made to fit (not in an enumeration) is
+ * dropped.
  */
 export const withinBounds = <T>(schema: TSchema, value: T): T => fit(schema as Bounds, value) as T;
 
@@ -37,15 +38,15 @@ function fit(bounds: Bounds, value: unknown): unknown {
 }
 
 function fitText({ pattern, minLength = 0, maxLength = Number.POSITIVE_INFINITY }: Bounds, text: string) {
-  // An id that was cut would be another one.
+  // A shortened id would be another id.
   if (pattern !== undefined && !new RegExp(pattern, 'u').test(text)) return undefined;
   return text.length < minLength ? placeholder : shortened(text, maxLength);
 }
 
-/** Counted in characters (code points), as the API server and ajv count. */
+/** Counts characters (code points), as the API server and ajv do. */
 export function shortened(text: string, longest: number): string {
   if (text.length <= longest) return text;
-  // A character has at most two code units: what lies beyond need not be looked at.
+  // A character has at most two code units, so the rest need not be examined.
   const characters = [...text.slice(0, longest * 2 + 2)];
   return characters.length <= longest ? text : `${characters.slice(0, longest - 1).join('')}…`;
 }

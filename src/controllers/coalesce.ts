@@ -1,5 +1,5 @@
-// Lets a key through at most once per interval; what comes sooner is told how long to wait. Derived sums may
-// lag a moment, and one write for many changes is what keeps a crowd from becoming a storm of writes.
+// Lets a key pass at most once per interval, and tells it otherwise how long to wait. Derived sums may lag, and one
+// write for many changes keeps a crowd from causing a storm of writes.
 import type { Clock } from '../runtime/clock.ts';
 
 export class Coalesce {
@@ -12,7 +12,7 @@ export class Coalesce {
     this.#intervalMs = intervalMs;
   }
 
-  /** 0 when the key may go now (and is counted as going), else the ms it should wait. */
+  /** 0 when the key may pass now (it then counts as passed), otherwise the ms to wait. */
   wait(key: string): number {
     const now = this.#clock.monotonic();
     const wait = (this.#last.get(key) ?? Number.NEGATIVE_INFINITY) + this.#intervalMs - now;

@@ -1,28 +1,28 @@
-// Admission first: while a crowd orders, giving new orders their state waits, so that the API server's time goes
-// into letting orders in. Their stock is held all the while; what waits is only that a status says so. Knows no
-// kind, only keys and the groups they belong to.
+// Admission goes first: while a crowd orders, new orders wait for their state, so that the API server's time goes
+// into admission. Their stock is held meanwhile; only the status is late. Knows no kind, only keys and their
+// groups.
 import type { Clock } from '../runtime/clock.ts';
 
 export interface DeferralOptions {
   clock: Clock;
-  /** A crowd is when more new keys than this are on their way at once. */
+  /** There is a crowd when more new keys than this are in flight at once. */
   crowd: number;
-  /** How long a write takes just now, in ms: by Little's law, keys a second times seconds are keys on their way. */
+  /** The time of a write at present, in ms. By Little's law, keys per second × seconds = keys in flight. */
   writeMs(): number;
-  /** No key waits longer, in ms; 0: none waits at all. */
+  /** Longest wait of a key, in ms. 0: no key waits. */
   delayMs: number;
-  /** No more keys than this wait at once: every one has a hold, and a goods carries only so many. */
+  /** Maximum number of keys that wait. Each one has a hold, and goods have room for a limited number of holds. */
   most: number;
   /**
    * The group of a key. A group with less than half of an equal share of the new keys is not the crowd and does not
    * wait: a small sale does not wait for a huge one. All such groups together are less than half of the crowd.
    */
   groupOf(key: string): string;
-  /** Called with a key when its time has come. */
+  /** Called with a key when it has waited long enough. */
   release(key: string): void;
 }
 
-/** The crowd is looked at over this time, and what waits so often. */
+/** The window over which the crowd is measured, and the interval at which waiting keys are examined. */
 const windowMs = 500;
 const lookEveryMs = 50;
 
@@ -33,7 +33,7 @@ interface Arrival {
 
 export class Deferral {
   readonly #options: DeferralOptions;
-  /** Since when each key waits, in the order in which they came. */
+  /** By key, when it began to wait, in the order of arrival. */
   readonly #waiting = new Map<string, number>();
   /** New keys of the last `windowMs`, oldest first; those before `#oldest` are counted no more. */
   #arrivals: Arrival[] = [];
@@ -49,7 +49,7 @@ export class Deferral {
     return this.#waiting.size;
   }
 
-  /** A new key: released at once, or when the crowd is over or it has waited long enough. */
+  /** Adds a new key. It is released at once, or when the crowd is over, or when it has waited long enough. */
   add(key: string): void {
     const now = this.#options.clock.monotonic();
     const group = this.#options.groupOf(key);
@@ -66,7 +66,7 @@ export class Deferral {
     this.#cancel ??= this.#options.clock.after(lookEveryMs, () => this.#look());
   }
 
-  /** It is not to be released any more. */
+  /** The key must not be released any more. */
   forget(key: string): void {
     this.#waiting.delete(key);
   }

@@ -1,6 +1,6 @@
-// The other half of deletion control. The webhook refuses to delete what is referred to; but between its
-// check and the deletion an order may come in through another replica. So what others refer to gets a finalizer when
-// somebody asks for its deletion, and goes only when the leader, too, sees nobody refer to it.
+// The second half of deletion control. The webhook refuses to delete what others refer to, but between its check
+// and the deletion an order may come in through another replica. So an object to which others may refer gets a
+// finalizer when somebody asks for its deletion. The leader removes the finalizer when it, too, sees no reference.
 import { inUseFinalizer } from '../api/names.ts';
 import { parseTime } from '../api/sale.ts';
 import type { Client } from '../kube/client.ts';
@@ -9,20 +9,23 @@ import type { KubeObject, Resource } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { atOnce } from '../workloads/parallel.ts';
 
-/** A create that was admitted before the deletion was seen everywhere has arrived by then. */
+/** By this time, every create that was admitted before the deletion was visible everywhere has arrived. */
 const lastComersMs = 2000;
 
 export interface DeletionOptions<T extends KubeObject> {
   client: Client;
   resource: Resource<T>;
   clock: Clock;
-  /** Who still refers to the object. */
+  /** Number of objects that refer to the object. */
   referrers(object: T): number;
-  /** A namespace on its way out takes everything with it. */
+  /** In a namespace that is being deleted, everything goes. */
   isTerminating(namespace: string): boolean;
 }
 
-/** Takes the finalizer off an object that is being deleted once it may go. Returns the ms until the next look. */
+/**
+ * Removes the finalizer from an object that is being deleted, once it may go. Returns the ms until the next
+ * attempt.
+ */
 export async function releaseDeleted<T extends KubeObject>(
   object: T,
   { client, resource, clock, referrers, isTerminating }: DeletionOptions<T>,
@@ -45,13 +48,14 @@ export async function releaseDeleted<T extends KubeObject>(
   return {};
 }
 
-/** How many are marked at once, and for how long such a request may take. */
+/** Number of objects marked at once, and the time limit of each request. */
 const parallel = 16;
 const markMs = 2000;
 
 /**
- * Marks an object that somebody asks to delete, and `others` with it, once a live read has confirmed that it is stored
- * under this uid. A review can be forged, and a finalizer on what nobody deletes would hold its namespace.
+ * Marks an object that somebody asks to delete, together with `others`, once a live read has confirmed that it is
+ * stored with this uid. A review can be forged, and a finalizer on an object that nobody deletes would block its
+ * namespace.
  */
 export async function markDeleted<T extends KubeObject>(
   client: Client,
@@ -70,8 +74,8 @@ export async function markDeleted<T extends KubeObject>(
 }
 
 /**
- * Puts the finalizer on each of the objects that has none and is not being deleted. One that is changed meanwhile is
- * left: whoever asked for its deletion asks again, and finds it so. Throws ApiError or ConnectionError.
+ * Adds the finalizer to each object that has none and is not being deleted. Skips an object that changes meanwhile:
+ * the caller repeats the deletion. Throws ApiError or ConnectionError.
  */
 async function markInUse<T extends KubeObject>(
   client: Client,

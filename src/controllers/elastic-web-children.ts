@@ -1,4 +1,4 @@
-// The children of an ElasticWeb: a Deployment, its Service, and for its metrics a ServiceMonitor. Pure.
+// The children of an ElasticWeb: a Deployment, its Service, and a ServiceMonitor for its metrics. Pure.
 import { type ElasticWeb, type ElasticWebSpec, portOfMetrics, speaks } from '../api/elastic-web.ts';
 import { inStrings } from '../api/podspec.ts';
 import { deployments, serviceMonitors, services } from '../workloads/child-kinds.ts';
@@ -10,7 +10,7 @@ const containerName = 'elastic-app';
 interface Port {
   name: string;
   protocol: 'TCP' | 'UDP';
-  /** Of the container; absent where another port already has it. */
+  /** The container's port. Absent when another port of the list has it already. */
   containerPort?: number;
   port: number;
   targetPort: number | string;
@@ -24,7 +24,7 @@ function trafficPorts(spec: ElasticWebSpec): Port[] {
     const portName = `${name.slice(0, 15 - suffix.length).replace(/-$/, '')}${suffix}`;
     return {
       ...{ name: portName, protocol, containerPort: podPort, port },
-      // By name, so that while pods with another podPort are rolled out each is reached at its own.
+      // Named, so that during a roll-out with another podPort each pod is reached at its own port.
       targetPort: targetPort === podPort || typeof targetPort === 'string' ? portName : targetPort,
       servicePort: `http-traffic${suffix}`,
     };
@@ -103,10 +103,7 @@ function deployment(web: ElasticWeb, replicas: number): object {
   };
 }
 
-/**
- * One Service; two where a load balancer should take TCP and UDP: most cannot do both in one, and Kubernetes before
- * 1.26 refuses it.
- */
+/** One Service. Two when a load balancer must accept TCP and UDP, because most cannot do both in one Service. */
 function serviceBodies(web: ElasticWeb, traffic: Port[], metrics: Port | undefined): [string, object][] {
   const { spec, metadata } = web;
   const type = spec.serviceType ?? 'LoadBalancer';
@@ -129,7 +126,7 @@ function serviceBodies(web: ElasticWeb, traffic: Port[], metrics: Port | undefin
   ];
 }
 
-/** A Service that is no longer on the nodes must give its ports back in the same write: 0 does. */
+/** A Service that no longer has node ports must release them in the same write; 0 does that. */
 function nodePort(spec: ElasticWebSpec, type: string, isTraffic: boolean): { nodePort?: number } {
   if (type === 'ClusterIP') return { nodePort: 0 };
   return spec.nodePort && isTraffic ? { nodePort: spec.nodePort } : {};

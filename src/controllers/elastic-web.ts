@@ -23,7 +23,7 @@ import { phaseOf, summaryOf, type Verdict, writeStatus } from '../workloads/stat
 import type { Working, Workload } from '../workloads/workload.ts';
 import { component, elasticWebChildren } from './elastic-web-children.ts';
 
-/** A child that is another's may be freed without our hearing of it. */
+/** Another owner may release a child without an event that reaches us. */
 const lookAgainMs = 60_000;
 
 const elasticWebOwns = [serviceMonitors, services, deployments];
@@ -99,7 +99,7 @@ async function reconcile(
   return outcome.conflicts.length > 0 ? { requeueAfter: lookAgainMs } : result;
 }
 
-/** With live metrics one pod at least: where no pod is, no request is counted, and none would ever come back. */
+/** At least one pod with live metrics: without a pod no request is counted, and no pod would ever come back. */
 function limitsOf({ minReplicas = 0, maxReplicas = mostReplicas, metrics }: ElasticWebSpec): Limits {
   const min = Math.max(metrics ? 1 : 0, minReplicas);
   return { min, max: Math.max(min, maxReplicas) };
@@ -113,7 +113,7 @@ function read(web: ElasticWeb, meters: QpsMeters): Reading | undefined {
     return undefined;
   }
   const byTotal = clamp(replicasFor(spec.totalQPS, spec.singlePodQPS), limitsOf(spec));
-  // What the status says of a load counts only if it was measured.
+  // The load in the status counts only if it was measured.
   const wasMeasured = status?.observedQPS !== undefined;
   return meters.follow(key, meterSettings(web), {
     qps: status?.observedQPS,
@@ -138,8 +138,8 @@ export function meterSettings({ metadata, spec }: ElasticWeb): MeterSettings {
 }
 
 /**
- * The pods of this Deployment and no other's: their names are its name, a hash and five letters, and neither has a
- * dash. rate() sees to counters that begin again at 0.
+ * The pods of this Deployment only: their names are its name, a hash and five letters, and neither part has a dash.
+ * rate() handles counters that restart at 0.
  */
 function defaultQuery(
   namespace: string,
@@ -186,7 +186,7 @@ function counts({ spec, metadata }: ElasticWeb, outcome: Outcome): Partial<Elast
 
 function seen({ status }: ElasticWeb, reading: Reading | undefined): Partial<ElasticWebStatus> {
   if (reading?.qps === undefined) return {};
-  // A time that moved with each look would be a write with each look.
+  // Keep the time while the value is the same: a new time would cause a write at each measurement.
   const isSame = status?.observedQPS === reading.qps && status.observedTime !== undefined;
   const observedTime = isSame ? status.observedTime : timestamp(reading.seenAt ?? 0);
   return { observedQPS: reading.qps, ...(observedTime ? { observedTime } : {}) };

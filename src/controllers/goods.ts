@@ -1,4 +1,4 @@
-// Goods: their counters through settlement, the state of the sale, and their end.
+// Goods: settlement of their counters, the phase of the sale, and their deletion.
 import { withCondition } from '../api/conditions.ts';
 import { holdsOf } from '../api/holds.ts';
 import { parseTime, salePhase, timestamp } from '../api/sale.ts';
@@ -11,7 +11,7 @@ import { Coalesce } from './coalesce.ts';
 import { releaseDeleted } from './deletion.ts';
 import type { Leading } from './leading.ts';
 
-/** Settlements of one goods are this far apart: a few writes a second, however large the crowd. */
+/** Pause between settlements of one goods: a few writes per second, however large the crowd. */
 const settleEveryMs = 100;
 
 export function goodsReconciler(leading: Leading): (key: string) => Promise<Result> {
@@ -24,7 +24,7 @@ export function goodsReconciler(leading: Leading): (key: string) => Promise<Resu
       return {};
     }
     if (goods.metadata.deletionTimestamp) {
-      // Settled first: who may not settle any more, or has not listed the orders yet, may not judge either.
+      // Settle first. A leader that is fenced, or has not listed the orders yet, must not judge either.
       const isCleanup = catalogue.isTerminating(goods.metadata.namespace ?? '');
       const { goods: settled, nextMs } = isCleanup ? { goods, nextMs: undefined } : await settler.settle(key);
       if (!settled) return {};
@@ -68,7 +68,7 @@ function earliest(...waits: (number | undefined)[]): Result {
   return known.length > 0 ? { requeueAfter: Math.max(1, Math.min(...known)) } : {};
 }
 
-/** The display part of a goods' status, from what is about to be stored. */
+/** The display fields of a goods' status, from the draft that is about to be stored. */
 export function describeGoods(
   clock: Clock,
 ): (goods: SpikeGoods, available: number, overruledTerm?: number) => Partial<SpikeGoodsStatus> {

@@ -1,5 +1,5 @@
-// ImoocPod: a number of bare pods, by difference. All that are missing are made, and all that are too many go, in
-// one pass; what this process did but its cache does not show yet is counted all the same.
+// ImoocPod: a number of bare pods. One pass creates all missing pods and deletes all that are too many. It counts
+// its own writes that the cache does not show yet.
 
 import { ImoocPod, type ImoocPodStatus } from '../api/imooc-pod.ts';
 import { fieldManager } from '../api/names.ts';
@@ -19,7 +19,7 @@ import type { Working, Workload } from '../workloads/workload.ts';
 
 const component = 'pod';
 const parallel = 16;
-/** Pods that fail as soon as they start are replaced ever more slowly, like a Job's. */
+/** Pods that fail at start are replaced at growing intervals, like a Job's. */
 const replaceBackoff = { base: 1000, max: 300_000, forgottenAfter: 600_000 };
 
 export const imoocPodWorkload: Workload<ImoocPod['spec'], ImoocPodStatus> = {
@@ -38,7 +38,7 @@ export const imoocPodWorkload: Workload<ImoocPod['spec'], ImoocPodStatus> = {
 interface Memory {
   /** Deletions that the cache does not show yet. */
   deleting: Set<string>;
-  /** A create failed, and may have been stored all the same: only a live list tells. */
+  /** A create failed but may have been stored. Only a live list tells. */
   isUnsure: boolean;
   replaced: { times: number; at: number } | undefined;
 }
@@ -63,7 +63,7 @@ class Fleet {
     const all = this.#podsOf(owner, memory);
     const failed = all.filter(({ status }) => status?.phase === 'Failed' || status?.phase === 'Succeeded');
     const wait = this.#replaceIn(memory, failed.length);
-    // Until they may be replaced, failed pods keep their places.
+    // Failed pods keep their places until they may be replaced.
     const active = wait > 0 ? all : all.filter((pod) => !failed.includes(pod));
     const missing = (owner.spec.replicas ?? 1) - active.length;
     if (wait === 0) await this.#delete(failed, memory, outcome);
@@ -90,7 +90,7 @@ class Fleet {
     return memory;
   }
 
-  /** Pods of this very owner, by reference and not by label, that are not on their way out. */
+  /** The pods of this owner, by owner reference instead of label, that are not being deleted. */
   #podsOf(owner: ImoocPod, memory: Memory): Pod[] {
     const { sources } = this.#working;
     const cache = sources.cacheOf(pods);
@@ -103,7 +103,7 @@ class Fleet {
       .filter(({ metadata }) => !metadata.deletionTimestamp && !memory.deleting.has(metadata.uid));
   }
 
-  /** Milliseconds until the failed pods may be replaced. */
+  /** Milliseconds until failed pods may be replaced. */
   #replaceIn(memory: Memory, failed: number): number {
     const now = this.#working.clock.monotonic();
     const { replaced } = memory;
@@ -149,7 +149,7 @@ class Fleet {
       outcome.isGone = true;
       return;
     }
-    // A quota that refuses one refuses the rest: a few first, then more.
+    // A quota that refuses one pod refuses the rest. So create a few first, then more.
     await growing(count, parallel, async () => {
       try {
         const pod = await client.create<Pod>(resource, podOf(owner), { fieldManager, signal });
@@ -163,7 +163,7 @@ class Fleet {
     });
   }
 
-  /** Nothing is made for an owner that is gone, or that wants fewer by now than the cache knows. */
+  /** Creates nothing for an owner that is gone, or that now wants fewer than the cache shows. */
   async #live(owner: ImoocPod, signal: AbortSignal): Promise<ImoocPod | undefined> {
     const { client } = this.#working;
     const { namespace, name, uid, generation } = owner.metadata;
@@ -227,10 +227,10 @@ class Fleet {
   }
 }
 
-/** Items of a list come without their kind. */
+/** Items of a list have no kind. */
 const named = (pod: Pod): Pod => ({ ...pod, apiVersion: 'v1', kind: 'Pod' });
 
-/** The seed's pod, with the least rights that any namespace asks for (Pod Security "restricted"). */
+/** The earlier operator's pod, with the least rights that any namespace requires (Pod Security "restricted"). */
 function podOf(owner: ImoocPod): Draft<Pod> {
   const { name, namespace = '' } = owner.metadata;
   return {

@@ -1,4 +1,4 @@
-// What the reconcilers of a leader share, for one term of leadership.
+// What the reconcilers of a leader share during one term.
 import type { Buyer } from '../api/buyer.ts';
 import type { Seller } from '../api/seller.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
@@ -10,7 +10,7 @@ import type { ServerClock } from '../kube/server-time.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Settler } from '../ledger/settler.ts';
 
-/** Tells people what happened to an object. Never throws, never waits. */
+/** Records events for people. Never throws, never waits. */
 export interface Recorder {
   event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
 }
@@ -30,8 +30,8 @@ export interface Leading {
   settler: Settler;
   recorder: Recorder;
   /**
-   * Lets admission fill in what it fills in: an object that got past it has no id. The write changes
-   * nothing by itself.
+   * Sends an empty patch, so that admission fills in what is missing: an object that was created past admission has
+   * no id. The patch itself changes nothing.
    */
   complete<T extends KubeObject>(resource: Resource<T>, object: T): Promise<void>;
 }

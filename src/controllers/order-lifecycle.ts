@@ -1,5 +1,5 @@
-// The life of one order: accepted, paid, expired or rejected. Only the leader runs it. I/O is injected, so
-// that the simulation runs this same code.
+// The life of one order: accepted, paid, expired or rejected. Only the leader runs it. I/O is injected, so that the
+// simulation runs the same code.
 import { withCondition } from '../api/conditions.ts';
 import { holdsOf, isHeld } from '../api/holds.ts';
 import { type Refusal, type RefusalReason, refuse } from '../api/refusals.ts';
@@ -28,18 +28,18 @@ import type { ReconcileContext } from '../runtime/controller.ts';
 
 export interface OrderStore {
   known(key: string): SpikeOrder | undefined;
-  /** A consistent read; what it sees becomes known. */
+  /** A consistent read. Puts the result into the cache. */
   read(key: string): Promise<SpikeOrder | undefined>;
-  /** Compare-and-swap on resourceVersion; what was stored becomes known. Throws when it lost. */
+  /** Compare-and-swap on resourceVersion. Puts the stored object into the cache. Throws on a conflict. */
   writeStatus(order: SpikeOrder): Promise<SpikeOrder>;
 }
 
 export interface OrderLifecycleOptions {
   catalogue: Pick<Catalogue, 'findGoods' | 'findBuyer'>;
   gate: Gate;
-  /** Lists all goods anew, consistently, into the cache. */
+  /** Lists all goods again, consistently, into the cache. */
   resyncGoods(): Promise<void>;
-  /** A live look: whether the namespace is gone or being deleted. */
+  /** A live read: whether the namespace is gone or being deleted. */
   isGoing(namespace: string): Promise<boolean>;
   goods: GoodsStore;
   orders: OrderStore;
@@ -62,27 +62,29 @@ type Context = Pick<ReconcileContext, 'log'>;
 
 /** What an order refers to may reach this cache a little later than the order itself. */
 const cacheLagMs = 10_000;
-/** Who waits to be named is woken when it is (`named`); this is for what no watch tells. */
+/**
+ * An order that waits for its hold is enqueued when the hold appears (`named`). This poll is for a missed event.
+ */
 const lookForNameMs = 1000;
 
-/** Who does not know the time looks again after this. */
+/** Pause before the next attempt while the API server's time is unknown. */
 const lookAtClockMs = 1000;
 
-/** The order cannot be judged yet; the controller tries again with its back-off. */
+/** The order cannot be judged yet. The controller retries with back-off. */
 class NotYetError extends Error {
   readonly reason = 'NotYet';
 }
 
 export class OrderLifecycle {
   readonly #options: OrderLifecycleOptions;
-  /** Orders that wait to be named, by key, and since when; monotonic. */
+  /** Orders that were admitted on a lot and have no hold of their own yet: by key, since when (monotonic). */
   readonly #unnamed = new Map<string, { uid: string; since: number }>();
 
   constructor(options: OrderLifecycleOptions) {
     this.#options = options;
   }
 
-  /** Brings one order to the state it should be in; `requeueAfter` is the ms until its deadline. */
+  /** Brings one order to the state it should be in. `requeueAfter`: ms until its deadline. */
   async reconcile(key: string, context: Context): Promise<{ requeueAfter?: number }> {
     const order = this.#options.orders.known(key);
     if (!order || order.status?.phase) this.#unnamed.delete(key);
@@ -94,19 +96,20 @@ export class OrderLifecycle {
     return this.#enter(order, phase, {}, context);
   }
 
-  /** Keys of the orders that waited to be named and are held now. `goods`: as they have become. */
+  /** Keys of the orders that waited for a hold and have one in this new version of their goods. */
   named({ status }: SpikeGoods): string[] {
     if (this.#unnamed.size === 0) return [];
     const held = new Set(holdsOf(status).map(({ uid }) => uid));
     return [...this.#unnamed].flatMap(([key, { uid }]) => (held.has(uid) ? [key] : []));
   }
 
-  /** First its stock must be seen to be held for it; only then does it get a state. */
+  /** The leader must see a hold for every line before the order gets a state. */
   async #accept(seen: SpikeOrder, context: Context): Promise<{ requeueAfter?: number }> {
     let { lines, missing } = this.#lines(seen);
     if (missing.length > 0) {
       const refusal = this.#notThere('GoodsNotFound', 'goods', missing, seen);
-      // The replica that let it in may have seen them, however long ago: this cache can be that late.
+      // The replica that admitted the order saw these goods. This cache may lag by any time, so list before
+      // rejecting.
       await this.#options.resyncGoods();
       ({ lines, missing } = this.#lines(seen));
       if (missing.length > 0) return this.#reject(seen, refusal, context);
@@ -114,8 +117,8 @@ export class OrderLifecycle {
     let order = seen;
     if (!lines.every((line) => this.#holds(line, seen))) {
       if (this.#mayBeNamed(seen, lines)) return { requeueAfter: lookForNameMs };
-      // A hold is stored before its order, but the cache may show the order first. So look at both, the
-      // order first: its hold goes only after its state is stored.
+      // A hold is stored before its order, but the cache may show the order first. So read both, first the order,
+      // then the goods: a settlement drops the hold only after the order's state is stored.
       const stored = await this.#options.orders.read(keyOf(seen));
       if (!stored || stored.metadata.uid !== seen.metadata.uid || stored.status?.phase) return {};
       order = stored;
@@ -137,7 +140,7 @@ export class OrderLifecycle {
     return linesOf(order.spec, (goods) => this.#options.catalogue.findGoods(namespace, goods));
   }
 
-  /** The refusal for what an order names and nobody knows; throws while the cache may just be late. */
+  /** The refusal for a reference that does not exist. Throws while the cache may only be late. */
   #notThere(reason: RefusalReason, what: string, names: string[], order: SpikeOrder): Refusal {
     if (this.#ageOf(order) < cacheLagMs) throw new NotYetError(`${what} ${names.join(', ')} not seen yet`);
     return refuse(reason, `no ${what} ${names.join(', ')} in this namespace`);
@@ -148,9 +151,9 @@ export class OrderLifecycle {
   }
 
   /**
-   * A replica may have let it in on its lot, and is about to say so. From when this leader first looked, and not by
-   * the order's own age: then a lot that was left is known to be left by the time that is up, however long taking over
-   * took, and whatever the clocks say.
+   * A replica may have admitted the order on its lot, and its next write will assign the hold. Starts the wait at
+   * this leader's first look, not at the order's age: when the wait is over, an abandoned lot is recognised as
+   * abandoned, however long the takeover took and whatever the clocks say.
    */
   #mayBeNamed(order: SpikeOrder, lines: readonly OrderLine[]): boolean {
     const { goods, lots, clock } = this.#options;
@@ -166,20 +169,21 @@ export class OrderLifecycle {
     return clock.monotonic() - since < cacheLagMs;
   }
 
-  /** Milliseconds; by the API server's clock and ours. */
+  /** Milliseconds, by the API server's clock and ours. */
   #ageOf(order: SpikeOrder): number {
     return this.#options.clock.now() - (parseTime(order.metadata.creationTimestamp) ?? 0);
   }
 
   /**
-   * The order got past admission (the webhook was off), or was let in by a replica that died before it said so: it
-   * is judged and takes its stock now, or goes without.
+   * The order was created past admission (the webhook was off), or a replica admitted it on its lot and died before
+   * it assigned the hold. It is judged and takes its stock now, or is rejected.
    */
   async #holdLate(order: SpikeOrder, lines: readonly OrderLine[]): Promise<Refusal | undefined> {
     const { uid, name, namespace = '' } = order.metadata;
     const { gate, lots } = this.#options;
     const late = { namespace, uid, order: name, lines: lines.map(holdLineOf), isStored: true };
-    // With a lot that its replica left, admission has judged it. The lines may show the goods as they were before.
+    // The order was admitted on a lot that is now abandoned, so skip the rules. Use the cached goods: those of the
+    // lines may be older.
     const isLeft = ({ goods }: OrderLine) =>
       lots.staleLots(this.#options.goods.known(keyOf(goods)) ?? goods).length > 0;
     if (wasLetIn(order) && lines.some(isLeft)) {
@@ -188,13 +192,13 @@ export class OrderLifecycle {
     return this.#whyNot(order, lines) ?? gate.hold(late);
   }
 
-  /** What admission would have said, but for the stock. */
+  /** Every check of admission except the stock. */
   #whyNot(order: SpikeOrder, lines: readonly OrderLine[]): Refusal | undefined {
     const { buyerId } = order.spec;
     if (!this.#options.catalogue.findBuyer(order.metadata.namespace ?? '', buyerId)) {
       return this.#notThere('BuyerNotFound', 'buyer', [buyerId], order);
     }
-    // creationTimestamp has whole seconds; the order was made at some time within that one.
+    // creationTimestamp has whole seconds. The order was made some time within that second.
     const madeAt = (parseTime(order.metadata.creationTimestamp) ?? this.#options.clock.now()) + 999;
     for (const { goods } of lines) {
       const refusal = whyNotOnSale(goods, madeAt);
@@ -203,18 +207,21 @@ export class OrderLifecycle {
     return undefined;
   }
 
-  /** An order that goes with its namespace is not rejected: its goods, or its buyer, only went before it. */
+  /**
+   * An order in a namespace that is being deleted is not rejected: its goods or its buyer were only deleted before
+   * it.
+   */
   async #reject(order: SpikeOrder, refusal: Refusal, context: Context): Promise<{ requeueAfter?: number }> {
     if (await this.#options.isGoing(order.metadata.namespace ?? '')) return {};
     return this.#enter(order, 'Rejected', acceptedStatus(order, [], undefined), context, refusal.message);
   }
 
   #due(order: SpikeOrder): OrderPhase {
-    // Nothing expires before its deadline has surely passed.
+    // An order expires only when its deadline has certainly passed.
     return nextPhase(order, earliest(this.#options.clock), this.#options.paymentWindowMs);
   }
 
-  /** An order that was created past admission has a deadline as well, which it does not say itself. */
+  /** An order that was created past admission has a deadline too, but its spec does not say it. */
   #explain(order: SpikeOrder, phase: OrderPhase): string {
     if (phase === 'Paid') return 'paid';
     const deadline = deadlineOf(order, this.#options.paymentWindowMs);
@@ -261,7 +268,7 @@ export class OrderLifecycle {
   }
 }
 
-/** Keys of the goods an order refers to, as far as they are known. */
+/** Keys of the goods that an order refers to, as far as they are in the cache. */
 export function goodsKeysOf(order: SpikeOrder, catalogue: Pick<Catalogue, 'findGoods'>): string[] {
   const { namespace = '' } = order.metadata;
   return Object.keys(order.spec.goodsMap).flatMap((reference) => {

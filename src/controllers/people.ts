@@ -1,4 +1,4 @@
-// Buyers and sellers: what they spent, sold and own, derived from the orders and goods that are there.
+// Buyers and sellers: what they spent, sold and own, computed from the existing orders and goods.
 
 import { Buyer, type BuyerStatus, mostListedIds } from '../api/buyer.ts';
 import { withCondition } from '../api/conditions.ts';
@@ -17,8 +17,8 @@ import { releaseDeleted } from './deletion.ts';
 import type { Leading } from './leading.ts';
 
 /**
- * Sums of one person are this far apart at the closest. They may lag, and a write of a status takes the API
- * server twice what the create of an order takes.
+ * Shortest time between two sums of one person. Sums may lag, and a write of a status costs the API server twice as
+ * much as the create of an order.
  */
 const sumEveryMs = 2000;
 
@@ -65,7 +65,7 @@ export function sellerReconciler(leading: Leading): (key: string) => Promise<Res
           })),
         ),
         goodsCount: goods.length,
-        // Prices are fixed, so units sold times price is what the paid orders paid for these goods.
+        // Prices are fixed, so units sold × price is what the paid orders paid for these goods.
         salesMoney: total(goods.map((it) => (it.status?.num ?? 0) * it.spec.spikePrice)),
       };
     },
@@ -125,7 +125,7 @@ function personReconciler<T extends Person>(
   };
 }
 
-/** Minor units (cents); what a double cannot count exactly is written as the most it can. */
+/** Minor units (cents), limited to what a double counts exactly. */
 const total = (amounts: readonly number[]): number =>
   Math.min(
     amounts.reduce((sum, amount) => sum + amount, 0),
@@ -139,7 +139,7 @@ interface Listed {
 }
 
 function newestIds(listed: Listed[]): string[] {
-  // The keys once, not in every comparison: somebody may have ten thousand orders.
+  // Compute the keys once instead of in every comparison: a person may have ten thousand orders.
   const keyed = listed.flatMap(({ id, since, name }) => (id ? [{ id, key: `${since} ${name}` }] : []));
   keyed.sort((a, b) => (a.key < b.key ? -1 : 1));
   return keyed.slice(-mostListedIds).map(({ id }) => id);

@@ -1,5 +1,5 @@
-// One term of leadership: takes the ledger over, then runs a controller per kind of the sale. What wakes which
-// controller is in wakes.ts.
+// One term of leadership: takes the ledger over, then runs a controller for each kind of the sale. wakes.ts says
+// what wakes which controller.
 import { mostHolds } from '../api/holds.ts';
 import { inUseFinalizer } from '../api/names.ts';
 import { parseTime } from '../api/sale.ts';
@@ -29,15 +29,15 @@ import { buyerReconciler, sellerReconciler } from './people.ts';
 import { wire } from './wakes.ts';
 
 export interface SaleSettings {
-  /** Time an order has to be paid, in ms. */
+  /** Time a buyer has to pay an order, in ms. */
   paymentWindowMs: number;
-  /** Time a hold may wait for its order to be stored, in ms; longer than any request to the API server. */
+  /** Age at which a hold without a stored order may lapse, in ms. Longer than any request to the API server. */
   holdLimitMs: number;
-  /** Orders worked on at once. */
+  /** Number of orders reconciled at once. */
   orderWorkers: number;
-  /** More new orders at once than this are a crowd; see deferral.ts. */
+  /** With more new orders in flight than this, there is a crowd; see deferral.ts. */
   crowd: number;
-  /** How long an order in a crowd may wait for its state, in ms. */
+  /** Longest time an order in a crowd waits for its state, in ms. */
   acceptDelayMs: number;
 }
 
@@ -49,19 +49,19 @@ export interface SaleLeaderOptions {
   gate: Gate;
   goods: GoodsStore;
   orders: OrderStore;
-  /** Lists all orders anew, consistently, into the cache. */
+  /** Lists all orders again, consistently, into the cache. */
   resyncOrders(): Promise<void>;
   /** The same for goods. */
   resyncGoods(): Promise<void>;
-  /** All namespaces; `catalogue` looks at the same cache. */
+  /** All namespaces. `catalogue` uses the same cache. */
   namespaces: Pick<ObjectCache<KubeObject>, 'get' | 'onChange'>;
   /** The same for namespaces. */
   resyncNamespaces(): Promise<void>;
   recorder: Recorder;
-  /** How long a write to the API server takes just now, in ms. */
+  /** The time of a write to the API server at present, in ms. */
   writeMs(): number;
   settings: SaleSettings;
-  /** Of the API server. */
+  /** The API server's clock. */
   clock: ServerClock;
   log: Log;
   ledgerMetrics: LedgerMetrics;
@@ -74,19 +74,19 @@ export interface SaleLeaderOptions {
   onFenced(error: FencedError): void;
 }
 
-/** What is told of the life of orders. */
+/** Counters of the life of orders. */
 export interface OrderMetrics {
   /** An order entered a state. `sinceAsked`: ms since admission allocated its createTime, for its first state. */
   entered(phase: OrderPhase, sinceAsked?: number): void;
 }
 
-/** No namespace starves another: queues and the crowd's delay go by this. */
+/** Queues and the crowd's delay are fair between namespaces. */
 const namespaceOf = (key: string): string => splitKey(key).namespace;
 
 const otherWorkers = 4;
-/** Holds of a goods that may wait for their order's state: what comes in meanwhile needs room, too. */
+/** Maximum number of deferred orders: the holds of one goods need room for those that come in meanwhile. */
 const mostDeferred = Math.floor(mostHolds * 0.75);
-/** Sums of people give way to orders. */
+/** Orders go before sums of people. */
 const peopleWorkers = 1;
 
 export class SaleLeader {
@@ -130,13 +130,13 @@ export class SaleLeader {
 
   async stop(): Promise<void> {
     await Promise.all(this.#controllers.splice(0).map((controller) => controller.stop()));
-    // Only now: a settlement under way must not write from books that hear of nothing any more.
+    // Unsubscribe after the controllers: a running settlement must not write from books that receive no changes.
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
   }
 
   /**
-   * The first writes of a term go through our own webhook on spikegoods/status. Where this is the only
-   * replica, the cluster may need some seconds to learn that it answers; so it tries until it succeeds.
+   * The first writes of a term call our own webhook on spikegoods/status. When this is the only replica, the
+   * cluster may need some seconds to learn that it answers. So it retries until it succeeds.
    */
   async #takeOver(settler: Settler, signal: AbortSignal): Promise<void> {
     const { caches, clock, log } = this.#options;
@@ -155,7 +155,7 @@ export class SaleLeader {
     }
   }
 
-  /** Listing and subscribing in one go: nothing can come between. */
+  /** Lists and subscribes in one step, so that no change is lost in between. */
   #openBooks(): Books {
     const { orders } = this.#options.caches;
     const books = new Books();
@@ -270,7 +270,7 @@ export class SaleLeader {
     return controller;
   }
 
-  /** Its namespace is being deleted: only our finalizer is to be seen to, and no status is of use to anybody. */
+  /** In a namespace that is being deleted, nobody needs a status. Only our finalizer must go. */
   #goesWithItsNamespace(object: KubeObject | undefined): boolean {
     if (!object || !this.#options.catalogue.isTerminating(object.metadata.namespace ?? '')) return false;
     const { deletionTimestamp, finalizers } = object.metadata;
@@ -278,8 +278,8 @@ export class SaleLeader {
   }
 
   /**
-   * Whether a namespace is gone or being deleted, as the API server knows now. Its deletion begins before the first
-   * of its objects goes: what was missing when this is asked was not taken by a deletion if the answer is no.
+   * Whether a namespace is gone or being deleted, by a live read. The deletion of a namespace begins before the
+   * first of its objects goes. So if the answer is no, no deletion took what is missing now.
    */
   async #isGoing(namespace: string): Promise<boolean> {
     const { resyncNamespaces, namespaces, catalogue } = this.#options;

@@ -1,5 +1,5 @@
-// What wakes which controller of the sale, written here and nowhere else: what a new leader finds, and every change
-// after that. Reads caches, enqueues keys, does no I/O.
+// All rules about what wakes which controller of the sale: the objects that a new leader finds, and every change
+// after that. Reads caches and enqueues keys. No I/O.
 import { holdsOf } from '../api/holds.ts';
 import { deadlineOf, nextPhase, parseTime } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
@@ -30,7 +30,7 @@ export interface Wiring {
   clock: Clock;
 }
 
-/** Enqueues what is there already, and from then on every change; returns what ends that. */
+/** Enqueues the present objects, and from then on every change. Returns functions that unsubscribe. */
 export function wire(wiring: Wiring): (() => void)[] {
   const { caches, controllers } = wiring;
   const found = dueFirst(caches.orders.list(), wiring);
@@ -46,7 +46,7 @@ export function wire(wiring: Wiring): (() => void)[] {
   ];
 }
 
-/** What is there already, at low priority, and then every change. */
+/** Calls `wake` for each present object at low priority, and then for every change. */
 function each<T extends KubeObject>(
   found: readonly T[],
   cache: Pick<ObjectCache<T>, 'onChange'>,
@@ -57,8 +57,8 @@ function each<T extends KubeObject>(
 }
 
 /**
- * Orders as a new leader serves them: in the order in which something became due, not in that of a list. An order
- * without a state is due since it was stored, an Unpaid one at its deadline.
+ * The orders in the sequence in which a new leader serves them: by the time when something became due, not by the
+ * list. An order without a state is due since it was stored, an Unpaid one at its deadline.
  */
 function dueFirst(
   orders: readonly SpikeOrder[],
@@ -81,17 +81,19 @@ function orderChanged(wiring: Wiring, change: Change<SpikeOrder>, priority: numb
   const key = keyOf(order);
   if (type === 'deleted') deferral.forget(key);
   else if (phase === undefined && source === 'watch') deferral.add(key);
-  // An answer to our own write comes from a reconcile that has seen to what follows.
+  // The answer to our own write comes from a reconcile that has handled the consequences.
   else if ((phase === undefined || phase === 'Unpaid') && source !== 'observe') wakeOrder(wiring, change);
   if (type === 'updated' && phase === old?.status?.phase) return;
-  // Without a state it counts for nobody yet; its buyer hears of it when it has one.
+  // An order without a state counts for nobody yet. Its buyer is enqueued when it has one.
   if (phase === undefined && type !== 'deleted') return;
   for (const goods of goodsKeysOf(order, catalogue)) controllers.goods.enqueue(goods, priority);
   const buyer = catalogue.findBuyer(order.metadata.namespace ?? '', order.spec.buyerId);
   if (buyer) controllers.buyers.enqueue(keyOf(buyer), priority);
 }
 
-/** What is due is as urgent when it was found as when it was heard of; what is not has its time. */
+/**
+ * An order that is due has normal priority, whether a list or an event brought it. One that is not due has time.
+ */
 function wakeOrder({ controllers, settings, clock }: Wiring, { object, source }: Change<SpikeOrder>): void {
   const now = clock.now();
   const isDue =
@@ -111,10 +113,10 @@ function goodsChanged(wiring: Wiring, change: Change<SpikeGoods>, priority: numb
   else lots.see(goods);
   for (const order of lifecycle.named(goods)) controllers.orders.enqueue(order, priority);
   const holds = holdsOf(goods.status);
-  // A hold may be seen after its order has come and gone.
+  // The hold of an order may appear in the cache after the order has come and gone.
   const isDone = () => holds.some(({ uid }) => books.isAccounted(uid));
   if (changesSpec(change) || isDone()) controllers.goods.enqueue(key, priority);
-  // An order that is never stored wakes nobody; its hold lapses by the clock.
+  // An order that is never stored wakes nobody, so its hold lapses by the clock.
   else if (holds.length > 0) controllers.goods.queue.addAfter(key, settings.holdLimitMs);
   const seller = goods.spec.sellerId
     ? catalogue.findSeller(goods.metadata.namespace ?? '', goods.spec.sellerId)
@@ -125,8 +127,8 @@ function goodsChanged(wiring: Wiring, change: Change<SpikeGoods>, priority: numb
 }
 
 /**
- * A namespace that was being deleted and is there again, or gone: what was left alone for its sake is looked at
- * once more. The watch of orders can be ahead of the watch of namespaces, and show what belongs to the next one.
+ * When a namespace that was being deleted exists again, or is gone, enqueue what was skipped because of it. The
+ * watch of orders can be ahead of the watch of namespaces and already show objects of the new one.
  */
 function wakeAfterNamespaces({ namespaces, catalogue, controllers, caches }: Wiring): () => void {
   return namespaces.onChange(({ type, object, old }) => {

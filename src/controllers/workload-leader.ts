@@ -1,5 +1,5 @@
-// One term of leadership over the workload kinds: follows owners and children, and runs a controller per kind. A kind
-// that is not installed is waited for, and holds up nobody. What wakes whom is written here.
+// One term of leadership for the workload kinds: caches owners and children, and runs a controller for each kind. A
+// kind that is not installed delays no other kind. The rules about what wakes which controller are here.
 import type { CustomObject } from '../api/define-kind.ts';
 import type { OutsideReach } from '../api/reach.ts';
 import { type Change, ObjectCache } from '../kube/cache.ts';
@@ -25,16 +25,16 @@ export interface WorkloadLeaderOptions {
   log: Log;
   recorder: Recorder;
   reach: OutsideReach;
-  /** Owners worked on at once, per kind. */
+  /** Number of owners of each kind that are reconciled at once. */
   workers: number;
-  /** Whether a namespace is being deleted: nothing can be created in it, and no status is of use to anybody. */
+  /** Whether a namespace is being deleted. Nothing can be created in it, and nobody needs a status. */
   isTerminating?(namespace: string): boolean;
   workloads?: readonly Workload[];
   controllerMetrics?: ControllerMetrics;
   queueMetrics?: QueueMetrics;
 }
 
-/** How long a workload in a namespace that is being deleted is left alone, in ms. */
+/** Pause before a workload in a namespace that is being deleted is examined again, in ms. */
 const lookAgainMs = 5000;
 
 type Owner = CustomObject<unknown, unknown>;
@@ -58,7 +58,7 @@ export class WorkloadLeader {
     this.#children = new Children({ client, sources: this.#sources, log });
   }
 
-  /** Does not wait: each kind begins when its owners and their children are known. */
+  /** Does not wait: each kind starts when its owners and their children are in the caches. */
   async start(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
     if (signal.aborted) this.#stop.abort();
@@ -70,7 +70,7 @@ export class WorkloadLeader {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
-    // What runs is finished before anything that it reads goes.
+    // Finish the running reconciles before anything that they read stops.
     await Promise.all(this.#stops.splice(0).map((stop) => stop()));
     this.#stop.abort();
     await this.#following;
@@ -96,7 +96,7 @@ export class WorkloadLeader {
     await this.#control(workload, cache);
   }
 
-  /** An owner whose reconcile ends before its status is written shows why all the same. */
+  /** Shows the error of a reconcile that ended before its status was written. */
   async #tell(workload: Workload, cache: ObjectCache<Owner>, object: Owner, error: Error): Promise<void> {
     const { client, clock, log, recorder } = this.#options;
     const trouble = { reason: 'ReconcileFailed', message: error.message };
@@ -125,7 +125,7 @@ export class WorkloadLeader {
       ...(queueMetrics ? { queueMetrics } : {}),
       reconcile: async (key, { signal, failures }) => {
         const object = cache.get(key);
-        // Looked at again: a namespace of the same name may come after it before this process hears of its end.
+        // Try again later: a new namespace of this name may exist before this process hears of the old one's end.
         if (object && isTerminating?.(splitKey(key).namespace)) return { requeueAfter: lookAgainMs };
         if (!object || object.metadata.deletionTimestamp) {
           reconciler.forget?.(key);
@@ -148,7 +148,7 @@ export class WorkloadLeader {
         if (change.type === 'deleted' || changesSpec(change)) wake(change);
       }),
       this.#sources.onOwned(kind, (key, change) => {
-        // The answer to a write of ours comes from a reconcile that has it in hand.
+        // The answer to our own write comes from a reconcile that is handling it.
         if (change.source !== 'observe') controller.enqueue(key);
       }),
       this.#sources.onServed((served) => {
@@ -165,6 +165,9 @@ export class WorkloadLeader {
   }
 }
 
-/** One that the next attempt may well not meet: shown only when it comes again. `failures`: in a row, before this one. */
+/**
+ * An error that the next attempt may not meet. It is shown only when it comes again. `failures`: in a row, before
+ * this one.
+ */
 const isPassing = (error: unknown, failures: number): boolean =>
   failures === 0 && !isForbidden(error) && !isInvalid(error);

@@ -1,4 +1,4 @@
-// The table of all workloads; adding a kind is adding a line.
+// The table of all workloads. A new kind is a new line.
 import { asWorkload, type Workload } from '../workloads/workload.ts';
 import { dataServiceWorkload } from './data-service/workload.ts';
 import { elasticWebWorkload } from './elastic-web.ts';

@@ -1,4 +1,4 @@
-// A crowd: many clients that order at once, each waiting for its answer before its next order.
+// A crowd: many clients that order at once. Each one waits for its answer before its next order.
 import { SpikeOrder } from '../api/spike-order.ts';
 import type { Client } from '../kube/client.ts';
 import { ApiError, isAlreadyExists } from '../kube/errors.ts';
@@ -10,14 +10,14 @@ export interface Crowd {
   orders: number;
   buyer(index: number): string;
   goods(index: number): Record<string, number>;
-  /** What a client does after its order was accepted. */
+  /** Called after an order of the client was accepted. */
   afterwards?(name: string, index: number): Promise<void>;
-  /** Whether webhooks may be away for a while: then a call that failed is made again. */
+  /** Whether webhooks may be unavailable for a while: the client then retries a failed call. */
   isPatient?: boolean;
   /** Milliseconds that a client waits before its next order. */
   pauseMs?: number;
   onAnswer?(result: CrowdResult): void;
-  /** When it fires, no client orders or tries again. */
+  /** When it aborts, no client orders or retries. */
   signal?: AbortSignal;
 }
 
@@ -25,7 +25,7 @@ export interface CrowdResult {
   accepted: string[];
   /** Refusals by their stable reason. */
   refused: Record<string, number>;
-  /** Orders that never got an answer, in spite of all tries. */
+  /** Orders without any answer after all retries. */
   lost: number;
 }
 
@@ -67,7 +67,7 @@ async function order(options: Crowd, name: string, index: number): Promise<strin
       });
       return 'accepted';
     } catch (error) {
-      // The name is this client's own: a try whose answer got lost has been stored.
+      // The name is this client's own, so an earlier attempt, whose answer was lost, was stored.
       if (isAlreadyExists(error) && attempt > 0) return 'accepted';
       const isBusy = error instanceof ApiError && error.code === 429;
       const isOutage = !(error instanceof ApiError) || error.code >= 500;

@@ -1,5 +1,5 @@
-// `npm run demo`: a whole sale on a sandbox of its own, from the first seller to the last expiry, and then a
-// table that is checked.
+// `npm run demo`: a whole sale on its own sandbox, from the first seller to the last expiry, and a table of results
+// that is checked.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ import { Stage } from './stage.ts';
 export interface DemoOptions {
   crowd: number;
   stock: number;
-  /** Slowly, for somebody who looks at the board. */
+  /** Slowly, for a viewer of the board. */
   watch: boolean;
 }
 
@@ -28,17 +28,20 @@ const namespace = 'default';
 const buyers = 20;
 const price = 799_900;
 const spikePrice = 599_900;
-/** Long enough for the crowd to come and go, short enough to see what is not paid expire. */
+/** Long enough for the whole crowd, short enough to see unpaid orders expire. */
 const paymentWindow = { quick: 20_000, watched: 60_000 };
-/** Watched, each client rests this long between two orders: a sale of half a minute, not of three seconds. */
+/**
+ * In the watched demo each client pauses this long between orders: the sale lasts half a minute instead of three
+ * seconds.
+ */
 const watchedPauseMs = 200;
-/** Somebody who asked for the board will open it; but no process waits for ever. */
+/** Wait for the viewer to open the board, but not for ever. */
 const openWithinMs = 600_000;
-/** Of the accepted orders these are paid, the others are left to expire. */
+/** This share of the accepted orders is paid. The others expire. */
 const paidShare = 0.6;
 const clients = 32;
 
-/** Plays the sale; resolves to whether everything in the table is as it must be. */
+/** Plays the sale. Resolves to whether every number in the table is as expected. */
 export async function playDemo(options: DemoOptions): Promise<boolean> {
   const stage = new Stage(process.stdout);
   const dir = await mkdtemp(join(tmpdir(), 'spikegate-demo-'));
@@ -212,7 +215,7 @@ async function until(holds: () => Promise<boolean>, withinMs = 15_000): Promise<
   }
 }
 
-/** Listens to the log for how long each admission of an order took. */
+/** Reads from the log how long each admission of an order took. */
 class Decisions implements Log {
   readonly #milliseconds: number[] = [];
 

@@ -1,4 +1,4 @@
-// What the demo shows: headings, a live progress bar, and a table of checks.
+// The output of the demo: headings, a progress bar, and a table of checks.
 
 export interface Check {
   what: string;
@@ -21,7 +21,7 @@ export class Stage {
     this.#out.write(`${line}\n`);
   }
 
-  /** A bar on a terminal, at most 20 times a second; elsewhere nothing, since a log wants no bar. */
+  /** Draws a bar on a terminal, at most 20 times per second. Prints nothing elsewhere: a log needs no bar. */
   progress(done: number, total: number, text: string): void {
     if (!this.#out.isTTY || (done < total && Date.now() - this.#shownAt < 50)) return;
     this.#shownAt = Date.now();
@@ -40,7 +40,7 @@ export class Stage {
     this.checks.push({ what, expected, got });
   }
 
-  /** Prints the table; true when everything is as expected. */
+  /** Prints the table. Returns true when everything is as expected. */
   summary(figures: Record<string, string>): boolean {
     this.#clearBar();
     const width = Math.max(...this.checks.map(({ what }) => what.length));

@@ -1,5 +1,5 @@
-// The certificates of an installation where cert-manager makes them: a self-signed root, a CA that it signs, and the
-// serving certificate, which the CA signs and cert-manager renews. Spikegate only reads what is mounted.
+// The certificates of an installation with cert-manager: a self-signed root, a CA signed by it, and the serving
+// certificate, which the CA signs and cert-manager renews. Spikegate only reads the mounted files.
 import { type Manifest, partOfSpikegate } from './manifest.ts';
 import type { InstallationNames } from './names.ts';
 
@@ -8,7 +8,7 @@ export interface CertificateOptions extends Pick<InstallationNames, 'name' | 'se
   namespace: string;
 }
 
-/** On a webhook configuration: whose CA cert-manager writes into its caBundle. */
+/** Annotation of a webhook configuration: cert-manager writes this CA into its caBundle. */
 export const injection = ({ namespace, name }: Pick<CertificateOptions, 'namespace' | 'name'>) => ({
   'cert-manager.io/inject-ca-from': `${namespace}/${name}-serving`,
 });
@@ -27,8 +27,8 @@ export function certificates({ namespace, name, service, certSecret }: Certifica
         secretName: authority,
         duration: '87600h',
         renewBefore: '2160h',
-        // A renewed CA is in the caBundle at once, in the pods only when the kubelet has looked at the Secret again. With
-        // the same key and name it vouches for the certificates of before, too.
+        // A renewed CA is in the caBundle at once, but in the pods only after the kubelet has read the Secret
+        // again. With the same key and name, the new CA also verifies the old certificates.
         privateKey: { algorithm: 'ECDSA', size: 256, rotationPolicy: 'Never' },
         issuerRef: { name: root, kind: 'Issuer', group: 'cert-manager.io' },
       },
@@ -38,7 +38,7 @@ export function certificates({ namespace, name, service, certSecret }: Certifica
       ...{ apiVersion, kind: 'Certificate', metadata: metadata(`${name}-serving`) },
       spec: {
         secretName: certSecret,
-        // The API server calls the first of these.
+        // The API server calls the first of these names.
         dnsNames: ['', '.cluster.local'].map((end) => `${service}.${namespace}.svc${end}`),
         duration: '720h',
         renewBefore: '240h',

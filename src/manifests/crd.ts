@@ -1,4 +1,4 @@
-// CustomResourceDefinitions from the definitions of the kinds (apiextensions.k8s.io/v1).
+// Makes CustomResourceDefinitions (apiextensions.k8s.io/v1) from the definitions of the kinds.
 import type { Kind } from '../api/define-kind.ts';
 import { type Manifest, partOfSpikegate } from './manifest.ts';
 
@@ -47,7 +47,7 @@ function openApi(kind: Kind): unknown {
       apiVersion: { type: 'string' },
       kind: { type: 'string' },
       metadata: { type: 'object' },
-      // Plain JSON: a schema carries hidden marks of the library that made it.
+      // Plain JSON: the schema library adds hidden symbols.
       spec: JSON.parse(JSON.stringify(kind.specSchema)),
       status: JSON.parse(JSON.stringify(kind.statusSchema)),
     },

@@ -1,4 +1,4 @@
-// What runs Spikegate on a cluster: its Namespace, Deployment, Services, and what keeps them safe.
+// What runs Spikegate on a cluster: Namespace, Deployment, Services, and the objects that protect them.
 
 import { type Manifest, partOfSpikegate } from './manifest.ts';
 import { deployment, version } from './names.ts';
@@ -6,25 +6,25 @@ import { exemptLabel } from './webhook-configurations.ts';
 
 const name = 'spikegate';
 
-/** Selectors are fixed for the life of a Deployment: nothing goes in here that may change. */
+/** The selector of a Deployment cannot change, so it contains nothing that may. */
 const selector = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/instance': name };
 const labels = { ...selector, ...partOfSpikegate };
 
 export const ports = { webhook: 9443, metrics: 8080 };
 
-/** Where cert-manager's Secret is mounted. */
+/** Mount path of cert-manager's Secret. */
 const certDirectory = '/var/run/spikegate/certificates';
 
-/** The image's own user; the image sets the same. */
+/** The image's own user. */
 export const user = 65_532;
 
 /**
- * Longer than `serve` takes to stop (a drain of 10 s and what it gives its parts after that); who is killed earlier
- * leaves its lease to run out.
+ * Longer than `serve` takes to stop (a drain of 10 s and the time for its parts). A process that is killed earlier
+ * does not release its lease.
  */
 export const terminationGracePeriodSeconds = 45;
 
-/** Above every workload that says nothing, far below the system's own. */
+/** Above every workload without a priority class, far below the system's own. */
 const priority = 1_000_000;
 
 const metadata = (named: string, extra: object = labels) => ({
@@ -40,7 +40,7 @@ export const namespace: Manifest = {
     name: deployment.namespace,
     labels: {
       ...partOfSpikegate,
-      // Admission must not guard what it needs to start.
+      // Admission must not guard the namespace that it needs to start.
       [exemptLabel]: 'true',
       'pod-security.kubernetes.io/enforce': 'restricted',
       'pod-security.kubernetes.io/audit': 'restricted',
@@ -59,7 +59,7 @@ export const priorityClass: Manifest = {
 
 const probe = (path: string, more: object) => ({
   httpGet: { path, port: 'https', scheme: 'HTTPS' },
-  // /readyz opens a connection to its own port and gives that 2 s.
+  // /readyz opens a connection to its own port, with a limit of 2 s.
   timeoutSeconds: 3,
   ...more,
 });
@@ -77,7 +77,7 @@ const container = {
   startupProbe: probe('/healthz', { periodSeconds: 2, failureThreshold: 60 }),
   livenessProbe: probe('/healthz', { periodSeconds: 10, failureThreshold: 3 }),
   readinessProbe: probe('/readyz', { periodSeconds: 5, failureThreshold: 2 }),
-  // No limit of CPU: what is throttled answers late, and a late answer is a failed order.
+  // No CPU limit: a throttled replica answers late, and a late answer is a failed order.
   resources: { requests: { cpu: '200m', memory: '192Mi' }, limits: { memory: '512Mi' } },
   securityContext: {
     allowPrivilegeEscalation: false,
@@ -89,7 +89,7 @@ const container = {
 const spread = (topologyKey: string) => ({
   maxSkew: 1,
   topologyKey,
-  // On a cluster of one node the next pod must still find a place while the last one runs.
+  // On a cluster with one node the next pod must still find a place while the last one runs.
   whenUnsatisfiable: 'ScheduleAnyway',
   labelSelector: { matchLabels: selector },
 });
@@ -101,7 +101,8 @@ export const workload: Manifest = {
   spec: {
     replicas: 2,
     revisionHistoryLimit: 3,
-    // Endpoints follow readiness with a delay: the last pod goes only when the new one has been reachable for a while.
+    // Endpoints follow readiness with a delay. The last old pod goes only when the new one has been reachable for a
+    // while.
     minReadySeconds: 5,
     selector: { matchLabels: selector },
     strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
@@ -111,7 +112,7 @@ export const workload: Manifest = {
         serviceAccountName: deployment.serviceAccount,
         priorityClassName: name,
         terminationGracePeriodSeconds,
-        // Its own Services must not become variables of its environment.
+        // Its own Services must not set variables in its environment.
         enableServiceLinks: false,
         topologySpreadConstraints: [spread('topology.kubernetes.io/zone'), spread('kubernetes.io/hostname')],
         securityContext: {
@@ -127,7 +128,7 @@ export const workload: Manifest = {
   },
 };
 
-/** For kustomize, over `workload`: certificates from the Secret that cert-manager keeps. */
+/** A kustomize patch of `workload`: certificates from cert-manager's Secret. */
 export const workloadWithCertManager: Manifest = {
   apiVersion: 'apps/v1',
   kind: 'Deployment',
@@ -163,8 +164,8 @@ export const services: Manifest[] = [
 ];
 
 /**
- * Who may reach it: the API server, whose address no policy can name, and whoever collects metrics. It reaches out to
- * the API server and to whatever an ElasticWeb or a DataService names, so what goes out is free.
+ * Allows the API server, whose address no policy can name, and scrapers of metrics to reach the pods. The pods call
+ * the API server and whatever an ElasticWeb or a DataService names, so egress is not limited.
  */
 export const networkPolicy: Manifest = {
   apiVersion: 'networking.k8s.io/v1',
@@ -183,7 +184,7 @@ export const disruptionBudget: Manifest = {
   metadata: metadata(name),
   spec: {
     maxUnavailable: 1,
-    // A pod that is not ready answers nobody: it must not keep a node from being drained.
+    // A pod that is not ready serves nobody, so it must not block the drain of a node.
     unhealthyPodEvictionPolicy: 'AlwaysAllow',
     selector: { matchLabels: selector },
   },

@@ -1,4 +1,4 @@
-// Writes the generated manifests, and applies them to a cluster in an order that works.
+// Writes the generated manifests, or applies them to a cluster in an order that works.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { registry } from '../../webhooks/registry.ts';
@@ -13,7 +13,7 @@ import type { Manifest } from './manifest.ts';
 import { certificateRbac, type RbacOptions, rbac } from './rbac.ts';
 import { type WebhookTarget, webhookConfigurations } from './webhook-configurations.ts';
 
-/** Writes what differs; returns the names of the files that did. */
+/** Writes files that differ. Returns their names. */
 export async function writeManifests(directory: string): Promise<string[]> {
   const written: string[] = [];
   for (const [name, content] of generatedFiles()) {
@@ -27,7 +27,7 @@ export async function writeManifests(directory: string): Promise<string[]> {
   return written;
 }
 
-/** The plurals the API server gives these kinds; they are all we install. */
+/** The plurals of the kinds that we install. */
 const plurals: Record<string, { plural: string; namespaced: boolean }> = {
   CustomResourceDefinition: { plural: 'customresourcedefinitions', namespaced: false },
   MutatingWebhookConfiguration: { plural: 'mutatingwebhookconfigurations', namespaced: false },
@@ -55,11 +55,11 @@ export interface InstallOptions {
   log(line: string): void;
 }
 
-/** An upgrade may take fields over from an older installer, never the caBundle: that is another manager's. */
+/** An upgrade may take fields over from an older installer, but not the caBundle, which another manager owns. */
 const installManager = 'spikegate-install';
 const establishedWithinMs = 30_000;
 
-/** CRDs, permissions, webhook configurations, in this order, by server-side apply. Throws ApiError. */
+/** Applies CRDs, permissions and webhook configurations, in this order, by server-side apply. Throws ApiError. */
 export async function install(client: Client, options: InstallOptions): Promise<void> {
   await installDefinitions(client, options);
   await ensureNamespace(client, options.rbac.namespace);
@@ -72,7 +72,7 @@ export async function install(client: Client, options: InstallOptions): Promise<
   }
 }
 
-/** The CRDs, by server-side apply; resolves when their kinds are served. @throws ApiError, Error */
+/** Applies the CRDs by server-side apply. Resolves when their kinds are served. @throws ApiError, Error */
 export async function installDefinitions(
   client: Client,
   { clock, log }: Pick<InstallOptions, 'clock' | 'log'>,

@@ -1,5 +1,5 @@
-// Which installations of Spikegate a cluster has, by their webhook configurations. Two at a time would judge every order
-// twice and hold its stock twice, and two leaders would settle the same goods. Only reads.
+// Finds the installations of Spikegate in a cluster, by their webhook configurations. Two installations would judge
+// every order twice and hold its stock twice, and two leaders would settle the same goods. Only reads.
 import { partOfLabels } from '../api/names.ts';
 import type { Client } from '../kube/client.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
@@ -13,18 +13,18 @@ export interface WebhookConfiguration extends KubeObject {
 }
 
 export interface Installation {
-  /** Of its webhook configurations. */
+  /** Name of its webhook configurations. */
   configuration: string;
-  /** undefined where the webhooks have a URL: a server outside the cluster. */
+  /** Undefined when the webhooks have a URL: a server outside the cluster. */
   service: { namespace: string; name: string } | undefined;
-  /** Where Helm installed it. */
+  /** Set when Helm installed it. */
   release: { namespace: string; name: string } | undefined;
   takesOver: boolean;
   /** creationTimestamp, RFC 3339. */
   created: string;
 }
 
-/** Its own names, as one installation knows them; `url` where it serves outside the cluster. */
+/** The names of one installation, as it knows them. `url`: set when it serves outside the cluster. */
 export type OwnInstallation = Pick<InstallationNames, 'configuration' | 'service'> & {
   namespace: string;
   url?: string;
@@ -70,8 +70,8 @@ export function installationsOf(configurations: readonly WebhookConfiguration[])
 }
 
 /**
- * The installations besides our own that stand in its way. Of two, the one that takes over goes on; else the older one,
- * so that one that came by mistake does not stop the one that works.
+ * The other installations that stand in our way. Of two, the one that takes over goes on; otherwise the older one,
+ * so that a mistaken second installation does not stop the first.
  */
 export function rivalsOf(
   found: readonly Installation[],
@@ -84,7 +84,7 @@ export function rivalsOf(
   return found.filter((it) => it !== mine && (!mine || it.takesOver || it.created < mine.created));
 }
 
-/** A configuration of our name with a URL is ours: somebody serves from outside the cluster, as in development. */
+/** A configuration of our name with a URL is ours: a server outside the cluster, for development. */
 export function isOwn({ configuration, service }: Installation, own: OwnInstallation): boolean {
   if (configuration !== own.configuration) return false;
   if (!service) return true;

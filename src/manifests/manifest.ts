@@ -1,4 +1,4 @@
-// The shape of a manifest, and the labels that every one of ours has. Knows no kind.
+// The shape of a manifest, and the labels of all our manifests. Knows no kind.
 import { stringify } from 'yaml';
 
 export interface Manifest {
@@ -15,7 +15,7 @@ export interface Manifest {
 
 export const partOfSpikegate = { 'app.kubernetes.io/part-of': 'spikegate' };
 
-/** Documents one after the other; no anchors, which other readers of YAML may not know. */
+/** Several documents. No anchors, which some readers of YAML do not support. */
 export function toYaml(manifests: readonly unknown[]): string {
   return manifests
     .map((manifest) => stringify(manifest, { lineWidth: 0, aliasDuplicateObjects: false }))

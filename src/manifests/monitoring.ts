@@ -1,4 +1,4 @@
-// The kustomize component manifests/monitoring: for clusters with the Prometheus operator, and a Grafana that loads
+// The kustomize component manifests/monitoring, for clusters with the Prometheus operator and a Grafana that loads
 // dashboards from ConfigMaps.
 import { operatorDashboardJson } from '../monitoring/operator-dashboard.ts';
 import { prometheusRules } from '../monitoring/rules.ts';
@@ -20,7 +20,7 @@ const serviceMonitor = (namespace: string): Manifest => ({
         port: 'metrics',
         path: '/metrics',
         interval: '15s',
-        // Stock has a label `namespace`, that of the goods; it would be renamed for the namespace of the pod.
+        // Stock has the label `namespace` of the goods. Without this it would be renamed for the pod's namespace.
         honorLabels: true,
       },
     ],
@@ -36,9 +36,7 @@ const prometheusRule = (namespace: string): Manifest => ({
 
 const dashboards = { sale: saleDashboardJson(), operator: operatorDashboardJson() };
 
-/**
- * Dashboards are files, to be imported by hand as well; kustomize makes ConfigMaps of them.
- */
+/** Dashboards are files, so that people can import them too. kustomize makes ConfigMaps of them. */
 const kustomization = {
   apiVersion: 'kustomize.config.k8s.io/v1alpha1',
   kind: 'Component',
@@ -52,7 +50,7 @@ const configMaps = (namespace: string) =>
     options: { disableNameSuffixHash: true, labels: { ...labels, grafana_dashboard: '1' } },
   }));
 
-/** File names below manifests/monitoring: objects of YAML, and texts. */
+/** File names below manifests/monitoring: YAML as objects, and texts. */
 export function monitoringFiles(namespace: string): {
   yaml: Record<string, unknown>;
   text: Record<string, string>;

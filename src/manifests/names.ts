@@ -2,9 +2,9 @@
 
 export const version = '0.1.0';
 
-/** The names of an installation's objects. The cluster-wide ones are the only ones of their kind: two need two names. */
+/** The names of an installation's objects. Names of cluster-wide objects must differ between two installations. */
 export interface InstallationNames {
-  /** Of the Deployment, the PriorityClass, and what begins with it: the roles of people. */
+  /** Of the Deployment and the PriorityClass, and prefix of the roles for people. */
   name: string;
   configuration: string;
   serviceAccount: string;
@@ -24,5 +24,5 @@ export const namesOf = (name: string): InstallationNames => ({
   certSecret: `${name}-serving-cert`,
 });
 
-/** An installation unless told otherwise. */
+/** The default installation. */
 export const deployment = { namespace: 'spikegate-system', ...namesOf('spikegate') };

@@ -1,4 +1,4 @@
-// What a Spikegate process may do in the cluster: exactly what its code does.
+// The permissions of a Spikegate process: exactly what its code uses.
 import { Buyer } from '../api/buyer.ts';
 import type { Kind } from '../api/define-kind.ts';
 import { workloadKinds } from '../api/kinds.ts';
@@ -22,7 +22,7 @@ export interface PolicyRule {
   verbs: string[];
 }
 
-/** What every replica needs, and the roles of people. */
+/** The permissions of every replica, and the roles for people. */
 export function rbac(kinds: readonly Kind[], options: RbacOptions): Manifest[] {
   const { namespace, serviceAccount } = options;
   const metadata = { name: serviceAccount, namespace, labels: partOfSpikegate };
@@ -36,13 +36,13 @@ export function rbac(kinds: readonly Kind[], options: RbacOptions): Manifest[] {
   ];
 }
 
-/** What is needed besides where Spikegate makes its own certificates (`--certs self-signed`), and nowhere else. */
+/** Additional permissions when Spikegate issues its own certificates (`--certs self-signed`). */
 export function certificateRbac(options: RbacOptions): Manifest[] {
   const name = `${options.serviceAccount}-certificates`;
   return granted(name, options, { cluster: [publishRule(options)], own: secretRules(options) });
 }
 
-/** The rules as roles of this name, bound to the service account: across the cluster, and in its own namespace. */
+/** The rules as roles of this name, bound to the service account: cluster-wide, and in its own namespace. */
 function granted(
   name: string,
   { namespace, serviceAccount }: RbacOptions,
@@ -66,14 +66,15 @@ function clusterRules(kinds: readonly Kind[]): PolicyRule[] {
   const sale = kinds.filter((kind) => !workloadKinds.includes(kind));
   return [
     ...rulesFor(sale, '', ['list', 'watch']),
-    // Looked for, live, by those who refer to them.
+    // Live reads of what others refer to.
     ...rulesFor([SpikeGoods, SpikeOrder, Buyer, Seller], '', ['get']),
-    // patch puts finalizers on, and lets admission complete an object that got past it; update takes them off.
+    // patch adds finalizers, and lets admission complete an object that was created past it; update removes
+    // finalizers.
     ...rulesFor([SpikeGoods, Buyer, Seller], '', ['update', 'patch']),
     ...rulesFor(sale, '/status', ['update']),
     { apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },
     { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
-    // Whether another Spikegate is installed.
+    // Looks for another installation.
     {
       apiGroups: ['admissionregistration.k8s.io'],
       resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
@@ -85,7 +86,7 @@ function clusterRules(kinds: readonly Kind[]): PolicyRule[] {
 
 type Rated = Pick<Kind, 'group' | 'plural'>;
 
-/** One rule for each group: a rule for several would also be about every resource in every other's group. */
+/** One rule per group. A rule for several groups would also cover each resource in every group. */
 function rulesFor(kinds: readonly Rated[], subresource: string, verbs: string[]): PolicyRule[] {
   return [...new Set(kinds.map((kind) => kind.group))].map((group) => ({
     apiGroups: [group],
@@ -99,10 +100,10 @@ function workloadRules(kinds: readonly Kind[]): PolicyRule[] {
   return [
     ...rulesFor(kinds, '', ['get', 'list', 'watch']),
     ...rulesFor(kinds, '/status', ['update']),
-    // What blockOwnerDeletion needs where OwnerReferencesPermissionEnforcement is on.
+    // Needed for blockOwnerDeletion when OwnerReferencesPermissionEnforcement is on.
     ...rulesFor(kinds, '/finalizers', ['update']),
     ...allChildKinds.map(childRule),
-    // Why a StatefulSet or a DaemonSet makes no pods stands only in its events.
+    // Only events say why a StatefulSet or a DaemonSet makes no pods.
     { apiGroups: [''], resources: ['events'], verbs: ['list'] },
     {
       apiGroups: ['apiextensions.k8s.io'],
@@ -113,7 +114,7 @@ function workloadRules(kinds: readonly Kind[]): PolicyRule[] {
   ];
 }
 
-/** Pods are made by create, since their names are generated; all else by server-side apply, which is patch. */
+/** Pods are created, because their names are generated. Everything else is applied, which is patch. */
 function childRule(kind: ChildKind): PolicyRule {
   const verbs = kind === pods ? ['create', 'delete'] : ['get', 'create', 'patch', 'update', 'delete'];
   return { apiGroups: [kind.group], resources: [kind.plural], verbs: ['list', 'watch', ...verbs] };
@@ -121,7 +122,7 @@ function childRule(kind: ChildKind): PolicyRule {
 
 function leaseRules({ lease }: RbacOptions): PolicyRule[] {
   return [
-    // A create cannot be limited by name: the name is not known yet when it is authorised.
+    // RBAC cannot limit a create by name: the name is unknown when it is authorised.
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
     {
       apiGroups: ['coordination.k8s.io'],
@@ -144,16 +145,16 @@ function secretRules({ certSecret }: RbacOptions): PolicyRule[] {
   ];
 }
 
-/** The CA goes into our own webhook configurations, and into no others. */
+/** Writes the CA into our own webhook configurations only. */
 const publishRule = ({ configuration }: RbacOptions): PolicyRule => ({
   apiGroups: ['admissionregistration.k8s.io'],
   resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
   resourceNames: [configuration],
-  // A list or watch is permitted by name when its field selector names the object.
+  // RBAC permits a list or watch by name when its field selector names the object.
   verbs: ['get', 'list', 'watch', 'update'],
 });
 
-/** Aggregated into the cluster's own view and edit roles, as kubebuilder's scaffolding has them. */
+/** Aggregated into the cluster's view and edit roles, as kubebuilder scaffolds them. */
 function personRole(installation: string, kind: Kind, role: 'viewer' | 'editor'): Manifest {
   const view = ['get', 'list', 'watch'];
   const verbs = role === 'viewer' ? view : [...view, 'create', 'update', 'patch', 'delete'];

@@ -1,4 +1,4 @@
-// Webhook configurations from the registry of webhooks (admissionregistration.k8s.io/v1).
+// Makes webhook configurations (admissionregistration.k8s.io/v1) from the registry of webhooks.
 
 import { mutatePath, validatePath } from '../../webhooks/registry.ts';
 import type { Webhooks } from '../../webhooks/webhook.ts';
@@ -7,25 +7,25 @@ import type { KubeObject } from '../kube/objects.ts';
 import { type Manifest, partOfSpikegate } from './manifest.ts';
 import { deployment } from './names.ts';
 
-/** Where the API server finds the webhooks: a Service in the cluster, or a URL for a server outside it. */
+/** Where the API server finds the webhooks: a Service, or a URL for a server outside the cluster. */
 export type WebhookTarget = { service: { namespace: string; name: string; port?: number } } | { url: string };
 
 export interface WebhookConfigurationOptions {
   target: WebhookTarget;
-  /** Where Spikegate itself runs; its objects are not asked about. */
+  /** Spikegate's own namespace, whose objects are exempt. */
   namespace: string;
-  /** Of both configurations. Default: that of an installation unless told otherwise. */
+  /** Name of both configurations. Default: that of the default installation. */
   name?: string;
-  /** PEM; absent where somebody else (cert-manager) puts it in. */
+  /** PEM. Absent when somebody else (cert-manager) writes it. */
   caBundle?: string;
 }
 
-/** On a namespace: nothing in it is asked about. */
+/** Label of a namespace: its objects are exempt from the webhooks. */
 export const exemptLabel = 'spikegate.io/exempt';
 
 /**
- * Long enough for a hold under contention: what does not fit is answered 429, which clients try again. An API server
- * that waits longer only keeps its clients longer from a replica that answers.
+ * Long enough for a hold under contention. A hold that takes longer gets 429, which clients retry. A longer timeout
+ * would only keep clients longer from a replica that answers.
  */
 const timeoutSeconds = 5;
 
@@ -64,7 +64,7 @@ function mutating({ kind, defaulting, defaultStatus }: Webhooks<KubeObject>): We
   };
 }
 
-/** A deletion that no rule is about is not asked about: while no replica answers, a namespace could not go. */
+/** Leaves out deletions without a rule: otherwise a namespace could not be deleted while no replica answers. */
 function validating({ kind, rules }: Webhooks<KubeObject>): Webhook {
   const deletions: Operation[] = rules.DELETE.length > 0 ? ['DELETE'] : [];
   return {
@@ -101,7 +101,7 @@ function entry(webhook: Webhook, { target, namespace, caBundle }: WebhookConfigu
     namespaceSelector: {
       matchExpressions: [
         { key: exemptLabel, operator: 'DoesNotExist' },
-        // Kubernetes labels every namespace with its name, from 1.21 on; where none has the label, none is left out.
+        // Kubernetes labels every namespace with its name.
         { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', namespace] },
       ],
     },

@@ -1,5 +1,5 @@
-// Grafana dashboards as JSON, from panels as data. Pure and deterministic: the same panels give the same text, so
-// that nothing is written anew. Knows no metric.
+// Makes Grafana dashboards as JSON from panels as data. Pure and deterministic: the same panels give the same text,
+// so nothing is written again. Knows no metric.
 
 export interface Query {
   expr: string;
@@ -9,18 +9,18 @@ export interface Query {
 export interface Panel {
   title: string;
   description: string;
-  /** A unit of Grafana: short, s, reqps, percentunit, bytes … */
+  /** A Grafana unit: short, s, reqps, percentunit, bytes … */
   unit: string;
   queries: readonly Query[];
   /** Default: timeseries. */
   type?: 'timeseries' | 'stat';
-  /** Of 24 columns; default: 12 for a timeseries, 6 for a stat. */
+  /** Of 24 columns. Default: 12 for a timeseries, 6 for a stat. */
   width?: number;
-  /** It may be below 0. */
+  /** Its values may be below 0. */
   isSigned?: boolean;
 }
 
-/** A choice at the top of a dashboard: values of a label, all of them unless told otherwise. */
+/** A selection at the top of a dashboard: values of a label, all of them by default. */
 export interface Variable {
   name: string;
   label: string;
@@ -29,7 +29,7 @@ export interface Variable {
 }
 
 export interface Dashboard {
-  /** At most 40 characters; Grafana knows the dashboard by it. */
+  /** At most 40 characters. Identifies the dashboard in Grafana. */
   uid: string;
   title: string;
   tags: readonly string[];
@@ -41,7 +41,7 @@ export interface Dashboard {
 const datasource = { type: 'prometheus', uid: '${datasource}' };
 const columns = 24;
 
-/** The oldest schema that has what is used here: Grafana 8.5 and on. */
+/** The oldest schema with everything that is used here: Grafana 8.5 and later. */
 const schemaVersion = 36;
 
 export function dashboardOf({ uid, title, tags, variables = [], panels }: Dashboard): object {
@@ -67,13 +67,13 @@ function renderVariable({ name, label, query }: Variable): object {
   return {
     ...{ name, label, query, datasource, type: 'query' },
     definition: query,
-    // 2: when the time range changes, since label values come and go.
+    // 2: refresh when the time range changes, since label values come and go.
     ...{ refresh: 2, sort: 1, multi: true, includeAll: true, allValue: '.*' },
     current: { text: 'All', value: '$__all' },
   };
 }
 
-/** From left to right, a new line where the next one does not fit. */
+/** From left to right, with a new line when the next panel does not fit. */
 function placed(panels: readonly Panel[]): object[] {
   let x = 0;
   let y = 0;

@@ -1,5 +1,5 @@
-// The dashboard of the program itself: webhooks, reconcilers, what it asks of the API server and of the machine.
-// For those who keep it running.
+// The dashboard of the program: webhooks, reconcilers, its use of the API server and of the machine. For those who
+// operate it.
 import { type Dashboard, dashboardOf, type Panel } from './grafana.ts';
 import { identity, ours, quantile, rate } from './queries.ts';
 

@@ -1,18 +1,18 @@
-// Pieces of PromQL that dashboards and alert rules share. Pure text; which metrics there are is checked by a test.
+// PromQL that dashboards and alert rules share. Pure text; a test checks that the metrics exist.
 
-/** Every replica exports it, and nothing else does: how our own processes are known among all that are scraped. */
+/** Only our replicas export this series with this name, so it identifies our processes. */
 export const identity = 'leader_election_master_status{name="spikegate"}';
 
 /**
- * Only what our replicas export: names like workqueue_depth and process_cpu_seconds_total are exported by every
- * operator in a cluster.
+ * Restricts a vector to our replicas. Every operator in a cluster exports names such as workqueue_depth and
+ * process_cpu_seconds_total.
  */
 export const ours = (vector: string): string => `(${vector} and on (job, instance) ${identity})`;
 
-/** How fast a counter of ours grows. */
+/** Rate of a counter of ours. */
 export const rate = (counter: string, window: string): string => ours(`rate(${counter}[${window}])`);
 
-/** Stock is told by every replica: the greatest of them, never their sum. */
+/** Every replica exports the same stock: take the maximum, never the sum. */
 export const stock = (level: string, matchers = ''): string =>
   `max by (namespace, goods) (spikegate_stock_${level}${matchers && `{${matchers}}`})`;
 
@@ -28,5 +28,5 @@ export const quantile = (
   return `histogram_quantile(${q}, sum by (${['le', ...by].join(', ')}) (${rate(buckets, window)}))`;
 };
 
-/** Path of the webhook that lets orders in. */
+/** Path of the webhook that admits orders. */
 export const orderWebhook = '/validate-myapp-spike-com-v1-spikeorder';

@@ -1,17 +1,17 @@
-// Alert rules as data: what may go wrong with a sale or with the program, how it is seen, and what to do about it.
-// Adding an alert is adding an entry here and a case in test/monitoring.
+// Alert rules as data: what may go wrong with a sale or with the program, how to see it, and what to do. A new
+// alert is an entry here and a case in test/monitoring.
 import { identity, ours, quantile, rate, stock } from './queries.ts';
 
 export interface Alert {
   alert: string;
-  /** PromQL that gives something while all is not well. */
+  /** PromQL with a result while something is wrong. */
   expr: string;
-  /** How long it must be so. */
+  /** How long that must last. */
   for: string;
   /** critical: a sale stands still, wake somebody. warning: look today. info: good to know. */
   severity: 'critical' | 'warning' | 'info';
   summary: string;
-  /** What it means. Prometheus fills in {{ $labels.… }} and {{ $value }}. */
+  /** What it means. Prometheus replaces {{ $labels.… }} and {{ $value }}. */
   description: string;
   /** What to do, in order. */
   action: string;
@@ -269,7 +269,7 @@ export const ruleGroups: readonly RuleGroup[] = [
   { name: 'spikegate-certificates', alerts: certificates },
 ];
 
-/** The groups as Prometheus reads them; a PrometheusRule has them as its spec. */
+/** The groups as Prometheus reads them, and as the spec of a PrometheusRule. */
 export const prometheusRules = (): object => ({
   groups: ruleGroups.map(({ name, alerts }) => ({
     name,

@@ -1,4 +1,4 @@
-// The dashboard of a sale: what is left, who gets it, and whether the books keep up. For those who run the sale.
+// The dashboard of a sale: what is left, who buys it, whether settlement keeps up. For those who run the sale.
 import { type Dashboard, dashboardOf, type Panel } from './grafana.ts';
 import { rate, stock } from './queries.ts';
 import { orderPanels, quantiles } from './sale-panels.ts';
@@ -17,7 +17,7 @@ const levels = [
   ],
 ] as const;
 
-// What is available is below 0 where somebody bypassed admission; that must be seen.
+// Availability below 0 means that somebody bypassed admission. The panel must show it.
 const isSigned = true;
 
 const totals: Panel[] = levels.map(([level, title, description]) => ({

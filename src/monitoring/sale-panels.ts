@@ -1,4 +1,4 @@
-// Panels about orders that every dashboard of a sale has: the general one, and that of a Seckill's services.
+// Panels about orders, for the general dashboard of a sale and for the dashboard of a Seckill.
 import type { Panel } from './grafana.ts';
 import { orderWebhook, quantile, rate } from './queries.ts';
 
@@ -6,7 +6,7 @@ const window = '$__rate_interval';
 const admissions = (matchers: string) =>
   rate(`spikegate_order_admissions_total{operation="CREATE"${matchers}}`, window);
 
-/** Median and the slowest hundredth of a histogram. */
+/** Median and 99th percentile of a histogram. */
 export const quantiles = (histogram: string): Panel['queries'] =>
   [0.5, 0.99].map((q) => ({ expr: quantile(q, histogram, window), legendFormat: `p${q * 100}` }));
 

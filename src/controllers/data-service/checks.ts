@@ -1,18 +1,18 @@
-// Whether something that runs elsewhere is usable: one connection or one request with a time limit, from this process.
-// Never a command, and no password is sent anywhere.
+// Checks whether something outside the cluster is usable: one connection or one request from this process, with a
+// time limit. Runs no command and sends no password.
 import type { ThirdParty } from '../../api/data-service.ts';
 import { addressOf, destinationAt } from '../../api/data-service-parts.ts';
 import { NotAllowedError, type Outside } from '../../workloads/outside.ts';
 
 export interface CheckResult {
   isUsable: boolean;
-  /** For a person. */
+  /** For people. */
   message: string;
 }
 
 export interface CheckTimes {
   timeoutMs: number;
-  /** Until the next check, after this result. */
+  /** Ms until the next check. */
   nextMs: number;
 }
 
@@ -41,7 +41,7 @@ export async function checkThirdParty(
     }
     const asked = { ...address, http: address.http ?? { secure: false, path: '/' } };
     const { url } = destinationAt(asked, thirdParty.check?.path);
-    // Whether it is usable is asked, not who it is: what certificate it has is its clients' business.
+    // The check is about use, not identity: its clients verify its certificate.
     const { status } = await outside.get(url!, { signal: limit, mostBytes: 0, verify: false });
     return { isUsable: status < 400, message: `${where} answers ${status}` };
   } catch (error) {

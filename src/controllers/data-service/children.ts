@@ -1,4 +1,4 @@
-// From a DataService to its children as they should be. Pure: what is stored comes in as questions.
+// Computes the children of a DataService. Pure: questions about stored objects go through `Situation`.
 
 import {
   type Component,
@@ -33,26 +33,28 @@ export const runnables = {
   daemonSet: daemonSets,
 } as const;
 
-/** On pods: a change of what they read makes new ones. */
+/** On pods. A change of the files that they read rolls them. */
 const configAnnotation = 'spikegate.io/config';
 
 export interface Situation {
   prefix: string;
-  /** Middleware is usable, or a service serves. */
+  /** The middleware is usable, or the service serves. */
   isUsable(component: Component): boolean;
-  /** Its pods' maker exists: what it waited for has been there once, and does not hold it up again. */
+  /**
+   * Its Deployment, StatefulSet or DaemonSet exists. Its dependencies were ready once, and do not hold it up again.
+   */
   isThere(component: Component): boolean;
-  /** Whether the Secret of these could be read; one that is not there counts as read. */
+  /** Whether the Secret of these credentials could be read. A Secret that does not exist counts as read. */
   isKnown(credentials: Credentials): boolean;
-  /** The password that a Secret holds. */
+  /** The password in a Secret. */
   passwordOf(credentials: Credentials): string | undefined;
 }
 
 export interface Plan {
   desired: Desired[];
-  /** Components that are not made yet, and what they wait for. */
+  /** Components that are not made yet, with what they wait for. */
   waiting: Map<Component, Component[]>;
-  /** Components that stay as they are, because a Secret that they use could not be read or made: its name. */
+  /** Components that stay unchanged because a Secret that they use could not be read or made, with its name. */
   held: Map<Component, string>;
 }
 
@@ -62,7 +64,7 @@ export const presentIn = ({ spec }: DataService): [Component, ComponentSpec][] =
     return component ? [[name, component]] : [];
   });
 
-/** In the order in which they are brought up. */
+/** In the order in which they are started. */
 export function planOf(object: DataService, situation: Situation): Plan {
   const all = new Plans(object, situation);
   const waiting: Plan['waiting'] = new Map();
@@ -79,7 +81,7 @@ export function planOf(object: DataService, situation: Situation): Plan {
   return { desired, waiting, held };
 }
 
-/** Ports, never none: the component's own where the spec has none. */
+/** The ports, never none: the component's own when the spec has none. */
 function listening(name: Component, { port, nodePort }: ComponentSpec): ComponentPort[] {
   const found = portsOf(port) ?? [];
   const [first = { port: builtIn[name].port }, ...others] = found;
@@ -99,7 +101,7 @@ class Plans {
     this.#values = valuesOf(object, situation.prefix);
   }
 
-  /** Passwords that stand in the spec. The one that is generated is no child: it is kept, as its volume is. */
+  /** Secrets for passwords in the spec. The generated one is no child: it is kept, as its volume is. */
   secrets(): Desired[] {
     return this.#credentials.flatMap(({ component, secret, literal }) =>
       secret && literal !== undefined
@@ -113,7 +115,7 @@ class Plans {
     );
   }
 
-  /** Name of a Secret that the component uses and of which nothing is known: its pods could not be described. */
+  /** Name of a Secret that the component uses and that could not be read, so its pods cannot be described. */
   unknownTo(name: Component): string | undefined {
     return this.#used(name).find((it) => it.secret && !this.#situation.isKnown(it))?.secret?.name;
   }
@@ -173,7 +175,7 @@ class Plans {
     };
   }
 
-  /** The scripts of mysql run once, with an empty volume: to run it anew for them would change nothing. */
+  /** mysql runs its scripts once, with an empty volume, so a changed script must not roll it. */
   #hash(name: Component, files: Map<string, Record<string, string>>): string {
     const read = [...files].filter(([part]) => part !== 'mysql-dataservice-init');
     const passwords = this.#used(name).map((it) => this.#situation.passwordOf(it) ?? null);
@@ -197,13 +199,13 @@ class Plans {
       })),
       ...this.#environment(name, spec),
       ...(spec.resources ? { resources: inStrings(spec.resources) } : {}),
-      // mysql listens only once its scripts have run.
+      // mysql listens only after its scripts have run.
       readinessProbe: { tcpSocket: { port: ports[0]!.port }, periodSeconds: 5, timeoutSeconds: 2 },
       ...mountsOf(name),
     };
   }
 
-  /** What the spec says goes before what we would say. */
+  /** Variables in the spec override ours. */
   #environment(name: Component, { env = {} }: ComponentSpec): { env?: object[] } {
     const used = this.#used(name);
     const ours =
@@ -277,7 +279,7 @@ function claimOf({ storage = {} }: ComponentSpec): object {
   };
 }
 
-/** What the placeholders of a configuration stand for. */
+/** The values of a configuration's placeholders. */
 function valuesOf(object: DataService, prefix: string): Values {
   const at = (name: Component): string =>
     hostOf(object, prefix, name, listening(name, object.spec[name] ?? {})[0]!.port);

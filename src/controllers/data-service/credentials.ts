@@ -1,5 +1,5 @@
-// Where the passwords of a DataService's middleware are, and how its services get them: always a Secret, by
-// environment. Pure.
+// Where the passwords of a DataService's middleware are, and how its services get them: always from a Secret, as
+// environment variables. Pure.
 import type { Component, ComponentSpec, DataService } from '../../api/data-service.ts';
 import { kindOf, middleware } from '../../api/data-service.ts';
 import type { Reference } from '../../workloads/references.ts';
@@ -8,9 +8,9 @@ import { nameOf } from './names.ts';
 export interface Credentials {
   component: Component;
   user: string | undefined;
-  /** Where the password is; undefined where there is none. */
+  /** The Secret with the password. Undefined when there is none. */
   secret?: { name: string; key: string };
-  /** The password stands in the spec: the Secret is a child that is made from it. */
+  /** The password is in the spec; the Secret is a child made from it. */
   literal?: string;
 }
 
@@ -46,7 +46,7 @@ export const referencesOf = (credentials: readonly Credentials[], namespace: str
     secret && literal === undefined ? [{ kind: 'Secret' as const, namespace, name: secret.name }] : [],
   );
 
-/** MYSQL_USER and MYSQL_PASSWORD, and the same of the other middleware. */
+/** MYSQL_USER and MYSQL_PASSWORD, and the same for the other middleware. */
 export function environmentOf(credentials: readonly Credentials[]): object[] {
   return credentials.flatMap(({ component, user, secret }) => {
     const name = component.toUpperCase();

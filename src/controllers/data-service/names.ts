@@ -1,5 +1,5 @@
-// What the children of a DataService are called: the plain names of the first version for the first DataService of a
-// namespace, names with a prefix for every further one. Once decided it stays, whoever comes and goes. Pure.
+// The names of a DataService's children: the plain names of the first version for the first DataService of a
+// namespace, prefixed names for every further one. A decision stays, whoever comes and goes. Pure.
 import { type Component, type DataService, isMiddleware } from '../../api/data-service.ts';
 import { addressOf, builtIn } from '../../api/data-service-parts.ts';
 
@@ -10,9 +10,9 @@ export interface NamedChild {
 }
 
 /**
- * `others`: the DataServices of the same namespace, this one left out. `children`: Services of this one that exist.
- * What exists decides before anything that was written down, so that a lost status changes no name.
- * `hasPlainNames`: who was given them and may not have it in its status yet.
+ * `others`: the other DataServices of the namespace. `children`: existing Services of this one. Existing children
+ * decide before the status does, so that a lost status changes no name. `hasPlainNames`: the one that got the plain
+ * names, whose status may not say so yet.
  */
 export function prefixOf(
   object: DataService,
@@ -28,7 +28,7 @@ export function prefixOf(
   return isTaken ? `${object.metadata.name}-` : '';
 }
 
-/** What stands before the names of Services that exist. */
+/** The prefix of existing Services. */
 export function prefixIn(children: readonly NamedChild[]): string | undefined {
   for (const { name, component } of children) {
     const plain = builtIn[component as Component]?.object;
@@ -43,7 +43,7 @@ function decidedOf({ spec, status }: DataService): string | undefined {
 
 const holdsPlainNames = (other: DataService): boolean => decidedOf(other) === '';
 
-/** Has not been looked at yet, and will get the plain names when it is. */
+/** Whether `other` was not reconciled yet and will get the plain names when it is. */
 function isBefore(other: DataService, object: DataService): boolean {
   if (decidedOf(other) !== undefined) return false;
   if (other.metadata.deletionTimestamp) return false;
@@ -55,7 +55,7 @@ const age = ({ metadata }: DataService): string => `${metadata.creationTimestamp
 export const nameOf = (prefix: string, component: Component): string =>
   `${prefix}${builtIn[component].object}`;
 
-/** host:port of a component as its clients in the cluster see it. */
+/** host:port of a component for clients in the cluster. */
 export function hostOf(object: DataService, prefix: string, component: Component, port: number): string {
   const { thirdParty } = object.spec[component] ?? {};
   const elsewhere = thirdParty && isMiddleware(component) ? addressOf(thirdParty.url, port) : undefined;

@@ -1,5 +1,5 @@
-// The generated password of mysql: a Secret beside its volume. Like the volume it is nobody's child, and outlives the
-// DataService: a database that is found again must still open.
+// The generated password of mysql: a Secret beside its volume. Like the volume it has no owner and outlives the
+// DataService, because without it the data cannot be opened.
 import { randomBytes } from 'node:crypto';
 import type { DataService } from '../../api/data-service.ts';
 import type { Client } from '../../kube/client.ts';
@@ -14,10 +14,10 @@ const resource = asResource<Referenced>({
   ...{ group: '', version: 'v1', kind: secrets.kind, plural: secrets.plural, namespaced: true },
 });
 
-/** Base64url, without what an SQL string or a shell would read as its own. */
+/** Base64url: no character with a meaning in SQL strings or shells. */
 const generate = (): string => randomBytes(24).toString('base64url');
 
-/** Makes the Secret where it is absent. One that a person has put there is used as it is. */
+/** Creates the Secret when it is absent. Uses an existing one unchanged. */
 export async function ensurePassword(
   client: Client,
   object: DataService,
@@ -38,7 +38,7 @@ export async function ensurePassword(
       await client.create(resource, draft, { fieldManager: 'spikegate', signal }),
     );
   } catch (error) {
-    // It came into being meanwhile; its arrival wakes us.
+    // Somebody else created it meanwhile. Its watch event wakes us.
     if (!(error instanceof ApiError) || error.code !== 409) throw error;
   }
 }

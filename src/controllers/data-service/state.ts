@@ -1,4 +1,4 @@
-// From the states of its components to the status of a DataService. Pure.
+// Computes the status of a DataService from the states of its components. Pure.
 import type { ConditionUpdate } from '../../api/conditions.ts';
 import type { Component, ComponentStatus, DataServiceStatus } from '../../api/data-service.ts';
 import type { Outcome } from '../../workloads/outcome.ts';
@@ -11,9 +11,9 @@ export interface ComponentState {
   ready: number;
   wanted: number;
   isReady: boolean;
-  /** Is not made yet. */
+  /** It is not made yet, and waits for these. */
   waitsFor?: Component[] | undefined;
-  /** Of what runs elsewhere; undefined before its first check. */
+  /** For a component outside the cluster. Undefined before its first check. */
   check?: CheckResult | undefined;
   trouble?: { reason: string; message: string } | undefined;
 }
@@ -24,7 +24,7 @@ export interface Judgement {
   conditions: ConditionUpdate[];
 }
 
-/** `lacking`: credentials whose Secret, or its key, is not there. */
+/** `lacking`: credentials whose Secret, or its key, does not exist. */
 export function judge(
   states: readonly ComponentState[],
   outcome: Pick<Outcome, 'trouble'>,
@@ -86,7 +86,7 @@ function say({ ready, wanted, isReady, waitsFor, trouble, check }: ComponentStat
   return `${ready} of ${wanted} pods are ready`;
 }
 
-/** `ApiManagerReady`; the type of the condition of a component. */
+/** `ApiManagerReady`: the condition type of a component. */
 const conditionTypeOf = (name: Component): string =>
   `${name
     .split('-')

@@ -1,19 +1,19 @@
-// The built-in configuration of a DataService's components, and how placeholders are filled in. Pure. No secret is
-// ever written into a ConfigMap: files name environment variables, which come from a Secret.
+// The built-in configuration files of a DataService's components, and their placeholders. Pure. A ConfigMap never
+// contains a secret: files name environment variables, which come from a Secret.
 
 import { initScripts } from '../../api/data-service-parts.ts';
 import { own } from '../../runtime/own-keys.ts';
 
-/** What stands between {{ and }}. */
+/** The names between {{ and }}, with their values. */
 export type Values = Readonly<Record<string, string>>;
 
 const placeholder = /\{\{\s*([a-z][a-zA-Z.-]*)\s*\}\}/g;
 
-/** Fills in what it knows and leaves the rest: a file may have braces of its own. */
+/** Replaces the known placeholders and keeps the rest: a file may have braces of its own. */
 export const render = (template: string, values: Values): string =>
   template.replace(placeholder, (whole, name: string) => own(values, name) ?? whole);
 
-/** Environment variables by which every service and mysql get at the database. */
+/** The environment variables with which services and mysql log in to the database. */
 const variables = { user: 'MYSQL_USER', password: 'MYSQL_PASSWORD' } as const;
 
 function application(name: string, port: number, database: string): string {
@@ -85,7 +85,7 @@ const nginx = `server {
 }
 `;
 
-/** The text of a file before its placeholders are filled in. */
+/** The text of a file before its placeholders are replaced. */
 export function templateOf(component: string, file: string, port: number): string {
   if (file === 'application.yml') return application(component, port, databaseOf(component));
   if (file === 'my.cnf') return myCnf;

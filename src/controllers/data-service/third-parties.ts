@@ -1,5 +1,5 @@
-// The checks of what runs elsewhere: one at a time for each, in the background, on timers of their own. A reconcile
-// only asks what the last one found. Knows nothing of children.
+// Runs the checks of components outside the cluster: one at a time for each, in the background, on their own
+// timers. A reconcile only reads the last result. Knows no children.
 import type { Component, DataService, ThirdParty } from '../../api/data-service.ts';
 import { kindOf } from '../../api/data-service.ts';
 import { builtIn } from '../../api/data-service-parts.ts';
@@ -17,7 +17,7 @@ export type Check = (
 ) => Promise<CheckResult>;
 
 interface Watched {
-  /** Of what is checked: another address begins anew. */
+  /** The address that was checked. Another address starts anew. */
   of: string;
   result: CheckResult | undefined;
   abort: AbortController;
@@ -36,7 +36,7 @@ export class ThirdParties {
     this.#wake = options.wake;
   }
 
-  /** Checks exactly what this object names from now on. */
+  /** Checks exactly the addresses that this object names, from now on. */
   follow(object: DataService): void {
     const key = keyOf(object);
     const watched = this.#watched.get(key) ?? new Map<Component, Watched>();
@@ -57,7 +57,7 @@ export class ThirdParties {
     else this.#watched.delete(key);
   }
 
-  /** undefined until the first answer. */
+  /** Undefined until the first result. */
   resultOf(object: DataService, name: Component): CheckResult | undefined {
     return this.#watched.get(keyOf(object))?.get(name)?.result;
   }

@@ -1,4 +1,5 @@
-// Carries a DataService through its life: names once, middleware first, services as soon as what they need is usable.
+// Reconciles a DataService: chooses the names once, starts the middleware first, and each service when its
+// dependencies are usable.
 
 import {
   type Component,
@@ -59,7 +60,9 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
   readonly #thirdParties: ThirdParties;
   readonly #troubles: ReturnType<typeof podTroubles>;
   readonly #failedCreates: FailedCreates;
-  /** Uids by key of those that were given the plain names: their status has it only after their first children. */
+  /**
+   * By key, uids of those that were given the plain names. Their status says so only after their first children.
+   */
   readonly #plain = new Map<string, string>();
 
   constructor(working: Working<DataService>) {
@@ -113,8 +116,8 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
       conditions: [...conditions, ...outcome.conditions()],
     });
     outcome.throwIfFailed();
-    // What was taken over ready, from an owner before this one, will not change again: no event would tell that what
-    // waited for it can begin.
+    // Middleware that was ready when we took it over will not change again. No event would say that the components
+    // that wait for it can start.
     const waitedFor = [...plan.waiting.values()].flat();
     if (waitedFor.some((name) => this.#isUsable(object, name, after.get(name)))) {
       this.#working.wake(keyOf(object));
@@ -156,8 +159,8 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
   }
 
   /**
-   * Reads the Secrets, and makes that of mysql. What fails is returned, for the status: only the components that use
-   * such a Secret stop. `isGone`: the namespace is going, and takes no Secret any more.
+   * Reads the Secrets, and makes the one of mysql. Failures are returned for the status: only the components that
+   * use such a Secret stop. `isGone`: the namespace is being deleted and accepts no Secret.
    */
   async #readPasswords(
     object: DataService,
@@ -192,7 +195,10 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     return own(this.#references.get({ kind: 'Secret', namespace, name: secret.name })?.data, secret.key);
   }
 
-  /** What makes the pods of each component now. Two, while its kind changes: the one that is wanted counts. */
+  /**
+   * The Deployment, StatefulSet or DaemonSet of each component. While its kind changes there are two; the wanted
+   * one counts.
+   */
   #makersOf(object: DataService): Map<Component, Runnable> {
     const { sources } = this.#working;
     const found = new Map<Component, Runnable>();
@@ -208,7 +214,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     return found;
   }
 
-  /** By component, why no pods are made; and in how many ms to look again. */
+  /** By component, why it makes no pods; and the ms until the next look. */
   async #uncreated(
     object: DataService,
     makers: ReadonlyMap<Component, Runnable>,

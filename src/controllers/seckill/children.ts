@@ -1,5 +1,4 @@
-// From a Seckill to its children as they should be. Pure: knows the spec and what the cluster serves, not what
-// is stored.
+// Computes the children of a Seckill. Pure: knows the spec and what the cluster serves, not what is stored.
 
 import { type EnvVar, inStrings, type ServicePort } from '../../api/podspec.ts';
 import {
@@ -34,19 +33,19 @@ export const owns = [
   configMaps,
 ];
 
-/** On a Deployment whose replicas have been left to an autoscaler. */
+/** On a Deployment whose replicas were handed over to an autoscaler. */
 export const replicasAnnotation = 'spikegate.io/replicas';
-/** On pods: a change of what their environment refers to makes new ones. */
+/** On pods. A change of what their environment refers to rolls them. */
 const configAnnotation = 'spikegate.io/config';
 
 export interface Situation {
   /** Whether the cluster serves KEDA's ScaledObject. */
   hasKeda: boolean;
-  /** The Deployment's replicas are in other hands already, so that leaving them out changes nothing. */
+  /** Another manager owns the Deployment's replicas already, so leaving them out changes nothing. */
   isHandedOver(deployment: string): boolean;
-  /** Services that stay as they are, by short name: what they depend on could not be looked at. */
+  /** Short names of services that stay unchanged, because something they depend on could not be read. */
   held: ReadonlySet<string>;
-  /** What an environment refers to; undefined where it is not there. */
+  /** An object that an environment variable refers to. Undefined when it does not exist. */
   find(reference: Reference): Referenced | undefined;
 }
 
@@ -68,7 +67,7 @@ interface Part {
   field: SeckillServiceField;
   short: string;
   service: SeckillService;
-  /** Of the Deployment; the others are called after it. */
+  /** Name of the Deployment. The other children's names begin with it. */
   name: string;
   scaler: Scaler;
 }
@@ -82,13 +81,13 @@ export function partsOf(seckill: Seckill, hasKeda: boolean): Part[] {
   }));
 }
 
-/** In the order in which they are made: what runs, what sends it traffic, what scales and what watches it. */
+/** In the order in which they are made: what runs, what sends it traffic, then what scales and measures it. */
 export function desiredOf(seckill: Seckill, situation: Situation): Desired[] {
   const all = partsOf(seckill, situation.hasKeda);
   const parts = all.filter(({ short }) => !situation.held.has(short));
   const { monitoring, scaling } = seckill.spec;
   const consumer = parts.find(({ field }) => field === kafkaConsumer);
-  // Wanted also where KEDA is not installed: the outcome then says what to install.
+  // Wanted even without KEDA: the outcome then says what to install.
   const wantsKeda = consumer && scaling?.keda?.enabled && scaling.keda.kafkaScaler;
   return [
     ...parts.map((part) => deploymentOf(part, situation)),
@@ -157,7 +156,7 @@ interface ContainerPort {
   protocol: string;
 }
 
-/** A container listens where the Service sends to: on targetPort. A target by name gives the port that name. */
+/** A container listens on the Service's targetPort. A target by name gives the port that name. */
 function containerPorts(ports: readonly ServicePort[] = []): ContainerPort[] {
   const found = new Map<string, ContainerPort>();
   for (const { name, port, targetPort = port, protocol = 'TCP' } of ports) {
@@ -245,7 +244,7 @@ function scaledObjectOf({ seckill, short, name }: Part): Desired {
         triggers: [
           {
             type: 'kafka',
-            // KEDA takes strings only.
+            // KEDA accepts strings only.
             metadata: { bootstrapServers, consumerGroup, topic, lagThreshold: String(lagThreshold) },
           },
         ],
@@ -254,7 +253,7 @@ function scaledObjectOf({ seckill, short, name }: Part): Desired {
   };
 }
 
-/** The one called http, else the first that can be asked by HTTP. */
+/** The port called http, otherwise the first TCP port. */
 function metricsPortOf({ service }: Part): string | undefined {
   const tcp = (service.ports ?? []).filter(({ protocol }) => protocol !== 'UDP');
   const port = tcp.find((it) => portNameOf(it) === 'http') ?? tcp[0];
@@ -282,7 +281,7 @@ function dashboardOf(seckill: Seckill, parts: readonly Part[]): Desired {
     kind: configMaps,
     name: `${name}-dashboard`,
     component: 'dashboard',
-    // What Grafana's sidecar looks for unless it is told otherwise.
+    // The default label for which Grafana's sidecar looks.
     labels: { grafana_dashboard: '1' },
     body: {
       data: {
@@ -314,7 +313,7 @@ function keyOf(namespace: string, { valueFrom }: EnvVar): { reference: Reference
   };
 }
 
-/** Of exactly the keys that the environment uses: another key of the same Secret rolls nobody. */
+/** Hash of exactly the keys that the environment uses: another key of the same Secret rolls no pods. */
 function configHash({ seckill, service }: Part, { find }: Situation): Record<string, string> {
   const values = (service.env ?? []).flatMap((variable) => {
     const used = keyOf(seckill.metadata.namespace ?? '', variable);

@@ -1,4 +1,4 @@
-// The Grafana dashboard of a Seckill as JSON: how its services do, and how the sale goes. Pure; knows no child.
+// The Grafana dashboard of a Seckill as JSON: its services, and the sale. Pure; knows no other child.
 import { dashboardOf, type Panel } from '../../monitoring/grafana.ts';
 import { orderPanels } from '../../monitoring/sale-panels.ts';
 
@@ -9,7 +9,7 @@ export interface DashboardOptions {
   topic?: { topic: string; consumerGroup: string } | undefined;
 }
 
-/** Deterministic: the same sale gives the same text, so that nothing is written anew. */
+/** Deterministic: the same sale gives the same text, so nothing is written again. */
 export function dashboard(options: DashboardOptions): string {
   const { namespace, name } = options;
   return JSON.stringify(

@@ -1,4 +1,4 @@
-// Carries a Seckill through its life: children, whose replicas an autoscaler may own, and the status of each service.
+// Reconciles a Seckill: its children, the hand-over of replicas to autoscalers, and the status of each service.
 import type { ConditionUpdate } from '../../api/conditions.ts';
 import {
   kafkaConsumer,
@@ -31,7 +31,7 @@ import {
 
 type Part = ReturnType<typeof partsOf>[number];
 
-/** Holds the replicas that an autoscaler has not touched yet: a field that nobody owns goes back to 1. */
+/** Owns replicas until an autoscaler has set them: a field without an owner would go back to 1. */
 const scaleManager = 'spikegate-scale';
 
 const conflictRetryMs = 60_000;
@@ -76,7 +76,7 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
       ...state,
     });
     outcome.throwIfFailed();
-    // A Deployment that was made just now: its replicas are handed over as soon as it is there.
+    // A Deployment was created just now. Its replicas are handed over when it exists.
     const isNew = parts.some(
       (it) =>
         it.scaler !== 'none' &&
@@ -97,7 +97,9 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
     await this.#references.stop();
   }
 
-  /** Deployments whose replicas are in other hands; and by short name, what failed: that service stays as it is. */
+  /**
+   * Deployments whose replicas another manager owns; and by short name, failures: such a service stays unchanged.
+   */
   async #prepare(
     seckill: Seckill,
     parts: readonly Part[],
@@ -130,10 +132,10 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
   }
 
   /**
-   * Whether the replicas of a Deployment may be left out of what is applied. Server-side apply takes a field back to
-   * its default when its only owner leaves it out, so another manager takes it first, at the value that it has.
-   * With fewer pods than the autoscaler's minimum it is not handed over yet: a HorizontalPodAutoscaler leaves a target
-   * at 0 alone for ever, so the next apply of ours raises it first.
+   * Whether the replicas of a Deployment may be left out of what we apply. Server-side apply resets a field to its
+   * default when its only owner leaves it out. So another manager takes the field first, at its present value. With
+   * fewer pods than the autoscaler's minimum, nothing is handed over yet: a HorizontalPodAutoscaler leaves a target
+   * at 0 alone for ever, so our next apply raises it first.
    */
   async #handOver(seckill: Seckill, { name }: Part, signal: AbortSignal): Promise<boolean> {
     const { sources, client } = this.#working;
@@ -153,7 +155,8 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
       await client.apply(resource, draft, { fieldManager: scaleManager, signal });
       return true;
     } catch (error) {
-      // Not found: it is going. A conflict: an autoscaler has changed it already, so it is not ours alone.
+      // Not found: it is being deleted. A conflict: an autoscaler has changed the field already, so it is not ours
+      // alone.
       if (isNotFound(error)) return false;
       if (isConflict(error)) return true;
       throw error;
@@ -243,7 +246,7 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
   }
 }
 
-/** After the hand-over somebody scaled it to 0: no HorizontalPodAutoscaler brings it back. */
+/** Somebody scaled it to 0 after the hand-over. No HorizontalPodAutoscaler raises it again. */
 const stopped = ({ name, seckill }: Part): { reason: string; message: string } => ({
   reason: 'ScaledToZero',
   message: `Deployment ${name} has 0 replicas, which its HorizontalPodAutoscaler leaves alone; kubectl scale it to ${bounds(seckill).min}`,
