@@ -34,12 +34,25 @@ export function salePhase(spec: SpikeGoodsSpec, left: number, now: number): Sale
   return left > 0 ? 'OnSale' : 'SoldOut';
 }
 
+/** More than the replicas' times can differ, and than a goods can take from its start time to its storing. */
+const startsWithGoodsMs = 5000;
+
+/**
+ * Whether a sale starts when its goods are made, as it does without a start time. One replica gives that time, another
+ * may be some milliseconds behind it and still see the goods: they are there, so their sale has begun.
+ */
+function startsWithGoods(start: number, creationTimestamp: string | undefined): boolean {
+  const created = parseTime(creationTimestamp);
+  return created !== undefined && start - created < startsWithGoodsMs;
+}
+
 /** Why goods cannot be ordered at `now`, or undefined. */
 export function whyNotOnSale({ spec, metadata }: SpikeGoods, now: number): Refusal | undefined {
   const { startTime, endTime } = spec;
   const field = `spec.goodsMap.${metadata.name}`;
   const at = timestamp(now);
-  if (now < (parseTime(startTime) ?? 0)) {
+  const start = parseTime(startTime) ?? 0;
+  if (now < start && !startsWithGoods(start, metadata.creationTimestamp)) {
     return refuse('SaleNotStarted', `${field}: the sale starts at ${startTime}, it is ${at}`, field);
   }
   if (now >= (parseTime(endTime) ?? Number.POSITIVE_INFINITY)) {

@@ -118,6 +118,7 @@ export class Cluster implements Target {
 
   /** Gives an image that was loaded further names. */
   async tag(image: string, names: string[]): Promise<void> {
+    if (names.length === 0) return;
     await run(...within(this.#state, this.#ctrCommand(['images', 'tag', '--force', image, ...names])));
   }
 

@@ -93,16 +93,27 @@ describe('a sale', () => {
     for (const [ms, left, phase] of rows) assert.equal(salePhase(spec, left, created + ms), phase);
   });
 
+  const made = (startTime: string, createdMs: number) => {
+    const goods = goodsOf({ ...spec, startTime });
+    return { ...goods, metadata: { ...goods.metadata, creationTimestamp: at(createdMs) } };
+  };
+
   it('takes orders exactly then', () => {
+    const announced = made(at(1000), -3_600_000);
     for (const [ms, reason] of [
       [999, 'SaleNotStarted'],
       [1000, undefined],
       [1999, undefined],
       [2000, 'SaleEnded'],
     ] as const) {
-      assert.equal(whyNotOnSale(goodsOf(spec), created + ms)?.reason, reason);
+      assert.equal(whyNotOnSale(announced, created + ms)?.reason, reason);
     }
     assert.equal(whyNotOnSale(goodsOf(), created), undefined);
+  });
+
+  it('takes orders of goods that start with their creation, at a replica whose time is behind', () => {
+    assert.equal(whyNotOnSale(made(at(828), 0), created + 810), undefined);
+    assert.equal(whyNotOnSale(made(at(10_000), 0), created + 9_999)?.reason, 'SaleNotStarted');
   });
 });
 
