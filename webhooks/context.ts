@@ -1,6 +1,7 @@
 // What admission works with, besides the object at hand. One context serves every call of a process.
 // `src/process/admission.ts` makes it for a cluster; tests make it from memory.
 import type { Kind } from '../src/api/define-kind.ts';
+import type { NodePorts } from '../src/api/node-ports.ts';
 import type { OutsideReach } from '../src/api/reach.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
 import type { ServerClock } from '../src/kube/server-time.ts';
@@ -39,4 +40,6 @@ export interface AdmissionPolicy {
   paymentWindowMs: number;
   /** The addresses outside the cluster that an object may name. */
   reach: OutsideReach;
+  /** The ports that the cluster opens on its nodes. */
+  nodePorts: NodePorts;
 }

@@ -11,7 +11,7 @@ import {
 } from '../src/api/data-service.ts';
 import { addressOf, builtIn, destinationAt } from '../src/api/data-service-parts.ts';
 import type { Kind } from '../src/api/define-kind.ts';
-import { sameQuantity } from '../src/api/quantity.ts';
+import { compareQuantities, sameQuantity } from '../src/api/quantity.ts';
 import { whyNotThere } from '../src/api/reach.ts';
 import { type Refusal, refuse } from '../src/api/refusals.ts';
 import { own } from '../src/runtime/own-keys.ts';
@@ -23,22 +23,32 @@ import {
   nameFits,
   requestsWithinLimits,
 } from './container-rules.ts';
+import { isVariableName, keyIsSound, nodePortIsServed, resourcesAreSound } from './pod-rules.ts';
 import type { Call, Rule, Warning, Webhooks } from './webhook.ts';
 
 type DataServiceRule = Rule<DataService>;
 type Judge = (path: string, component: ComponentSpec, name: Component) => Refusal | undefined;
 type Look = (path: string, component: ComponentSpec, name: Component) => string | undefined;
 
-/** `-mysql-dataservice-init` is the longest that is added to its name. */
-const longestName = 40;
+/** Its name and a `-` begin the names of its Services where another DataService has the plain ones. */
+const longestName = 62;
 
 const rules: DataServiceRule[] = [
   every(placeIsClear),
   every(imageIsNamed),
   every(portsAreClear),
   every(filesAreKnown),
-  every((path, { resources }) => requestsWithinLimits(`${path}.resources`, resources)),
+  every(
+    (path, { resources }) =>
+      requestsWithinLimits(`${path}.resources`, resources) ??
+      resourcesAreSound(`${path}.resources`, resources),
+  ),
+  every(environmentIsSound),
+  every(filesFit),
+  every(storageIsSound),
+  namesFit,
   nodePortsAreUnique,
+  nodePortsAreServed,
   thirdPartiesAreAllowed,
 ];
 
@@ -201,12 +211,124 @@ function thirdPartiesAreAllowed({ object, old, context }: Call<DataService>): Re
   return firstOf(present(object), ([name, { thirdParty }]) => {
     const address = thirdParty && addressOf(thirdParty.url, builtIn[name].port);
     if (!address || thirdParty.url === old?.spec[name]?.thirdParty?.url) return undefined;
+    const wrong = whyNotAsked(`spec.${name}.thirdParty`, thirdParty.url, name);
+    if (wrong) return wrong;
     const why = whyNotThere(context.policy.reach.thirdParty, destinationAt(address));
     if (!why) return undefined;
     const path = `spec.${name}.thirdParty.url`;
     const where = `${address.host}:${address.port}`;
     return refuse('PlaceNotAllowed', `${path}: ${where} ${why} (serve --third-party-allow)`, path);
   });
+}
+
+const schemes = { mysql: ['tcp', 'mysql', 'mariadb'], others: ['tcp', 'http', 'https'] };
+
+/** What the address would give away, or cannot mean. The URL gets into a ConfigMap, which many may read. */
+function whyNotAsked(path: string, text: string, name: Component): Refusal | undefined {
+  const field = `${path}.url`;
+  const bare = text.trim().replace(/^jdbc:/, '');
+  const url = new URL(bare.includes('://') ? bare : `tcp://${bare}`);
+  const allowed = name === 'mysql' ? schemes.mysql : schemes.others;
+  const scheme = url.protocol.slice(0, -1);
+  if (!allowed.includes(scheme)) {
+    return refuse('Invalid', `${field} must begin with ${allowed.join('://, ')}://, got ${scheme}://`, field);
+  }
+  const hasSecret = [...url.searchParams.keys()].some((key) => /user|passw|pwd|secret|token|key/i.test(key));
+  if (!url.username && !url.password && !hasSecret) return undefined;
+  const must = `must not have credentials: ${path}.username and ${path}.passwordSecret are for them`;
+  return refuse('Invalid', `${field} ${must}`, field);
+}
+
+function environmentIsSound(path: string, { env = {}, thirdParty }: ComponentSpec): Refusal | undefined {
+  const at = `${path}.env`;
+  const wrong = Object.keys(env).find((name) => !isVariableName(name));
+  if (wrong !== undefined) {
+    const must = 'must have names of environment variables';
+    return refuse('Invalid', `${at} ${must}, got ${JSON.stringify(wrong)}`, at);
+  }
+  const { passwordSecret } = thirdParty ?? {};
+  return passwordSecret && keyIsSound(`${path}.thirdParty.passwordSecret`, passwordSecret);
+}
+
+/** Of a ConfigMap (validation.MaxSecretSize). */
+const mostBytes = 1_048_576;
+/** What a placeholder may become: a host of 253 characters and more, or a URL of the spec. */
+const longestValue = 2_100;
+
+function filesFit(path: string, { config = {} }: ComponentSpec, name: Component): Refusal | undefined {
+  const sizeOf = (text: string) =>
+    Buffer.byteLength(text) + (text.match(/\{\{/g)?.length ?? 0) * longestValue;
+  const isOfScripts = (file: string) => name === 'mysql' && file.endsWith('.sql');
+  for (const { files } of builtIn[name].configMaps) {
+    const own = Object.keys(config).filter(
+      (file) => files.includes(file) || (isOfScripts(file) && isOfScripts(files[0]!)),
+    );
+    const size = own.reduce((sum, file) => sum + sizeOf(config[file]!), 0);
+    if (size + roomForBuiltIn <= mostBytes) continue;
+    const most = mostBytes - roomForBuiltIn;
+    const must = `must have at most ${most} bytes in ${files.join(', ')}: one ConfigMap has them`;
+    return refuse('Invalid', `${path}.config ${must}, got ${size}`, `${path}.config`);
+  }
+  return undefined;
+}
+const roomForBuiltIn = 16_384;
+
+function storageIsSound(path: string, { storage }: ComponentSpec): Refusal | undefined {
+  const { size, storageClassName } = storage ?? {};
+  if (size !== undefined && compareQuantities(size, 0) !== 1) {
+    const field = `${path}.storage.size`;
+    return refuse('Invalid', `${field} must be more than 0, got ${size}`, field);
+  }
+  const field = `${path}.storage`;
+  const wrong = storageClassName === undefined ? undefined : keyIsSound(field, { name: storageClassName });
+  if (!wrong) return undefined;
+  const must = 'must be the name of a StorageClass: lower-case letters, digits, - and .';
+  return refuse(
+    'Invalid',
+    `${field}.storageClassName ${must}, got ${JSON.stringify(storageClassName)}`,
+    `${field}.storageClassName`,
+  );
+}
+
+/**
+ * A Service is a DNS label of 63 characters; of a StatefulSet Kubernetes adds 11 for the label
+ * controller-revision-hash of its pods.
+ */
+const longestOf = { statefulSet: 52, deployment: 63, daemonSet: 63 };
+
+function namesFit({ object, old }: Call<DataService>): ReturnType<DataServiceRule> {
+  const { namePrefix } = object.spec;
+  const decided = old?.status?.namePrefix;
+  const prefix = namePrefix ?? decided ?? `${object.metadata.name}-`;
+  return firstOf(present(object), ([name, component]) => {
+    const kind = kindOf(name, component);
+    if (kind === 'thirdParty') return undefined;
+    const most = longestOf[kind] - builtIn[name].object.length;
+    if (prefix.length <= most) return undefined;
+    const what = `the ${kind} ${prefix}${builtIn[name].object} would have more than ${longestOf[kind]}`;
+    if (namePrefix !== undefined) {
+      const path = 'spec.namePrefix';
+      return refuse(
+        'Invalid',
+        `${path} must have at most ${most} characters (${what}), got ${prefix.length}`,
+        path,
+      );
+    }
+    const path = 'metadata.name';
+    return refuse(
+      'Invalid',
+      `${path} must have at most ${most - 1} characters (${what}), got ${prefix.length - 1}`,
+      path,
+    );
+  });
+}
+
+function nodePortsAreServed({ object, context }: Call<DataService>): ReturnType<DataServiceRule> {
+  return firstOf(present(object), ([name, component]) =>
+    firstOf([component.nodePort, ...(portsOf(component.port) ?? []).map((it) => it.nodePort)], (nodePort) =>
+      nodePortIsServed(`spec.${name}.nodePort`, nodePort, context.policy.nodePorts),
+    ),
+  );
 }
 
 function nodePortsAreUnique({ object }: Call<DataService>): ReturnType<DataServiceRule> {

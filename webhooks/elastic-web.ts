@@ -11,20 +11,25 @@ import {
   requestsWithinLimits,
   secretsInPlain,
 } from './container-rules.ts';
+import { firstVariable, nodePortIsServed, resourcesAreSound } from './pod-rules.ts';
 import { fillIn, isBeingDeleted } from './shared-rules.ts';
 import type { Call, Rule, Webhooks } from './webhook.ts';
 
 type WebRule = Rule<ElasticWeb>;
 type WebCall = Call<ElasticWeb>;
 
-/** A DNS label, with room for `-udp`. */
-const longestName = 59;
+/** A Service may be called after it, with `-metrics` added. */
+const longestName = 63 - '-metrics'.length;
 
 const shape: WebRule[] = [
-  ({ object }) => requestsWithinLimits('spec.resources', object.spec.resources),
-  ({ object }) => environmentIsSound('spec.env', object.spec.env),
+  ({ object: { spec } }) =>
+    requestsWithinLimits('spec.resources', spec.resources) ??
+    resourcesAreSound('spec.resources', spec.resources),
+  ({ object: { spec } }) => environmentIsSound('spec.env', spec.env) ?? firstVariable('spec.env', spec.env),
   minimumIsNoMore,
   metricsPortIsFree,
+  metricsPortIsTcp,
+  ({ object, context }) => nodePortIsServed('spec.nodePort', object.spec.nodePort, context.policy.nodePorts),
   serverIsAllowed,
 ];
 
@@ -76,6 +81,19 @@ function metricsPortIsFree({ object }: WebCall): ReturnType<WebRule> {
     'Invalid',
     `spec.port must differ from the port of the metrics (${metricsPort}): one Service has both, got ${port}`,
     'spec.port',
+  );
+}
+
+/** A container port has one protocol; where only UDP is spoken, its name does not lead to metrics. */
+function metricsPortIsTcp({ object: { spec } }: WebCall): ReturnType<WebRule> {
+  const { mtargetPort } = spec;
+  if (typeof mtargetPort !== 'string' || speaks(spec, 'TCP')) return undefined;
+  const traffic = typeof spec.targetPort === 'string' ? spec.targetPort : (spec.name ?? 'http');
+  if (mtargetPort !== traffic) return undefined;
+  return refuse(
+    'Invalid',
+    `spec.mtargetPort must not be the name of the port that speaks UDP, got ${mtargetPort}`,
+    'spec.mtargetPort',
   );
 }
 

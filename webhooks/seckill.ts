@@ -18,6 +18,7 @@ import {
   requestsWithinLimits,
   secretsInPlain,
 } from './container-rules.ts';
+import { firstVariable, resourcesAreSound, targetsAreClear } from './pod-rules.ts';
 import type { Call, Rule, Webhooks } from './webhook.ts';
 
 type SeckillRule = Rule<Seckill>;
@@ -90,8 +91,11 @@ function servicesAreSound({ object }: SeckillCall): ReturnType<SeckillRule> {
     const path = `spec.services.${field}`;
     return (
       requestsWithinLimits(`${path}.resources`, service?.resources) ??
+      resourcesAreSound(`${path}.resources`, service?.resources) ??
       portsAreSound(`${path}.ports`, service?.ports) ??
-      environmentIsSound(`${path}.env`, service?.env)
+      targetsAreClear(`${path}.ports`, service?.ports) ??
+      environmentIsSound(`${path}.env`, service?.env) ??
+      firstVariable(`${path}.env`, service?.env)
     );
   });
 }

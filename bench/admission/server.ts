@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { CertSource, ServingPair } from '../../certs/source.ts';
+import { defaultNodePorts } from '../../src/api/node-ports.ts';
 import { defaultReach } from '../../src/api/reach.ts';
 import { createLogger } from '../../src/cli/logging.ts';
 import { ServerTime } from '../../src/kube/server-time.ts';
@@ -58,7 +59,7 @@ async function start(pair: Pair): Promise<number> {
           refresh: async () => false,
           markInUse: async () => undefined,
         },
-        policy: { paymentWindowMs: 300_000, reach: defaultReach },
+        policy: { paymentWindowMs: 300_000, reach: defaultReach, nodePorts: defaultNodePorts },
       },
       log,
       metrics: admissionMetrics(metrics),

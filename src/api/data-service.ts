@@ -1,7 +1,7 @@
 // DataService: a data platform of middleware and services, in the two shapes of its earlier versions. Does not know
 // its children.
 import { defineKind, type ObjectOf } from './define-kind.ts';
-import { image, quantity, resources } from './podspec.ts';
+import { image, isPortName, quantity, resources } from './podspec.ts';
 import {
   choice,
   conditions,
@@ -253,8 +253,7 @@ function portOf(value: unknown): ComponentPort | undefined {
   const { name, port, nodePort, ...others } = value as Record<string, unknown>;
   if (Object.keys(others).length > 0 || !isPort(port)) return undefined;
   if (nodePort !== undefined && !isPort(nodePort)) return undefined;
-  if (name !== undefined && (typeof name !== 'string' || !/^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/.test(name)))
-    return undefined;
+  if (name !== undefined && !isPortName(name)) return undefined;
   return {
     port,
     ...(name === undefined ? {} : { name }),

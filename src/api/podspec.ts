@@ -19,6 +19,9 @@ worded(portNamePattern, 'must be a port name: lower-case letters, digits and sin
 worded(envNamePattern, 'must be the name of an environment variable');
 worded(imagePattern, 'must be the name of an image such as registry.example.com/shop/web:1.2');
 
+export const isPortName = (name: unknown): name is string =>
+  typeof name === 'string' && name.length <= 15 && new RegExp(portNamePattern).test(name);
+
 const pattern = (value: string, maxLength: number, note: Note) =>
   Type.String({ pattern: value, minLength: 1, maxLength, ...note });
 
@@ -120,3 +123,57 @@ const servicePort = object({
 export type ServicePort = Static<typeof servicePort>;
 
 export const servicePorts = (note: Note) => Type.Array(servicePort, { maxItems: 32, ...note });
+
+export interface ContainerPort {
+  name?: string;
+  containerPort: number;
+  protocol: string;
+}
+
+/** A target by name that is no single container port: `index` is that of the Service port that names it. */
+interface PortConflict {
+  index: number;
+  /** What it contradicts: `http is 80/TCP`. */
+  already: string;
+  got: string;
+}
+
+/**
+ * Where a container listens, from the ports of its Service: on each targetPort. A target by name is the Service port
+ * of that name where there is one, else a container port of that name with the Service's number. A container port has
+ * one name: server-side apply knows it by number and protocol.
+ */
+export function containerPortsOf(ports: readonly ServicePort[] = []): {
+  ports: ContainerPort[];
+  conflict?: PortConflict;
+} {
+  const byNumber = new Map<string, ContainerPort>();
+  const byName = new Map<string, string>();
+  let conflict: PortConflict | undefined;
+  const own = new Map<string, number>();
+  for (const { name, port, targetPort = port } of ports) {
+    if (name !== undefined && typeof targetPort === 'number') own.set(name, targetPort);
+  }
+  for (const [index, { port, targetPort: name, protocol = 'TCP' }] of ports.entries()) {
+    if (typeof name !== 'string') continue;
+    const containerPort = own.get(name) ?? port;
+    const number = `${containerPort}/${protocol}`;
+    const before = byName.get(name);
+    const other = byNumber.get(number)?.name;
+    if (before !== undefined && before !== number) {
+      conflict ??= { index, already: `${name} is ${before}`, got: number };
+    } else if (other !== undefined && other !== name) {
+      conflict ??= { index, already: `${number} is ${other}`, got: name };
+    }
+    byName.set(name, number);
+    byNumber.set(number, { name, containerPort, protocol });
+  }
+  for (const { name, port, targetPort: containerPort = port, protocol = 'TCP' } of ports) {
+    const number = `${containerPort}/${protocol}`;
+    if (typeof containerPort === 'string' || byNumber.has(number)) continue;
+    const isFree = name !== undefined && !byName.has(name);
+    if (isFree) byName.set(name, number);
+    byNumber.set(number, { ...(isFree ? { name } : {}), containerPort, protocol });
+  }
+  return { ports: [...byNumber.values()], ...(conflict ? { conflict } : {}) };
+}

@@ -58,6 +58,11 @@ export function canonicalQuantity(quantity: string | number): string {
   return suffix === undefined ? String(whole) : `${whole / binary[suffix]!}${suffix}`;
 }
 
+export function isWholeNumber(quantity: unknown): boolean {
+  const value = parse(quantity);
+  return value !== undefined && value % one === 0n;
+}
+
 /** For display; loses precision beyond a double's. */
 export function quantityToNumber(quantity: unknown): number | undefined {
   const value = parse(quantity);

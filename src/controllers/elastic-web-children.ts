@@ -37,13 +37,16 @@ function metricsPort(spec: ElasticWebSpec, traffic: readonly Port[]): Port | und
   const { mtargetPort } = spec;
   if (mtargetPort === undefined) return undefined;
   const number = portOfMetrics(spec);
-  const shared = traffic.some(
+  // A port that serves traffic may serve the metrics, too: by its name, or by its number.
+  const shared = traffic.find(
     ({ name, containerPort, protocol }) =>
-      name === mtargetPort || (protocol === 'TCP' && containerPort === number),
+      protocol === 'TCP' && (name === mtargetPort || containerPort === number),
   );
+  const isTaken = traffic.some(({ name }) => name === 'metric');
   return {
-    name: typeof mtargetPort === 'string' ? mtargetPort : 'metric',
-    ...{ protocol: 'TCP', port: number, targetPort: mtargetPort, servicePort: 'metric-traffic' },
+    name: typeof mtargetPort === 'string' ? mtargetPort : isTaken ? 'metrics' : 'metric',
+    ...{ protocol: 'TCP', port: number, servicePort: 'metric-traffic' },
+    targetPort: typeof mtargetPort === 'string' && shared ? shared.name : mtargetPort,
     ...(shared ? {} : { containerPort: number }),
   };
 }
@@ -103,11 +106,14 @@ function deployment(web: ElasticWeb, replicas: number): object {
   };
 }
 
-/** One Service. Two when a load balancer must accept TCP and UDP, because most cannot do both in one Service. */
+/**
+ * One Service. Two when a load balancer must accept TCP and UDP, because most cannot do both in one Service. Metrics
+ * beside traffic that is UDP only stay inside the cluster.
+ */
 function serviceBodies(web: ElasticWeb, traffic: Port[], metrics: Port | undefined): [string, object][] {
   const { spec, metadata } = web;
-  const type = spec.serviceType ?? 'LoadBalancer';
-  const body = (ports: Port[], isFirst: boolean): object => ({
+  const wanted = spec.serviceType ?? 'LoadBalancer';
+  const body = (ports: Port[], isFirst: boolean, type: string = wanted): object => ({
     spec: {
       type,
       selector: selectorOf(web, component),
@@ -117,12 +123,19 @@ function serviceBodies(web: ElasticWeb, traffic: Port[], metrics: Port | undefin
       })),
     },
   });
-  const [first, second] = traffic;
   const extra = metrics ? [metrics] : [];
-  if (type !== 'LoadBalancer' || !second) return [[metadata.name, body([...traffic, ...extra], true)]];
+  if (wanted !== 'LoadBalancer') return [[metadata.name, body([...traffic, ...extra], true)]];
+  const [first, second] = traffic;
+  if (second) {
+    return [
+      [metadata.name, body([first!, ...extra], true)],
+      [`${metadata.name}-udp`, body([second], false)],
+    ];
+  }
+  if (first!.protocol === 'TCP' || !metrics) return [[metadata.name, body([first!, ...extra], true)]];
   return [
-    [metadata.name, body([first!, ...extra], true)],
-    [`${metadata.name}-udp`, body([second], false)],
+    [metadata.name, body([first!], true)],
+    [`${metadata.name}-metrics`, body([metrics], false, 'ClusterIP')],
   ];
 }
 

@@ -152,7 +152,7 @@ class Fleet {
     // A quota that refuses one pod refuses the rest. So create a few first, then more.
     await growing(count, parallel, async () => {
       try {
-        const pod = await client.create<Pod>(resource, podOf(owner), { fieldManager, signal });
+        const pod = await client.create<Pod>(resource, imoocPodChild(owner), { fieldManager, signal });
         sources.cacheOf(pods).observe(pod);
         outcome.changed(pods, pod, undefined);
       } catch (error) {
@@ -231,7 +231,7 @@ class Fleet {
 const named = (pod: Pod): Pod => ({ ...pod, apiVersion: 'v1', kind: 'Pod' });
 
 /** The earlier operator's pod, with the least rights that any namespace requires (Pod Security "restricted"). */
-function podOf(owner: ImoocPod): Draft<Pod> {
+export function imoocPodChild(owner: ImoocPod): Draft<Pod> {
   const { name, namespace = '' } = owner.metadata;
   return {
     apiVersion: 'v1',

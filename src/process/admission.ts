@@ -74,6 +74,7 @@ function contextOf({ settings, client, caches, stock, clock }: AdmissionOptions)
     policy: {
       paymentWindowMs: settings.paymentWindow,
       reach: { prometheus: settings.prometheusAllow, thirdParty: settings.thirdPartyAllow },
+      nodePorts: settings.nodePorts,
     },
   };
 }

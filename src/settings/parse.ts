@@ -1,6 +1,7 @@
 // Parses the values of flags and environment variables. Throws commander's InvalidArgumentError, which says what
 // must hold.
 import { InvalidArgumentError } from 'commander';
+import type { NodePorts } from '../api/node-ports.ts';
 import { parseReach, type Reach } from '../api/reach.ts';
 
 const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -38,6 +39,14 @@ export const parseList = (text: string): string[] =>
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
+
+/** `30000-32767`, as kube-apiserver's --service-node-port-range. */
+export function parseNodePorts(text: string): NodePorts {
+  const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
+  const [first, last] = [Number(match?.[1]), Number(match?.[2])];
+  if (match && first >= 1 && first <= last && last <= 65_535) return { first, last };
+  throw new InvalidArgumentError(`must be a range of ports such as 30000-32767, got "${text}"`);
+}
 
 export function parsePlaces(text: string): Reach {
   try {

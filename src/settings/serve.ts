@@ -1,11 +1,13 @@
 // The settings of `spikegate serve`: one row for each. The rows give the type, the flags with their help, the environment
 // variables, and docs/settings.md. Knows nothing of what a setting is used for.
+import { defaultNodePorts } from '../api/node-ports.ts';
 import { anywhere, clusterServices, defaultReach } from '../api/reach.ts';
 import { defaultLots } from '../ledger/lots.ts';
 import { deployment } from '../manifests/names.ts';
 import {
   parseDuration,
   parseList,
+  parseNodePorts,
   parsePlaces,
   parsePort,
   parseSwitch,
@@ -355,6 +357,15 @@ export const rows = {
     defaultText: clusterServices.join(','),
     group: 'Workloads',
     help: 'Prometheus servers that an ElasticWeb may name, separated by commas: host, host:port, *.suffix, * or the beginning of a URL',
+  }),
+  nodePorts: row({
+    flag: '--node-ports <range>',
+    env: 'SPIKEGATE_NODE_PORTS',
+    parse: parseNodePorts,
+    default: defaultNodePorts,
+    defaultText: `${defaultNodePorts.first}-${defaultNodePorts.last}`,
+    group: 'Workloads',
+    help: 'ports that the cluster opens on its nodes (--service-node-port-range of kube-apiserver)',
   }),
   thirdPartyAllow: row({
     flag: '--third-party-allow <places>',

@@ -274,7 +274,7 @@ class Pass {
   }
 }
 
-function draftOf(owner: KubeObject, child: Desired, resource: Resource): Applied {
+export function draftOf(owner: KubeObject, child: Desired, resource: Resource): Applied {
   const labels = { ...child.labels, ...labelsOf(owner, child.component) };
   const { namespace = '' } = owner.metadata;
   const metadata = { name: child.name, namespace, labels, ownerReferences: [ownerReference(owner)] };

@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:http';
 import type { Express } from 'express';
 import supertest from 'supertest';
 import { inUseFinalizer } from '../../src/api/names.ts';
+import { defaultNodePorts } from '../../src/api/node-ports.ts';
 import { defaultReach } from '../../src/api/reach.ts';
 import type { AdmissionResponse, AdmissionReview } from '../../src/kube/admission.ts';
 import { Catalogue, type SaleCaches } from '../../src/ledger/catalogue.ts';
@@ -111,7 +112,7 @@ export class World {
           }
         },
       },
-      policy: { paymentWindowMs: this.paymentWindowMs, reach: defaultReach },
+      policy: { paymentWindowMs: this.paymentWindowMs, reach: defaultReach, nodePorts: defaultNodePorts },
     };
     this.app = createApp({
       ...(callers ? { callers } : {}),

@@ -31,6 +31,65 @@ const wrongSpecs: { what: string; spec: object; field: string; must: string }[] 
     must: 'must be host:port or a URL, got "$(touch /tmp/x)"',
   },
   {
+    what: 'whose uuc is at an address of a protocol that nobody speaks to it',
+    spec: { uuc: { kind: 3, thirdParty: { url: 'ftp://uuc.shop.svc' } } },
+    field: 'spec.uuc.thirdParty.url',
+    must: 'must begin with tcp://, http://, https://, got ftp://',
+  },
+  {
+    what: 'whose uuc has its password in the address',
+    spec: { uuc: { kind: 3, thirdParty: { url: 'http://user:pass@uuc.shop.svc' } } },
+    field: 'spec.uuc.thirdParty.url',
+    must: 'must not have credentials: spec.uuc.thirdParty.username and spec.uuc.thirdParty.passwordSecret are for them',
+  },
+  {
+    what: 'whose mysql has its password in the parameters of the address',
+    spec: { mysql: { kind: 3, thirdParty: { url: 'jdbc:mysql://db.shop.svc:3306/x?password=p' } } },
+    field: 'spec.mysql.thirdParty.url',
+    must: 'must not have credentials: spec.mysql.thirdParty.username and spec.mysql.thirdParty.passwordSecret are for them',
+  },
+  {
+    what: 'with a variable whose name has a blank',
+    spec: { auth: { ...auth, env: { 'A B': '1' } } },
+    field: 'spec.auth.env',
+    must: 'must have names of environment variables, got "A B"',
+  },
+  {
+    what: 'with a variable without a name',
+    spec: { auth: { ...auth, env: { '': '1' } } },
+    field: 'spec.auth.env',
+    must: 'must have names of environment variables, got ""',
+  },
+  {
+    what: 'with files that no ConfigMap has room for',
+    spec: {
+      mysql: {
+        kind: 1,
+        config: Object.fromEntries([1, 2, 3, 4, 5].map((n) => [`${n}.sql`, 'x'.repeat(210_000)])),
+      },
+    },
+    field: 'spec.mysql.config',
+    must: 'must have at most 1032192 bytes in 01-api-manager.sql, 02-auth.sql, 03-ds-adapter.sql, 04-es-adapter.sql, 05-trd-adapter.sql, 06-gateway.sql: one ConfigMap has them, got 1050000',
+  },
+  {
+    what: 'with a volume of no size',
+    spec: { auth: { ...auth, storage: { size: 0 } } },
+    field: 'spec.auth.storage.size',
+    must: 'must be more than 0, got 0',
+  },
+  {
+    what: 'with a port whose name is a number',
+    spec: { auth: { ...auth, port: [{ name: '80', port: 80 }] } },
+    field: 'spec.auth.port',
+    must: 'must be a port (1 to 65535) or a list of at most 16, each a number or {name, port, nodePort}',
+  },
+  {
+    what: 'with a port that the cluster does not open on its nodes',
+    spec: { auth: { ...auth, nodePort: 80 } },
+    field: 'spec.auth.nodePort',
+    must: 'must be 0 or from 30000 to 32767 (serve --node-ports), got 80',
+  },
+  {
     what: 'whose uuc is both here and elsewhere',
     spec: { uuc: { kind: 0, thirdParty: { url: 'uuc:80' } } },
     field: 'spec.uuc.kind',
@@ -168,9 +227,36 @@ export const dataServices: RefusalCase[] = [
     name: 'a DataService whose Services would have names that are too long',
     reason: 'Invalid',
     field: 'metadata.name',
-    message: `metadata.name must be a DNS label of at most 40 characters that begins with a letter, because Services are called after it, got "${tooLong}"`,
+    message: `metadata.name must have at most 34 characters (the statefulSet ${tooLong}-mysql-dataservice would have more than 52), got ${tooLong.length}`,
     setup: [],
     action: { create: dataService(tooLong) },
+  },
+  {
+    name: 'a DataService that is called what no Service can be',
+    reason: 'Invalid',
+    field: 'metadata.name',
+    message:
+      'metadata.name must be a DNS label of at most 62 characters that begins with a letter, because Services are called after it, got "1data"',
+    setup: [],
+    action: { create: dataService('1data') },
+  },
+  {
+    name: 'a DataService with a prefix that leaves no room for the name of its StatefulSet',
+    reason: 'Invalid',
+    field: 'spec.namePrefix',
+    message: `spec.namePrefix must have at most 35 characters (the statefulSet ${'p'.repeat(40)}-mysql-dataservice would have more than 52), got 41`,
+    setup: [],
+    action: { create: dataService('data1', { namePrefix: `${'p'.repeat(40)}-` }) },
+  },
+  {
+    name: 'a StatefulSet for which the prefix of a DataService leaves no room',
+    reason: 'Invalid',
+    field: 'spec.namePrefix',
+    message: `spec.namePrefix must have at most 38 characters (the statefulSet ${'p'.repeat(40)}-gateway-master would have more than 52), got 41`,
+    setup: there(
+      dataService('data1', { namePrefix: `${'p'.repeat(40)}-`, mysql: undefined, 'gateway-master': auth }),
+    ),
+    action: patched('DataService', 'data1', { 'gateway-master': { kind: 1 } }),
   },
   {
     name: 'other names for the children of a DataService',

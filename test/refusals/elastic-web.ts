@@ -45,6 +45,48 @@ const wrongSpecs: { what: string; spec: object; field: string; must: string }[] 
     field: 'spec.port',
     must: 'must differ from the port of the metrics (8081): one Service has both, got 8081',
   },
+  {
+    what: 'metrics by the name of a port that speaks UDP',
+    spec: { protocol: 'UDP', mtargetPort: 'http', targetPort: 'http' },
+    field: 'spec.mtargetPort',
+    must: 'must not be the name of the port that speaks UDP, got http',
+  },
+  {
+    what: 'a port that the cluster does not open on its nodes',
+    spec: { nodePort: 80 },
+    field: 'spec.nodePort',
+    must: 'must be 0 or from 30000 to 32767 (serve --node-ports), got 80',
+  },
+  {
+    what: 'a resource without a domain',
+    spec: { resources: { limits: { cpus: 1 } } },
+    field: 'spec.resources.limits.cpus',
+    must: 'must be one of cpu, memory, ephemeral-storage, or have a domain, such as nvidia.com/gpu',
+  },
+  {
+    what: 'a request of GPUs unlike its limit',
+    spec: { resources: { requests: { 'nvidia.com/gpu': 1 }, limits: { 'nvidia.com/gpu': 2 } } },
+    field: 'spec.resources.requests.nvidia.com/gpu',
+    must: 'must be equal to the limit (2), got 1',
+  },
+  {
+    what: 'half a GPU',
+    spec: { resources: { limits: { 'nvidia.com/gpu': '500m' } } },
+    field: 'spec.resources.limits.nvidia.com/gpu',
+    must: 'must be a whole number, got 500m',
+  },
+  {
+    what: 'a Secret of a name that none has',
+    spec: { env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 'a/b', key: 'k' } } }] },
+    field: 'spec.env.0.valueFrom.secretKeyRef.name',
+    must: 'must be the name of an object: lower-case letters, digits, - and ., got "a/b"',
+  },
+  {
+    what: 'a field of the pod that there is not',
+    spec: { env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'status.hostName' } } }] },
+    field: 'spec.env.0.valueFrom.fieldRef.fieldPath',
+    must: `must be one of metadata.name, metadata.namespace, metadata.uid, spec.nodeName, spec.serviceAccountName, status.hostIP, status.hostIPs, status.podIP, status.podIPs, metadata.labels['KEY'] or metadata.annotations['KEY'], got "status.hostName"`,
+  },
 ];
 
 /** What Spikegate must ask for nobody. */
@@ -95,7 +137,7 @@ const wrongBySchema: typeof wrongSpecs = [
 ];
 
 const dnsName =
-  'metadata.name must be a DNS label of at most 59 characters that begins with a letter, because Services are called after it, got "web.1"';
+  'metadata.name must be a DNS label of at most 55 characters that begins with a letter, because Services are called after it, got "web.1"';
 
 export const elasticWebs: RefusalCase[] = [
   ...wrongSpecs.flatMap(({ what, spec, field, must }): RefusalCase[] => [

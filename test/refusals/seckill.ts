@@ -55,6 +55,23 @@ const wrongSpecs: { what: string; spec: object; field: string; must: string }[] 
     must: 'must be unique for its protocol, got 80/TCP again',
   },
   {
+    what: 'with two ports that lead to one name and are two ports of the container',
+    spec: withGo({
+      ports: [
+        { name: 'a', port: 80, targetPort: 'http' },
+        { name: 'b', port: 81, targetPort: 'http' },
+      ],
+    }),
+    field: 'spec.services.goService.ports.1.targetPort',
+    must: 'must mean one container port: http is 80/TCP already, got 81/TCP',
+  },
+  {
+    what: 'with a variable that no container can have',
+    spec: withGo({ env: [{ name: '..', value: 'b' }] }),
+    field: 'spec.services.goService.env.0.name',
+    must: 'must be the name of an environment variable, got ".."',
+  },
+  {
     what: 'with a variable that has a value and a source',
     spec: withGo({ env: [{ name: 'A', value: 'b', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] }),
     field: 'spec.services.goService.env.0.valueFrom',

@@ -2,6 +2,7 @@
 // All of it is the real code; only the API server, the clock and chance are models.
 
 import type { Buyer } from '../../src/api/buyer.ts';
+import { defaultNodePorts } from '../../src/api/node-ports.ts';
 import { defaultReach } from '../../src/api/reach.ts';
 import type { Seller } from '../../src/api/seller.ts';
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
@@ -147,7 +148,11 @@ export class Replica {
         // The model creates goods with the finalizer, so there is nothing to mark.
         markInUse: async () => undefined,
       },
-      policy: { paymentWindowMs: this.#settings.paymentWindowMs, reach: defaultReach },
+      policy: {
+        paymentWindowMs: this.#settings.paymentWindowMs,
+        reach: defaultReach,
+        nodePorts: defaultNodePorts,
+      },
     };
   }
 

@@ -1,6 +1,6 @@
 // Computes the children of a Seckill. Pure: knows the spec and what the cluster serves, not what is stored.
 
-import { type EnvVar, inStrings, type ServicePort } from '../../api/podspec.ts';
+import { containerPortsOf, type EnvVar, inStrings, type ServicePort } from '../../api/podspec.ts';
 import {
   enabledServices,
   kafkaConsumer,
@@ -130,7 +130,7 @@ function deploymentOf(part: Part, situation: Situation): Desired {
 }
 
 function containerOf({ short, service }: Part): object {
-  const ports = containerPorts(service.ports);
+  const { ports } = containerPortsOf(service.ports);
   const probed = (service.ports ?? []).find(({ protocol }) => protocol !== 'UDP');
   return {
     name: short,
@@ -148,25 +148,6 @@ function containerOf({ short, service }: Part): object {
         }
       : {}),
   };
-}
-
-interface ContainerPort {
-  name?: string;
-  containerPort: number;
-  protocol: string;
-}
-
-/** A container listens on the Service's targetPort. A target by name gives the port that name. */
-function containerPorts(ports: readonly ServicePort[] = []): ContainerPort[] {
-  const found = new Map<string, ContainerPort>();
-  for (const { name, port, targetPort = port, protocol = 'TCP' } of ports) {
-    const containerPort = typeof targetPort === 'number' ? targetPort : port;
-    const portName = typeof targetPort === 'string' ? targetPort : name;
-    const key = `${containerPort}/${protocol}`;
-    if (found.has(key)) continue;
-    found.set(key, { ...(portName ? { name: portName } : {}), containerPort, protocol });
-  }
-  return [...found.values()];
 }
 
 const portNameOf = ({ name }: ServicePort): string => name ?? 'http';
