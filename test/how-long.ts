@@ -27,6 +27,7 @@ export const lengths: Readonly<Record<string, Length>> = {
   'test/board/board-page.test.ts': { seconds: 18, cores: 0.6 },
   'test/monitoring/prometheus.test.ts': { seconds: 16, cores: 0.3 },
   'test/security/secrets-in-logs.test.ts': { seconds: 11, cores: 0.4 },
+  'test/children/children.test.ts': { seconds: 20, cores: 0.8 },
   'test/workloads/property.test.ts': { seconds: 10, cores: 0.9 },
   'test/image/image.test.ts': { seconds: 5, cores: 1 },
   'test/unit/certs-crash.test.ts': { seconds: 8, cores: 1 },

@@ -89,7 +89,7 @@ function isPodField(path: string): boolean {
 }
 
 /** One variable, without a look at the others. */
-export function variableIsSound(path: string, { name, valueFrom }: EnvVar): Refusal | undefined {
+function variableIsSound(path: string, { name, valueFrom }: EnvVar): Refusal | undefined {
   if (!isVariableName(name)) {
     const must = 'must be the name of an environment variable';
     return refuse('Invalid', `${path}.name ${must}, got ${JSON.stringify(name)}`, `${path}.name`);
