@@ -3,6 +3,7 @@
 // Timings never assert: a run fails only when an answer is wrong.
 import { parseArgs } from 'node:util';
 import { admission, fullAdmission, quickAdmission } from './admission/part.ts';
+import { fairness, fullFairness, quickFairness } from './fairness/part.ts';
 import { rounded, short } from './figures.ts';
 import { machine } from './machine.ts';
 import { fullMemory, memory, quickMemory } from './memory/part.ts';
@@ -36,6 +37,7 @@ const parts: Record<string, Part> = {
     ),
   orders: (say) => orders(quick ? quickOrders : fullOrders, say),
   status: (say) => status(quick ? quickStatus : fullStatus, say),
+  fairness: (say) => fairness(quick ? quickFairness : fullFairness, say),
   memory: (say) => memory(quick ? quickMemory : fullMemory, say),
   sandbox: (say) => sandbox(quick ? quickSandbox : fullSandbox, say),
   history: (say) => history(quick ? quickHistory : fullHistory, say),

@@ -1,13 +1,11 @@
 // Part 3: how long after it is stored an order is Unpaid, at a steady rate; and how fast a leader that takes
 // over works off a backlog of orders that nobody has accepted.
 import { join } from 'node:path';
-import { type Lease, leaseResource, microTime } from '../../src/kube/lease-record.ts';
-import { deployment } from '../../src/manifests/generated.ts';
-import { eventually } from '../../test/e2e/world.ts';
-import type { ClientsOrder, ClientsResult } from '../cluster/clients.ts';
-import { openSale, orderBody, ordersPath } from '../cluster/sale.ts';
+import type { ClientsResult } from '../cluster/clients.ts';
+import { type HeldLease, holdLease } from '../cluster/held-lease.ts';
+import { allAccepted, orderOf, watched } from '../cluster/orders.ts';
+import { openSale } from '../cluster/sale.ts';
 import { SaleCluster } from '../cluster/sale-cluster.ts';
-import type { Seen } from '../cluster/watcher.ts';
 import { short, table } from '../figures.ts';
 import { BusyMeter } from '../machine.ts';
 import { Worker } from '../worker.ts';
@@ -61,34 +59,6 @@ export async function status(settings: StatusSettings, say: (line: string) => vo
   }
 }
 
-interface HeldLease {
-  /** Nobody holds it any more: whoever looks next leads. */
-  release(): Promise<void>;
-}
-
-/** Somebody else leads, as far as the replicas can see: they admit orders and nobody accepts them. */
-async function holdLease({ admin }: SaleCluster): Promise<HeldLease> {
-  const key = { namespace: deployment.namespace, name: deployment.lease };
-  const spec = () => {
-    const now = microTime(Date.now());
-    return { holderIdentity: 'bench', leaseDurationSeconds: 15, acquireTime: now, renewTime: now };
-  };
-  const put = (patch: object) => admin.patch<Lease>(leaseResource, key, { spec: patch }, { type: 'merge' });
-  await admin.create(leaseResource, {
-    apiVersion: 'coordination.k8s.io/v1',
-    kind: 'Lease',
-    metadata: key,
-    spec: { ...spec(), leaseTransitions: 1 },
-  });
-  const timer = setInterval(() => void put(spec()).catch(() => {}), 3000);
-  return {
-    async release() {
-      clearInterval(timer);
-      await put({ holderIdentity: '', leaseDurationSeconds: 1 });
-    },
-  };
-}
-
 async function drain(
   cluster: SaleCluster,
   clients: Worker,
@@ -138,29 +108,4 @@ async function atRate(cluster: SaleCluster, clients: Worker, { rate, seconds }: 
   const seen = await allAccepted(watcher, result.created);
   await watcher.stop();
   return { ...seen, perSecond: result.created / result.seconds, busy: busy.lap() };
-}
-
-async function watched(cluster: SaleCluster, namespace: string): Promise<Worker> {
-  const watcher = new Worker(join(import.meta.dirname, '..', 'cluster', 'watcher.ts'));
-  const { kubeconfig } = cluster.plane;
-  await watcher.ask('watch', { kubeconfig, namespace } as never);
-  return watcher;
-}
-
-async function allAccepted(watcher: Worker, count: number): Promise<Seen> {
-  return eventually(async () => {
-    const seen = await watcher.ask<Seen>('seen');
-    if (seen.accepted < count) throw new Error(`${seen.accepted} of ${count} orders are accepted`);
-    return seen;
-  }, 180_000);
-}
-
-function orderOf(
-  cluster: SaleCluster,
-  namespace: string,
-  name: string,
-  more: Pick<ClientsOrder, 'clients' | 'from'> & Partial<ClientsOrder>,
-): ClientsOrder {
-  const { endpoint, token } = cluster;
-  return { endpoint, token, path: ordersPath(namespace), body: orderBody(namespace, name), ...more };
 }
