@@ -1,19 +1,27 @@
-// Holds: what admission takes for an order before Kubernetes may store it, on any replica.
-import { isHeld } from '../api/holds.ts';
+// Holds: what admission takes for an order before Kubernetes may store it, on any replica. Whose turn it is when units
+// are short is decided here; what there is, in stock-draft.ts.
+import { holdsOf, isHeld, mostHolds } from '../api/holds.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import { type OrderLine, timestamp } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
-import { joinKey, keyOf } from '../kube/objects.ts';
+import { joinKey, keyOf, splitKey } from '../kube/objects.ts';
 import type { ServerClock } from '../kube/server-time.ts';
 import type { Change, GoodsWriter } from './goods-writer.ts';
 import type { Lots } from './lots.ts';
-import type { StockDraft } from './stock-draft.ts';
+import { availableOf, type StockDraft } from './stock-draft.ts';
+import { Tickets } from './tickets.ts';
+import { WaitingLines } from './waiting-line.ts';
 
 export interface HoldRequest {
   namespace: string;
   /** metadata.uid of the order: the key of the hold. */
   uid: string;
   order: string;
+  /**
+   * Who orders, for those who are told to try again and come back: his wait counts from when he came first. Default:
+   * the name of the order. Of the namespace.
+   */
+  who?: string;
   /** In name order. */
   lines: readonly HoldLine[];
   /**
@@ -44,36 +52,185 @@ export const holdLineOf = ({ goods, quantity }: OrderLine): HoldLine => ({
   quantity,
 });
 
+/** How long an order waits in line for units that may come free, in ms; the API server keeps its request open. */
+const inLineMs = 2000;
+/** An answer needs so long to be heard in time. */
+const answerMs = 300;
+
+export interface GateOptions {
+  writer: GoodsWriter;
+  clock: ServerClock;
+  /** Without lots every order waits for the write that holds its stock. */
+  lots?: Lots;
+  /** In [0, 1). Spreads the times at which those come back who are told to try again. */
+  random?: () => number;
+}
+
 export class Gate {
   readonly #writer: GoodsWriter;
   readonly #clock: ServerClock;
   readonly #lots: Lots | undefined;
+  readonly #tickets: Tickets;
+  readonly #waiting: WaitingLines;
 
-  /** Without `lots` every order waits for the write that holds its stock. */
-  constructor(options: { writer: GoodsWriter; clock: ServerClock; lots?: Lots }) {
-    this.#writer = options.writer;
-    this.#clock = options.clock;
-    this.#lots = options.lots;
+  constructor({ writer, clock, lots, random = Math.random }: GateOptions) {
+    this.#writer = writer;
+    this.#clock = clock;
+    this.#lots = lots;
+    this.#tickets = new Tickets(clock, random);
+    const version = (key: string) => writer.known(key)?.metadata.resourceVersion;
+    this.#waiting = new WaitingLines({ clock, version });
   }
 
   /**
-   * Holds the stock of a whole order, goods by goods in name order, and gives all of it back when one
-   * goods refuses (see isStored). Idempotent by uid. `deadline` is on `clock.monotonic()` in ms.
+   * Holds the stock of a whole order, and gives all of it back when one goods refuses (see isStored). Idempotent by
+   * uid. `deadline` is on `clock.monotonic()` in ms.
    */
   async hold(request: HoldRequest, deadline?: number): Promise<Refusal | undefined> {
     const time = holdTime(this.#clock);
     if (time === undefined) return timeUnknown;
+    if (request.isStored)
+      return this.#holdInOrder(request, (line) => this.#take(request, line, time, deadline));
+    const who = joinKey(request.namespace, request.who ?? request.order);
+    const ticket = this.#tickets.of(who);
+    const refusal = await this.#admit(request, time, deadline, ticket.since);
+    if (refusal?.retryAfterSeconds) {
+      return { ...refusal, retryAfterSeconds: this.#tickets.refused(who, ticket) };
+    }
+    this.#tickets.forget(who);
+    return refusal;
+  }
+
+  /**
+   * First all goods at once: as many writes as goods, side by side, each with whatever else waits there. If units of
+   * one may come free, then in line for it, goods by goods in name order: who waits holds only what comes before.
+   */
+  async #admit(
+    request: HoldRequest,
+    time: string,
+    deadline: number | undefined,
+    since: number,
+  ): Promise<Refusal | undefined> {
+    const { namespace, lines } = request;
+    const take = (line: HoldLine) => this.#take(request, line, time, deadline);
+    const short = lines.length > 1 ? await this.#short(request, time, deadline) : undefined;
+    if (short && !this.#mayComeFree(namespace, short)) return short.refusal;
+    if (!short && !lines.some((line) => this.#waiting.isBusy(joinKey(namespace, line.goods)))) {
+      const refused = await this.#holdAtOnce(request, take);
+      if (!refused || !this.#mayComeFree(namespace, refused)) return refused?.refusal;
+      // Who goes on in line must not hold what comes after.
+      await refused.givenBack;
+    }
+    const now = this.#clock.monotonic();
+    const until = Math.min(now + inLineMs, (deadline ?? Number.POSITIVE_INFINITY) - answerMs);
+    return this.#holdInOrder(request, (line) =>
+      this.#inLine(joinKey(namespace, line.goods), since, until, () => take(line)),
+    );
+  }
+
+  /**
+   * The first line that the goods refuse as they are: then nothing is written. A copy that says yes is checked by the
+   * write; one that says no is confirmed by a read, if it was not within the last second.
+   */
+  async #short(
+    request: HoldRequest,
+    time: string,
+    deadline: number | undefined,
+  ): Promise<Refused | undefined> {
+    for (const line of request.lines) {
+      const key = joinKey(request.namespace, line.goods);
+      const known = this.#writer.known(key);
+      if (known && availableOf(known.spec.stockCount, known.status) >= line.quantity) continue;
+      const hold = { uid: request.uid, order: request.order, quantity: line.quantity, time };
+      const { refusal } = await this.#writer.submit(
+        key,
+        (draft) => {
+          if (!isMeant(line, draft.goods)) return replaced(line);
+          return draft.available < line.quantity && draft.unitsOf(hold.uid) === 0
+            ? draft.hold(hold)
+            : undefined;
+        },
+        deadline === undefined ? {} : { deadline },
+      );
+      // This replica may hold what is missing beforehand.
+      if (refusal && !this.#lots?.has(key, line.quantity)) return { line, refusal };
+    }
+    return undefined;
+  }
+
+  /** Whether units that are held now, and belong to no accepted order, would be enough. */
+  #mayComeFree(namespace: string, { line, refusal }: Refused): boolean {
+    const goods = this.#writer.known(joinKey(namespace, line.goods));
+    if (!refusal.retryAfterSeconds || !goods || !isMeant(line, goods)) return false;
+    const { num = 0, reserved = 0 } = goods.status ?? {};
+    const { stockCount } = goods.spec;
+    const isShort = availableOf(stockCount, goods.status) < line.quantity;
+    return (
+      isShort && stockCount - num - reserved >= line.quantity && holdsOf(goods.status).length < mostHolds
+    );
+  }
+
+  async #holdAtOnce(
+    request: HoldRequest,
+    take: (line: HoldLine) => Promise<Refusal | undefined>,
+  ): Promise<(Refused & { givenBack: Promise<void> }) | undefined> {
+    const outcomes = await Promise.allSettled(request.lines.map(take));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) {
+      // Nobody knows whether that line was stored: what is stored now must be looked at.
+      this.#giveUp(request, false);
+      throw failed.reason;
+    }
+    const refused: Refused[] = [];
+    const taken: HoldLine[] = [];
     for (const [index, line] of request.lines.entries()) {
-      const refusal = await this.#take(request, line, time, deadline).catch((error: unknown) => {
-        // Nobody knows whether this line was stored: what is stored now must be looked at.
-        this.#giveUp({ ...request, lines: request.lines.slice(0, index + 1) }, false);
+      const refusal = (outcomes[index] as PromiseFulfilledResult<Refusal | undefined>).value;
+      if (refusal) refused.push({ line, refusal });
+      else taken.push(line);
+    }
+    if (refused.length === 0) return undefined;
+    const final = refused.find(({ refusal }) => !refusal.retryAfterSeconds);
+    const givenBack = this.#giveUp({ ...request, lines: taken }, true);
+    return { ...(final ?? refused[0]!), givenBack };
+  }
+
+  /** Goods by goods, in name order. */
+  async #holdInOrder(
+    request: HoldRequest,
+    take: (line: HoldLine) => Promise<Refusal | undefined>,
+  ): Promise<Refusal | undefined> {
+    for (const [index, line] of request.lines.entries()) {
+      const refusal = await take(line).catch((error: unknown) => {
+        void this.#giveUp({ ...request, lines: request.lines.slice(0, index + 1) }, false);
         throw error;
       });
       if (!refusal) continue;
-      this.#giveUp({ ...request, lines: request.lines.slice(0, index) }, true);
+      void this.#giveUp({ ...request, lines: request.lines.slice(0, index) }, true);
       return refusal;
     }
     return undefined;
+  }
+
+  /** Stands in line at a goods and takes when it is its turn, until it is given, refused for good, or time is up. */
+  async #inLine(
+    key: string,
+    since: number,
+    until: number,
+    take: () => Promise<Refusal | undefined>,
+  ): Promise<Refusal | undefined> {
+    const place = this.#waiting.join(key, since);
+    if (!place) return crowded(key);
+    let refusal: Refusal = crowded(key);
+    try {
+      while (await place.turn(until)) {
+        const answer = await take();
+        if (!answer?.retryAfterSeconds) return answer;
+        refusal = answer;
+      }
+      return refusal;
+    } finally {
+      place.leave();
+    }
   }
 
   async #take(
@@ -102,8 +259,9 @@ export class Gate {
   }
 
   /** The answer need not wait for this; a crash before it is stored leaves holds to their time limit. */
-  #giveUp(request: HoldRequest, fromStale: boolean): void {
-    if (!request.isStored) void this.release(request, fromStale).catch(() => undefined);
+  #giveUp(request: HoldRequest, fromStale: boolean): Promise<void> {
+    if (request.isStored) return Promise.resolve();
+    return this.release(request, fromStale).catch(() => undefined);
   }
 
   /** Gives holds back that no stored order will ever use. */
@@ -130,8 +288,20 @@ export const timeUnknown: Refusal = {
   retryAfterSeconds: 1,
 };
 
+/** A line of an order that its goods refuse. */
+interface Refused {
+  line: HoldLine;
+  refusal: Refusal;
+}
+
 const isMeant = (line: HoldLine, { metadata }: SpikeGoods): boolean =>
   line.uid === undefined || line.uid === metadata.uid;
+
+/** The units that are left are held, and others wait for them longer. */
+const crowded = (key: string): Refusal => ({
+  ...refuse('TooManyRequests', `others wait for the last units of ${splitKey(key).name} already; try again`),
+  retryAfterSeconds: 1,
+});
 
 /** Whoever tries again a moment later finds the new goods, or none. */
 const replaced = ({ goods }: HoldLine): Refusal => ({

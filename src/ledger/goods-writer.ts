@@ -111,6 +111,11 @@ export class GoodsWriter {
     });
   }
 
+  /** The newest copy that this process has seen. No I/O. */
+  known(key: string): SpikeGoods | undefined {
+    return this.#store.known(key);
+  }
+
   #lane(key: string): Lane {
     let lane = this.#lanes.get(key);
     if (!lane) {

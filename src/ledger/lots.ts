@@ -136,6 +136,14 @@ export class Lots {
     return isGiven;
   }
 
+  /** Whether this replica's lot has so many units to give away now. */
+  has(key: string, units: number): boolean {
+    const lot = this.#lots.get(key);
+    return (
+      lot !== undefined && lot.free >= units && this.#options.clock.monotonic() - lot.refreshedAt < usedForMs
+    );
+  }
+
   /** Takes back what was given to an order that is refused after all. True when no write can have named it. */
   release(key: string, uid: string): boolean {
     const lot = this.#lots.get(key);

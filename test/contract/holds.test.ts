@@ -43,6 +43,18 @@ describe('an order that is let in', () => {
     assert.equal(leftOf(world), 3);
   });
 
+  it('may name 64 goods of which no cache has seen one', async () => {
+    await using world = new World();
+    await world.create(buyer(), { seen: false });
+    const goodsMap: Record<string, number> = {};
+    for (let number = 0; number < 64; number++) {
+      await world.create(goods(`late-${number}`), { seen: false });
+      goodsMap[`late-${number}`] = 1;
+    }
+    const { response } = await world.create(order('order1', { goodsMap }));
+    assert.equal(response.allowed, true, response.status?.message);
+  });
+
   it('takes its last units exactly', async () => {
     await using world = await shop();
     assert.equal((await world.create(order('order1', { goodsMap: { goods1: 5 } }))).response.allowed, true);
@@ -103,15 +115,15 @@ describe('an order that is let in', () => {
 });
 
 describe('an order that is refused', () => {
-  it('gives back what it held of other goods', async () => {
+  it('holds nothing of other goods', async () => {
     await using world = await shop(goods('goods2', { stockCount: 1 }), goods('goods0'));
     const many = order('order1', { goodsMap: { goods2: 2, goods1: 1, goods0: 1 } });
+    const writes = world.store.writes;
     const { response } = await world.create(many);
     assert.equal(response.status?.message, 'spec.goodsMap.goods2: sold out: requested 2, available 1');
     await settle();
+    assert.equal(world.store.writes, writes);
     for (const name of ['goods0', 'goods1', 'goods2']) assert.deepEqual(heldIn(world, name), []);
-    assert.equal(leftOf(world), 5);
-    assert.equal(leftOf(world, 'goods0'), 5);
   });
 
   it('holds nothing when its name is taken, though the cache is late', async () => {
@@ -131,6 +143,20 @@ describe('an order that is refused', () => {
     if (object) world.caches.orders.put(object);
     assert.equal((await world.create(order())).response.allowed, true);
     assert.equal(world.liveReads, 1);
+  });
+
+  it('costs one look when it names 64 goods that do not exist', async () => {
+    await using world = await shop();
+    const looks: string[] = [];
+    const { refresh } = world.context.live;
+    world.context.live.refresh = (kind, namespace, name) => {
+      looks.push(name);
+      return refresh(kind, namespace, name);
+    };
+    const unknown = Array.from({ length: 64 }, (_, number) => [`unknown-${number}`, 1]);
+    const { response } = await world.create(order('order1', { goodsMap: Object.fromEntries(unknown) }));
+    assert.equal(response.status?.reason, 'GoodsNotFound');
+    assert.deepEqual(looks, ['unknown-0']);
   });
 
   it('hears that the goods are gone, though the cache still has them', async () => {

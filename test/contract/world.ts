@@ -90,7 +90,7 @@ export class World {
     });
     this.context = {
       catalogue: new Catalogue(this.caches as unknown as SaleCaches),
-      gate: new Gate({ writer, clock: this.clock }),
+      gate: new Gate({ writer, clock: this.clock, random: () => 0 }),
       clock: this.clock,
       newId: () => this.#uuid('1d'),
       live: {

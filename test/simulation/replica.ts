@@ -120,7 +120,7 @@ export class Replica {
       ...{ writer: this.writer, clock, replica: wire.server.newUid(), instance: life.name },
       settings: settings.lots,
     });
-    const gate = new Gate({ writer: this.writer, clock, lots });
+    const gate = new Gate({ writer: this.writer, clock, lots, random: wire.random.next });
     this.gate = variant.gate?.(gate, this.writer) ?? gate;
     this.context = this.#context();
   }
