@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { findChromium, noChromium } from './board/browser.ts';
 import { explainNotFound, findBinaries } from './control-plane/index.ts';
+import { whyNoSpin } from './model/spin.ts';
 import { phasesOf, runPhases } from './side-by-side.ts';
 
 // A hundred processes load the same modules; compiled once, that saves each of them about 0.3 s of CPU.
@@ -32,6 +33,7 @@ console.log(
 if (spawnSync('kubectl', ['version', '--client']).error) {
   console.log('Left out: what is about kubectl itself, which is not on the PATH.');
 }
+if (whyNoSpin) console.log(`Left out: the check of the ledger's model; ${whyNoSpin}.`);
 if (!findChromium()) console.log(`Left out: the board in a browser; ${noChromium}.`);
 if (files.length === 0) {
   console.error(`no test file has ${wanted.join(' or ')} in its path`);
