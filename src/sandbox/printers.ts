@@ -202,7 +202,7 @@ const specs: Record<string, Spec[]> = {
     age,
   ],
   Secret: [name, ['Type', 'type'], count('Data', size('data')), age],
-  ServiceAccount: [name, count('Secrets', (item) => asList(item.secrets).length), age],
+  ServiceAccount: [name, age],
   Event: [
     ['Last Seen', (item, now) => since(eventTime(item), now)],
     ['Type', 'type'],

@@ -5,33 +5,34 @@
 import { type Allowed, gap, of } from './allowed.ts';
 
 export const gaps: Allowed[] = [
-  gap('Deleting a service answers with the service.', '*', of('services', 'its address is free')),
-  gap('A dry run of a service gets an address since 1.22.', '*', of('services', 'external addresses')),
   gap(
-    'JSON patches of what is not there are refused since 1.22.',
+    'The traffic policies and addresses of a service do not follow its type, and deprecated fields bring no warning.',
+    '*',
+    of('services', 'its address is free | external addresses | back to an address | to an external name'),
+  ),
+  gap(
+    'A JSON patch that replaces, moves or copies what is not there is refused.',
     'code',
     of('patches', 'json: replace of nothing | json: move from nothing | json: copy from nothing'),
   ),
+  gap('resourceVersionMatch is not looked at in a watch.', 'code', of('watches', 'with a match')),
   gap(
-    'resourceVersionMatch is for watches too since 1.27 (sendInitialEvents).',
-    'code',
-    of('watches', 'with a match'),
+    'A status of a load balancer is taken for a service of any type.',
+    '*',
+    of('subresources', 'a load balancer'),
   ),
   gap(
-    'Fields that the sandbox does not fill in with their defaults.',
+    'Columns of tables have the types of their values, every event of a watch has them, and nodes have fewer.',
     '*',
     of('watches', 'as tables'),
-    of('subresources', 'a load balancer'),
     of(
       'tables',
       'config maps | one config map | one with its object | one without an object',
-      'config maps, in the beta | deployments | secrets | service accounts | nodes',
+      'config maps, in the beta | deployments | secrets | nodes',
       'autoscalers | roles | storage classes | a table of what is made',
     ),
-    of('discovery', 'the core'),
-    of('workloads', 'a stateful set | a stateful set’s replicas'),
-    of('services', 'back to an address | to an external name'),
   ),
+  gap('Lists of resources say their apiVersion.', '*', of('discovery', 'the core')),
   gap(
     "What a body holds is checked against the request's kind before anything else, in one text.",
     '*',

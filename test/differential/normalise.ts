@@ -77,7 +77,7 @@ function clean(value: Json, key: string): Json {
   return result;
 }
 
-/** Since 1.22 what a manager wrote through a subresource has an entry of its own; before, it is all one. */
+/** What a manager wrote, through whichever subresource: all of its entries as one. */
 function managed(entries: Json[]): Json[] {
   const merged = new Map<string, Json>();
   for (const { subresource: _, ...entry } of entries) {

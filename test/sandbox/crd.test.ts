@@ -53,6 +53,20 @@ test('validation errors read as Kubernetes’ own', async (t) => {
   }
 });
 
+test('of two patterns in one schema each field is judged by its own', async (t) => {
+  const { call } = await open(t);
+  const crd = structuredClone(widgetCrd);
+  const { properties } = crd.spec.versions[0]!.schema.openAPIV3Schema.properties.spec as unknown as {
+    properties: Record<string, object>;
+  };
+  properties.digits = { type: 'string', pattern: '^[0-9]+$' };
+  assert.equal((await call('POST', crds, crd)).code, 201);
+  const taken = await call('POST', widgets, widget('w', { size: 1, name: 'abc', digits: '123' }));
+  assert.equal(taken.code, 201, taken.text);
+  const refused = await call('POST', widgets, widget('x', { size: 1, name: 'abc', digits: 'abc' }));
+  assert.match(refused.body.message, /spec\.digits in body should match '\^\[0-9\]\+\$'/);
+});
+
 test('fields named as keywords of JSON Schema, and objects within objects, are judged', async (t) => {
   const { call } = await open(t);
   const definition = structuredClone(widgetCrd);

@@ -29,7 +29,7 @@ const finding: Finding = {
 const report: Report = {
   ...{
     server: 'https://a',
-    version: 'v1.30.0',
+    version: 'v1.37.2',
     unchecked: ['goods: these credentials may not'],
     passed: ['x'],
   },
@@ -40,7 +40,7 @@ test('a report for people says what, where and what to do, and is plain where no
   assert.equal(
     asText(report, plain),
     [
-      'Kubernetes v1.30.0 at https://a',
+      'Kubernetes v1.37.2 at https://a',
       '',
       'error   NoLeader  lease/a/b',
       '        nobody holds it',

@@ -15,7 +15,8 @@ import { checkMarks, hasMarks } from './marks.ts';
 const linearTime = Object.assign(
   (pattern: string) => {
     const compiled = RE2JS.compile(pattern);
-    return { test: (text: string) => compiled.matcher(text).find() };
+    // ajv keeps one of all that have the same text: without this, every pattern would be the first one.
+    return { test: (text: string) => compiled.matcher(text).find(), toString: () => pattern };
   },
   { code: '' },
 );

@@ -1,5 +1,5 @@
-// The OpenAPI v2 document as protobuf, in the messages of gnostic's OpenAPIv2.proto: the only form kubectl
-// before 1.27 asks for. Field numbers are that file's. Pure.
+// The OpenAPI v2 document as protobuf, in the messages of gnostic's OpenAPIv2.proto: the form that
+// client-go's OpenAPISchema() asks for. Field numbers are that file's. Pure.
 
 import { own } from '../../runtime/own-keys.ts';
 import { WireWriter } from '../protobuf/wire.ts';

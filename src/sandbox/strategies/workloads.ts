@@ -162,7 +162,11 @@ export const workloadStrategies: Record<string, Strategy> = {
     fillIn(item) {
       fillInTemplate(item);
       const update = asObj(asObj(item.spec).updateStrategy);
-      if (update.type === 'RollingUpdate' && !update.rollingUpdate) update.rollingUpdate = { partition: 0 };
+      if (update.type === 'RollingUpdate' && !update.rollingUpdate) update.rollingUpdate = {};
+      if (isObj(update.rollingUpdate)) {
+        update.rollingUpdate.partition ??= 0;
+        update.rollingUpdate.maxUnavailable ??= 1;
+      }
       for (const claim of asList(asObj(item.spec).volumeClaimTemplates)) {
         claim.apiVersion ??= 'v1';
         claim.kind ??= 'PersistentVolumeClaim';
