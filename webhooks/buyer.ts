@@ -1,4 +1,4 @@
-// Admission of Buyer: an id of its own, and no deletion while its orders live.
+// Admission of Buyer: allocates its id, and refuses its deletion while it has live orders.
 import { Buyer } from '../src/api/buyer.ts';
 import type { Kind } from '../src/api/define-kind.ts';
 import { withName } from './own-id.ts';
@@ -32,7 +32,7 @@ export const buyerWebhooks: Webhooks<Buyer> = {
   },
   rules: {
     CREATE: [nameIsNoOthersId],
-    UPDATE: [fixed('buyerId', 'allocated')],
+    UPDATE: [fixed('buyerId', 'because Spikegate sets it')],
     DELETE: [
       notReferenced('buyer', orders, ({ object, context }) => context.catalogue.liveOrdersOfBuyer(object)),
     ],

@@ -1,5 +1,5 @@
-// Rules that kinds with containers share: what a Deployment or a Service would be refused for, and what a person will
-// regret. Pure; knows no kind.
+// Rules that kinds with containers share. They refuse what a Deployment or a Service would be refused for, and warn
+// of what people would regret. Pure; knows no kind.
 
 import type { EnvVar, Resources, ServicePort } from '../src/api/podspec.ts';
 import { compareQuantities } from '../src/api/quantity.ts';
@@ -8,7 +8,7 @@ import type { KubeObject } from '../src/kube/objects.ts';
 import { own } from '../src/runtime/own-keys.ts';
 import type { Rule } from './webhook.ts';
 
-/** The first refusal that one of them gets. */
+/** The first refusal of the list. */
 export function firstOf<T>(
   items: readonly T[],
   judge: (item: T) => Refusal | undefined,
@@ -20,7 +20,7 @@ export function firstOf<T>(
   return undefined;
 }
 
-/** Services are called after the object: a DNS label (RFC 1035) with room for what is added. */
+/** Services are called after the object: a DNS label (RFC 1035) with room for a suffix. */
 export function nameFits<T extends KubeObject>(longest: number): Rule<T> {
   return ({ object }) => {
     const { name } = object.metadata;
@@ -43,7 +43,7 @@ export function requestsWithinLimits(path: string, resources: Resources | undefi
   });
 }
 
-/** As Services have it: several ports need names, and no two are the same. */
+/** As for Services: several ports need names, and no two may be equal. */
 export function portsAreSound(path: string, ports: readonly ServicePort[] = []): Refusal | undefined {
   const names = new Set<string>();
   const numbers = new Set<string>();
@@ -77,7 +77,8 @@ export function environmentIsSound(path: string, env: readonly EnvVar[] = []): R
       return refuse('Invalid', `${at}.name must be unique, got ${name} again`, `${at}.name`);
     names.add(name);
     if (valueFrom === undefined) return undefined;
-    if (value) return refuse('Invalid', `${at}.valueFrom must not be there beside value`, `${at}.valueFrom`);
+    if (value)
+      return refuse('Invalid', `${at}.valueFrom must not be set together with value`, `${at}.valueFrom`);
     if (Object.keys(valueFrom).length === 1) return undefined;
     return refuse(
       'Invalid',
@@ -103,7 +104,7 @@ export function lacksRequests(path: string, resources: Resources | undefined): s
 const secret = /passw(or)?d|pwd|secret|token|credential|api_?key|access_?key|private_?key/i;
 const reference = /^\$\([A-Za-z_][A-Za-z0-9_]*\)$/;
 
-/** Whether a variable looks as if it held what must not be read by everybody. */
+/** Whether a variable seems to contain a secret. */
 export const looksSecret = (name: string, value: string | undefined): boolean =>
   Boolean(value) &&
   secret.test(name) &&

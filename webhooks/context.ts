@@ -14,7 +14,7 @@ export interface AdmissionContext {
   /** Holds stock for orders. */
   gate: Gate;
   live: LiveCluster;
-  /** The API server's time: other replicas compare what is dated here. */
+  /** The API server's time, because other replicas compare the times that are written here. */
   clock: ServerClock;
   /** A new unique id for an object. */
   newId(): string;

@@ -1,4 +1,4 @@
-// Admission of DataService: its two shapes are told apart, and what its children would be refused for is refused here.
+// Admission of DataService: recognises its two shapes, and refuses what its children would be refused for.
 
 import {
   type Component,
@@ -30,7 +30,7 @@ type DataServiceRule = Rule<DataService>;
 type Judge = (path: string, component: ComponentSpec, name: Component) => Refusal | undefined;
 type Look = (path: string, component: ComponentSpec, name: Component) => string | undefined;
 
-/** Its name and a `-` begin the names of its Services where another DataService has the plain ones. */
+/** When another DataService has the plain names, the names of its Services begin with its name and `-`. */
 const longestName = 62;
 
 const rules: DataServiceRule[] = [
@@ -56,7 +56,7 @@ export const dataServiceWebhooks: Webhooks<DataService> = {
   kind: DataService as Kind,
   defaulting: 'assumed',
 
-  /** The schema's defaults are all there are: the API server fills them in. */
+  /** The schema has all defaults, and the API server fills them in. */
   default: ({ object }) => object,
 
   rules: {
@@ -152,10 +152,14 @@ function namesStay({ object, old }: Call<DataService>): ReturnType<DataServiceRu
   const before = old?.spec.namePrefix;
   if (object.spec.namePrefix === before) return undefined;
   const is = before === undefined ? 'unset' : JSON.stringify(before);
-  return refuse('Immutable', `${path} is fixed, because children are called after it: it is ${is}`, path);
+  return refuse(
+    'Immutable',
+    `${path} cannot change, because the names of children begin with it: it is ${is}`,
+    path,
+  );
 }
 
-/** Kubernetes lets nobody change the volume claims of a StatefulSet. */
+/** Kubernetes does not allow a change of a StatefulSet's volume claims. */
 function volumeStays({ object, old }: Call<DataService>): ReturnType<DataServiceRule> {
   const [before, after] = [old?.spec.mysql, object.spec.mysql];
   if (!before || !after || [before, after].some((it) => kindOf('mysql', it) === 'thirdParty'))
@@ -164,7 +168,7 @@ function volumeStays({ object, old }: Call<DataService>): ReturnType<DataService
   const now = after.storage ?? {};
   if (sameQuantity(size, now.size ?? '10Gi') && storageClassName === now.storageClassName) return undefined;
   const path = 'spec.mysql.storage';
-  return refuse('Immutable', `${path} is fixed: the claim of its volume cannot be changed`, path);
+  return refuse('Immutable', `${path} cannot change: Kubernetes does not change the claim of a volume`, path);
 }
 
 function imageIsNamed(path: string, component: ComponentSpec, name: Component): Refusal | undefined {
@@ -206,7 +210,7 @@ function filesAreKnown(path: string, { config = {} }: ComponentSpec, name: Compo
 
 const isScript = (file: string): boolean => /^[-._a-zA-Z0-9]{1,100}\.sql$/.test(file);
 
-/** What is stored is left: the reconciler asks nobody whom it must not. */
+/** Checks changed URLs only. The reconciler enforces the allow list again before each request. */
 function thirdPartiesAreAllowed({ object, old, context }: Call<DataService>): ReturnType<DataServiceRule> {
   return firstOf(present(object), ([name, { thirdParty }]) => {
     const address = thirdParty && addressOf(thirdParty.url, builtIn[name].port);

@@ -1,4 +1,4 @@
-// Admission of ElasticWeb: what its Deployment or Service would fail on later is refused, what may hurt is said.
+// Admission of ElasticWeb: refuses what its Deployment or Service would fail on later, and warns of risks.
 import type { Kind } from '../src/api/define-kind.ts';
 import { ElasticWeb, mostReplicas, portOfMetrics, speaks } from '../src/api/elastic-web.ts';
 import { destinationOf, whyNotThere } from '../src/api/reach.ts';
@@ -18,7 +18,7 @@ import type { Call, Rule, Webhooks } from './webhook.ts';
 type WebRule = Rule<ElasticWeb>;
 type WebCall = Call<ElasticWeb>;
 
-/** A Service may be called after it, with `-metrics` added. */
+/** A Service may have its name with `-metrics` added. */
 const longestName = 63 - '-metrics'.length;
 
 const shape: WebRule[] = [
@@ -84,7 +84,7 @@ function metricsPortIsFree({ object }: WebCall): ReturnType<WebRule> {
   );
 }
 
-/** A container port has one protocol; where only UDP is spoken, its name does not lead to metrics. */
+/** A container port has one protocol. When the traffic port speaks only UDP, its name cannot lead to metrics. */
 function metricsPortIsTcp({ object: { spec } }: WebCall): ReturnType<WebRule> {
   const { mtargetPort } = spec;
   if (typeof mtargetPort !== 'string' || speaks(spec, 'TCP')) return undefined;
@@ -97,7 +97,7 @@ function metricsPortIsTcp({ object: { spec } }: WebCall): ReturnType<WebRule> {
   );
 }
 
-/** What is stored is left: the reconciler asks nobody whom it must not. */
+/** Checks a changed URL only. The reconciler enforces the allow list again before each request. */
 function serverIsAllowed({ object, old, context }: WebCall): ReturnType<WebRule> {
   const server = object.spec.metrics?.server;
   if (server === undefined || server === old?.spec.metrics?.server) return undefined;

@@ -1,4 +1,4 @@
-// Admission of ImoocPod: the schema says it all.
+// Admission of ImoocPod: its schema has all rules.
 import type { Kind } from '../src/api/define-kind.ts';
 import { ImoocPod } from '../src/api/imooc-pod.ts';
 import { fillIn, isBeingDeleted } from './shared-rules.ts';

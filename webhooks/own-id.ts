@@ -1,21 +1,21 @@
-// Ids that Spikegate allocates. An id is bound to the object that it is for: a hash of its kind, namespace and name is
-// in it. So admission tells an id of its own for this object from one that was copied from another object, without a
-// look at anything stored, and two objects never have the same id. Pure.
+// Ids that Spikegate allocates. An id contains a hash of the object's kind, namespace and name. So admission can
+// tell its own id for this object from one that was copied from another object, without looking at anything stored,
+// and two objects never have the same id. Pure.
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '../src/kube/objects.ts';
 import type { Call } from './webhook.ts';
 
 type Named = Pick<Call<KubeObject>, 'object' | 'namespace' | 'context'>;
 
-/** Hexadecimal digits at the end of an id that are random: an object that is made anew under its name gets a new id. */
+/** Random hexadecimal digits at the end of an id: a new object of the same name gets a new id. */
 const randomDigits = 10;
 
-/** A UUID of version 8 (RFC 9562: custom). `more`: what it is bound to besides kind, namespace and name. */
+/** A UUID of version 8 (RFC 9562: custom). `more`: other texts for the hash, besides kind, namespace and name. */
 export function allocateId(call: Named, ...more: string[]): string {
   return bound(call, call.context.newId().slice(-randomDigits), more);
 }
 
-/** Whether the id was allocated for this very object. */
+/** Whether the id was allocated for this object. */
 export const isOwnId = (call: Named, id: string | undefined, ...more: string[]): boolean =>
   id !== undefined && id === bound(call, id.slice(-randomDigits), more);
 
@@ -32,12 +32,12 @@ function bound({ object, namespace }: Named, random: string, more: readonly stri
   return [...groups, `${hash.slice(20, 22)}${random}`].join('-');
 }
 
-/** As Kubernetes cuts them (apiserver pkg/storage/names): names that are generated have at most 63 characters. */
+/** Kubernetes' limit for generated names (apiserver pkg/storage/names). */
 const longestGenerated = 63;
 
 /**
- * The name of an object that is created with `generateName`. Kubernetes would give it after the mutating webhooks, and
- * an id can be bound only to a name that is known.
+ * Sets the name of an object that is created with `generateName`. Kubernetes would do so after the mutating
+ * webhooks, and the hash of an id needs the name.
  */
 export function withName<T extends KubeObject>(call: Call<T>): Call<T> {
   const { object, context } = call;

@@ -1,4 +1,4 @@
-// The table of all webhooks: routes, webhook configurations and RBAC come from it.
+// The table of all webhooks. Routes, webhook configurations and RBAC come from it.
 import type { Kind } from '../src/api/define-kind.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
 import { buyerWebhooks } from './buyer.ts';
@@ -11,7 +11,7 @@ import { spikeGoodsWebhooks } from './spike-goods.ts';
 import { spikeOrderWebhooks } from './spike-order.ts';
 import type { Webhooks } from './webhook.ts';
 
-// Each entry reads only objects of its own kind; the server checks that before it calls one.
+// Each entry reads only objects of its own kind. The server checks the kind before it calls one.
 export const registry = [
   spikeGoodsWebhooks,
   spikeOrderWebhooks,

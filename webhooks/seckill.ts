@@ -1,4 +1,4 @@
-// Admission of Seckill: what its children would be refused for is refused here, with the field's name.
+// Admission of Seckill: refuses what its children would be refused for, and names the field.
 import type { Kind } from '../src/api/define-kind.ts';
 import { refuse } from '../src/api/refusals.ts';
 import {
@@ -23,7 +23,7 @@ import type { Call, Rule, Webhooks } from './webhook.ts';
 
 type SeckillRule = Rule<Seckill>;
 
-/** `-gateway-svc` is the longest that is added to its name. */
+/** The longest suffix of its name is `-gateway-svc`. */
 const longestSuffix = Math.max(...Object.values(seckillServices).map((short) => `-${short}-svc`.length));
 
 const rules: SeckillRule[] = [imagesAreNamed, servicesAreSound, scalingIsPossible];
@@ -32,7 +32,7 @@ export const seckillWebhooks: Webhooks<Seckill> = {
   kind: Seckill as Kind,
   defaulting: 'assumed',
 
-  /** The schema's defaults are all there are: the API server fills them in. */
+  /** The schema has all defaults, and the API server fills them in. */
   default: ({ object }) => object,
 
   rules: { CREATE: [nameFits(63 - longestSuffix), ...rules], UPDATE: rules, DELETE: [] },
@@ -63,7 +63,7 @@ export const seckillWebhooks: Webhooks<Seckill> = {
 
 type SeckillCall = Call<Seckill>;
 
-/** One warning for all services. */
+/** One warning for all services together. */
 function each(
   look: (path: string, service: ReturnType<typeof enabledServices>[number]['service']) => string | undefined,
 ): (call: SeckillCall) => string | undefined {

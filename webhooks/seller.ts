@@ -1,4 +1,4 @@
-// Admission of Seller: an id of its own, and no deletion while its goods are there.
+// Admission of Seller: allocates its id, and refuses its deletion while it has goods.
 import type { Kind } from '../src/api/define-kind.ts';
 import { Seller } from '../src/api/seller.ts';
 import { counted } from '../src/ledger/catalogue.ts';
@@ -33,7 +33,7 @@ export const sellerWebhooks: Webhooks<Seller> = {
   },
   rules: {
     CREATE: [nameIsNoOthersId],
-    UPDATE: [fixed('sellerId', 'allocated')],
+    UPDATE: [fixed('sellerId', 'because Spikegate sets it')],
     DELETE: [
       notReferenced('seller', goods, ({ object, context }) =>
         counted(context.catalogue.goodsOfSeller(object)),

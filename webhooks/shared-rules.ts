@@ -10,7 +10,7 @@ import type { Call, Rule } from './webhook.ts';
 
 const namespaceController = 'system:serviceaccount:kube-system:namespace-controller';
 
-/** The deletion of a namespace takes everything in it, through these same webhooks; it must never be blocked. */
+/** The deletion of a namespace deletes everything in it, through these webhooks. It must never be blocked. */
 export function isNamespaceCleanup(call: Call<KubeObject>): boolean {
   return (
     call.request.userInfo.username === namespaceController ||
@@ -19,26 +19,27 @@ export function isNamespaceCleanup(call: Call<KubeObject>): boolean {
 }
 
 /**
- * What is being deleted keeps what it has and gets nothing new: the API server refuses new finalizers, and a
- * spec that our defaults complete would be judged, which must not hold up its end. Only what is stored
- * tells: a client may leave the time out, or make it up.
+ * An object that is being deleted gets nothing new. The API server refuses new finalizers, and a spec that our
+ * defaults complete would run through the rules, which must not delay the deletion. Only the stored object decides:
+ * a client may leave the time out, or invent it.
  */
 export const isBeingDeleted = ({ old }: Pick<Call<KubeObject>, 'old'>): boolean =>
   Boolean(old?.metadata.deletionTimestamp);
 
 /**
- * A deletion in two steps. Between a check and the deletion an order may come in through another replica, so what
- * others refer to goes only when the leader, too, sees nobody refer to it, and a finalizer makes the API server wait
- * for that. It is put on by the first request to delete, which is answered 429 and comes again by itself (kubectl and
- * client-go do so, unseen): an object that nobody deletes carries none, so nothing of ours keeps a namespace or a CRD
- * from going where no replica runs any more.
+ * A deletion in two steps. Between a check and the deletion an order may come in through another replica. So an
+ * object to which others may refer goes only when the leader, too, sees no reference, and a finalizer makes the API
+ * server wait for that. The first request to delete adds it and gets 429; kubectl and client-go repeat such a
+ * request by themselves. An object that nobody deletes has no finalizer of ours, so a namespace or a CRD can go
+ * even when no replica runs.
  */
 export async function marked<T extends KubeObject>(kind: Kind, call: Call<T>): Promise<Refusal | undefined> {
   const { object, request, context } = call;
   const { name, deletionTimestamp, finalizers } = object.metadata;
   if (request.dryRun || deletionTimestamp || finalizers?.includes(inUseFinalizer)) return undefined;
   if (isNamespaceCleanup(call)) return undefined;
-  // The API server goes through a collection until one is refused: it must not be refused once for each.
+  // The API server deletes a collection object by object until one is refused. Mark them together, so that not
+  // every single one is refused.
   await context.live.markInUse(kind, object, !request.name);
   const message = `${kind.singular} ${name} now waits for orders that are under way; try again`;
   return { ...refuse('TooManyRequests', message), retryAfterSeconds: 1 };
@@ -48,7 +49,7 @@ interface WithSpec extends KubeObject {
   spec: object;
 }
 
-/** Fills absent fields of spec; an absent value in `fields` fills nothing. */
+/** Fills in absent fields of spec. An absent value in `fields` fills nothing. */
 export function fillIn<T extends WithSpec>(object: T, fields: Partial<T['spec']>): T {
   const spec = object.spec as Record<string, unknown>;
   const missing = Object.entries(fields).filter(
@@ -57,19 +58,19 @@ export function fillIn<T extends WithSpec>(object: T, fields: Partial<T['spec']>
   return missing.length === 0 ? object : overwrite(object, Object.fromEntries(missing) as Partial<T['spec']>);
 }
 
-/** Sets fields of spec, whatever they were. */
+/** Sets fields of spec, whatever their value was. */
 export function overwrite<T extends WithSpec>(object: T, fields: Partial<T['spec']>): T {
   return { ...object, spec: { ...object.spec, ...fields } };
 }
 
-/** The named fields of a stored spec: what a client that replaces the object leaves out is kept. */
+/** The named fields of a stored spec, to keep what a client that replaces the object leaves out. */
 export function keep<S extends object, K extends keyof S>(spec: S, names: readonly K[]): Partial<S> {
   const kept: Partial<S> = {};
   for (const name of names) kept[name] = spec[name];
   return kept;
 }
 
-/** Allocates the id of a buyer, a seller or goods. One that a manifest brought from another object is replaced. */
+/** Allocates the id of a buyer, a seller or goods. Replaces an id that a manifest copied from another object. */
 export function withOwnId<T extends WithSpec>(call: Call<T>, field: keyof T['spec'] & string): T {
   const { object, old } = call;
   const given = (object.spec as Record<string, unknown>)[field] as string | undefined;
@@ -78,7 +79,7 @@ export function withOwnId<T extends WithSpec>(call: Call<T>, field: keyof T['spe
   return overwrite(object, { [field]: allocateId(call) } as Partial<T['spec']>);
 }
 
-/** A rule for updates: the field stays as it is once it is set. */
+/** A rule for updates: the field cannot change once it is set. `why` ends the sentence "spec.x cannot change …". */
 export function fixed<T extends WithSpec>(name: keyof T['spec'] & string, why: string): Rule<T> {
   return ({ object, old }) => {
     const before = (old?.spec as Record<string, unknown> | undefined)?.[name];
@@ -86,13 +87,13 @@ export function fixed<T extends WithSpec>(name: keyof T['spec'] & string, why: s
     if (before === undefined || same(before, after)) return undefined;
     return refuse(
       'Immutable',
-      `spec.${name} is fixed (${why}): it is ${show(before)}, got ${show(after)}`,
+      `spec.${name} cannot change ${why}: it is ${show(before)}, got ${show(after)}`,
       `spec.${name}`,
     );
   };
 }
 
-/** No name is the id of another object of its kind: a reference that is clear today must not mean two tomorrow. */
+/** No name may equal the id of another object of its kind: a reference must never mean two objects. */
 export function nameIsNoId<T extends WithSpec>(
   find: (call: Call<T>, reference: string) => T | undefined,
 ): Rule<T> {
@@ -105,7 +106,7 @@ export function nameIsNoId<T extends WithSpec>(
   };
 }
 
-/** Refuses a deletion while others refer to the object. */
+/** Refuses a deletion while other objects refer to the object. */
 export function notReferenced<T extends KubeObject>(
   what: string,
   by: Noun,
@@ -135,7 +136,7 @@ export function stillReferenced(
   );
 }
 
-/** A message has room for a name, not for a map of sixty-four. */
+/** A message has room for a name, but not for a map of 64 entries. */
 const longestShown = 300;
 
 function show(value: unknown): string {

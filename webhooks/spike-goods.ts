@@ -1,4 +1,4 @@
-// Admission of SpikeGoods: identity, time of the sale, and edits that keep every promise made so far.
+// Admission of SpikeGoods: its id, the time of the sale, and edits that break no promise made to buyers.
 import type { Kind } from '../src/api/define-kind.ts';
 import { holdsOf, isLot, lotsOf } from '../src/api/holds.ts';
 import { refuse } from '../src/api/refusals.ts';
@@ -37,17 +37,17 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
     const { object, old, now } = named;
     const kept = old ? fillIn(object, keep(old.spec, ['goodsId', 'startTime', 'endTime'])) : object;
     if (isBeingDeleted(call)) return kept;
-    // Goods that got past admission once are completed by their next update.
+    // Goods that were created past admission are completed by their next update.
     const start = timestamp(parseTime(old?.metadata.creationTimestamp) ?? now);
     const filled = fillIn(withOwnId({ ...named, object: kept }, 'goodsId'), { day: 1, startTime: start });
     const { startTime = start, day = 1, endTime } = filled.spec;
     const moved = old !== undefined && (startTime !== old.spec.startTime || day !== (old.spec.day ?? 1));
-    // An end that the client changed by hand is left for the rules to refuse.
+    // When the client changed the end itself, keep it, so that the rules refuse it.
     const follows = endTime === undefined || (moved && endTime === old.spec.endTime);
     return follows ? overwrite(filled, { endTime: endOfSale(startTime, day) }) : filled;
   },
 
-  /** Whoever writes the counters, the remainder beside them is always right. */
+  /** Whoever writes the counters: the remainder beside them is computed here. */
   defaultStatus({ object }) {
     const lastStockCount = remainderOf(object.spec.stockCount, object.status);
     if (!object.status || object.status.lastStockCount === lastStockCount) return object;
@@ -57,10 +57,10 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
   rules: {
     CREATE: [priceIsNoHigher, endFollowsStart, nameIsNoOthersId, sellerStays],
     UPDATE: [
-      fixed('price', 'set at creation'),
-      fixed('spikePrice', 'set at creation'),
-      fixed('goodsId', 'allocated'),
-      fixed('sellerId', 'its sales are credited to this seller'),
+      fixed('price', 'after creation'),
+      fixed('spikePrice', 'after creation'),
+      fixed('goodsId', 'because Spikegate sets it'),
+      fixed('sellerId', 'because its sales are credited to this seller'),
       sellerStays,
       startIsFixedOnceBegun,
       endFollowsStart,
@@ -107,7 +107,7 @@ function endFollowsStart({ object, old }: GoodsCall): ReturnType<GoodsRule> {
   if (parseTime(endTime) === parseTime(end)) return undefined;
   return refuse(
     'Immutable',
-    `spec.endTime is allocated: startTime plus day days, ${end}, got ${endTime ?? 'nothing'}`,
+    `spec.endTime must be startTime plus day days, ${end} (Spikegate sets it), got ${endTime ?? 'nothing'}`,
     'spec.endTime',
   );
 }
@@ -126,7 +126,7 @@ function startIsFixedOnceBegun({ object, old, now }: GoodsCall): ReturnType<Good
     return undefined;
   return refuse(
     'Immutable',
-    `spec.startTime is fixed once the sale has begun: it is ${before}, got ${object.spec.startTime}`,
+    `spec.startTime cannot change once the sale has begun: it is ${before}, got ${object.spec.startTime}`,
     'spec.startTime',
   );
 }
@@ -134,7 +134,7 @@ function startIsFixedOnceBegun({ object, old, now }: GoodsCall): ReturnType<Good
 function endIsAhead({ object, old, now }: GoodsCall): ReturnType<GoodsRule> {
   const { startTime, endTime, day = 1 } = object.spec;
   const before = old?.spec;
-  // One without an end got past admission; what our defaults complete is not the client's doing.
+  // An absent end means that the goods were created past admission. Our defaults completed it, not the client.
   if (!before?.endTime || endTime === before.endTime || now < (parseTime(endTime) ?? 0)) return undefined;
   const field = startTime === before.startTime ? 'spec.day' : 'spec.startTime';
   const length = `${day} ${day === 1 ? 'day' : 'days'}`;
@@ -150,7 +150,7 @@ function stockCoversCommitments({ object, old }: GoodsCall): ReturnType<GoodsRul
   if (!old || stockCount >= old.spec.stockCount) return undefined;
   const taken = old.spec.stockCount - availableOf(old.spec.stockCount, old.status);
   if (stockCount >= taken) return undefined;
-  // A lot is nobody's yet, and is given back when the crowd is over.
+  // Units of a lot belong to no order yet, and the lot is given back when the crowd is over.
   const committed = taken - lotsOf(old.status).reduce((sum, { quantity }) => sum + quantity, 0);
   if (stockCount >= committed) return beingOrdered(old);
   return refuse(
@@ -165,15 +165,15 @@ function nothingIsCommitted(call: GoodsCall): ReturnType<GoodsRule> {
   const { object } = call;
   const referrers = call.context.catalogue.liveOrdersOfGoods(object);
   if (referrers.count > 0) return stillReferenced('goods', object.metadata.name, orders, referrers);
-  // Orders that the cache does not show yet have their holds in the object itself.
+  // Orders that the cache does not show yet have their holds in the goods.
   const holds = holdsOf(object.status).filter((hold) => !isLot(hold));
   if (holds.length === 0) return lotsOf(object.status).length > 0 ? beingOrdered(object) : undefined;
   const example = holds[0]?.order ?? '';
   return stillReferenced('goods', object.metadata.name, orders, { count: holds.length, example });
 }
 
-/** A replica lets in orders on its lot, and has not said yet which; nor has it given the lot back. */
+/** A replica admits orders on its lot. It has not assigned them yet, nor given the lot back. */
 const beingOrdered = ({ metadata }: SpikeGoods): ReturnType<GoodsRule> => ({
-  ...refuse('TooManyRequests', `goods ${metadata.name} are being ordered just now; try again`),
+  ...refuse('TooManyRequests', `orders for goods ${metadata.name} are in progress; try again`),
   retryAfterSeconds: 1,
 });

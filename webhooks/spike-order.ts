@@ -1,4 +1,4 @@
-// Admission of SpikeOrder: an order is let in only when its stock is held for it.
+// Admission of SpikeOrder: an order is admitted only when its stock is held.
 
 import type { Kind } from '../src/api/define-kind.ts';
 import { refuse } from '../src/api/refusals.ts';
@@ -15,13 +15,18 @@ import { type Call, type Rule, smallReviewBytes, type Webhooks } from './webhook
 type OrderCall = Call<SpikeOrder>;
 type OrderRule = Rule<SpikeOrder>;
 
-/** Admission's to give, like creationTimestamp: who could set a deadline could hold stock for ever. */
+/**
+ * Only admission sets these fields, as only the API server sets creationTimestamp. A client that could set its own
+ * deadline could hold stock for ever.
+ */
 const allocated = ['orderId', 'createTime', 'expiredTime', 'payTime'] as const;
 
-/** Replicas' clocks may differ by this much when one allocates a deadline and another checks it. */
+/** Clocks of replicas may differ by this much when one sets a deadline and another checks it. */
 const clockSkewMs = 5000;
 
-/** Between our defaults and our rules other webhooks may take their time; the API server gives a request a minute. */
+/**
+ * Other webhooks may take time between our mutating and our validating call. The API server gives a request 60 s.
+ */
 const longestRequestMs = 60_000;
 
 export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
@@ -38,27 +43,35 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     const kept = fillIn(object, keep(old.spec, allocated));
     if (isBeingDeleted(call)) return kept;
     const paysNow = kept.spec.isPay === true && old.spec.isPay !== true;
-    // An order that got past admission once is completed by its next update.
+    // An order that was created past admission is completed by its next update.
     const created = parseTime(old.metadata.creationTimestamp) ?? now;
     const whole = allocate(call, paysNow ? overwrite(kept, { payTime: timestamp(now) }) : kept, created);
-    // Until it is judged, the lack of an id tells the leader that nobody let it in (controllers/order-lifecycle.ts).
+    // Until the leader has judged it, the missing id says that admission did not let it in
+    // (controllers/order-lifecycle.ts).
     if (!old.spec.orderId && !old.status?.phase) delete whole.spec.orderId;
     return whole;
   },
 
   rules: {
-    CREATE: [referencesAreShort, buyerIsThere, goodsAreThere, saleIsOn, deadlineIsOurs, payTimeIsOurs],
+    CREATE: [
+      referencesAreShort,
+      buyerIsThere,
+      goodsAreThere,
+      saleIsOn,
+      deadlineIsWithinWindow,
+      payTimeIsSetBySpikegate,
+    ],
     UPDATE: [
-      fixed('goodsMap', 'it cannot change once ordered'),
-      fixed('buyerId', 'it cannot change once ordered'),
-      fixed('orderId', 'allocated'),
-      fixed('createTime', 'allocated'),
-      fixed('expiredTime', 'allocated'),
+      fixed('goodsMap', 'once ordered'),
+      fixed('buyerId', 'once ordered'),
+      fixed('orderId', 'because Spikegate sets it'),
+      fixed('createTime', 'because Spikegate sets it'),
+      fixed('expiredTime', 'because Spikegate sets it'),
       paymentStands,
-      deadlineIsGiven,
+      absentDeadlineStays,
       paymentIsInTime,
       stockIsHeld,
-      payTimeIsOurs,
+      payTimeIsSetBySpikegate,
     ],
     DELETE: [paidOrderIsKept],
   },
@@ -84,8 +97,8 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     const { uid, name } = object.metadata;
     const lines = orderLines(call);
     if (request.dryRun) return dryRun(lines);
-    // The API server will refuse a name that is taken, but only after us, and the hold would stay. The
-    // cache may show an order that is deleted by now; so it raises the question, and a live read answers it.
+    // The API server refuses a name that is taken, but only after our webhook, and the hold would stay. The cache
+    // may still show an order that is deleted by now. So the cache raises the question, and a live read answers it.
     const namesake = context.catalogue.findOrder(namespace, name);
     if (namesake && namesake.metadata.uid !== uid && (await context.live.orderIsStored(namespace, name))) {
       return {
@@ -103,7 +116,7 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
   },
 };
 
-/** `order`: as it is to be, with a name. */
+/** `order`: the object to store, with its name. */
 function allocate(call: OrderCall, order: SpikeOrder, created: number): SpikeOrder {
   const { spec } = order;
   const { paymentWindowMs } = call.context.policy;
@@ -118,13 +131,17 @@ function allocate(call: OrderCall, order: SpikeOrder, created: number): SpikeOrd
   });
 }
 
-/** What the id of an order is bound to besides its name: a name that is used again is another order. */
+/**
+ * The id of an order depends on this besides its name: an order with a name that is used again is another order.
+ */
 const request = ({ request }: OrderCall, createTime: string | undefined): string[] => [
   request.userInfo.username ?? '',
   createTime ?? '',
 ];
 
-/** What a client wrote without what is not its to write; a manifest copied from an order has all of that. */
+/**
+ * The object without the fields that only admission sets. A manifest that was copied from an order has all of them.
+ */
 function unallocated(order: SpikeOrder): SpikeOrder {
   const spec = { ...order.spec };
   for (const name of allocated) delete spec[name];
@@ -132,8 +149,9 @@ function unallocated(order: SpikeOrder): SpikeOrder {
 }
 
 /**
- * Whether it is our own answer of a moment ago: the API server calls again when another webhook changed the object
- * after us. A copy of an order has the id of that order, which is not bound to the name of the copy.
+ * Whether the object already has our own defaults of a moment ago: the API server calls again when a later webhook
+ * changed the object (reinvocation). A copied order has the id of the original, whose hash does not match the
+ * copy's name.
  */
 function isAllocated(call: OrderCall): boolean {
   const { object, now } = call;
@@ -149,7 +167,7 @@ function orderLines(call: OrderCall): OrderLine[] {
   return linesOf(call.object.spec, (key) => call.context.catalogue.findGoods(call.namespace, key)).lines;
 }
 
-/** The answer of a real run, without leaving anything behind. */
+/** The answer of a real request, without a write. */
 function dryRun(lines: readonly OrderLine[]): { refusal?: ReturnType<typeof refuse> } {
   for (const { goods, quantity } of lines) {
     const refusal = new StockDraft(goods).hold({ uid: 'dry-run', order: 'dry-run', quantity, time: '' });
@@ -158,7 +176,10 @@ function dryRun(lines: readonly OrderLine[]): { refusal?: ReturnType<typeof refu
   return {};
 }
 
-/** A key of a map has no bound in a CRD's schema. Nothing has so long a name, and it fits no message. */
+/**
+ * A CRD's schema cannot bound the keys of a map. No object has such a long name, and it would not fit into a
+ * message.
+ */
 function referencesAreShort({ object }: OrderCall): ReturnType<OrderRule> {
   const long = Object.keys(object.spec.goodsMap).find((key) => key.length > longestName);
   if (long === undefined) return undefined;
@@ -195,8 +216,8 @@ function saleIsOn(call: OrderCall): ReturnType<OrderRule> {
   return undefined;
 }
 
-/** Holds whatever another webhook did to the object after our defaults. */
-function deadlineIsOurs({ object, now, context }: OrderCall): ReturnType<OrderRule> {
+/** Checks the deadline on CREATE, after all mutating webhooks: another one may have changed it. */
+function deadlineIsWithinWindow({ object, now, context }: OrderCall): ReturnType<OrderRule> {
   const { isPay, expiredTime } = object.spec;
   if (isPay) return undefined;
   const latest = now + context.policy.paymentWindowMs + clockSkewMs;
@@ -204,27 +225,31 @@ function deadlineIsOurs({ object, now, context }: OrderCall): ReturnType<OrderRu
   if (deadline !== undefined && deadline <= latest) return undefined;
   return refuse(
     'Invalid',
-    `spec.expiredTime is allocated and at most ${timestamp(latest)}, got ${expiredTime ?? 'nothing'}`,
+    `spec.expiredTime must be at most ${timestamp(latest)} (Spikegate sets it), got ${expiredTime ?? 'nothing'}`,
     'spec.expiredTime',
   );
 }
 
-/** An order without a deadline was paid at once, and has none, or got past admission, and gets what we give. */
-function deadlineIsGiven({ object, old, context }: OrderCall): ReturnType<OrderRule> {
+/**
+ * Checks the deadline on UPDATE when the stored order has none. Either it was paid at once and never gets one, or
+ * it was created past admission and gets ours.
+ */
+function absentDeadlineStays({ object, old, context }: OrderCall): ReturnType<OrderRule> {
   const { expiredTime } = object.spec;
   if (!old || old.spec.expiredTime || !expiredTime) return undefined;
   const created = parseTime(old.metadata.creationTimestamp) ?? 0;
-  if (!old.spec.isPay && expiredTime === timestamp(created + context.policy.paymentWindowMs))
-    return undefined;
-  const message = `spec.expiredTime is fixed (allocated): it is nothing, got ${JSON.stringify(expiredTime)}`;
+  const ours = old.spec.isPay ? undefined : timestamp(created + context.policy.paymentWindowMs);
+  if (expiredTime === ours) return undefined;
+  const mustHold = ours === undefined ? 'must stay absent' : `must be ${ours}`;
+  const message = `spec.expiredTime ${mustHold} (Spikegate sets it), got ${JSON.stringify(expiredTime)}`;
   return refuse('Immutable', message, 'spec.expiredTime');
 }
 
 /**
- * The leader judges a payment by payTime, long after admission judged it by the clock; so what is let in has
- * the time of now. An order that got past admission is paid without one, and is completed later.
+ * The leader judges a payment by payTime, long after admission. So an admitted payment must have a payTime close to
+ * now. An order that was created past admission is paid without a payTime and completed later.
  */
-function payTimeIsOurs({ object, old, now }: OrderCall): ReturnType<OrderRule> {
+function payTimeIsSetBySpikegate({ object, old, now }: OrderCall): ReturnType<OrderRule> {
   const { isPay = false, payTime } = object.spec;
   const { isPay: wasPaid = false, payTime: before } = old?.spec ?? {};
   if (isPay === wasPaid && (payTime === before || (isPay && before === undefined))) return undefined;
@@ -233,7 +258,7 @@ function payTimeIsOurs({ object, old, now }: OrderCall): ReturnType<OrderRule> {
   if (isPay && !wasPaid && since >= -clockSkewMs && since <= longestRequestMs + clockSkewMs) return undefined;
   return refuse(
     'Immutable',
-    `spec.payTime is allocated when spec.isPay becomes true: it is ${before ?? 'not set'}, got ${payTime ?? 'nothing'}`,
+    `spec.payTime cannot change, because Spikegate sets it when spec.isPay becomes true: it is ${before ?? 'not set'}, got ${payTime ?? 'nothing'}`,
     'spec.payTime',
   );
 }
@@ -250,12 +275,14 @@ function paymentIsInTime({ object, old, now, context }: OrderCall): ReturnType<O
   if (old?.status?.phase === 'Rejected') {
     return refuse('OrderRejected', 'spec.isPay: the order was rejected and cannot be paid', 'spec.isPay');
   }
-  // A finalizer may keep it for a while, but then a paid order would be gone, and its stock back.
+  // A finalizer may keep the order for a while. When it is removed, a paid order would be gone, and its stock
+  // returned.
   if (old?.metadata.deletionTimestamp) {
     return refuse('OrderDeleting', 'spec.isPay: the order is being deleted and cannot be paid', 'spec.isPay');
   }
   const deadline = parseTime(expiredTime) ?? Number.POSITIVE_INFINITY;
-  // Another replica's clock gave payTime; the leader will not take it for a payment unless it is in time too.
+  // Another replica set payTime by its clock. The leader accepts the payment only if that time is before the
+  // deadline too.
   const paidAt = Math.max(now, parseTime(payTime) ?? now);
   if (old?.status?.phase !== 'Expired' && paidAt < deadline) return undefined;
   return refuse(
@@ -266,8 +293,9 @@ function paymentIsInTime({ object, old, now, context }: OrderCall): ReturnType<O
 }
 
 /**
- * An order without a state that was created past admission may still be rejected: nobody pays for what may not be
- * there. One that was let in has a hold in each of its goods, under its uid, until after its state is stored.
+ * An order without a state that was created past admission may still be rejected, and nobody should pay for stock
+ * that may not exist. An order that admission let in has a hold on each of its goods, under its uid, until its
+ * state is stored.
  */
 function stockIsHeld(call: OrderCall): ReturnType<OrderRule> {
   const { object, old, namespace, context } = call;

@@ -1,21 +1,21 @@
-// What the webhooks of one kind are made of. A rule is a small pure function; adding one is adding a line.
-// Knows nothing of HTTP: src/server turns reviews into these calls and the outcome into an answer.
+// The webhooks of one kind. A rule is a small pure function; a new rule is a new line. Knows no HTTP: src/server
+// turns reviews into these calls, and the result into an answer.
 import type { Kind } from '../src/api/define-kind.ts';
 import type { Refusal } from '../src/api/refusals.ts';
 import type { AdmissionRequest, Operation } from '../src/kube/admission.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
 import type { AdmissionContext } from './context.ts';
 
-/** One call. `object` is what would be stored; on DELETE it is what is stored. */
+/** One call. `object`: what would be stored; on DELETE, what is stored. */
 export interface Call<T extends KubeObject> {
   request: AdmissionRequest<T>;
   namespace: string;
   object: T;
-  /** The stored object on UPDATE and DELETE. */
+  /** The stored object, on UPDATE and DELETE. */
   old: T | undefined;
-  /** Epoch ms, one reading for the whole call. */
+  /** Epoch ms, read once for the whole call. */
   now: number;
-  /** On clock.monotonic(), ms: an answer after this is not heard. */
+  /** On clock.monotonic(), ms. A later answer reaches nobody. */
   deadline: number;
   context: AdmissionContext;
 }
@@ -24,15 +24,15 @@ export type Rule<T extends KubeObject> = (call: Call<T>) => Refusal | undefined;
 export type Warning<T extends KubeObject> = (call: Call<T>) => string | undefined;
 
 /**
- * What `default` fills in. `allocated`: ids, times, a remainder, which nobody else gives, so nothing may be stored
- * without it (failurePolicy Fail). `assumed`: what the schema's defaults say and the reconciler takes for granted
- * where it is absent, so an object may be stored while no replica answers (failurePolicy Ignore).
+ * What `default` fills in. `allocated`: ids, times and remainders that only Spikegate sets, so nothing may be
+ * stored without them (failurePolicy Fail). `assumed`: defaults that the schema has too and the reconciler assumes,
+ * so an object may be stored while no replica answers (failurePolicy Ignore).
  */
 export type Defaulting = 'allocated' | 'assumed';
 
 /**
- * Reviews of goods carry the stock twice, with up to 4,096 holds; those of an order or a person are a hundredth of
- * `smallReviewBytes`, and every pod that reaches the port can send one.
+ * A review of goods carries the stock twice, with up to 4,096 holds. Reviews of orders and people need a hundredth
+ * of `smallReviewBytes`, and every pod that reaches the port can send one.
  */
 export const reviewBytes = 2 * 1024 * 1024;
 export const smallReviewBytes = 256 * 1024;
@@ -40,9 +40,11 @@ export const smallReviewBytes = 256 * 1024;
 export interface Webhooks<T extends KubeObject> {
   kind: Kind;
   defaulting: Defaulting;
-  /** Most bytes of an ordinary review of this kind; an object of more cannot be created. Default: reviewBytes. */
+  /** Maximum bytes of an ordinary review of this kind. A larger object cannot be created. Default: reviewBytes. */
   reviewBytes?: number;
-  /** Returns the object with what is missing filled in; the same object when nothing is. Must not mutate. */
+  /**
+   * Returns the object with missing fields filled in, or the same object when nothing is missing. Must not mutate.
+   */
   default(call: Call<T>): T;
   /** The same for writes of the status subresource. */
   defaultStatus?(call: Call<T>): T;

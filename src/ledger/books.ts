@@ -1,5 +1,5 @@
-// What the orders add up to, per goods: derived from the orders the leader sees, never incremented on
-// its own. Fed with every change of the order cache, own writes included; O(1) per change.
+// The sums over all orders, per goods. Computed from the orders that the leader sees, never incremented on their
+// own. Receives every change of the order cache, including our own writes. O(1) per change.
 
 import { wasLetIn } from '../api/sale.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
@@ -15,23 +15,25 @@ interface Line {
 interface Entry {
   lines: Line[];
   counts: keyof Totals | undefined;
-  /** It has a state: its stock, if it has any, is in the totals. */
+  /** The order has a state: its stock, if any, is in the sums. */
   accepted: boolean;
-  /** Admission let it in, and it has no state yet: it may still need what a lot holds. */
+  /** Admission let the order in, and it has no state yet: it may still need units of a lot. */
   awaited: boolean;
 }
 
-/** Deleted orders remembered, so that a hold of one is dropped at once instead of after its time limit. */
+/**
+ * Number of deleted orders to remember, so that their holds are dropped at once instead of after the hold limit.
+ */
 const mostRemembered = 100_000;
 
 export class Books {
   readonly #orders = new Map<string, Entry>();
   readonly #totals = new Map<string, Totals>();
   readonly #gone = new Set<string>();
-  /** Orders that were let in and have no state, by namespace/reference. */
+  /** Orders that were let in and have no state yet, by namespace/reference. */
   readonly #open = new Map<string, number>();
 
-  /** Takes in the current version of an order. */
+  /** Adds or updates an order. */
   put(order: SpikeOrder): void {
     const { uid, namespace = '' } = order.metadata;
     if (this.#gone.has(uid)) return;
@@ -51,7 +53,7 @@ export class Books {
     this.#add(entry, 1);
   }
 
-  /** Takes out an order that is no longer stored. */
+  /** Removes an order that is no longer stored. */
   remove(order: SpikeOrder): void {
     const { uid } = order.metadata;
     const entry = this.#orders.get(uid);
@@ -66,7 +68,7 @@ export class Books {
     }
   }
 
-  /** Units of a goods in Unpaid and in Paid orders, whichever way the orders name it. */
+  /** Units of goods in Unpaid and in Paid orders, whichever way the orders refer to the goods. */
   totals(namespace: string, name: string, id: string | undefined): Totals {
     const byName = this.#totals.get(joinKey(namespace, name));
     const byId = id && id !== name ? this.#totals.get(joinKey(namespace, id)) : undefined;
@@ -76,7 +78,7 @@ export class Books {
     };
   }
 
-  /** Whether a hold of this order has done its work: the order is in the totals, or gone for good. */
+  /** Whether the hold of this order may be dropped: the order is in the sums, or gone for good. */
   isAccounted = (uid: string): boolean => this.#orders.get(uid)?.accepted === true || this.#gone.has(uid);
 
   /** Whether an order with this uid is stored, as far as the leader sees. */
@@ -84,7 +86,7 @@ export class Books {
     return this.#orders.has(uid);
   }
 
-  /** Whether an order of a goods that was let in has no state yet. */
+  /** Whether an order of these goods was let in and has no state yet. */
   isAwaited(namespace: string, name: string, id: string | undefined): boolean {
     return [name, ...(id ? [id] : [])].some((reference) => this.#open.has(joinKey(namespace, reference)));
   }

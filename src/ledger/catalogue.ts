@@ -1,4 +1,4 @@
-// The sale as this process sees it: who is called what, and who refers to whom. Reads caches only.
+// Looks up the objects of the sale: by name or id, and who refers to whom. Reads caches only.
 import type { Buyer } from '../api/buyer.ts';
 import { isLive } from '../api/sale.ts';
 import type { Seller } from '../api/seller.ts';
@@ -6,7 +6,7 @@ import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
 import { joinKey, type KubeObject } from '../kube/objects.ts';
 
-/** The part of a cache that look-ups need (kube/cache.ts has it; tests may bring their own). */
+/** The part of a cache that look-ups need. kube/cache.ts has it; tests may bring their own. */
 export interface IndexedCache<T extends KubeObject> {
   get(key: string): T | undefined;
   addIndex(name: string, keysOf: (object: T) => string[]): void;
@@ -21,7 +21,7 @@ export interface SaleCaches {
   namespaces: Pick<IndexedCache<KubeObject & { status?: { phase?: string } }>, 'get'>;
 }
 
-/** Objects that refer to another one: how many, and one of them to name in a message. */
+/** The objects that refer to another one: their number, and one example for a message. */
 export interface Referrers {
   count: number;
   example: string;
@@ -43,7 +43,7 @@ export class Catalogue {
     caches.goods.addIndex('seller', (goods) => scoped(goods, goods.spec.sellerId));
     caches.buyers.addIndex('id', (buyer) => scoped(buyer, buyer.spec.buyerId));
     caches.sellers.addIndex('id', (seller) => scoped(seller, seller.spec.sellerId));
-    // Every order by its buyer, and only those that hold stock by their goods.
+    // Index every order by its buyer, and orders that hold stock by their goods.
     caches.orders.addIndex('buyer', (order) => scoped(order, order.spec.buyerId));
     caches.orders.addIndex('liveByGoods', (order) =>
       isLive(order) ? Object.keys(order.spec.goodsMap).flatMap((goods) => scoped(order, goods)) : [],
@@ -53,7 +53,9 @@ export class Catalogue {
     );
   }
 
-  /** A reference is a name first, an id second; admission keeps names and ids of a kind apart. */
+  /**
+   * A reference is a name first, and an id second. Admission ensures that no name equals an id of the same kind.
+   */
   findGoods = (namespace: string, reference: string): SpikeGoods | undefined =>
     find(this.caches.goods, namespace, reference);
 
@@ -80,7 +82,7 @@ export class Catalogue {
     return this.#referring(this.caches.goods, 'seller', seller, seller.spec.sellerId);
   }
 
-  /** Orders in a state that holds stock: they hold back the deletion of their buyer and goods. */
+  /** Orders in a state that holds stock. While they exist, their buyer and goods cannot be deleted. */
   liveOrdersOfBuyer(buyer: Buyer): Referrers {
     return counted(this.#referring(this.caches.orders, 'liveByBuyer', buyer, buyer.spec.buyerId));
   }

@@ -14,7 +14,7 @@ import { WaitingLines } from './waiting-line.ts';
 
 export interface HoldRequest {
   namespace: string;
-  /** metadata.uid of the order: the key of the hold. */
+  /** metadata.uid of the order. It is the key of the hold. */
   uid: string;
   order: string;
   /**
@@ -22,14 +22,15 @@ export interface HoldRequest {
    * the name of the order. Of the namespace.
    */
   who?: string;
-  /** In name order. */
+  /** Sorted by name. */
   lines: readonly HoldLine[];
   /**
-   * The order is stored already; it came past admission. Then nothing is given back here: another leader may
-   * have accepted it on the strength of these holds. They go after the order's state, or the order, is gone.
+   * The order is stored already, because it was created past admission. Then a refusal gives nothing back here:
+   * another leader may have accepted the order because of these holds. A settlement drops them after the order has
+   * a state, or is gone.
    */
   isStored?: boolean;
-  /** With isStored: lots of these goods that its replica, which is gone, may have let it in on. */
+  /** With isStored: abandoned lots of these goods on which the order may have been admitted. */
   lotsOf?(goods: SpikeGoods): readonly string[];
 }
 
@@ -37,8 +38,8 @@ export interface HoldLine {
   /** Name of the goods. */
   goods: string;
   /**
-   * uid of the goods that the order was found to mean. An order may name them by id, and the name may be
-   * another goods' by now: a hold there would never be seen in the totals.
+   * uid of the goods that the order means. An order may refer to goods by id, and other goods may have the name by
+   * now. A hold on those would never appear in the sums.
    */
   uid?: string;
   /** Units. */
@@ -253,18 +254,18 @@ export class Gate {
     return refusal;
   }
 
-  /** Whether units of these goods are held for an order, as far as this process knows. No I/O. */
+  /** Whether an order has a hold on these goods, as far as this process knows. No I/O. */
   hasHold(goods: SpikeGoods, uid: string): boolean {
     return isHeld(goods.status, uid) || (this.#lots?.hasUnnamed(keyOf(goods), uid) ?? false);
   }
 
-  /** The answer need not wait for this; a crash before it is stored leaves holds to their time limit. */
+  /** The answer does not wait for this. After a crash before the write, the holds lapse. */
   #giveUp(request: HoldRequest, fromStale: boolean): Promise<void> {
     if (request.isStored) return Promise.resolve();
     return this.release(request, fromStale).catch(() => undefined);
   }
 
-  /** Gives holds back that no stored order will ever use. */
+  /** Gives back holds of an order that will never be stored. */
   async release(request: HoldRequest, fromStale = true): Promise<void> {
     const keys = request.lines.map((line) => joinKey(request.namespace, line.goods));
     const stored = keys.filter((key) => !this.#lots?.release(key, request.uid));
@@ -273,16 +274,16 @@ export class Gate {
 }
 
 /**
- * When a hold is taken now: not before it is, by the API server's clock, so that no leader finds it older than it is.
- * Whole seconds: holds of one second share a text (api/holds.ts), and their time limit is many seconds. Undefined
- * while this process does not know the time.
+ * The time of a hold that is taken now. It is not before the present time of the API server, so that no leader
+ * finds the hold older than it is. Whole seconds: holds of the same second share a text (api/holds.ts), and the
+ * hold limit is many seconds. Undefined while this process does not know the time.
  */
 function holdTime(clock: ServerClock): string | undefined {
   const bounds = clock.bounds();
   return bounds && timestamp(Math.ceil(bounds.latest / 1000) * 1000);
 }
 
-/** What is told whose order needs the time, when this process does not know it. It has asked the API server. */
+/** The refusal when this process does not know the API server's time, which it has asked for meanwhile. */
 export const timeUnknown: Refusal = {
   ...refuse('TooManyRequests', "this replica does not know the API server's time just now; try again"),
   retryAfterSeconds: 1,
@@ -303,7 +304,7 @@ const crowded = (key: string): Refusal => ({
   retryAfterSeconds: 1,
 });
 
-/** Whoever tries again a moment later finds the new goods, or none. */
+/** A retry finds the new goods, or none. */
 const replaced = ({ goods }: HoldLine): Refusal => ({
   ...refuse('TooManyRequests', `goods ${goods} were replaced by new ones; try again`),
   retryAfterSeconds: 1,

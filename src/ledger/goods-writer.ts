@@ -1,15 +1,15 @@
-// The only way to a goods' status: compare-and-swap with group commit, one lane per goods.
+// The only way to write a goods' status: compare-and-swap with group commit, one lane per goods.
 //
 //   idle ──change──▶ evaluate ──nothing to write──▶ answer ──▶ idle (or evaluate what gathered)
-//                      ▲  │
-//                      │  └─write─▶ stored ──▶ answer ──▶ …
-//                      │             │
-//                      └──live read──┘ conflict, or an outcome nobody knows
+//                     ▲  │ │
+//                     │  │ └─write─▶ stored ──▶ answer ──▶ …
+//                     │  │             │
+//                     └──live read──┘ conflict, or an unknown outcome
 //
-// While one write is in flight further changes gather, and the next write carries them all: the cost
-// per order falls as the load rises. Changes are pure and idempotent (StockDraft), so evaluating them
-// again on a newer copy is always right. Kubernetes' quota evaluator
-// (apiserver pkg/admission/plugin/resourcequota/controller.go) is the model.
+// While one write is in flight, further changes gather, and the next write carries them all. So the cost per order
+// falls as the load rises. Changes are pure and idempotent (StockDraft), so evaluating them again on a newer copy
+// is always right. The model is Kubernetes' quota evaluator (apiserver
+// pkg/admission/plugin/resourcequota/controller.go).
 import { randomUUID } from 'node:crypto';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
@@ -21,17 +21,17 @@ import { type GoodsStore, GoodsWriteError, type LedgerMetrics } from './ports.ts
 import { StockDraft } from './stock-draft.ts';
 import { Turns } from './turns.ts';
 
-/** Changes the draft, or says why not and leaves it as it was. Must be pure and idempotent. */
+/** Changes the draft, or returns a refusal and leaves the draft unchanged. Must be pure and idempotent. */
 export type Change = (draft: StockDraft) => Refusal | undefined;
 
 export interface ChangeOptions {
-  /** On `clock.monotonic()`, in ms; then the change is refused with TooManyRequests. */
+  /** On `clock.monotonic()`, in ms. After it the change is refused with TooManyRequests. */
   deadline?: number;
-  /** Applied if the change is stored after its deadline refused it: nobody uses what it took. */
+  /** Applied when the change is stored after its deadline has refused it, because nobody uses what it took. */
   undo?: Change;
   /**
-   * Whether "no" or "nothing to do" may be said from a copy that has not been confirmed lately.
-   * Admission wants the truth; a settlement is repeated anyway.
+   * Whether a refusal, or "nothing to write", may be decided on a copy that was not confirmed lately. Admission
+   * needs the truth. A settlement may, because it is repeated anyway.
    */
   fromStale?: boolean;
 }
@@ -43,16 +43,16 @@ export interface GoodsWriterOptions {
   clock: Clock;
   random: () => number;
   metrics: LedgerMetrics;
-  /** Hears of every write, at debug: which orders it carried. */
+  /** Logs every write at debug, with the orders that it carried. */
   log?: Log;
-  /** Ids of writes in the log. */
+  /** Makes the ids of writes in the log. */
   newId?: () => string;
 }
 
 interface Entry extends ChangeOptions {
   change: Change;
   settled: boolean;
-  /** A write that carried it ended in an error that does not say whether it was stored. */
+  /** A write that carried this change ended with an unknown outcome: it may be stored. */
   mayBeStored: boolean;
   resolve(outcome: Outcome): void;
   reject(error: unknown): void;
@@ -60,23 +60,23 @@ interface Entry extends ChangeOptions {
 
 interface Lane {
   pending: Entry[];
-  /** Parts of a batch that was refused as a whole, each to be tried alone before what is pending. */
+  /** Parts of a batch that was refused as a whole. Each part is tried alone, before pending changes. */
   parts: Entry[][];
   running: boolean;
-  /** When the known copy was last the stored one for certain, on the monotonic clock. */
+  /** Monotonic time at which the known copy was last certain to be the stored one. */
   confirmedAt: number;
   turns: Turns;
 }
 
-/** A refusal is given without I/O when the copy it rests on was the stored one at most this long ago. */
+/** A refusal without I/O needs a copy that was confirmed within this time. */
 const freshForMs = 1000;
-/** A write whose outcome is an error other than a conflict is tried this often. */
+/** Number of attempts after errors other than conflicts. */
 const mostFailures = 3;
-/** One change that makes a write invalid is tried on what is stored now, and then fails. */
+/** A change that makes the write invalid is tried this often on what is stored, and then fails. */
 const mostRefusals = 2;
-/** Without a deadline of its own, a change gives up after this many lost races. */
+/** A change without a deadline gives up after this many conflicts. */
 const mostConflicts = 20;
-/** Idle lanes kept for their confirmation time. */
+/** Number of idle lanes to keep for their confirmation time. */
 const mostIdleLanes = 10_000;
 
 export class GoodsWriter {
@@ -98,8 +98,8 @@ export class GoodsWriter {
   }
 
   /**
-   * Applies a change to the goods `key` (namespace/name). Resolves once it is stored, or was found to
-   * need no write, or is refused. Rejects when the store keeps failing or the change throws.
+   * Applies a change to the goods `key` (namespace/name). Resolves when it is stored, needs no write, or is
+   * refused. Rejects when the store keeps failing or the change throws.
    */
   submit(key: string, change: Change, options: ChangeOptions = {}): Promise<Outcome> {
     return new Promise((resolve, reject) => {
@@ -171,7 +171,7 @@ export class GoodsWriter {
         }
       } catch (error) {
         if (isRefused(error) && batch.length > 1) {
-          // One entry may have made it so; the others must not fail with it.
+          // One entry may have caused it. The others must not fail with it.
           const half = Math.ceil(batch.length / 2);
           lane.parts.unshift(batch.slice(0, half), batch.slice(half));
           continue;
@@ -182,7 +182,9 @@ export class GoodsWriter {
     lane.running = false;
   }
 
-  /** A write did not succeed, or may not have: look at what is stored, and evaluate again unless it is hopeless. */
+  /**
+   * A write failed, or its outcome is unknown. Reads what is stored and evaluates again, unless that is hopeless.
+   */
   async #lost(
     key: string,
     lane: Lane,
@@ -191,7 +193,7 @@ export class GoodsWriter {
     losses: { conflicts: number; failures: number },
   ): Promise<void> {
     const conflict = error instanceof GoodsWriteError && error.failure === 'conflict';
-    // The known copy is not the stored one, or may not be.
+    // The known copy may differ from the stored one.
     lane.confirmedAt = Number.NEGATIVE_INFINITY;
     if (!conflict && !isRefused(error)) for (const entry of batch) entry.mayBeStored = true;
     if (conflict) {
@@ -208,7 +210,7 @@ export class GoodsWriter {
       }
       return;
     }
-    // Losers of one race must not meet again in step.
+    // A random pause, so that replicas after a conflict do not meet again at the same moment.
     const rounds = losses.conflicts - 1 + losses.failures;
     if (rounds > 0) await sleep(this.#clock, this.#random() * 5 * 2 ** Math.min(rounds, 6));
     const goods = await this.#refresh(key, lane).catch(() => null);
@@ -216,7 +218,9 @@ export class GoodsWriter {
     else retry(lane, batch, isPart);
   }
 
-  /** One round for a batch. True when all of it is answered, false when it must be evaluated again. */
+  /**
+   * One round for a batch. Returns true when everything in it is answered, false when it must be evaluated again.
+   */
   async #attempt(key: string, lane: Lane, batch: Entry[]): Promise<boolean> {
     const base = this.#store.known(key) ?? (await this.#refresh(key, lane));
     if (!base) {
@@ -225,7 +229,7 @@ export class GoodsWriter {
     }
     const draft = new StockDraft(base);
     const refusals = batch.map((entry) => attempt(entry, draft));
-    // A write that succeeds proves that its base was the stored copy; without one the base may be old.
+    // A successful write proves that its base was the stored copy. Without a write, the base may be old.
     const mayBeOld = this.#clock.monotonic() - lane.confirmedAt > freshForMs;
     if (!draft.changed && mayBeOld && batch.some((entry) => !entry.fromStale)) {
       if (await this.#refresh(key, lane)) return false;
@@ -265,14 +269,14 @@ export class GoodsWriter {
       this.#metrics.refused(refusal.reason);
       settle(entry, { refusal });
     } else if (entry.settled) {
-      // Refused by its deadline while the write that carried it was on its way.
+      // The deadline refused this change while its write was in flight.
       this.#undo(key, entry, true);
     } else {
       settle(entry, { goods });
     }
   }
 
-  /** `fromStale`: the known copy is sure to show what is to be undone. */
+  /** `fromStale`: the known copy certainly shows what is to be undone. */
   #undo(key: string, { undo }: Entry, fromStale: boolean): void {
     if (undo) void this.submit(key, undo, { fromStale }).catch(() => undefined);
   }
@@ -284,7 +288,7 @@ export class GoodsWriter {
   }
 }
 
-/** What the log says of one write: the goods, and the orders whose holds it takes, gives back or hands on. */
+/** The log line of one write: the goods, and the orders whose holds it takes, gives back or hands over. */
 const writeLine = (before: SpikeGoods, after: SpikeGoods): object => ({
   ...aboutObject(before),
   ...changedHolds(before, after),
@@ -298,17 +302,17 @@ const busy: Refusal = {
 const noSuchGoods = (key: string): Refusal =>
   refuse('GoodsNotFound', `spec.goodsMap: no goods ${key.slice(key.indexOf('/') + 1)} in this namespace`);
 
-/** The API server has said that what was to be written is wrong: the same write fails again. */
+/** The API server says that the write itself is invalid. The same write would fail again. */
 const isRefused = (error: unknown): boolean =>
   error instanceof GoodsWriteError && error.failure === 'invalid';
 
-/** A part stays apart from what is pending: it may hold the entry that fails every batch it is in. */
+/** Keeps a part separate from pending changes: it may contain the entry that makes every batch fail. */
 function retry(lane: Lane, batch: Entry[], isPart: boolean): void {
   if (isPart) lane.parts.unshift(batch);
   else lane.pending.unshift(...batch);
 }
 
-/** A change that throws (a programming error, or a term that has ended) fails alone, not its batch. */
+/** A change that throws (a bug, or a term that has ended) fails alone, without its batch. */
 function attempt(entry: Entry, draft: StockDraft): Refusal | undefined {
   if (entry.settled) return undefined;
   try {

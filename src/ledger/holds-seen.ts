@@ -1,19 +1,19 @@
-// Holds as those see them who only look: metrics and the log. Pure; the one place where they read them.
+// Holds for readers that only observe them: metrics and the log. Pure.
 import { holdsOf } from '../api/holds.ts';
 import { parseTime } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 
-/** When the oldest hold of a goods was taken, in epoch ms; undefined where there is none. */
+/** When the oldest hold of goods was taken, in epoch ms. Undefined without holds. */
 export function oldestHoldOf({ status }: SpikeGoods): number | undefined {
   let oldest: string | undefined;
-  // Times of one form (RFC 3339, UTC) are in order as texts.
+  // Times in one format (RFC 3339, UTC) sort like texts.
   for (const { time } of holdsOf(status)) if (oldest === undefined || time < oldest) oldest = time;
   return parseTime(oldest);
 }
 
 /**
- * Which orders one write of a goods status is about, by uid: `held` have a hold after the write that they did not have
- * before it; `ended` had one, which was given back, or was taken over by a settlement.
+ * The orders that one write of a goods' status concerns, by uid. `held`: their hold is new. `ended`: their hold was
+ * given back, or a settlement dropped it.
  */
 export function changedHolds(before: SpikeGoods, after: SpikeGoods): { held: string[]; ended: string[] } {
   const [was, is] = [uidsOf(before), uidsOf(after)];

@@ -1,5 +1,5 @@
-// The ledger's ports on Kubernetes: live reads and compare-and-swap writes through the client. What was written
-// is taken into the cache, so that this process sees its own writes at once.
+// The ledger's ports on Kubernetes: live reads, and compare-and-swap writes. The result of a write goes into the
+// cache, so that this process sees its own writes at once.
 import { SpikeGoods } from '../api/spike-goods.ts';
 import { SpikeOrder } from '../api/spike-order.ts';
 import type { ObjectCache } from '../kube/cache.ts';
@@ -8,10 +8,10 @@ import { isConflict, isInvalid, isNotFound } from '../kube/errors.ts';
 import { type KubeObject, type Resource, splitKey } from '../kube/objects.ts';
 import { type GoodsStore, GoodsWriteError, type WriteFailure } from './ports.ts';
 
-/** Longer than any single answer takes, shorter than the time limit of a webhook. */
+/** Longer than a single answer takes, shorter than a webhook's timeout. */
 const liveCallMs = 4000;
 
-/** Reads and status writes of one kind; satisfies the order store of the controllers as it is. */
+/** Reads and status writes of one kind. Satisfies the order store of the controllers. */
 export class KubeStore<T extends KubeObject> {
   readonly #client: Client;
   readonly #resource: Resource<T>;
@@ -28,8 +28,8 @@ export class KubeStore<T extends KubeObject> {
   }
 
   /**
-   * Leaves the cache alone: what a read told first is no news when the watch tells it, and whoever waits for
-   * the watch to wake it (the life of an order) would never hear of it.
+   * Does not update the cache. Otherwise the later watch event would look already known, and the order would never
+   * be enqueued.
    */
   async read(key: string): Promise<T | undefined> {
     try {
@@ -40,7 +40,7 @@ export class KubeStore<T extends KubeObject> {
     }
   }
 
-  /** The same for what nobody waits to hear of: what it sees becomes known. */
+  /** The same with an update of the cache, for kinds whose objects nobody waits for. */
   async readIntoCache(key: string): Promise<T | undefined> {
     const object = await this.read(key);
     if (object) this.#cache.observe(object);

@@ -1,5 +1,5 @@
-// Which lots are still in use, as the leader sees it: by its own clock, from when it last saw one refreshed. Clocks of
-// other replicas do not count, as with leases.
+// The leader's view of lots: which are in use, and which are abandoned. It uses its own clock, from the time when
+// it last saw a lot refreshed. As with leases, clocks of other replicas do not count.
 import { lotsOf } from '../api/holds.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { keyOf } from '../kube/objects.ts';
@@ -7,12 +7,16 @@ import type { Clock } from '../runtime/clock.ts';
 import { usedForMs } from './lots.ts';
 
 /**
- * A replica uses a lot for `usedForMs` after it wrote it, and names orders out of it for 1.5 s longer (lots.ts). Its time
- * has whole seconds, so the last write that is seen may be a second older than the last there was: half a one is left.
+ * A replica uses a lot for `usedForMs` after it wrote it, and assigns orders from it for another 1.5 s (lots.ts). A
+ * lot's time has whole seconds, so the last refresh that the leader sees may be a second older than the last one
+ * that there was. That leaves a margin of half a second.
  */
 export const staleAfterMs = 2 * usedForMs + 1000;
 
-/** Only its replica gives a lot a new time; its units also go to orders that the leader finds unnamed. */
+/**
+ * Only its own replica gives a lot a new time. A change of its units alone is no refresh: the leader, too, takes
+ * units from a lot.
+ */
 interface Sighting {
   time: string;
   since: number;
@@ -26,7 +30,7 @@ export class LotWatch {
     this.#clock = clock;
   }
 
-  /** Takes in the current version of goods. */
+  /** Records the current version of goods. */
   see(goods: SpikeGoods): void {
     const key = keyOf(goods);
     const before = this.#sightings.get(key);
@@ -48,19 +52,19 @@ export class LotWatch {
     this.#sightings.delete(key);
   }
 
-  /** Milliseconds since this lot of goods was seen to be refreshed; 0 when it was not seen before. */
+  /** Milliseconds since the leader saw this lot refreshed; 0 when it sees the lot for the first time. */
   ageOf(goods: SpikeGoods, uid: string): number {
     this.see(goods);
     const seen = this.#sightings.get(keyOf(goods))?.get(uid);
     return seen ? this.#clock.monotonic() - seen.since : 0;
   }
 
-  /** uids of lots that nobody uses any more: their replica is gone. */
+  /** uids of abandoned lots: their replica is gone. */
   staleLots(goods: SpikeGoods): string[] {
     return lotsOf(goods.status).flatMap(({ uid }) => (this.ageOf(goods, uid) > staleAfterMs ? [uid] : []));
   }
 
-  /** Whether some replica may have let in orders of these goods that it has not named yet. */
+  /** Whether a replica may have admitted orders on a lot of these goods that have no hold of their own yet. */
   isInUse(goods: SpikeGoods): boolean {
     return lotsOf(goods.status).some(({ uid }) => this.ageOf(goods, uid) <= staleAfterMs);
   }

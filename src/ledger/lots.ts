@@ -1,13 +1,14 @@
-// Lots: units of a goods that this replica holds in its own name while a crowd orders, so that an order can be let
-// in without waiting for a write. A lot is a hold like any other, in the same sum; what changes is only the order
-// of things: first the units are held, then it becomes known for whom, and a later write names them.
+// Lots: units that this replica holds in its own name while a crowd orders, so that an order can be admitted
+// without waiting for a write. A lot counts against the stock like any other hold. First the lot is stored, then
+// orders are admitted on it, and a later write assigns them their own holds ("names" them) out of the lot.
 //
-//   none ──crowd──▶ asked for ──stored──▶ open ──order──▶ open, one more unnamed ──write──▶ open, all named
+//   none ──crowd──▶ requested ──stored──▶ open ──order──▶ open, one more unnamed ──write──▶ open, all named
 //                                          │
 //                                          └──no crowd, or little stock──▶ given back, with what is left
 //
-// Nobody else takes from a lot while its replica refreshes it. After a crash the leader gives what is unnamed
-// its stock out of the lot (order-lifecycle.ts), and returns the rest when its time is up (settler.ts).
+// Only the owning replica may take from a lot that is still being refreshed. After a crash the leader gives unnamed
+// orders their units from the abandoned lot (order-lifecycle.ts), and returns the rest when its time is up
+// (settler.ts).
 import { type Hold, lotPrefix, lotsOf, mostHolds } from '../api/holds.ts';
 import { timestamp } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
@@ -21,7 +22,9 @@ export interface LotSettings {
   leastDemand: number;
   /** A lot is at most this part of what is available: with little stock left, every unit is held by name. */
   share: number;
-  /** When more units than this are asked for in the time of one write, names wait longer (lot-pace.ts). */
+  /**
+   * With more demand than this during one write, the crowd is dense, and writes are further apart (lot-pace.ts).
+   */
   dense: number;
 }
 
@@ -30,39 +33,43 @@ export const defaultLots: LotSettings = { leastDemand: 8, share: 1 / 16, dense: 
 export interface LotsOptions {
   writer: GoodsWriter;
   clock: ServerClock;
-  /** Of this process, and no other before or after it. */
+  /** An id of this process. No other process, earlier or later, has the same. */
   replica: string;
-  /** How people know it: the name of its pod. */
+  /** The name that people know: that of the pod. */
   instance: string;
   settings: LotSettings;
 }
 
-/** Goods that nobody asked for lately and are remembered all the same. */
+/** Maximum number of goods without recent demand that are remembered. */
 const mostIdle = 10_000;
-/** A lot that was not refreshed for so long is used no more; others leave it alone longer (lot-watch.ts). */
+/**
+ * A lot that was not refreshed for this long is not used any more. The leader waits longer before it takes a lot
+ * (lot-watch.ts).
+ */
 export const usedForMs = 2000;
 /**
- * After so long without a refresh what is unnamed is left to the leader, and the lot with it, as after a crash: it may
- * have given these orders their units by now, and have seen them through, and to name them then would be to hold them
- * twice. A second is the step of a lot's time, half a one the margin to `staleAfterMs`, which is counted from later: from
- * when the leader saw the refresh.
+ * After this time without a refresh, this replica must not assign orders any more: it abandons the lot with its
+ * unnamed orders to the leader, as after a crash. The leader may have given these orders their units already, and
+ * may have settled them, so another hold would reserve the units twice. The time is `usedForMs` plus 1 s (a lot's
+ * time has whole seconds) plus 0.5 s. It ends before `staleAfterMs`, which the leader counts from later: from when
+ * it saw the refresh.
  */
 const namedForMs = usedForMs + 1500;
 
 interface Sought {
   /** Size of the lot. */
   units: number;
-  /** When it was evaluated. */
+  /** When the change was evaluated. */
   since: number;
-  /** Units given away since. */
+  /** Units given to orders since then. */
   given: number;
-  /** Whether anything is to be written. */
+  /** Whether there is anything to write. */
   changes: boolean;
-  /** Not every unnamed hold could have its name. */
+  /** The lot had too few units for all unnamed orders. */
   isShort: boolean;
-  /** How often it was evaluated: more than once after a lost race, or a write whose outcome nobody knows. */
+  /** How often it was evaluated. More than once after a conflict or an unknown outcome. */
   attempts: number;
-  /** The smallest lot that any of these attempts can have left, less what was given away since; Infinity before the first. */
+  /** Lower bound of the lot over all these attempts, minus the units given since; Infinity before the first. */
   least: number;
 }
 
@@ -77,18 +84,18 @@ interface Lot {
   goods: string;
   /** uid of the lot itself. */
   uid: string;
-  /** Units that may be given to orders without asking anybody. */
+  /** Units that may be given to orders without I/O. */
   free: number;
-  /** Holds that were given and are not stored yet, by order uid. */
+  /** By order uid, holds that were given and are not stored yet. */
   unnamed: Map<string, Hold>;
-  /** What the write on its way names. */
+  /** uids of the orders that the write in flight assigns. */
   naming: Set<string>;
-  /** What it makes of the lot, and what was given away since. */
+  /** The result at which the write in flight aims, and what was given to orders since. */
   sought: Sought;
-  /** The last write failed, or may have: what is stored, and so what is free, is not known. */
+  /** The last write failed, or its outcome is unknown. So what is stored, and what is free, is unknown. */
   isUnsure: boolean;
   refreshedAt: number;
-  /** When the last write was evaluated that is known to be stored. */
+  /** When the last write that is known to be stored was evaluated. */
   storedAt: number;
   pace: LotPace;
   syncing: Promise<void> | undefined;
@@ -100,7 +107,7 @@ export class Lots {
   readonly name = 'lots';
   readonly #options: LotsOptions;
   readonly #lots = new Map<string, Lot>();
-  /** Lots that were abandoned: none of them is ever this replica's again, so the next has another uid. */
+  /** Number of abandoned lots. Such a lot never belongs to this replica again, so the next one has another uid. */
   #abandoned = 0;
   #isClosing = false;
 
@@ -109,8 +116,8 @@ export class Lots {
   }
 
   /**
-   * Gives units out of this replica's lot to an order: true, and they are its own at once. False: there is no
-   * lot, or not enough in it, and the order needs a hold of its own. `goods` is the uid of the goods of that key.
+   * Gives an order units of this replica's lot. True: the units belong to the order at once. False: there is no lot
+   * or not enough in it, and the order needs a hold of its own. `goods`: the uid of the goods with that key.
    */
   take(key: string, goods: string, hold: Hold): boolean {
     const { clock, settings } = this.#options;
@@ -126,9 +133,10 @@ export class Lots {
       lot.sought.given += hold.quantity;
       lot.unnamed.set(hold.uid, hold);
     }
-    // An idle goods needs no lot and no timer.
+    // Goods without demand need no lot and no timer.
     if (isGiven || lot.pace.demand >= settings.leastDemand) {
-      // The first lot cannot wait, nor one that is used up early; where there is none to be had, not every order asks again.
+      // Write at once for the first lot, and when the lot is nearly used up. When there is none to be had, not
+      // every order asks again.
       const isLate =
         now - lot.sought.since >= lot.pace.longestPauseMs && !(isGiven && lot.free > lot.sought.units / 4);
       this.#syncSoon(key, lot, isLate ? 0 : pauseOf(lot));
@@ -144,31 +152,32 @@ export class Lots {
     );
   }
 
-  /** Takes back what was given to an order that is refused after all. True when no write can have named it. */
+  /** Takes back units of an order that is refused after all. True when no write can have assigned them. */
   release(key: string, uid: string): boolean {
     const lot = this.#lots.get(key);
     const hold = lot?.unnamed.get(uid);
     if (!lot || !hold) return false;
     lot.unnamed.delete(uid);
-    // A write that failed may be stored all the same, with its name; and a lot that is short has no such units.
+    // A failed write may be stored all the same, with this order. And a lot that is short does not have these
+    // units.
     if (lot.naming.has(uid) || lot.isUnsure || lot.sought.isShort) return false;
     lot.free += hold.quantity;
     lot.sought.given -= hold.quantity;
     return true;
   }
 
-  /** Whether an order was let in on the lot of these goods and is not named yet. */
+  /** Whether an order was admitted on the lot of these goods and has no stored hold yet. */
   hasUnnamed(key: string, uid: string): boolean {
     return this.#lots.get(key)?.unnamed.has(uid) ?? false;
   }
 
   async start(): Promise<void> {}
 
-  /** Names what is unnamed and gives all lots back. */
+  /** Assigns all unnamed orders and gives all lots back. */
   async stop(): Promise<void> {
     this.#isClosing = true;
-    // What was on its way may still have asked for a lot; the write after it gives that back.
-    // So many tries are more than a busy goods takes.
+    // The write in flight may still request a lot; the write after it gives that back. Ten rounds are more than any
+    // busy goods needs.
     for (let round = 0; round < 10 && this.#lots.size > 0; round++) {
       await Promise.all([...this.#lots].map(([key, lot]) => lot.syncing ?? this.#sync(key, lot)));
     }
@@ -176,7 +185,8 @@ export class Lots {
 
   #lot(key: string, goods: string): Lot {
     let lot = this.#lots.get(key);
-    // Goods of another uid are meant. Which are there now is for a write to find out as long as this lot has something.
+    // The order means goods of another uid: the goods were made anew, or our cache is old. While this lot still has
+    // something, its next write finds out which.
     if (lot && lot.goods !== goods && !lot.syncing && !lot.cancel) lot = undefined;
     if (!lot) {
       if (this.#lots.size >= mostIdle) this.#forgetIdle();
@@ -235,7 +245,7 @@ export class Lots {
       else if (outcome.refusal || outcome.goods.metadata.uid !== lot.goods) this.#lost(lot);
       else this.#sought(lot, unitsOf(outcome.goods, lot.uid));
     } catch {
-      // Whether it was stored nobody knows: the next write looks at what is there.
+      // Nobody knows whether it was stored. The next write reads what is there.
       unsure(lot);
     }
     lot.naming.clear();
@@ -249,12 +259,12 @@ export class Lots {
     else if (this.#lots.get(key) === lot) this.#lots.delete(key);
   }
 
-  /** What a write makes of the stored goods. Evaluated again, from the start, whenever a race is lost. */
+  /** What a write does to the stored goods. Evaluated again from the start after every conflict. */
   #seek(lot: Lot, draft: StockDraft): undefined {
     if (draft.goods.metadata.uid !== lot.goods) return undefined;
     const { clock } = this.#options;
     if (lot.unnamed.size > 0 && clock.monotonic() - lot.storedAt > namedForMs) this.#abandon(lot);
-    // Only that it changes counts (lot-watch.ts).
+    // Only the change of the time matters (lot-watch.ts).
     const time = timestamp(Math.floor(clock.now() / 1000) * 1000);
     const { attempts, least, given } = lot.sought;
     lot.naming = new Set();
@@ -264,13 +274,13 @@ export class Lots {
       else owed += hold.quantity;
     }
     const rest = draft.unitsOf(lot.uid);
-    // What an order was let in on is never given back.
+    // Units of orders that were admitted on the lot are never given back.
     const units = Math.max(this.#size(lot, draft, rest), Math.min(rest, owed));
     const resized = draft.resize({ uid: lot.uid, order: this.#options.instance, quantity: units, time });
     const isShort = owed > 0;
     const changes = resized || lot.naming.size > 0;
-    // Until it is stored, only what is there before and after it may be given away; also after an earlier attempt,
-    // which may be carried out late.
+    // Until this write is confirmed, only the units that exist before and after it may be given away. The same
+    // holds for earlier attempts, which may still be stored late.
     const sure = Math.max(0, Math.min(rest, units, least - given));
     lot.sought = {
       units,
@@ -294,21 +304,21 @@ export class Lots {
     return Math.min(most, units);
   }
 
-  /** `units`: of the lot as it is stored. */
+  /** `units`: size of the stored lot. */
   #sought(lot: Lot, units: number): void {
     const { given, since, changes, isShort, attempts } = lot.sought;
     for (const uid of lot.naming) lot.unnamed.delete(uid);
     lot.free = isShort ? 0 : Math.max(0, units - given);
     lot.isUnsure = false;
-    // Only a write that carried something of ours shows that the lot was there. Without one, an earlier attempt that
-    // was given up may still be carried out.
+    // Only a write that changed something of ours shows that the lot was there. A write without changes proves
+    // nothing: an earlier attempt that timed out may still be stored.
     if (changes) {
       lot.refreshedAt = since;
       lot.storedAt = since;
     } else if (attempts > 1) lot.refreshedAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** Left as it is, for the leader to see to; this replica begins another one. */
+  /** Leaves the lot unchanged for the leader. This replica starts another one. */
   #abandon(lot: Lot): void {
     this.#abandoned++;
     lot.uid = this.#nextUid();
@@ -322,7 +332,7 @@ export class Lots {
     return this.#abandoned > 0 ? `${uid}-${this.#abandoned}` : uid;
   }
 
-  /** The goods are gone, or others have come by their name. */
+  /** The goods are gone, or other goods have their name. */
   #lost(lot: Lot): void {
     lot.free = 0;
     lot.unnamed.clear();
@@ -332,7 +342,7 @@ export class Lots {
   }
 }
 
-/** Nothing is given away until a write has succeeded. */
+/** Gives nothing away until a write has succeeded. */
 function unsure(lot: Lot): void {
   lot.free = 0;
   lot.isUnsure = true;
@@ -343,8 +353,8 @@ const unitsOf = ({ status }: SpikeGoods, uid: string): number =>
   lotsOf(status).find((lot) => lot.uid === uid)?.quantity ?? 0;
 
 /**
- * Milliseconds until the next write. After one that may have failed it is soon, however dense the crowd; where there is
- * no lot to be had, nothing hurries.
+ * Milliseconds until the next write. Short after a write that may have failed, however dense the crowd. Long when
+ * there is no lot to be had.
  */
 function pauseOf({ isUnsure, sought, unnamed, pace }: Lot): number {
   const hasNothing = sought.units === 0 && unnamed.size === 0;

@@ -1,13 +1,16 @@
-// What the ledger needs from outside: a store with compare-and-swap, and somewhere to count.
-// The simulation implements these with a model, main.ts with Kubernetes.
+// What the ledger needs from outside: a store with compare-and-swap, and metrics. kube-stores.ts implements the
+// store for Kubernetes, the simulation with a model.
 import type { SpikeGoods } from '../api/spike-goods.ts';
 
-/** How a write of goods can end, other than with success. */
+/** How a write of goods can fail. */
 export type WriteFailure = 'conflict' | 'gone' | 'invalid' | 'unknown';
 
 export class GoodsWriteError extends Error {
   readonly failure: WriteFailure;
-  /** `unknown`: it may or may not be stored; the others: it is not. `invalid`: nor will it ever be as it is. */
+  /**
+   * `unknown`: it may or may not be stored. The others: it is not stored. `invalid`: the same write would always
+   * fail.
+   */
   constructor(failure: WriteFailure, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'GoodsWriteError';
@@ -16,13 +19,13 @@ export class GoodsWriteError extends Error {
 }
 
 export interface GoodsStore {
-  /** The newest copy this process has seen, its own writes and reads included. No I/O. */
+  /** The newest copy in the cache, including this process' own writes and reads. No I/O. */
   known(key: string): SpikeGoods | undefined;
-  /** A consistent read; undefined when there is no such goods. What it sees becomes `known`. */
+  /** A consistent read. Puts the result into the cache. Undefined when the goods do not exist. */
   read(key: string): Promise<SpikeGoods | undefined>;
   /**
-   * Stores `goods.status` if the goods is still at `goods.metadata.resourceVersion`; what was stored
-   * becomes `known`. Throws GoodsWriteError.
+   * Stores `goods.status` if the stored goods are still at `goods.metadata.resourceVersion`, and puts the result
+   * into the cache. Throws GoodsWriteError.
    */
   writeStatus(goods: SpikeGoods): Promise<SpikeGoods>;
 }
@@ -32,8 +35,8 @@ export interface LedgerMetrics {
   conflicted(): void;
   refused(reason: string): void;
   /**
-   * A settlement is stored. `now`: epoch ms; `lags`: how long the orders whose holds it took over had waited
-   * for it, in ms.
+   * Called when a settlement is stored. `now`: epoch ms. `lags`: how long each order whose hold it dropped had
+   * waited, in ms.
    */
   settled(now: number, lags: readonly number[]): void;
   droppedHold(): void;

@@ -1,11 +1,11 @@
-// A live read for what the caches do not show: an object that was created a moment ago. Bounded, since anybody
-// can name what does not exist.
+// A live read of an object that the cache does not have, because it was created a moment ago. Bounded, because
+// anybody can name objects that do not exist.
 import { isObjectName } from '../api/identity.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { joinKey } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/** What was not there is not looked for again within this time. */
+/** An object that was not found is not read again within this time. */
 const missedForMs = 1000;
 const mostMissed = 10_000;
 export class SecondLook<T extends KubeObject> {
@@ -13,13 +13,15 @@ export class SecondLook<T extends KubeObject> {
   readonly #clock: Clock;
   readonly #missed = new Map<string, number>();
 
-  /** `read` is a consistent read by namespace/name that takes what it sees into the cache. */
+  /** `read` is a consistent read by namespace/name that updates the cache. */
   constructor(read: (key: string) => Promise<T | undefined>, clock: Clock) {
     this.#read = read;
     this.#clock = clock;
   }
 
-  /** Whether there is such an object after all. A read that fails says no: the client is told, and tries again. */
+  /**
+   * Whether the object exists after all. When the read fails, the answer is no; the client is refused and retries.
+   */
   async find(namespace: string, name: string): Promise<boolean> {
     const key = joinKey(namespace, name);
     const now = this.#clock.monotonic();

@@ -1,9 +1,9 @@
-// Settlement: the leader writes what the orders add up to, and drops the holds that are done with.
+// Settlement: the leader writes the sums of the orders to the goods, and drops the holds that are done.
 //
-// Why a new leader may not simply start: a leader it does not know to be dead may have accepted an order
-// and dropped its hold after the new one listed the orders, and then the stock of that order would be in
-// nobody's sum. So the first write to a goods only *claims* it (raises ledgerEpoch, by compare-and-swap);
-// from then on the old leader cannot drop a hold. Orders listed after the claim show all it ever accepted.
+// A new leader must claim goods first. The old leader may still run. After the new leader has listed the orders,
+// the old one could accept an order and drop its hold; the stock of that order would be in nobody's sum. So the
+// first write to goods only *claims* them: it raises ledgerEpoch by compare-and-swap. From then on the old leader
+// cannot drop a hold, and a list of the orders after the claim shows everything it ever accepted.
 import { type Hold, holdsOf, isLot } from '../api/holds.ts';
 import { isObjectName } from '../api/identity.ts';
 import { RefusedError } from '../api/refusals.ts';
@@ -22,16 +22,16 @@ export interface SettlerOptions {
   writer: GoodsWriter;
   books: Books;
   terms: Terms;
-  /** Lists all orders anew, with a consistent read, into the cache that feeds `books`. */
+  /** Lists all orders again, by a consistent read, into the cache that feeds `books`. */
   resyncOrders(): Promise<void>;
-  /** Live read: the uid of the order of that name, undefined when there is none. */
+  /** A live read: the uid of the order with that name. Undefined when there is none. */
   readOrderUid(namespace: string, name: string): Promise<string | undefined>;
-  /** How long a hold may wait for its order to be stored: longer than a request to the API server can take. */
+  /** Age at which a hold without a stored order may lapse. Longer than a request to the API server can take. */
   holdLimitMs: number;
   lots: LotWatch;
   clock: ServerClock;
   metrics: LedgerMetrics;
-  /** Further status fields for this revision, from what is about to be stored; must be pure. */
+  /** Other status fields, computed from the draft that is about to be stored. Must be pure. */
   describe(
     goods: SpikeGoods,
     available: number,
@@ -40,9 +40,9 @@ export interface SettlerOptions {
 }
 
 export interface Settlement {
-  /** As stored now; undefined when the goods is gone. */
+  /** As stored now. Undefined when the goods were deleted. */
   goods: SpikeGoods | undefined;
-  /** Milliseconds until a hold or the sale itself changes by the clock alone. */
+  /** Milliseconds until a hold lapses or the phase of the sale changes by time alone. */
   nextMs: number | undefined;
 }
 
@@ -56,7 +56,7 @@ interface Written {
   standing: Standing;
 }
 
-/** Somebody who writes foreign terms as fast as this leader looks into them is left for the next settlement. */
+/** When somebody writes foreign terms as fast as this leader examines them, the next settlement goes on. */
 const mostLooks = 3;
 
 export class Settler {
@@ -66,9 +66,9 @@ export class Settler {
   }
 
   /**
-   * Claims many goods with a single look at the lease and a single list of the orders: what a leader does first. Goods
-   * that cannot be claimed keep no others back: they are claimed when they are settled. Throws FencedError, and
-   * whatever failed when every claim did.
+   * Claims many goods with a single read of the lease and a single list of the orders, which a leader does first.
+   * Goods that cannot be claimed do not block others; they are claimed when they are settled. Throws FencedError,
+   * or the last error when every claim failed.
    */
   async claimAll(goods: readonly SpikeGoods[]): Promise<void> {
     const { terms, resyncOrders } = this.#options;
@@ -85,7 +85,7 @@ export class Settler {
     }
   }
 
-  /** Brings counters and holds of one goods in line with the orders. Throws FencedError. */
+  /** Settles one goods: counters and holds. Throws FencedError. */
   async settle(key: string): Promise<Settlement> {
     const { terms, resyncOrders } = this.#options;
     let written = await this.#write(key);
@@ -103,7 +103,7 @@ export class Settler {
     return { goods, nextMs: this.#next(goods) };
   }
 
-  /** One write of goods, by a leader that may write them. Undefined when they are gone. */
+  /** One write of goods by a leader that may write them. Undefined when the goods are gone. */
   async #submit(key: string, change: (evaluated: Evaluated) => void): Promise<Written | undefined> {
     const { writer, terms } = this.#options;
     for (let looks = 0; ; looks++) {
@@ -152,19 +152,19 @@ export class Settler {
   }
 
   /**
-   * Holds past their limit whose order a live read does not find: it was never stored, and never will be. A read that
-   * fails keeps its own hold, and no other.
+   * Holds past their limit for which a live read finds no order: it was never stored, and never will be. A read
+   * that fails keeps its own hold, and no other.
    */
   async #lapsedHolds(goods: SpikeGoods): Promise<{ lapsed: Hold[]; failure?: PromiseRejectedResult }> {
     const { books, clock, holdLimitMs, readOrderUid } = this.#options;
     const { namespace = '' } = goods.metadata;
-    // Who took it dated it by the latest time that it could be; who drops it goes by the earliest.
+    // The taker dated the hold by the latest time that it could be. The leader judges by the earliest.
     const now = earliest(clock);
     const old = holdsOf(goods.status).filter(
       (hold) => !isLot(hold) && !books.has(hold.uid) && ageOf(hold, now) >= holdLimitMs,
     );
     const reads = await Promise.allSettled(
-      // No object can have another name, and a read of one could leave the path of the orders.
+      // No object has such a name, and reading it could leave the path of the orders.
       old.map(async ({ order }) => (isObjectName(order) ? readOrderUid(namespace, order) : undefined)),
     );
     const lapsed = old.filter((hold, index) => {
@@ -176,8 +176,8 @@ export class Settler {
   }
 
   /**
-   * Lots whose replica is gone, and so long that every order it let in is stored, or never will be. One that is
-   * stored and has no state yet takes its units out of the lot first.
+   * Lots that were abandoned so long ago that every order admitted on them is stored, or never will be. A stored
+   * order without a state takes its units out of the lot first.
    */
   async #lapsedLots(goods: SpikeGoods): Promise<Hold[]> {
     const { books, holdLimitMs, lots, resyncOrders } = this.#options;
@@ -195,7 +195,7 @@ export class Settler {
     const written = await this.#submit(key, ({ draft, standing }) => {
       if (standing === 'claims') return draft.set({ ledgerEpoch: this.#options.terms.epoch });
       for (const hold of holds) {
-        // What was looked at may have been an old copy: a lot that its replica has refreshed since is in use.
+        // The copy may have been old: a lot that its replica has refreshed since is in use.
         if (isLot(hold) && lots.ageOf(draft.goods, hold.uid) < holdLimitMs) continue;
         draft.drop(hold.uid);
       }
@@ -219,7 +219,7 @@ export class Settler {
   }
 }
 
-/** When the holds were taken that a settlement takes over, in epoch ms. */
+/** When the holds that this settlement drops were taken, in epoch ms. */
 function settledTimes(draft: StockDraft, books: Books): number[] {
   const times: number[] = [];
   for (const { uid, time } of draft.holds()) {
@@ -230,7 +230,10 @@ function settledTimes(draft: StockDraft, books: Books): number[] {
 
 const ageOf = (hold: Hold, now: number): number => now - (parseTime(hold.time) ?? 0);
 
-/** The stored goods, undefined when it is gone; a change that lost too many races is thrown, to be retried. */
+/**
+ * The stored goods, or undefined when they are gone. Throws after too many conflicts, so that the controller
+ * retries.
+ */
 function stored(outcome: Outcome): SpikeGoods | undefined {
   if (!outcome.refusal) return outcome.goods;
   if (outcome.refusal.reason === 'GoodsNotFound') return undefined;

@@ -1,10 +1,10 @@
-// The stock of one goods while it is being changed: pure arithmetic, no I/O, no clock.
-// The one place that knows `available = stockCount − num − reserved − Σ holds`.
+// The stock of one goods while a write changes it: pure arithmetic, no I/O, no clock. The only place with the
+// formula `available = stockCount − num − reserved − Σ holds`.
 import { formatHolds, type Hold, heldUnits, holdsOf, isLot, mostHolds } from '../api/holds.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import type { SpikeGoods, SpikeGoodsStatus } from '../api/spike-goods.ts';
 
-/** What the orders that the leader sees add up to, in units. */
+/** The sums over the orders that the leader sees, in units. */
 export interface Totals {
   reserved: number;
   num: number;
@@ -16,9 +16,9 @@ export function availableOf(stockCount: number, status: SpikeGoodsStatus | undef
 }
 
 /**
- * What `status.lastStockCount` must say: what is available. When the orders themselves are more than the
- * stock (possible only if admission was off) it says 0; a deficit made by holds stays negative, so that the
- * minimum of 0 in the schema makes the API server refuse such a write, whoever sends it.
+ * The value of `status.lastStockCount`: what is available. When the orders alone exceed the stock (only possible
+ * while admission was off) it is 0. A deficit caused by holds stays negative, so that the schema's minimum of 0
+ * makes the API server refuse the write, whoever sends it.
  */
 export function remainderOf(
   stockCount: number,
@@ -35,7 +35,7 @@ export class StockDraft {
   #holds: Map<string, Hold>;
   #available: number;
   #changed = false;
-  /** Lots that their replica makes as large as they are in this very write. */
+  /** Lots whose replica sets their size in this same write. */
   readonly #resized = new Set<string>();
 
   constructor(goods: SpikeGoods) {
@@ -57,7 +57,7 @@ export class StockDraft {
     return this.#holds.values();
   }
 
-  /** Holds units for an order. A hold that is there already stands: an admission may run twice. */
+  /** Takes a hold for an order. Keeps an existing one, because admission may run twice. */
   hold(hold: Hold): Refusal | undefined {
     if (this.#holds.has(hold.uid)) return undefined;
     const { name } = this.goods.metadata;
@@ -77,23 +77,23 @@ export class StockDraft {
     return undefined;
   }
 
-  /** How many holds there are. */
+  /** Number of holds. */
   get size(): number {
     return this.#holds.size;
   }
 
-  /** Units of one hold; 0 when it is not there. */
+  /** Units of one hold; 0 when it does not exist. */
   unitsOf(uid: string): number {
     return this.#holds.get(uid)?.quantity ?? 0;
   }
 
   /**
-   * Holds units for an order that is let in, or stored, already: out of these lots, then out of what is available.
-   * False, and nothing is changed, when there are not enough.
+   * Takes a hold for an order that was admitted or stored already: from these lots first, then from what is
+   * available. Returns false, and changes nothing, when there are not enough units.
    */
   assign(hold: Hold, from: readonly string[]): boolean {
     if (this.#holds.has(hold.uid)) return true;
-    // A replica that just said how large its lot is gives that much away.
+    // Skip lots whose replica sets their size in this write: it means to give exactly that many units away.
     const lots = from.filter((uid) => !this.#resized.has(uid));
     const inLots = lots.reduce((sum, uid) => sum + this.unitsOf(uid), 0);
     if (hold.quantity > Math.max(0, this.#available) + inLots || this.#holds.size >= mostHolds) return false;
@@ -103,7 +103,10 @@ export class StockDraft {
     return true;
   }
 
-  /** Makes a lot as large as `lot.quantity` says, out of what is available; 0 gives it back. True when it changes. */
+  /**
+   * Sets a lot to `lot.quantity` units, from what is available; 0 gives it back. Returns true when something
+   * changes.
+   */
   resize(lot: Hold): boolean {
     this.#resized.add(lot.uid);
     const before = this.#holds.get(lot.uid);
@@ -116,7 +119,7 @@ export class StockDraft {
     return true;
   }
 
-  /** Takes up to so many units out of lots; returns how many. */
+  /** Takes up to `units` out of lots. Returns how many it took. */
   #takeFrom(lots: readonly string[], units: number): number {
     let missing = units;
     for (const uid of lots) {
@@ -136,7 +139,7 @@ export class StockDraft {
     return units;
   }
 
-  /** Gives a hold back; one that is not there is no error. */
+  /** Gives a hold back. A hold that does not exist is no error. */
   drop(uid: string): void {
     const hold = this.#holds.get(uid);
     if (!hold) return;
@@ -146,8 +149,8 @@ export class StockDraft {
   }
 
   /**
-   * Sets the counters to what the orders add up to, drops the holds of orders that are in those totals
-   * (or gone for good), and takes the term. The caller has checked the term (see settler.ts).
+   * Sets the counters to the sums, drops the holds of orders that the sums include (or that are gone for good), and
+   * sets the term. The caller has checked the term (settler.ts).
    */
   settle(totals: Totals, isAccounted: (uid: string) => boolean, epoch: number): void {
     for (const uid of [...this.#holds.keys()]) if (isAccounted(uid)) this.drop(uid);
@@ -156,7 +159,7 @@ export class StockDraft {
     this.set({ num: totals.num, reserved: totals.reserved, ledgerEpoch: epoch });
   }
 
-  /** Sets other status fields; equal values change nothing. */
+  /** Sets other status fields. Equal values change nothing. */
   set(fields: Partial<SpikeGoodsStatus>): void {
     const before = this.#status as Record<string, unknown>;
     for (const [name, value] of Object.entries(fields)) {
@@ -179,7 +182,7 @@ const tooMany = (goods: string): Refusal => ({
   retryAfterSeconds: 1,
 });
 
-/** What is not available now may be so in a moment: replicas give the rest of their lots back. */
+/** What is not available now may be available in a moment: replicas give the rest of their lots back. */
 const unsettled = (goods: string): Refusal => ({
   ...refuse('TooManyRequests', `the last units of ${goods} are being counted; try again`),
   retryAfterSeconds: 1,

@@ -1,8 +1,8 @@
-// What a goods has, as numbers to look at. Pure; nothing decides by them.
+// The stock of goods as numbers for people. Pure; no decision uses them.
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { availableOf } from './stock-draft.ts';
 
-/** Units of one goods; available = stockCount − sold − reserved − held. */
+/** Units of one goods. available = stockCount − sold − reserved − held. */
 export interface StockLevels {
   /** Negative only if somebody bypassed admission. */
   available: number;

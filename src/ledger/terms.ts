@@ -8,7 +8,7 @@
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { keyOf } from '../kube/objects.ts';
 
-/** Another leader holds the lease: this one must stop. */
+/** Another leader holds the lease. This one must stop. */
 export class FencedError extends Error {
   constructor(key: string, mine: number, theirs: number) {
     super(`${key} was settled by leader term ${theirs}, this is term ${mine}, and the lease is another's`);
@@ -16,7 +16,7 @@ export class FencedError extends Error {
   }
 }
 
-/** Goods carry a term that this leader has not looked into yet. */
+/** The goods carry a term that this leader has not examined yet. */
 export class ForeignTermError extends Error {
   readonly goods: SpikeGoods;
   constructor(goods: SpikeGoods) {
@@ -27,22 +27,22 @@ export class ForeignTermError extends Error {
 }
 
 export interface TermsOptions {
-  /** Number of this term. No other leader ever has it. */
+  /** The number of this term. No other leader ever has it. */
   epoch: number;
-  /** A live look: whether the lease says that this process leads, by this term. */
+  /** A live read: whether the lease says that this process leads, with this term. */
   holdsLease(): Promise<boolean>;
-  /** Goods carried a term that is higher than this one and that the lease never gave. */
+  /** The goods carried a term that is higher than this one and that the lease never gave. */
   onOverruled?(goods: SpikeGoods, term: number): void;
 }
 
-/** `claims`: the write may only store the term; the orders must be listed anew before the goods are settled. */
+/** `claims`: the write may only store the term. The orders must be listed again before the goods are settled. */
 export type Standing = 'settles' | 'claims';
 
 export class Terms {
   readonly #options: TermsOptions;
-  /** uids of goods claimed in this term, with the orders listed since. */
+  /** uids of goods that were claimed in this term, and whose orders were listed after the claim. */
   readonly #mine = new Set<string>();
-  /** The term of goods, by uid, that a look at the lease has shown to be over, or never to have been. */
+  /** By uid, the foreign term that is over, or never existed, as a read of the lease has shown. */
   readonly #lookedInto = new Map<string, number>();
   readonly #overruled = new Map<string, number>();
 
@@ -54,19 +54,21 @@ export class Terms {
     return this.#options.epoch;
   }
 
-  /** What this leader may do with goods as they are stored. Pure. Throws ForeignTermError: look into it first. */
+  /**
+   * What this leader may do with goods as they are stored. Pure. Throws ForeignTermError: call `lookInto` first.
+   */
   standing(goods: SpikeGoods): Standing {
     const { uid } = goods.metadata;
     const term = termOf(goods);
     const isMine = this.#mine.has(uid);
     if (term === this.epoch) return isMine ? 'settles' : 'claims';
-    // Nobody ever dropped a hold of goods that were never settled, so there is nothing to miss.
+    // These goods were never settled, so no leader has ever dropped a hold of theirs. The claim is not needed.
     if (term === 0 && !isMine && goods.status?.num === undefined) return 'settles';
     if (this.#lookedInto.get(uid) === term) return 'claims';
     throw new ForeignTermError(goods);
   }
 
-  /** Looks at the lease once for all foreign terms among these goods. Throws FencedError when it is another's. */
+  /** Reads the lease once for all foreign terms of these goods. Throws FencedError when another leader holds it. */
   async lookInto(goods: readonly SpikeGoods[]): Promise<void> {
     const foreign = goods.filter((item) => this.#isForeign(item));
     const [first] = foreign;
@@ -91,7 +93,7 @@ export class Terms {
     }
   }
 
-  /** The claim is stored: not settled before the orders are listed. */
+  /** The claim is stored. The goods are not settled before the orders are listed. */
   claimed({ metadata: { uid } }: SpikeGoods): void {
     this.#mine.delete(uid);
     this.#lookedInto.delete(uid);
@@ -102,11 +104,11 @@ export class Terms {
     this.#mine.add(uid);
   }
 
-  /** The term that this leader overruled in these goods, if it did. */
+  /** The foreign term in these goods that this leader overruled, if any. */
   overruledIn({ metadata: { uid } }: SpikeGoods): number | undefined {
     return this.#overruled.get(uid);
   }
 }
 
-/** 0 where nobody has settled them; what is no number is no term either. */
+/** 0 when nobody has settled the goods. Anything that is no number is no term. */
 const termOf = ({ status }: SpikeGoods): number => status?.ledgerEpoch ?? 0;

@@ -1,11 +1,15 @@
-// Turns between replicas that write the same goods as fast as they can. Without them each loses every other race,
-// and the API server runs all of admission twice for each one lost. So after a lost race who has written waits
-// until it sees the other's write, while its own changes gather. Knows nothing of what is written.
+// Makes replicas take turns when they write the same goods as fast as they can. Without turns each one loses every
+// other race, and for each lost race the API server runs all of admission twice. So after a conflict, a replica
+// that has just written waits until it sees the rival's write; its own changes gather meanwhile. Does not know what
+// is written.
 import { type Clock, sleep } from '../runtime/clock.ts';
 
-/** After a lost race so many of our writes wait for another replica's write in between. */
+/** After a conflict, this many of our writes wait for a write of another replica in between. */
 const turnsPerConflict = 8;
-/** A turn ends without a write after this many times what ours took, and in any case after so many ms. */
+/**
+ * A turn ends without a rival's write after this many times the duration of our write, and after so many ms at
+ * most.
+ */
 const turnInWrites = 3;
 const longestTurnMs = 100;
 const lookEveryMs = 2;
@@ -13,7 +17,7 @@ const lookEveryMs = 2;
 export class Turns {
   readonly #clock: Clock;
   #toGive = 0;
-  /** Our last write, until its turn is given. */
+  /** Our last write, until its turn is over. */
   #last: { resourceVersion: string; ms: number } | undefined;
 
   constructor(clock: Clock) {
@@ -25,8 +29,8 @@ export class Turns {
   }
 
   /**
-   * A write of ours is stored, after `ms`. One of a single change waits for nobody: where nothing gathers there is
-   * no crowd, and the rival is the leader, who writes a few times a second.
+   * Records a stored write that took `ms`. A write with a single change waits for nobody: nothing gathers, so there
+   * is no crowd, and the rival is the leader, who writes a few times per second.
    */
   wrote(resourceVersion: string, ms: number, changes: number): void {
     this.#last = changes > 1 ? { resourceVersion, ms } : undefined;

@@ -70,6 +70,7 @@ function withTimes(message: string, world: World, said: string): string {
     .replace('<now>', iso(world.clock.now()))
     .replace('<created>', created?.createTime)
     .replace('<deadline>', created?.expiredTime ?? iso(world.clock.now() + world.paymentWindowMs + 5000))
+    .replace('<windowEnd>', iso(world.clock.now() + world.paymentWindowMs))
     .replace('<id>', created?.orderId ?? said);
 }
 

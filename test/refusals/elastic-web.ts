@@ -31,7 +31,7 @@ const wrongSpecs: { what: string; spec: object; field: string; must: string }[] 
     what: 'a variable with a value and a source',
     spec: { env: [{ name: 'A', value: 'b', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] },
     field: 'spec.env.0.valueFrom',
-    must: 'must not be there beside value',
+    must: 'must not be set together with value',
   },
   {
     what: 'a minimum above the maximum',

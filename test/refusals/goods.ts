@@ -32,7 +32,7 @@ export const goodsCreation: RefusalCase[] = [
     reason: 'Immutable',
     field: 'spec.endTime',
     message:
-      'spec.endTime is allocated: startTime plus day days, 2029-12-29T00:00:00.000Z, got 2030-01-01T00:00:00Z',
+      'spec.endTime must be startTime plus day days, 2029-12-29T00:00:00.000Z (Spikegate sets it), got 2030-01-01T00:00:00Z',
     setup: [],
     action: { create: goods('goods1', { ...long, endTime: '2030-01-01T00:00:00Z' }) },
   },
@@ -59,7 +59,7 @@ export const goodsChanges: RefusalCase[] = [
     name: 'a change of the regular price',
     reason: 'Immutable',
     field: 'spec.price',
-    message: 'spec.price is fixed (set at creation): it is 10, got 12',
+    message: 'spec.price cannot change after creation: it is 10, got 12',
     setup: onSale,
     action: change({ price: 12 }),
   },
@@ -67,7 +67,7 @@ export const goodsChanges: RefusalCase[] = [
     name: 'a change of the price in the sale',
     reason: 'Immutable',
     field: 'spec.spikePrice',
-    message: 'spec.spikePrice is fixed (set at creation): it is 8, got 7',
+    message: 'spec.spikePrice cannot change after creation: it is 8, got 7',
     setup: onSale,
     action: change({ spikePrice: 7 }),
   },
@@ -75,7 +75,7 @@ export const goodsChanges: RefusalCase[] = [
     name: 'a change of the id of goods',
     reason: 'Immutable',
     field: 'spec.goodsId',
-    message: `spec.goodsId is fixed (allocated): it is "${idOf.goods}", got "${idOf.other}"`,
+    message: `spec.goodsId cannot change because Spikegate sets it: it is "${idOf.goods}", got "${idOf.other}"`,
     setup: onSale,
     action: change({ goodsId: idOf.other }),
   },
@@ -83,7 +83,8 @@ export const goodsChanges: RefusalCase[] = [
     name: 'a change of the seller of goods',
     reason: 'Immutable',
     field: 'spec.sellerId',
-    message: 'spec.sellerId is fixed (its sales are credited to this seller): it is "seller1", got "seller2"',
+    message:
+      'spec.sellerId cannot change because its sales are credited to this seller: it is "seller1", got "seller2"',
     setup: there(goods('goods1', { sellerId: 'seller1' })),
     action: change({ sellerId: 'seller2' }),
   },
@@ -91,7 +92,8 @@ export const goodsChanges: RefusalCase[] = [
     name: 'taking the seller away from goods',
     reason: 'Immutable',
     field: 'spec.sellerId',
-    message: 'spec.sellerId is fixed (its sales are credited to this seller): it is "seller1", got nothing',
+    message:
+      'spec.sellerId cannot change because its sales are credited to this seller: it is "seller1", got nothing',
     setup: there(goods('goods1', { sellerId: 'seller1' })),
     action: change({ sellerId: null }),
   },
@@ -108,7 +110,7 @@ export const goodsChanges: RefusalCase[] = [
     reason: 'Immutable',
     field: 'spec.startTime',
     message:
-      'spec.startTime is fixed once the sale has begun: it is 2020-01-01T00:00:00Z, got 2021-01-01T00:00:00Z',
+      'spec.startTime cannot change once the sale has begun: it is 2020-01-01T00:00:00Z, got 2021-01-01T00:00:00Z',
     setup: onSale,
     action: change({ startTime: '2021-01-01T00:00:00Z' }),
   },
@@ -117,7 +119,7 @@ export const goodsChanges: RefusalCase[] = [
     reason: 'Immutable',
     field: 'spec.endTime',
     message:
-      'spec.endTime is allocated: startTime plus day days, 2029-12-29T00:00:00.000Z, got 2030-01-01T00:00:00Z',
+      'spec.endTime must be startTime plus day days, 2029-12-29T00:00:00.000Z (Spikegate sets it), got 2030-01-01T00:00:00Z',
     setup: onSale,
     action: change({ endTime: '2030-01-01T00:00:00Z' }),
   },
@@ -197,7 +199,7 @@ export const goodsChanges: RefusalCase[] = [
   {
     name: 'the deletion of goods that a crowd is ordering, before anybody knows who',
     reason: 'TooManyRequests',
-    message: 'goods goods1 are being ordered just now; try again',
+    message: 'orders for goods goods1 are in progress; try again',
     setup: [
       ...there(goods()),
       {

@@ -30,7 +30,7 @@ function identity(kind: string, make: Make, name: string, field: string, id: str
       name: `a change of the id of a ${what}`,
       reason: 'Immutable',
       field: `spec.${field}`,
-      message: `spec.${field} is fixed (allocated): it is "${id}", got "${idOf.other}"`,
+      message: `spec.${field} cannot change because Spikegate sets it: it is "${id}", got "${idOf.other}"`,
       setup: known,
       action: patched(kind, name, { [field]: idOf.other }),
     },

@@ -75,7 +75,7 @@ const wrongSpecs: { what: string; spec: object; field: string; must: string }[] 
     what: 'with a variable that has a value and a source',
     spec: withGo({ env: [{ name: 'A', value: 'b', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] }),
     field: 'spec.services.goService.env.0.valueFrom',
-    must: 'must not be there beside value',
+    must: 'must not be set together with value',
   },
   {
     what: 'with a variable from two places',
