@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { kubeconfigText } from '../control-plane/kubeconfig.ts';
 import { ensurePki, issue, type KeyPair, pkiFiles, type Subject } from '../control-plane/pki.ts';
 import type { Addresses } from './addresses.ts';
-import { apiServerPort, clusterDomain, nodeName } from './configuration.ts';
+import { clusterDomain, controlPlanePorts, nodeName } from './configuration.ts';
 import { layoutOf } from './state.ts';
 
 export interface NodeFiles {
@@ -51,11 +51,11 @@ export async function makeCertificates(dir: string, addresses: Addresses): Promi
   ]);
 
   const path = (name: string) => join(layout.pki, `${name}.kubeconfig`);
-  const inside = `https://127.0.0.1:${apiServerPort}`;
+  const inside = `https://127.0.0.1:${controlPlanePorts.apiserver}`;
   for (const [name, pair] of Object.entries({ kubelet, scheduler, proxy })) {
     writeFileSync(path(name), kubeconfigText(inside, ca.cert, name, pair), { mode: 0o600 });
   }
-  const outside = `https://${addresses.link.cluster}:${apiServerPort}`;
+  const outside = `https://${addresses.link.cluster}:${controlPlanePorts.apiserver}`;
   writeFileSync(layout.kubeconfig, kubeconfigText(outside, ca.cert, 'admin', admin), { mode: 0o600 });
   const files = pkiFiles(controlPlanePki);
   return {

@@ -12,7 +12,7 @@ import { addons } from './addons.ts';
 import { type Addresses, addressesOf } from './addresses.ts';
 import { adminOf } from './certificates.ts';
 import { refuseOtherMachines, run, runWithInput } from './commands.ts';
-import { apiServerPort, containerdSocket, nodeName } from './configuration.ts';
+import { containerdSocket, controlPlanePorts, nodeName } from './configuration.ts';
 import { processesIn } from './control-groups.ts';
 import { makeEnclosure, removeEnclosure, within } from './enclosure.ts';
 import { nodeImages } from './images.ts';
@@ -38,12 +38,15 @@ export async function startCluster(dir: string, log: Log = () => {}): Promise<Cl
       writeState(dir, known),
     );
     say(`its network is ${addresses.range}, its control group ${state.group}`);
-    const images = nodeImages(layout.images, programs);
-    await runInside(dir, state, ['up'], say);
+    // Both end before anything is removed, where one fails.
+    const [started, packed] = await Promise.allSettled([
+      runInside(dir, state, ['up'], say),
+      nodeImages(layout.images, programs),
+    ]);
+    if (started.status === 'rejected') throw started.reason;
+    if (packed.status === 'rejected') throw packed.reason;
     const cluster = new Cluster(dir, state);
-    for (const image of await images) {
-      await cluster.load(image);
-    }
+    for (const image of packed.value) await cluster.load(image);
     await cluster.applyAll(addons(addresses));
     await cluster.untilReady(readyWithinMs);
     say(`Kubernetes ${programs.binaries.version} is ready on ${cluster.server}`);
@@ -91,7 +94,7 @@ export class Cluster implements Target {
     if (!credentials) throw new Error(`${dir} holds no whole cluster: \`down\` removes what there is`);
     this.dir = dir;
     this.addresses = addressesOf(state.number);
-    this.server = `https://${this.addresses.link.cluster}:${apiServerPort}`;
+    this.server = `https://${this.addresses.link.cluster}:${controlPlanePorts.apiserver}`;
     this.ca = credentials.ca;
     this.admin = credentials.admin;
     this.kubeconfig = layoutOf(dir).kubeconfig;

@@ -12,8 +12,8 @@ export const pauseImage = 'docker.io/spikegate/pause:1';
 /** In the cluster's own mount namespace, where /run is empty at first. */
 export const containerdSocket = '/run/containerd/containerd.sock';
 
-/** Of the API server. The cluster has a network of its own, so no other server can have it. */
-export const apiServerPort = 6443;
+/** The usual ones. The cluster has a network of its own, so no other server can have them. */
+export const controlPlanePorts = { apiserver: 6443, etcd: 2379, controllerManager: 10257 };
 
 type Layout = ReturnType<typeof layoutOf>;
 
@@ -110,6 +110,8 @@ export function kubeletConfig(options: {
     // The defaults in percent depend on the machine's disk, which is not the cluster's.
     evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '500Mi', 'imagefs.available': '500Mi' },
     nodeStatusUpdateFrequency: '5s',
+    // A Secret that changes is in its pods after this time, 1 min by default.
+    syncFrequency: '10s',
     port: 10250,
     healthzPort: 10248,
   });

@@ -64,6 +64,9 @@ export async function nodeImages(folder: string, programs: Programs): Promise<st
 
 export const webImage = 'docker.io/spikegate/web:1';
 
+/** One image for all: the ports of the samples, and of every component of a DataService. */
+const webPorts = [80, 8080, 8761, 9081, 9084, 9085, 9086, 9087, 9088, 9094, 9184];
+
 /** The web server of `web/`, for workloads of any kind. */
 export async function packWebImage(folder: string): Promise<string> {
   mkdirSync(folder, { recursive: true });
@@ -71,5 +74,6 @@ export async function packWebImage(folder: string): Promise<string> {
   const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' };
   await run('go', ['build', '-C', join(import.meta.dirname, 'web'), '-trimpath', '-o', web, '.'], env);
   const files = { '/web': { from: web } };
-  return imageFrom(folder, { name: webImage, files, entrypoint: ['/web'], user: '65532:65532' });
+  const entrypoint = ['/web', ...webPorts.map((port) => `:${port}`)];
+  return imageFrom(folder, { name: webImage, files, entrypoint, user: '65532:65532' });
 }

@@ -15,10 +15,10 @@ import { type Addresses, addressesOf } from './addresses.ts';
 import { makeCertificates, type NodeFiles } from './certificates.ts';
 import { run } from './commands.ts';
 import {
-  apiServerPort,
   containerdConfig,
   containerdSocket,
   controlPlaneFlags,
+  controlPlanePorts,
   kubeletConfig,
   kubeletFlags,
   mountPoints,
@@ -61,7 +61,7 @@ async function up(cluster: ClusterState): Promise<void> {
     startControlPlane({
       dir: layout.controlPlane,
       binaries: programs.binaries,
-      ports: { apiserver: apiServerPort },
+      ports: controlPlanePorts,
       detached: true,
       extraArgs: flags,
       log,
