@@ -56,7 +56,13 @@ export class Replica {
       );
       timer.unref();
     });
-    await ready;
+    try {
+      await ready;
+    } catch (error) {
+      // Otherwise it would go on beside the next scenarios, and keep the run from ending.
+      child.kill('SIGKILL');
+      throw error;
+    }
     return replica;
   }
 
