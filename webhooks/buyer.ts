@@ -5,6 +5,7 @@ import { withName } from './own-id.ts';
 import {
   fillIn,
   fixed,
+  hasAll,
   isBeingDeleted,
   keep,
   marked,
@@ -22,6 +23,7 @@ const nameIsNoOthersId = nameIsNoId<Buyer>((call, reference) =>
 export const buyerWebhooks: Webhooks<Buyer> = {
   kind: Buyer as Kind,
   defaulting: 'allocated',
+  complete: hasAll('buyerId'),
   reviewBytes: smallReviewBytes,
   default(call) {
     const named = withName(call);

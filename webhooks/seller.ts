@@ -7,6 +7,7 @@ import {
   fillIn,
   fixed,
   goods,
+  hasAll,
   isBeingDeleted,
   keep,
   marked,
@@ -23,6 +24,7 @@ const nameIsNoOthersId = nameIsNoId<Seller>((call, reference) =>
 export const sellerWebhooks: Webhooks<Seller> = {
   kind: Seller as Kind,
   defaulting: 'allocated',
+  complete: hasAll('sellerId'),
   reviewBytes: smallReviewBytes,
   default(call) {
     const named = withName(call);

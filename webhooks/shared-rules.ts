@@ -58,6 +58,10 @@ export function fillIn<T extends WithSpec>(object: T, fields: Partial<T['spec']>
   return missing.length === 0 ? object : overwrite(object, Object.fromEntries(missing) as Partial<T['spec']>);
 }
 
+/** CEL: these fields of spec are there, as `fillIn` judges it. */
+export const hasAll = (...fields: string[]): string =>
+  fields.map((field) => `has(object.spec.${field}) && object.spec.${field} != ''`).join(' && ');
+
 /** Sets fields of spec, whatever their value was. */
 export function overwrite<T extends WithSpec>(object: T, fields: Partial<T['spec']>): T {
   return { ...object, spec: { ...object.spec, ...fields } };

@@ -9,6 +9,7 @@ import { withName } from './own-id.ts';
 import {
   fillIn,
   fixed,
+  hasAll,
   isBeingDeleted,
   isNamespaceCleanup,
   keep,
@@ -31,6 +32,7 @@ const nameIsNoOthersId = nameIsNoId<SpikeGoods>((call, reference) =>
 export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
   kind: SpikeGoods as Kind,
   defaulting: 'allocated',
+  complete: hasAll('day', 'goodsId', 'startTime', 'endTime'),
 
   default(call) {
     const named = withName(call);

@@ -9,7 +9,15 @@ import { SpikeOrder } from '../src/api/spike-order.ts';
 import { holdLineOf, timeUnknown } from '../src/ledger/gate.ts';
 import { StockDraft } from '../src/ledger/stock-draft.ts';
 import { allocateId, isOwnId, withName } from './own-id.ts';
-import { fillIn, fixed, isBeingDeleted, isNamespaceCleanup, keep, overwrite } from './shared-rules.ts';
+import {
+  fillIn,
+  fixed,
+  hasAll,
+  isBeingDeleted,
+  isNamespaceCleanup,
+  keep,
+  overwrite,
+} from './shared-rules.ts';
 import { type Call, type Rule, smallReviewBytes, type Webhooks } from './webhook.ts';
 
 type OrderCall = Call<SpikeOrder>;
@@ -32,6 +40,7 @@ const longestRequestMs = 60_000;
 export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
   kind: SpikeOrder as Kind,
   defaulting: 'allocated',
+  complete: `${hasAll('isPay', 'orderId', 'createTime')} && (object.spec.isPay == true ? ${hasAll('payTime')} : ${hasAll('expiredTime')})`,
   reviewBytes: smallReviewBytes,
 
   default(call) {

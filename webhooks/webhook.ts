@@ -48,7 +48,12 @@ export interface Webhooks<T extends KubeObject> {
   default(call: Call<T>): T;
   /** The same for writes of the status subresource. */
   defaultStatus?(call: Call<T>): T;
-  /** The first rule that refuses decides. */
+  /**
+   * CEL over `object`: its spec has everything that `default` fills in. An update that leaves such a spec as it is does
+   * not call the mutating webhook. Absent: `default` gives only what the reconciler takes for granted.
+   */
+  complete?: string;
+  /** The first rule that refuses decides. Those of UPDATE judge changes of spec: other updates do not call us. */
   rules: { [operation in Exclude<Operation, 'CONNECT'>]: readonly Rule<T>[] };
   warnings?: readonly Warning<T>[];
   /**

@@ -24,5 +24,9 @@ export const namesOf = (name: string): InstallationNames => ({
   certSecret: `${name}-serving-cert`,
 });
 
+/** Who the servers of an installation are for the API server. */
+export const usernameOf = (namespace: string, serviceAccount: string): string =>
+  `system:serviceaccount:${namespace}:${serviceAccount}`;
+
 /** The default installation. */
 export const deployment = { namespace: 'spikegate-system', ...namesOf('spikegate') };

@@ -5,7 +5,7 @@ import type { Webhooks } from '../../webhooks/webhook.ts';
 import type { Kind } from '../api/define-kind.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { type Manifest, partOfSpikegate } from './manifest.ts';
-import { deployment } from './names.ts';
+import { deployment, namesOf, usernameOf } from './names.ts';
 
 /** Where the API server finds the webhooks: a Service, or a URL for a server outside the cluster. */
 export type WebhookTarget = { service: { namespace: string; name: string; port?: number } } | { url: string };
@@ -38,6 +38,8 @@ interface Webhook {
   operations: readonly Operation[];
   withStatus: boolean;
   failurePolicy: 'Fail' | 'Ignore';
+  /** Of the spec of an update that leaves it as it is. */
+  complete?: string | undefined;
 }
 
 export function webhookConfigurations(
@@ -56,11 +58,12 @@ export function webhookConfigurations(
   ];
 }
 
-function mutating({ kind, defaulting, defaultStatus }: Webhooks<KubeObject>): Webhook {
+function mutating({ kind, defaulting, defaultStatus, complete }: Webhooks<KubeObject>): Webhook {
   return {
     ...{ verb: 'mutate', kind, path: mutatePath(kind), operations: ['CREATE', 'UPDATE'] },
     withStatus: defaultStatus !== undefined,
     failurePolicy: defaulting === 'allocated' ? 'Fail' : 'Ignore',
+    complete,
   };
 }
 
@@ -73,7 +76,31 @@ function validating({ kind, rules }: Webhooks<KubeObject>): Webhook {
   };
 }
 
-function entry(webhook: Webhook, { target, namespace, caBundle }: WebhookConfigurationOptions): unknown {
+/**
+ * What we need not be asked. A write of `/status` of our own is right already; it is made for every batch of orders.
+ * Other updates that leave spec as it is (labels, finalizers, owners) break no rule, so that they work while no replica
+ * answers. An absent subresource is no field of the request, hence `has`.
+ */
+function conditionsOf({ withStatus, complete }: Webhook, username: string): unknown[] {
+  const isStatus = 'has(request.subResource)';
+  const same = 'has(object.spec) && has(oldObject.spec) && object.spec == oldObject.spec';
+  const unchanged = `request.operation == 'UPDATE' && !${isStatus} && ${same}${complete ? ` && ${complete}` : ''}`;
+  return [
+    { name: 'spec-is-not-as-before', expression: `!(${unchanged})` },
+    ...(withStatus
+      ? [
+          {
+            name: 'status-is-not-our-own',
+            expression: `!(${isStatus} && request.userInfo.username == '${username}')`,
+          },
+        ]
+      : []),
+  ];
+}
+
+function entry(webhook: Webhook, options: WebhookConfigurationOptions): unknown {
+  const { target, namespace, name: installation = deployment.name, caBundle } = options;
+  const username = usernameOf(namespace, namesOf(installation).serviceAccount);
   const { verb, kind, path, operations, withStatus, failurePolicy } = webhook;
   const { group, version, plural, singular } = kind;
   const where = 'url' in target ? { url: `${target.url}${path}` } : { service: { ...target.service, path } };
@@ -98,6 +125,7 @@ function entry(webhook: Webhook, { target, namespace, caBundle }: WebhookConfigu
     sideEffects: verb === 'mutate' ? 'None' : 'NoneOnDryRun',
     ...(verb === 'mutate' ? { reinvocationPolicy: 'IfNeeded' } : {}),
     timeoutSeconds,
+    matchConditions: conditionsOf(webhook, username),
     namespaceSelector: {
       matchExpressions: [
         { key: exemptLabel, operator: 'DoesNotExist' },

@@ -228,3 +228,65 @@ test('what webhooks answered is kept in the audit log', async (t) => {
   assert.equal(record?.annotations.decision, 'fine');
   assert.equal(record?.allowed, true);
 });
+
+test('match conditions decide which requests are sent to a webhook', async (t) => {
+  const { call } = await open(t);
+  const hook = await hookServer(t, () => ({ allowed: true }));
+  const condition = (expression: string) => ({ matchConditions: [{ name: 'when', expression }] });
+  const asked = async (expression: string, act: () => Promise<unknown>) => {
+    await call('DELETE', `${validating}/v`);
+    const made = await call(
+      'POST',
+      validating,
+      webhookConfig('Validating', 'v', hook, condition(expression)),
+    );
+    assert.equal(made.code, 201, made.text);
+    const before = hook.seen.length;
+    await act();
+    return hook.seen.length - before;
+  };
+  const create = (name: string) => () => call('POST', configmaps, configmap(name));
+  const label = () =>
+    call(
+      'PATCH',
+      `${configmaps}/a`,
+      { metadata: { labels: { a: String(Math.random()) } } },
+      {
+        'content-type': types.merge,
+      },
+    );
+  assert.equal(await asked('true', create('a')), 1);
+  assert.equal(await asked('false', create('b')), 0);
+  assert.equal(await asked('object.metadata.name == "c"', create('c')), 1);
+  assert.equal(await asked('oldObject == null', create('d')), 1);
+  assert.equal(await asked("request.userInfo.username == 'kubernetes-admin'", create('e')), 1);
+  assert.equal(await asked("has(request.subResource) && request.subResource == 'status'", create('f')), 0);
+  assert.equal(await asked('object.data != oldObject.data', label), 0);
+
+  // What cannot be judged counts as the failure policy says.
+  const { code, body } = await create('g')();
+  assert.equal(code, 403, body.message);
+  assert.match(body.message, /^configmaps "g" is forbidden: expression 'object.data != oldObject.data'/);
+  await call(
+    'PATCH',
+    `${validating}/v`,
+    [{ op: 'replace', path: '/webhooks/0/failurePolicy', value: 'Ignore' }],
+    { 'content-type': types.json },
+  );
+  assert.equal((await create('g')()).code, 201);
+
+  for (const [expression, why] of [
+    ['1 +', /matchConditions\[0\]\.expression: Invalid value: .*compilation failed/],
+    ['"a"', /must evaluate to bool/],
+    ['somebody == 1', /compilation failed/],
+    ['', /matchConditions\[0\]\.expression: Required value/],
+  ] as const) {
+    const refused = await call(
+      'POST',
+      validating,
+      webhookConfig('Validating', 'w', hook, condition(expression)),
+    );
+    assert.equal(refused.code, 422, expression);
+    assert.match(refused.body.message, why);
+  }
+});

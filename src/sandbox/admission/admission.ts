@@ -4,13 +4,14 @@
 import type { Call } from '../call.ts';
 import { jsonPatch } from '../patch/json.ts';
 import { apiVersionOf, type Registry, type ResourceType } from '../resources.ts';
-import { type ApiError, badRequest, internal } from '../status.ts';
+import { type ApiError, badRequest, forbidden, internal } from '../status.ts';
 import { parse } from '../store/entry.ts';
 import type { Store } from '../store/store.ts';
 import { asList, asNumber, asObj, asString, type Item, type Obj } from '../types.ts';
 import { WebhookClient } from './client.ts';
+import { matchConditions } from './conditions.ts';
 import { matchedVersion, namespaceSelected, objectSelected, type Target } from './match.ts';
-import { denial, readVerdict, reviewBody, type Verdict } from './review.ts';
+import { denial, type ReviewFields, readVerdict, requestOf, reviewBody, type Verdict } from './review.ts';
 
 export interface Attributes {
   type: ResourceType;
@@ -165,6 +166,7 @@ export class Admission {
   ): Promise<{ verdict: Verdict | undefined }> {
     const name = asString(hook.name);
     const { call } = attributes;
+    if (!this.meetsConditions(hook, attributes)) return { verdict: undefined };
     if (call.dryRun && hook.sideEffects !== 'None' && hook.sideEffects !== 'NoneOnDryRun')
       throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
     let verdict: Verdict;
@@ -188,9 +190,23 @@ export class Admission {
     return { verdict };
   }
 
+  /** Throws 403 when a condition cannot be judged and the webhook must not fail. */
+  private meetsConditions(hook: Obj, attributes: Attributes): boolean {
+    const outcome = matchConditions(hook, () => {
+      const { object = null, old: oldObject = null } = attributes;
+      // A condition sees no uid that could be compared with another's.
+      return { request: requestOf(this.fields(hook, attributes), ''), object, oldObject };
+    });
+    if ('matches' in outcome) return outcome.matches;
+    if (hook.failurePolicy === 'Ignore') return false;
+    const { type, name } = attributes;
+    throw forbidden(type, name, outcome.error);
+  }
+
   private review(hook: Obj, attributes: Attributes): { uid: string; body: string } {
-    const { type, call, object, old, form } = attributes;
-    const version = matchedVersion(hook, this.target(attributes)) ?? type.version;
+    const { type, object, old, form } = attributes;
+    const fields = this.fields(hook, attributes);
+    const { version } = fields.resource;
     const seen = { group: type.group, version };
     const text = (item: Item | undefined) => {
       if (!item) return 'null';
@@ -198,7 +214,14 @@ export class Admission {
         ? JSON.stringify(item)
         : JSON.stringify({ ...item, apiVersion: apiVersionOf(seen) });
     };
-    return reviewBody({
+    return reviewBody({ ...fields, object: text(object), oldObject: text(old) });
+  }
+
+  private fields(hook: Obj, attributes: Attributes): Omit<ReviewFields, 'object' | 'oldObject'> {
+    const { type, call, form } = attributes;
+    const version = matchedVersion(hook, this.target(attributes)) ?? type.version;
+    const seen = { group: type.group, version };
+    return {
       kind: form ?? { ...seen, kind: type.kind },
       resource: { ...seen, resource: type.plural },
       requestKind: form ?? { group: type.group, version: type.version, kind: type.kind },
@@ -210,9 +233,7 @@ export class Admission {
       user: call.user,
       dryRun: call.dryRun,
       options: call.options,
-      object: text(object),
-      oldObject: text(old),
-    });
+    };
   }
 
   private record(webhook: string, attributes: Attributes, verdict: Verdict): void {

@@ -22,11 +22,10 @@ export interface ReviewFields {
   oldObject: string;
 }
 
-/** The review's body, put together from texts so that objects are not written out anew for each webhook. */
-export function reviewBody(fields: ReviewFields): { uid: string; body: string } {
-  const uid = randomUUID();
+/** The request without its objects: what `request` is in a match condition, too. */
+export function requestOf(fields: Omit<ReviewFields, 'object' | 'oldObject'>, uid: string): Obj {
   const { user, subresource } = fields;
-  const head = JSON.stringify({
+  return {
     uid,
     kind: fields.kind,
     resource: fields.resource,
@@ -45,7 +44,13 @@ export function reviewBody(fields: ReviewFields): { uid: string; body: string } 
     },
     dryRun: fields.dryRun,
     options: fields.options,
-  });
+  };
+}
+
+/** The review's body, put together from texts so that objects are not written out anew for each webhook. */
+export function reviewBody(fields: ReviewFields): { uid: string; body: string } {
+  const uid = randomUUID();
+  const head = JSON.stringify(requestOf(fields, uid));
   const request = `${head.slice(0, -1)},"object":${fields.object},"oldObject":${fields.oldObject}}`;
   return { uid, body: `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":${request}}` };
 }

@@ -1,5 +1,6 @@
 // Webhook configurations: the rules users meet when they write one. Pure.
 
+import { compile } from '../admission/conditions.ts';
 import type { Strategy } from '../resources.ts';
 import { type FieldError, field } from '../status.ts';
 import { asList, asNumber, asObj, asString, asStrings, type Item, isObj, type Obj } from '../types.ts';
@@ -76,6 +77,28 @@ function checkRules(webhook: Obj, path: string): FieldError[] {
   });
 }
 
+function checkConditions(webhook: Obj, path: string): FieldError[] {
+  const conditions = asList(webhook.matchConditions);
+  const at = `${path}.matchConditions`;
+  const names = new Set<string>();
+  return conditions.flatMap((condition, n) => {
+    const name = asString(condition.name);
+    const expression = asString(condition.expression).trim();
+    const errors: FieldError[] = [];
+    if (!name) errors.push(field.required(`${at}[${n}].name`));
+    else if (names.has(name)) errors.push(field.duplicate(`${at}[${n}].name`, name));
+    names.add(name);
+    if (!expression) return [...errors, field.required(`${at}[${n}].expression`)];
+    try {
+      compile(expression);
+    } catch (error) {
+      const [line] = (error as Error).message.split('\n');
+      errors.push(field.invalid(`${at}[${n}].expression`, expression, `compilation failed: ${line}`));
+    }
+    return errors;
+  });
+}
+
 function validate(item: Item): FieldError[] {
   const names = new Set<string>();
   return asList(item.webhooks).flatMap((webhook, i) => {
@@ -103,6 +126,7 @@ function validate(item: Item): FieldError[] {
       errors.push(field.required(`${path}.sideEffects`, 'must specify one of None, NoneOnDryRun'));
     for (const name of ['namespaceSelector', 'objectSelector'])
       if (webhook[name]) errors.push(...checkSelector(webhook[name], `${path}.${name}`));
+    errors.push(...checkConditions(webhook, path));
     const versions = asStrings(webhook.admissionReviewVersions);
     if (versions.length === 0)
       errors.push(field.required(`${path}.admissionReviewVersions`, 'must specify one of v1, v1beta1'));

@@ -1,0 +1,58 @@
+// matchConditions of webhooks: CEL expressions that say whether a request is sent to them. Knows one webhook and one
+// request; what a webhook answers is not its business. `authorizer` is not there, nor are Kubernetes' own CEL libraries.
+import { Environment } from '@marcbachmann/cel-js';
+import { asList, asString, type Item, type Obj } from '../types.ts';
+
+type Program = (variables: Record<string, unknown>) => unknown;
+
+/** What expressions see, as kube-apiserver gives it: absent fields of the request are not there at all. */
+export interface Variables {
+  request: Obj;
+  object: Item | null;
+  oldObject: Item | null;
+}
+
+const environment = new Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true });
+for (const name of ['request', 'object', 'oldObject']) environment.registerVariable(name, 'dyn');
+
+/** Expressions are the cluster's, a handful; a configuration that is written often must not fill the memory. */
+const compiled = new Map<string, Program>();
+const mostCompiled = 256;
+
+/** @throws Error when it does not compile, or gives no boolean */
+export function compile(expression: string): Program {
+  const known = compiled.get(expression);
+  if (known) return known;
+  const program = environment.parse(expression);
+  const { valid, type, error } = program.check();
+  if (!valid) throw error ?? new Error('it is not valid');
+  if (type !== 'bool' && type !== 'dyn') throw new Error('must evaluate to bool');
+  if (compiled.size >= mostCompiled) compiled.clear();
+  compiled.set(expression, program as Program);
+  return program as Program;
+}
+
+export type Outcome = { matches: boolean } | { error: string };
+
+/**
+ * One condition that is false ends it, whatever the others are; else an error counts, for which the failure policy
+ * decides (kube-apiserver pkg/admission/plugin/webhook/matchconditions).
+ */
+export function matchConditions(webhook: Obj, variables: () => Variables): Outcome {
+  const conditions = asList(webhook.matchConditions);
+  if (conditions.length === 0) return { matches: true };
+  const given = variables();
+  const errors: string[] = [];
+  for (const condition of conditions) {
+    const name = asString(condition.name);
+    try {
+      const result = compile(asString(condition.expression))({ ...given });
+      if (result === false) return { matches: false };
+      if (result !== true) errors.push(`cel evaluation error, expected bool, for condition: ${name}`);
+    } catch (error) {
+      const [line] = (error as Error).message.split('\n');
+      errors.push(`expression '${asString(condition.expression)}' resulted in error: ${line}`);
+    }
+  }
+  return errors.length === 0 ? { matches: true } : { error: errors.join(', ') };
+}
