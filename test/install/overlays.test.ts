@@ -39,7 +39,6 @@ describe('kubectl apply -k', { skip }, () => {
       const file = join(manifests, 'install', `${mode}.yaml`);
       await cluster.kubectl(['apply', '-f', file]);
       await areStored(bundle(mode));
-      await cluster.kubectl(['delete', '--ignore-not-found', '-f', file]);
     }
   });
 
