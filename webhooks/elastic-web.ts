@@ -103,6 +103,9 @@ function serverIsAllowed({ object, old, context }: WebCall): ReturnType<WebRule>
   if (server === undefined || server === old?.spec.metrics?.server) return undefined;
   const path = 'spec.metrics.server';
   if (!URL.canParse(server)) return refuse('Invalid', `${path} must be a URL, got ${server}`, path);
+  if (/[?#]/.test(server)) {
+    return refuse('Invalid', `${path} must be a URL without ? and #, got ${server}`, path);
+  }
   const url = new URL(server);
   const why = whyNotThere(context.policy.reach.prometheus, destinationOf(url));
   if (!why) return undefined;

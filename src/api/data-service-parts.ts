@@ -117,21 +117,29 @@ export interface Address {
   http?: { secure: boolean; path: string };
 }
 
+/**
+ * Space, control characters, quotes, and what a placeholder begins with: in a file that carries the address they would be
+ * more than an address.
+ */
+const structural = /[\s\p{Cc}"'`\\<>{}$|^]/u;
+
 /** Parses `host`, `host:port`, a URL, or a JDBC URL. Undefined when it is none of these. */
 export function addressOf(url: string, defaultPort: number): Address | undefined {
   const bare = url.trim().replace(/^jdbc:/, '');
+  if (structural.test(bare)) return undefined;
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(bare) ? bare : `tcp://${bare}`;
   if (!URL.canParse(text)) return undefined;
-  const { protocol, hostname, port, pathname, search } = new URL(text);
+  const { protocol, hostname, port, pathname, search, hash } = new URL(text);
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   if (!/^[a-zA-Z0-9:._-]+$/.test(host)) return undefined;
   const isHttp = protocol === 'http:' || protocol === 'https:';
   if (!isHttp) return { host, port: port ? Number(port) : defaultPort };
+  if (search || hash) return undefined;
   const secure = protocol === 'https:';
   return {
     host,
     port: port ? Number(port) : secure ? 443 : 80,
-    http: { secure, path: `${pathname}${search}` },
+    http: { secure, path: pathname },
   };
 }
 

@@ -58,9 +58,14 @@ const never = blocks(
     ['fe80::', 10],
     ['ff00::', 8],
     ['::', 128],
-    // The metadata services of AWS (IPv6) and Alibaba Cloud.
+    // The metadata services of AWS by IPv6, of Google by IPv6, of Alibaba Cloud, of Oracle, and Azure's wire server.
     ['fd00:ec2::254', 128],
+    ['fd20:ce::254', 128],
     ['100.100.100.200', 32],
+    ['192.0.0.0', 24],
+    ['168.63.129.16', 32],
+    // Teredo: an IPv4 address in disguise that nobody uses any more.
+    ['2001::', 32],
   ] as [string, number][]),
 );
 
@@ -70,8 +75,8 @@ const isIn = (list: BlockList, address: string): boolean =>
   embedded(address).some((ipv4) => list.check(ipv4, 'ipv4'));
 
 /**
- * The IPv4 addresses inside an IPv6 address: mapped or compatible (last 32 bits), NAT64 64:ff9b::/96, 6to4
- * 2002::/16.
+ * IPv4 addresses within an IPv6 one: mapped, compatible or translated (::ffff:0:0:0/96), all in the last 32 bits; NAT64
+ * 64:ff9b::/96 and 64:ff9b:1::/48; 6to4 2002::/16.
  */
 function embedded(address: string): string[] {
   if (!isIPv6(address)) return [];
@@ -85,7 +90,12 @@ function embedded(address: string): string[] {
     groups.slice(0, 5).every((it) => it === 0) &&
     // ::1 is no IPv4 address in six words, but itself.
     (groups[5] === 0xffff || (groups[5] === 0 && groups[6] !== 0));
-  return [...(isTranslated || isMapped ? [at(6)] : []), ...(groups[0] === 0x2002 ? [at(1)] : [])];
+  const isTranslatedStateless =
+    groups.slice(0, 4).every((it) => it === 0) && groups[4] === 0xffff && groups[5] === 0;
+  return [
+    ...(isTranslated || isMapped || isTranslatedStateless ? [at(6)] : []),
+    ...(groups[0] === 0x2002 ? [at(1)] : []),
+  ];
 }
 
 /** The eight groups of an IPv6 address; URL writes it in one way, without a dotted part. */
@@ -97,6 +107,13 @@ function groupsOf(address: string): number[] {
   const [first, last] = [numbers(head), numbers(tail ?? '')];
   const zeros = tail === undefined ? 0 : 8 - first.length - last.length;
   return [...first, ...Array<number>(zeros).fill(0), ...last];
+}
+
+/** In whatever form. */
+function isOneOf(addresses: readonly string[], address: string): boolean {
+  const list = new BlockList();
+  for (const it of addresses) list.addAddress(it, isIPv6(it) ? 'ipv6' : 'ipv4');
+  return isIn(list, address);
 }
 
 const bare = (host: string): string =>
@@ -164,15 +181,24 @@ export const defaultReach: OutsideReach = {
  * tells.
  */
 export function whyNotThere(reach: Reach, destination: Destination): string | undefined {
+  // The server behind the URL may decode them, and then the path is another one than the allow list saw.
+  if (destination.url && /%(2f|5c|2e)/i.test(destination.url.pathname)) {
+    return 'has an encoded slash or dot in its path';
+  }
   if (!reach.some((place) => covers(place, destination))) return 'is not among the places that are allowed';
   const host = bare(destination.host);
   return isIP(host) ? whyNotAddress(reach, destination, host) : undefined;
 }
 
-/** The same for an address to which the name was resolved. */
-export function whyNotAddress(reach: Reach, destination: Destination, address: string): string | undefined {
+/** The same for an address that its name was resolved to; `own`: addresses of this machine's interfaces. */
+export function whyNotAddress(
+  reach: Reach,
+  destination: Destination,
+  address: string,
+  own: readonly string[] = [],
+): string | undefined {
   if (isIn(never, address)) return `is ${address}, which is never asked`;
-  if (!isIn(loopback, address)) return undefined;
+  if (!isIn(loopback, address) && !isOneOf(own, address)) return undefined;
   if (reach.some((place) => meansThisMachine(place) && covers(place, destination))) return undefined;
   return `is ${address}, this machine itself`;
 }

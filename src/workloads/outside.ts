@@ -5,6 +5,7 @@ import { lookup } from 'node:dns';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect, isIP, type LookupFunction } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { type Destination, destinationOf, type Reach, whyNotAddress, whyNotThere } from '../api/reach.ts';
 
 /** The destination is not allowed. The message gives the name and why. */
@@ -18,6 +19,8 @@ export interface OutsideOptions {
   reach: Reach;
   /** Resolves names. Default: dns.lookup. */
   resolve?: Resolve;
+  /** Addresses of this machine's interfaces. */
+  ownAddresses?: () => readonly string[];
 }
 
 export interface HttpOptions {
@@ -35,12 +38,20 @@ export interface HttpAnswer {
 
 export class TooLongError extends Error {}
 
+/** Why no answer came, as a code of Node's (`ECONNREFUSED`, …): messages may quote what the other side sent. */
+export function connectionFailure(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code) ? code : 'no connection';
+}
+
 export class Outside {
   readonly #reach: Reach;
   readonly #resolve: Resolve;
+  readonly #ownAddresses: () => readonly string[];
 
-  constructor({ reach, resolve = lookup }: OutsideOptions) {
+  constructor({ reach, resolve = lookup, ownAddresses = addressesOfInterfaces }: OutsideOptions) {
     this.#reach = reach;
+    this.#ownAddresses = ownAddresses;
     this.#resolve = resolve;
   }
 
@@ -98,6 +109,12 @@ export class Outside {
   #judge(destination: Destination): void {
     const why = whyNotThere(this.#reach, destination);
     if (why) throw new NotAllowedError(why);
+    const { host } = destination;
+    const literal = unbracketed(host);
+    const own = isIP(literal)
+      ? whyNotAddress(this.#reach, destination, literal, this.#ownAddresses())
+      : undefined;
+    if (own) throw new NotAllowedError(own);
   }
 
   /** One forbidden address among several refuses all: we do not choose which one is used. */
@@ -106,8 +123,9 @@ export class Outside {
       this.#resolve(hostname, { ...options, all: true }, (error, addresses) => {
         if (error) return callback(error, []);
         for (const { address } of addresses) {
-          const why = whyNotAddress(this.#reach, destination, address);
-          if (why) return callback(new NotAllowedError(why), []);
+          const why = whyNotAddress(this.#reach, destination, address, this.#ownAddresses());
+          // What a name of the cluster resolves to is not told to whoever can read a status.
+          if (why) return callback(new NotAllowedError(why.replace(address, 'an address')), []);
         }
         const [first] = addresses;
         if (options.all) callback(null, addresses);
@@ -116,6 +134,11 @@ export class Outside {
     };
   }
 }
+
+const addressesOfInterfaces = (): string[] =>
+  Object.values(networkInterfaces()).flatMap((its) =>
+    (its ?? []).map(({ address }) => address.split('%')[0]!),
+  );
 
 /** A socket takes an IPv6 address without brackets. */
 const unbracketed = (host: string): string => {

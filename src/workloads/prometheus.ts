@@ -1,7 +1,7 @@
 // Asks a Prometheus server for one number. Knows its HTTP API (/api/v1/query), and not the caller. When there is no
 // number it throws an error with a reason; it never returns 0 instead.
 import type { Clock } from '../runtime/clock.ts';
-import { NotAllowedError, type Outside, TooLongError } from './outside.ts';
+import { connectionFailure, NotAllowedError, type Outside, TooLongError } from './outside.ts';
 
 export type MetricsReason = 'Unreachable' | 'TimedOut' | 'NotAllowed' | 'Refused' | 'BadAnswer' | 'NoData';
 
@@ -40,21 +40,37 @@ export async function askPrometheus(
   const stop = () => abort.abort();
   signal?.addEventListener('abort', stop, { once: true });
   try {
-    const url = new URL(`${server.replace(/\/+$/, '')}/api/v1/query?query=${encodeURIComponent(query)}`);
+    const url = new URL(server);
+    // Behind a ? or a # the path of the query would be no path.
+    if (/[?#]/.test(server)) throw new NotAllowedError('has a ? or a # in its URL');
+    url.pathname = `${url.pathname.replace(/\/+$/, '')}/api/v1/query`;
+    url.search = `query=${encodeURIComponent(query)}`;
     const { status, body } = await outside.get(url, { signal: abort.signal, mostBytes });
     return numberIn(status, body);
   } catch (error) {
     if (error instanceof MetricsError) throw error;
     if (isLate) throw new MetricsError('TimedOut', `no answer within ${timeoutMs} ms`);
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { message } = error as Error;
     if (error instanceof NotAllowedError) throw new MetricsError('NotAllowed', `${server} ${message}`);
     if (error instanceof TooLongError) throw new MetricsError('BadAnswer', message);
-    throw new MetricsError('Unreachable', code ?? message);
+    throw new MetricsError('Unreachable', connectionFailure(error));
   } finally {
     cancel();
     signal?.removeEventListener('abort', stop);
   }
 }
+
+/** As Prometheus' HTTP API has them (web/api/v1). */
+const errorTypes = [
+  'bad_data',
+  'canceled',
+  'execution',
+  'internal',
+  'not_acceptable',
+  'not_found',
+  'timeout',
+  'unavailable',
+];
 
 interface Answer {
   status?: string;
@@ -71,14 +87,15 @@ function numberIn(code: number, text: string): number {
     throw new MetricsError('BadAnswer', `HTTP ${code}, and not JSON`);
   }
   if (answer?.status === 'error' && answer.errorType) {
-    throw new MetricsError('Refused', `${answer.errorType}: ${String(answer.error ?? '').slice(0, 300)}`);
+    // The text of an answer is whatever the server behind the URL says: it is not for a status.
+    const known = errorTypes.find((type) => type === answer?.errorType);
+    throw new MetricsError('Refused', `the query is refused: ${known ?? 'unknown error'}`);
   }
   if (code !== 200 || answer?.status !== 'success') throw new MetricsError('BadAnswer', `HTTP ${code}`);
   const { resultType, result } = answer.data ?? {};
   const samples =
     resultType === 'scalar' ? [{ value: result }] : resultType === 'vector' ? result : undefined;
-  if (!Array.isArray(samples))
-    throw new MetricsError('BadAnswer', `the result is a ${resultType}, not a number`);
+  if (!Array.isArray(samples)) throw new MetricsError('BadAnswer', 'the result is not a number');
   if (samples.length === 0) throw new MetricsError('NoData', 'the query gives no series');
   const sum = samples.reduce((total: number, { value }) => total + Number(value?.[1] ?? Number.NaN), 0);
   if (!Number.isFinite(sum) || sum < 0) throw new MetricsError('NoData', 'the query gives no number');

@@ -2,7 +2,7 @@
 // time limit. Runs no command and sends no password.
 import type { ThirdParty } from '../../api/data-service.ts';
 import { addressOf, destinationAt } from '../../api/data-service-parts.ts';
-import { NotAllowedError, type Outside } from '../../workloads/outside.ts';
+import { connectionFailure, NotAllowedError, type Outside } from '../../workloads/outside.ts';
 
 export interface CheckResult {
   isUsable: boolean;
@@ -45,9 +45,8 @@ export async function checkThirdParty(
     const { status } = await outside.get(url!, { signal: limit, mostBytes: 0, verify: false });
     return { isUsable: status < 400, message: `${where} answers ${status}` };
   } catch (error) {
-    const { message } = error as Error;
-    if (error instanceof NotAllowedError) return { isUsable: false, message: `${where} ${message}` };
+    if (error instanceof NotAllowedError) return { isUsable: false, message: `${where} ${error.message}` };
     if (limit.aborted) return { isUsable: false, message: `${where} did not answer within ${timeoutMs} ms` };
-    return { isUsable: false, message: `${where}: ${message}` };
+    return { isUsable: false, message: `${where}: ${connectionFailure(error)}` };
   }
 }

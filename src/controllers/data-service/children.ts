@@ -9,7 +9,7 @@ import {
   kindOf,
   portsOf,
 } from '../../api/data-service.ts';
-import { builtIn, initScripts } from '../../api/data-service-parts.ts';
+import { addressOf, builtIn, initScripts } from '../../api/data-service-parts.ts';
 import { inStrings } from '../../api/podspec.ts';
 import { own } from '../../runtime/own-keys.ts';
 import {
@@ -286,7 +286,9 @@ function valuesOf(object: DataService, prefix: string): Values {
   const urls = components.map((name) => [`${name}.url`, at(name)]);
   const given = (name: Component, path: string): string => {
     const { thirdParty } = object.spec[name] ?? {};
-    return thirdParty && /^https?:/.test(thirdParty.url) ? thirdParty.url : `http://${at(name)}${path}`;
+    // An address holds nothing that means something in a file (addressOf), whatever was stored before that was checked.
+    const isUrl = thirdParty && addressOf(thirdParty.url, builtIn[name].port)?.http !== undefined;
+    return isUrl ? thirdParty.url.trim() : `http://${at(name)}${path}`;
   };
   return {
     ...Object.fromEntries(urls),
