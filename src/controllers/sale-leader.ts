@@ -3,9 +3,10 @@
 import { mostHolds } from '../api/holds.ts';
 import { inUseFinalizer } from '../api/names.ts';
 import { parseTime } from '../api/sale.ts';
-import type { OrderPhase } from '../api/spike-order.ts';
+import { type OrderPhase, SpikeOrder } from '../api/spike-order.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
+import type { History } from '../kube/history.ts';
 import { aboutKey, aboutObject, joinKey, type KubeObject, splitKey } from '../kube/objects.ts';
 import type { ServerClock } from '../kube/server-time.ts';
 import { Books } from '../ledger/books.ts';
@@ -26,6 +27,7 @@ import { describeGoods, describeOverruled, goodsReconciler } from './goods.ts';
 import type { LeaderCaches, Leading, Recorder } from './leading.ts';
 import { OrderLifecycle, type OrderStore } from './order-lifecycle.ts';
 import { buyerReconciler, sellerReconciler } from './people.ts';
+import { announceRestore } from './restored.ts';
 import { wire } from './wakes.ts';
 
 export interface SaleSettings {
@@ -68,6 +70,8 @@ export interface SaleLeaderOptions {
   orderMetrics?: OrderMetrics;
   controllerMetrics?: ControllerMetrics;
   queueMetrics?: QueueMetrics;
+  /** Tells when the API server's history went back, and what that changed. */
+  history: Pick<History, 'onWentBack' | 'onFound' | 'isCertain'>;
   /** A live look: whether the lease says that this process leads, by the term that was started. */
   holdsLease(): Promise<boolean>;
   /** Another process leads: this one must not go on. */
@@ -82,6 +86,9 @@ export interface OrderMetrics {
 
 /** Queues and the crowd's delay are fair between namespaces. */
 const namespaceOf = (key: string): string => splitKey(key).namespace;
+
+/** While the history of the API server is in doubt nothing is decided; that is over a moment after it answers. */
+const certainAgainMs = 200;
 
 const otherWorkers = 4;
 /** Maximum number of deferred orders: the holds of one goods need room for those that come in meanwhile. */
@@ -103,7 +110,15 @@ export class SaleLeader {
     const { caches } = this.#options;
     const books = this.#openBooks();
     const lots = new LotWatch(this.#options.clock);
-    const settler = this.#settler(epoch, books, lots);
+    const terms = this.#terms(epoch);
+    const settler = this.#settler(terms, books, lots);
+    const { history, catalogue: found, recorder } = this.#options;
+    this.#unsubscribe.push(
+      history.onWentBack(() => terms.forgetAll()),
+      history.onFound((kind, rewind) => {
+        if (kind === SpikeOrder.plural) announceRestore(rewind, { catalogue: found, recorder });
+      }),
+    );
     await this.#takeOver(settler, signal);
     if (signal.aborted) return;
     const leading = this.#leading(settler);
@@ -123,6 +138,12 @@ export class SaleLeader {
       ...wire({
         ...{ caches, namespaces, catalogue, settings, clock, deferral, books, lots, lifecycle },
         controllers: { orders, goods, buyers, sellers },
+      }),
+    );
+    this.#unsubscribe.push(
+      // Goods are claimed anew, with the orders listed after that, whether they changed or not.
+      history.onWentBack(() => {
+        for (const key of caches.goods.keys()) goods.enqueue(key);
       }),
     );
     await Promise.all(this.#controllers.map((controller) => controller.start(signal)));
@@ -169,12 +190,12 @@ export class SaleLeader {
     return books;
   }
 
-  #settler(epoch: number, books: Books, lots: LotWatch): Settler {
+  #settler(terms: Terms, books: Books, lots: LotWatch): Settler {
     const { writer, resyncOrders, orders, settings, clock, ledgerMetrics } = this.#options;
     return new Settler({
       writer,
       books,
-      terms: this.#terms(epoch),
+      terms,
       resyncOrders,
       readOrderUid: async (namespace, name) => (await orders.read(joinKey(namespace, name)))?.metadata.uid,
       holdLimitMs: settings.holdLimitMs,
@@ -186,9 +207,10 @@ export class SaleLeader {
   }
 
   #terms(epoch: number): Terms {
-    const { holdsLease, recorder, log } = this.#options;
+    const { holdsLease, history, recorder, log } = this.#options;
     return new Terms({
       epoch,
+      isCertain: () => history.isCertain,
       holdsLease,
       onOverruled(goods, term) {
         const why = describeOverruled(term);
@@ -257,6 +279,7 @@ export class SaleLeader {
       ...(controllerMetrics ? { metrics: controllerMetrics } : {}),
       ...(queueMetrics ? { queueMetrics } : {}),
       reconcile: async (key, context) => {
+        if (!this.#options.history.isCertain) return { requeueAfter: certainAgainMs };
         try {
           if (this.#goesWithItsNamespace(cache.get(key))) return {};
           return await reconcile(key, context);

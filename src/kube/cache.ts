@@ -3,6 +3,7 @@
 
 import { type Change, ChangeFeed, type ChangeHandler, type Source } from './change-feed.ts';
 import type { WatchEvent } from './client.ts';
+import type { Rewind } from './history.ts';
 import { IndexMap } from './index-map.ts';
 import { isNewer, type KubeObject, keyOf } from './objects.ts';
 
@@ -36,6 +37,9 @@ const maxTombstones = 10_000;
  * is not in the cache and is not newer than the frontier has been deleted. Adding it would leak it, because no
  * further event about it will come.
  * - Tombstones say the same of single deletions, for events that the reflector itself repeats.
+ * - A list is the truth. It replaces every version up to its own resourceVersion, older ones too, and brings objects
+ * back that were deleted: etcd may have been restored from a backup. Where the list itself is older than what was seen
+ * before it was asked for, it replaces everything.
  */
 export class ObjectCache<T extends KubeObject> {
   readonly synced: Promise<void>;
@@ -47,7 +51,9 @@ export class ObjectCache<T extends KubeObject> {
   readonly #changes: ChangeFeed<T>;
   readonly #freeze: boolean;
   readonly #onHandlerError: ((error: unknown) => void) | undefined;
+  readonly #rewindHandlers = new Set<(rewind: Rewind | undefined) => void>();
   #frontier = 0;
+  #newest = 0;
   #isSynced = false;
   #setSynced!: () => void;
 
@@ -144,30 +150,63 @@ export class ObjectCache<T extends KubeObject> {
     if (event.type === 'DELETED') this.#delete(event.object);
     else if (event.type !== 'BOOKMARK') this.#put(event.object, 'watch');
     this.#frontier = Math.max(this.#frontier, revision(event.object));
+    this.#newest = Math.max(this.#newest, this.#frontier);
     this.#changes.dispatch();
+  }
+
+  /** The greatest resourceVersion that was ever seen here. */
+  get newest(): number {
+    return this.#newest;
+  }
+
+  /**
+   * `handler` is called when the server's history is found to have gone back, before the handlers of changes: with what
+   * a list replaced, or with nothing when an answer shows it and a list must follow.
+   */
+  onRewind(handler: (rewind: Rewind | undefined) => void): () => void {
+    this.#rewindHandlers.add(handler);
+    return () => this.#rewindHandlers.delete(handler);
+  }
+
+  /** An answer contradicts what was seen before its request was sent. */
+  contradicted(): void {
+    for (const handler of this.#rewindHandlers) handler(undefined);
   }
 
   /**
    * Replaces the contents by a whole, consistent list. An object that is missing from the list is gone, unless it
    * was observed after the list was made. Handlers run when the whole list is in, so that they never see half of
-   * it.
+   * it. `seenBefore` is `newest` when the list was asked for: a list that is older shows that history went back.
    */
-  replaceAll(items: T[], listResourceVersion: string): void {
+  replaceAll(items: T[], listResourceVersion: string, seenBefore = this.#frontier): void {
     const listed = Number(listResourceVersion);
-    // The list is older than what the cache has: the server's history was rewound (etcd was restored from a
-    // backup). Our newer versions never happened, and must not outlive the list.
-    const rewound = listed < this.#frontier;
-    if (rewound) this.#tombstones.clear();
+    const from = Math.max(seenBefore, this.#frontier);
+    const isOlder = listed < from;
+    // Versions up to here yield to what the list says.
+    const upTo = isOlder ? Number.POSITIVE_INFINITY : listed;
+    const [lost, older, returned]: T[][] = [[], [], []];
     const uids = new Set<string>();
     for (const item of items) {
-      uids.add(item.metadata.uid);
-      this.#put(item, 'list', rewound);
+      const { uid } = item.metadata;
+      uids.add(uid);
+      const old = this.#byUid.get(uid);
+      if (this.#tombstones.delete(uid) && !old) returned!.push(item);
+      if (this.#put(item, 'list', upTo) && old && !isNewer(item, old)) older!.push(item);
     }
     for (const object of this.#byUid.values()) {
-      if (uids.has(object.metadata.uid) || (!rewound && revision(object) > listed)) continue;
+      if (uids.has(object.metadata.uid) || revision(object) > upTo) continue;
+      lost!.push(object);
       this.#remove(object, object, listed, 'list');
     }
+    if (isOlder) {
+      this.#tombstones.clear();
+      this.#newest = listed;
+    } else this.#newest = Math.max(this.#newest, listed);
     this.#frontier = listed;
+    if (isOlder || older!.length + returned!.length > 0) {
+      const rewind = { from, to: listed, lost: lost!, older: older!, returned: returned! };
+      for (const handler of this.#rewindHandlers) handler(rewind);
+    }
     this.#changes.dispatch();
     if (!this.#isSynced) {
       this.#isSynced = true;
@@ -175,24 +214,23 @@ export class ObjectCache<T extends KubeObject> {
     }
   }
 
-  /** `force`: replaces a newer version of the same object, too. */
-  #put(incoming: T, source: Source, force = false): boolean {
-    const { uid } = incoming.metadata;
+  /** Versions up to `upTo` are replaced whether they are older or newer, and a deletion does not count: a list knows. */
+  #put(incoming: T, source: Source, upTo = Number.NEGATIVE_INFINITY): boolean {
+    const { uid, resourceVersion } = incoming.metadata;
     const old = this.#byUid.get(uid);
-    if (
-      old &&
-      (force ? old.metadata.resourceVersion === incoming.metadata.resourceVersion : !isNewer(incoming, old))
-    ) {
+    const yields = (known: T) => revision(known) <= upTo;
+    if (old && (yields(old) ? old.metadata.resourceVersion === resourceVersion : !isNewer(incoming, old))) {
       return false;
     }
-    if (!old && revision(incoming) <= (this.#tombstones.get(uid) ?? -1)) return false;
+    if (!old && source !== 'list' && revision(incoming) <= (this.#tombstones.get(uid) ?? -1)) return false;
     const key = keyOf(incoming);
     const other = this.#byKey.get(key);
     if (other && other !== old) {
-      if (!force && isNewer(other, incoming)) return false;
+      if (!yields(other) && isNewer(other, incoming)) return false;
       this.#remove(other, other, revision(incoming), source);
     }
     const object = this.#enter(incoming);
+    this.#newest = Math.max(this.#newest, revision(incoming));
     this.#byKey.set(key, object);
     this.#byUid.set(uid, object);
     this.#reindex(key, old, object);

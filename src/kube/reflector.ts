@@ -46,7 +46,7 @@ const minWatchSeconds = 300;
 export class Reflector<T extends KubeObject> {
   readonly name: string;
   readonly #client: Client;
-  readonly #resource: Resource<T>;
+  readonly resource: Resource<T>;
   readonly #cache: ObjectCache<T>;
   readonly #selection: { namespace?: string; labelSelector?: string; fieldSelector?: string };
   readonly #clock: Clock;
@@ -60,6 +60,7 @@ export class Reflector<T extends KubeObject> {
   #interrupt = new AbortController();
   #resyncs: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #resourceVersion = '';
+  #isPausing = false;
   #lastActivity: number;
   #listedAt = Number.NEGATIVE_INFINITY;
   #lastError: unknown;
@@ -68,7 +69,7 @@ export class Reflector<T extends KubeObject> {
     const { namespace, labelSelector, fieldSelector } = opts;
     this.name = `cache ${opts.resource.plural}`;
     this.#client = opts.client;
-    this.#resource = opts.resource;
+    this.resource = opts.resource;
     this.#cache = opts.cache;
     this.#selection = {
       ...(namespace && { namespace }),
@@ -131,6 +132,11 @@ export class Reflector<T extends KubeObject> {
     });
   }
 
+  /** The API server answers: ends a pause after a failure. */
+  retryNow(): void {
+    if (this.#isPausing) this.#interrupt.abort();
+  }
+
   #end(): void {
     this.#stop.abort();
     this.#interrupt.abort();
@@ -153,8 +159,9 @@ export class Reflector<T extends KubeObject> {
     // A list serves only the callers that asked before it began.
     const served = this.#resyncs.splice(0);
     try {
+      const seenBefore = this.#cache.newest;
       const { items, resourceVersion } = await this.#pages(this.#pageSize);
-      this.#cache.replaceAll(items, resourceVersion);
+      this.#cache.replaceAll(items, resourceVersion, seenBefore);
       this.#resourceVersion = resourceVersion;
       this.#listedAt = this.#clock.monotonic();
       this.#lastError = undefined;
@@ -173,7 +180,7 @@ export class Reflector<T extends KubeObject> {
       let page: Awaited<ReturnType<Client['list']>>;
       try {
         // No resourceVersion: read through etcd's quorum, not from a server's cache that may lag.
-        page = await this.#client.list<KubeObject>(this.#resource, {
+        page = await this.#client.list<KubeObject>(this.resource, {
           ...this.#selection,
           ...(limit && { limit }),
           ...(next && { continue: next }),
@@ -217,11 +224,11 @@ export class Reflector<T extends KubeObject> {
     if (this.#stop.signal.aborted) return;
     const timeoutSeconds = Math.floor(minWatchSeconds * (1 + this.#random()));
     const silence = new SilenceTimer(this.#clock, timeoutSeconds * 1000, (why) => {
-      const message = `watch ${this.#resource.plural}: ${why}`;
+      const message = `watch ${this.resource.plural}: ${why}`;
       this.#interrupt.abort(new ConnectionError('timeout', message, { ambiguous: false }));
     });
     try {
-      await this.#client.watch<T>(this.#resource, {
+      await this.#client.watch<T>(this.resource, {
         ...this.#selection,
         resourceVersion: this.#resourceVersion,
         allowWatchBookmarks: true,
@@ -263,7 +270,11 @@ export class Reflector<T extends KubeObject> {
     this.#interrupt = new AbortController();
     const { signal } = this.#interrupt;
     this.#onError?.(error, { phase, failures: this.#backoff.failures, retryInMs });
-    if (!this.#stop.signal.aborted) await sleep(this.#clock, retryInMs, signal);
+    if (this.#stop.signal.aborted) return;
+    // What the API server asks for is kept to.
+    this.#isPausing = asked === 0;
+    await sleep(this.#clock, retryInMs, signal);
+    this.#isPausing = false;
   }
 }
 

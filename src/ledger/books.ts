@@ -36,7 +36,8 @@ export class Books {
   /** Adds or updates an order. */
   put(order: SpikeOrder): void {
     const { uid, namespace = '' } = order.metadata;
-    if (this.#gone.has(uid)) return;
+    // The cache knows late answers from objects that are back, after etcd was restored from a backup.
+    this.#gone.delete(uid);
     const phase = order.status?.phase;
     const entry: Entry = {
       lines: Object.entries(order.spec.goodsMap).map(([goods, quantity]) => ({

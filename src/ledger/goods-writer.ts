@@ -60,6 +60,8 @@ interface Entry extends ChangeOptions {
 
 interface Lane {
   pending: Entry[];
+  /** The batch that is evaluated or written now. */
+  inFlight: readonly Entry[];
   /** Parts of a batch that was refused as a whole. Each part is tried alone, before pending changes. */
   parts: Entry[][];
   running: boolean;
@@ -116,12 +118,22 @@ export class GoodsWriter {
     return this.#store.known(key);
   }
 
+  /** Tells everybody who waits to try again: what they asked for rests on a history that never was. */
+  dropPending(): void {
+    for (const lane of this.#lanes.values()) {
+      for (const entry of [...lane.pending, ...lane.parts.flat(), ...lane.inFlight])
+        settle(entry, { refusal: busy });
+      lane.confirmedAt = Number.NEGATIVE_INFINITY;
+    }
+  }
+
   #lane(key: string): Lane {
     let lane = this.#lanes.get(key);
     if (!lane) {
       if (this.#lanes.size >= mostIdleLanes) this.#forgetIdle();
       lane = {
         pending: [],
+        inFlight: [],
         parts: [],
         running: false,
         confirmedAt: Number.NEGATIVE_INFINITY,
@@ -161,6 +173,7 @@ export class GoodsWriter {
       const batch = pending.filter((entry) => !entry.settled);
       for (const entry of pending) if (entry.settled && entry.mayBeStored) this.#undo(key, entry, false);
       if (batch.length === 0) continue;
+      lane.inFlight = batch;
       try {
         if (await this.#attempt(key, lane, batch)) {
           losses.conflicts = 0;
@@ -179,6 +192,7 @@ export class GoodsWriter {
         await this.#lost(key, lane, { entries: batch, isPart }, error, losses);
       }
     }
+    lane.inFlight = [];
     lane.running = false;
   }
 

@@ -5,7 +5,7 @@ import { SpikeOrder } from '../api/spike-order.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
 import { isConflict, isInvalid, isNotFound } from '../kube/errors.ts';
-import { type KubeObject, type Resource, splitKey } from '../kube/objects.ts';
+import { isNewer, type KubeObject, type Resource, splitKey } from '../kube/objects.ts';
 import { type GoodsStore, GoodsWriteError, type WriteFailure } from './ports.ts';
 
 /** Longer than a single answer takes, shorter than a webhook's timeout. */
@@ -32,8 +32,12 @@ export class KubeStore<T extends KubeObject> {
    * be enqueued.
    */
   async read(key: string): Promise<T | undefined> {
+    const known = this.#cache.get(key);
     try {
-      return await this.#client.get(this.#resource, splitKey(key), { timeoutMs: liveCallMs });
+      const object = await this.#client.get(this.#resource, splitKey(key), { timeoutMs: liveCallMs });
+      // A read is consistent: it shows no older version than what was seen before it was sent.
+      if (known?.metadata.uid === object.metadata.uid && isNewer(known, object)) this.#cache.contradicted();
+      return object;
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -48,11 +52,16 @@ export class KubeStore<T extends KubeObject> {
   }
 
   async writeStatus(object: T): Promise<T> {
+    const seen = this.#cache.newest;
     const stored = await this.#client.replace(this.#resource, object, {
       subresource: 'status',
       timeoutMs: liveCallMs,
       retry: false,
     });
+    // A write makes a new revision, unless it changed nothing.
+    const { resourceVersion } = stored.metadata;
+    if (resourceVersion !== object.metadata.resourceVersion && Number(resourceVersion) <= seen)
+      this.#cache.contradicted();
     this.#cache.observe(stored);
     return stored;
   }
@@ -61,10 +70,15 @@ export class KubeStore<T extends KubeObject> {
 export const orderStore = (client: Client, cache: ObjectCache<SpikeOrder>): KubeStore<SpikeOrder> =>
   new KubeStore(client, SpikeOrder, cache);
 
-export function goodsStore(client: Client, cache: ObjectCache<SpikeGoods>): GoodsStore {
+/** `isCertain`: whether what the cache has may be written upon (kube/history.ts); else every write begins with a read. */
+export function goodsStore(
+  client: Client,
+  cache: ObjectCache<SpikeGoods>,
+  isCertain: () => boolean = () => true,
+): GoodsStore {
   const store = new KubeStore(client, SpikeGoods, cache);
   return {
-    known: (key) => store.known(key),
+    known: (key) => (isCertain() ? store.known(key) : undefined),
     read: (key) => store.readIntoCache(key),
     async writeStatus(goods) {
       try {

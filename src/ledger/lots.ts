@@ -171,6 +171,16 @@ export class Lots {
     return this.#lots.get(key)?.unnamed.has(uid) ?? false;
   }
 
+  /** Leaves all lots to the leader, as after a crash: what they rest on never was. */
+  abandonAll(): void {
+    for (const lot of this.#lots.values()) {
+      this.#abandon(lot);
+      lot.sought = { ...nothingSought };
+      lot.isUnsure = false;
+      lot.refreshedAt = Number.NEGATIVE_INFINITY;
+    }
+  }
+
   async start(): Promise<void> {}
 
   /** Assigns all unnamed orders and gives all lots back. */

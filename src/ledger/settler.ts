@@ -79,10 +79,12 @@ export class Settler {
     const failed = claims.filter((claim) => claim.status === 'rejected').map(({ reason }) => reason as Error);
     const fenced = failed.find((error) => error instanceof FencedError);
     if (fenced || (failed.length > 0 && failed.length === goods.length)) throw fenced ?? failed[0];
+    const claimed = claims.flatMap((claim) =>
+      claim.status === 'fulfilled' && claim.value ? [claim.value.goods] : [],
+    );
+    await terms.confirm(claimed);
     await resyncOrders();
-    for (const claim of claims) {
-      if (claim.status === 'fulfilled' && claim.value) terms.take(claim.value.goods);
-    }
+    for (const item of claimed) terms.take(item);
   }
 
   /** Settles one goods: counters and holds. Throws FencedError. */
@@ -90,6 +92,7 @@ export class Settler {
     const { terms, resyncOrders } = this.#options;
     let written = await this.#write(key);
     if (written?.standing === 'claims') {
+      await terms.confirm([written.goods]);
       await resyncOrders();
       terms.take(written.goods);
       written = await this.#write(key);

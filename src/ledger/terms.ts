@@ -26,11 +26,22 @@ export class ForeignTermError extends Error {
   }
 }
 
+/** The API server may have been restored from a backup: the controller tries again when that is known. */
+class DoubtError extends Error {
+  readonly reason = 'NotYet';
+  constructor() {
+    super('the watch broke; whether history went on is not known yet');
+    this.name = 'DoubtError';
+  }
+}
+
 export interface TermsOptions {
   /** The number of this term. No other leader ever has it. */
   epoch: number;
   /** A live read: whether the lease says that this process leads, with this term. */
   holdsLease(): Promise<boolean>;
+  /** Whether goods and orders that this process has seen may be relied on. Default: always. */
+  isCertain?(): boolean;
   /** The goods carried a term that is higher than this one and that the lease never gave. */
   onOverruled?(goods: SpikeGoods, term: number): void;
 }
@@ -58,6 +69,7 @@ export class Terms {
    * What this leader may do with goods as they are stored. Pure. Throws ForeignTermError: call `lookInto` first.
    */
   standing(goods: SpikeGoods): Standing {
+    if (this.#options.isCertain?.() === false) throw new DoubtError();
     const { uid } = goods.metadata;
     const term = termOf(goods);
     const isMine = this.#mine.has(uid);
@@ -88,9 +100,19 @@ export class Terms {
     try {
       this.standing(goods);
       return false;
-    } catch {
-      return true;
+    } catch (error) {
+      return error instanceof ForeignTermError;
     }
+  }
+
+  /**
+   * Looks at the lease after claims are stored. Before it, a later leader may have claimed these goods, with a number
+   * that this one had looked into already; from here on such a leader comes after the claim. Throws FencedError.
+   */
+  async confirm(goods: readonly SpikeGoods[]): Promise<void> {
+    const [first] = goods;
+    if (first && !(await this.#options.holdsLease()))
+      throw new FencedError(keyOf(first), this.epoch, termOf(first));
   }
 
   /** The claim is stored. The goods are not settled before the orders are listed. */
@@ -102,6 +124,12 @@ export class Terms {
   /** The orders were listed after the claim, or there was nothing to claim. */
   take({ metadata: { uid } }: SpikeGoods): void {
     this.#mine.add(uid);
+  }
+
+  /** What was known of goods does not count any more: history went back. All are claimed anew. */
+  forgetAll(): void {
+    this.#mine.clear();
+    this.#lookedInto.clear();
   }
 
   /** The foreign term in these goods that this leader overruled, if any. */

@@ -33,7 +33,15 @@ export interface Caches {
   namespaces: Followed<KubeObject>;
 }
 
-export function createCaches({ client, clock, log }: { client: Client; clock: Clock; log: Log }): Caches {
+export interface CachesOptions {
+  client: Client;
+  clock: Clock;
+  log: Log;
+  /** A watch broke. */
+  onBroken(): void;
+}
+
+export function createCaches({ client, clock, log, onBroken }: CachesOptions): Caches {
   const follow = <T extends KubeObject>(resource: Resource<T>): Followed<T> => {
     const cache = new ObjectCache<T>({
       onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
@@ -43,11 +51,13 @@ export function createCaches({ client, clock, log }: { client: Client; clock: Cl
       resource,
       cache,
       clock,
-      onError: (error, info) =>
+      onError(error, info) {
+        onBroken();
         log.warn(
           { err: (error as Error).message, kind: resource.plural, ...info },
           'list or watch failed; trying again',
-        ),
+        );
+      },
     });
     return { cache, reflector };
   };

@@ -3,6 +3,7 @@ import { SaleLeader } from '../controllers/sale-leader.ts';
 import { WorkloadLeader } from '../controllers/workload-leader.ts';
 import type { Client } from '../kube/client.ts';
 import { EventRecorder } from '../kube/events.ts';
+import type { History } from '../kube/history.ts';
 import type { ServerTime } from '../kube/server-time.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { MovingAverage } from '../runtime/load-meter.ts';
@@ -18,6 +19,7 @@ export interface LeadershipOptions {
   client: Client;
   caches: Caches;
   stock: Stock;
+  history: History;
   /** The time of writes to the API server. */
   writeLatency: MovingAverage;
   clock: ServerTime;
@@ -96,6 +98,7 @@ function saleLeader(options: LeadershipOptions, elector: Elector, recorder: Even
     orderMetrics: metrics.orders,
     controllerMetrics: metrics.controllers,
     queueMetrics: metrics.queues,
+    history: options.history,
     holdsLease: () => elector.holdsLease(),
     onFenced: (error) => onLost(error.message),
   });

@@ -3,6 +3,7 @@ import { SaleNews } from '../board/news.ts';
 import type { LeaderCaches } from '../controllers/leading.ts';
 import { type Client, type ClientOptions, createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
+import type { History } from '../kube/history.ts';
 import { ServerTime } from '../kube/server-time.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { MovingAverage } from '../runtime/load-meter.ts';
@@ -14,6 +15,7 @@ import { createAdmission } from './admission.ts';
 import { createBoard } from './board.ts';
 import { createCaches, reflectorsOf, saleCachesOf } from './caches.ts';
 import { createCertificates } from './certificates.ts';
+import { createHistory } from './history.ts';
 import { InstallationGuard } from './installation.ts';
 import { createLeadership } from './leadership.ts';
 import { createMetricsServer } from './metrics.ts';
@@ -75,20 +77,26 @@ export async function serve(
     },
   });
   const shared = { settings, client, clock: time, log };
-  const caches = createCaches({ ...shared, clock });
+  const caches = createCaches({ ...shared, clock, onBroken: () => history.doubt() });
+  const history: History = createHistory({ ...shared, caches });
   const saleCaches = saleCachesOf(caches);
   const manager = new Manager({
     log,
     stopTimeout: settings.drain + 5000,
     gracePeriod: stopsWithinMs(settings.drain),
   });
-  const stock = createStock({ ...shared, caches, metrics: metrics.ledger });
+  const stock = createStock({ ...shared, caches, history, metrics: metrics.ledger });
+  history.onWentBack(() => {
+    stock.writer.dropPending();
+    stock.lots.abandonAll();
+  });
   const certificates = createCertificates({ ...shared, clock, metrics: metrics.certificates });
   const elector = createLeadership({
     ...shared,
     machineClock: clock,
     caches,
     stock,
+    history,
     writeLatency,
     metrics,
     onLost,
@@ -130,7 +138,7 @@ export async function serve(
     installation: [new InstallationGuard({ ...shared, onLost })],
     certificates: certificates.components,
     servers: [server, metricsServer],
-    caches: reflectorsOf(caches),
+    caches: [...reflectorsOf(caches), history],
     leadership: [elector],
     stock: [stock.lots],
     draining: [{ name: 'draining', start: async () => {}, stop: () => server.drain() }],

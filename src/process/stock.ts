@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { SpikeOrder } from '../api/spike-order.ts';
 import type { Client } from '../kube/client.ts';
+import type { History } from '../kube/history.ts';
 import type { ServerTime } from '../kube/server-time.ts';
 import { Catalogue } from '../ledger/catalogue.ts';
 import { Gate } from '../ledger/gate.ts';
@@ -19,6 +20,7 @@ export interface StockOptions {
   settings: Pick<ServeSettings, 'lots'>;
   client: Client;
   caches: Caches;
+  history: Pick<History, 'isCertain'>;
   clock: ServerTime;
   log: Log;
   metrics: LedgerMetrics;
@@ -33,7 +35,7 @@ export interface Stock {
   gate: Gate;
 }
 
-export function createStock({ settings, client, caches, clock, log, metrics }: StockOptions): Stock {
+export function createStock({ settings, client, caches, history, clock, log, metrics }: StockOptions): Stock {
   const catalogue = new Catalogue({
     goods: caches.goods.cache,
     orders: caches.orders.cache,
@@ -41,7 +43,7 @@ export function createStock({ settings, client, caches, clock, log, metrics }: S
     sellers: caches.sellers.cache,
     namespaces: caches.namespaces.cache,
   });
-  const goods = goodsStore(client, caches.goods.cache);
+  const goods = goodsStore(client, caches.goods.cache, () => history.isCertain);
   const writer = new GoodsWriter({ store: goods, clock, random: Math.random, metrics, log });
   const lots = new Lots({
     writer,

@@ -26,6 +26,12 @@ export class Collection<T extends KubeObject> {
   }
 }
 
+/** A copy of what etcd stores, at one moment. */
+export interface Backup {
+  revision: number;
+  collections: { objects: Map<string, KubeObject>; events: number }[];
+}
+
 type Stored = KubeObject & { spec?: unknown; status?: unknown };
 
 type Namespace = KubeObject & { status?: { phase?: string } };
@@ -73,6 +79,35 @@ export class ApiServer {
 
   get revision(): string {
     return String(this.#revision);
+  }
+
+  /** It answers nothing: etcd is being restored. */
+  isDown = false;
+  /** Started anew so often: what was under way before is gone. */
+  starts = 0;
+
+  backUp(): Backup {
+    const collections = this.#all().map(({ objects, log }) => ({
+      objects: new Map<string, KubeObject>(objects),
+      events: log.length,
+    }));
+    return { revision: this.#revision, collections };
+  }
+
+  /** As its documentation wants it, with the API server stopped meanwhile. `isRaised`: with --bump-revision. */
+  restore({ revision, collections }: Backup, isRaised: boolean): void {
+    for (const [index, { objects, log }] of this.#all().entries()) {
+      const backup = collections[index]!;
+      objects.clear();
+      for (const [key, object] of backup.objects) objects.set(key, object);
+      log.length = backup.events;
+    }
+    this.#revision = revision + (isRaised ? 1_000_000 : 0);
+    this.isDown = false;
+  }
+
+  #all(): Collection<KubeObject>[] {
+    return [this.goods, this.orders, this.namespaces] as unknown as Collection<KubeObject>[];
   }
 
   /** The Date header of an answer that is sent now: whole seconds. */

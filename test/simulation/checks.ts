@@ -37,6 +37,8 @@ export class Checks implements Watcher {
   #isMeddling = false;
   /** Goods whose term somebody else wrote, until a leader overrules it. */
   readonly #foreign = new Set<string>();
+  /** Numbers that somebody wrote: when one becomes a leader's term, nobody can tell them apart. */
+  readonly #meddled = new Set<number>();
   /** Names of goods by the id or name that orders use. */
   readonly nameOf = new Map<string, string>();
   /** uids of orders that admission let in. */
@@ -53,6 +55,25 @@ export class Checks implements Watcher {
     this.#isMeddling = true;
     write();
     this.#isMeddling = false;
+  }
+
+  /** etcd was put back to an earlier moment: what counts is what is stored now. */
+  restored(server: ApiServer): void {
+    for (const sums of [this.#live, this.#promised, this.#goods]) sums.clear();
+    for (const goods of server.goods.objects.values()) {
+      this.#goods.set(goods.metadata.name, goods);
+      // The backup may have the term that somebody else wrote.
+      this.#foreign.add(goods.metadata.name);
+    }
+    for (const order of server.orders.objects.values()) {
+      const fact = this.#facts.get(order.metadata.uid)!;
+      const phase = phaseOf(order);
+      fact.paid &&= order.spec.isPay === true;
+      for (const [goods, quantity] of fact.lines) {
+        if (isLive(phase)) add(this.#live, goods, quantity);
+        if (isLive(phase) || (phase === 'none' && fact.admitted)) add(this.#promised, goods, quantity);
+      }
+    }
   }
 
   fail(message: string): void {
@@ -75,10 +96,13 @@ export class Checks implements Watcher {
       }
       const [was, is] = [before?.status?.ledgerEpoch ?? 0, after.status?.ledgerEpoch ?? 0];
       // A number that somebody else wrote is overruled; a term that a leader had never comes back.
-      const isForeign = this.#isMeddling || this.#foreign.has(name);
+      const isForeign = this.#isMeddling || this.#foreign.has(name) || this.#meddled.has(was);
       if (!isForeign && is < was) this.fail(`${name}: ledgerEpoch went from ${was} to ${is}`);
-      if (this.#isMeddling) this.#foreign.add(name);
-      else if (is !== was) this.#foreign.delete(name);
+      if (this.#isMeddling) {
+        this.#foreign.add(name);
+        this.#meddled.add(is);
+      }
+      if (!this.#isMeddling && is !== was) this.#foreign.delete(name);
       const uids = holdsOf(after.status).map((hold) => hold.uid);
       if (new Set(uids).size !== uids.length) this.fail(`${name}: two holds of one order`);
     }

@@ -50,7 +50,9 @@ export function call<R>(wire: Wire, life: Life, what: string, serve: () => R): P
       });
     };
     const request = (run: () => void) => schedule.add(run, { sender: life });
+    const { starts } = wire.server;
     const carryOut = (): (() => void) => {
+      if (wire.server.isDown || wire.server.starts !== starts) return () => reject(broken());
       try {
         const result = serve();
         return () => resolve(result);
@@ -77,7 +79,10 @@ export function call<R>(wire: Wire, life: Life, what: string, serve: () => R): P
 /** Only the verbs that the sale's reconcilers use; any other is a hole in the model and throws. */
 export function modelClient(wire: Wire, life: Life): Client {
   const { server } = wire;
-  const verbs: Pick<Client, 'get' | 'replace' | 'patch'> = {
+  const verbs: Pick<Client, 'get' | 'replace' | 'patch' | 'list'> = {
+    // Only for a look at the newest revision.
+    list: () =>
+      call(wire, life, 'look', () => ({ items: [], metadata: { resourceVersion: server.revision } })),
     get: (resource, { namespace, name }) =>
       call(wire, life, `get ${resource.plural} ${name}`, () =>
         server.get(server.collection(resource), namespace ? `${namespace}/${name}` : name),

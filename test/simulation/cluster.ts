@@ -15,6 +15,7 @@ export class Cluster {
   /** The number of the newest term. */
   epoch = 0;
   #started = 0;
+  #terms = 0;
 
   constructor(
     wire: Wire,
@@ -80,7 +81,18 @@ export class Cluster {
 
   /** Those that think they lead, and do not. */
   get deposed(): Replica[] {
-    return this.replicas.filter(({ epoch }) => epoch > 0 && epoch < this.epoch);
+    return this.replicas.filter(({ epoch }) => epoch > 0 && epoch !== this.epoch);
+  }
+
+  /** A process that is stopped hears of it before it hears of anything else. */
+  watchesBreak(): void {
+    for (const { life, history } of this.replicas) life.whenAwake(() => history.doubt());
+  }
+
+  /** The lease is an older one again; the numbers of terms go on. Watches from compacted revisions end. */
+  restored(epoch: number, isRaised: boolean): void {
+    this.epoch = epoch;
+    if (isRaised) for (const { feeds } of this.replicas) for (const feed of feeds) feed.relist();
   }
 
   /** The lease goes to another replica; nobody tells the old leader. */
@@ -88,7 +100,7 @@ export class Cluster {
     const able = this.replicas.filter((replica) => replica.ready && replica.epoch === 0);
     if (able.length === 0) return;
     const replica = this.#wire.random.pick(able);
-    this.epoch++;
+    this.epoch = ++this.#terms;
     this.#wire.note(replica.life.name, 'leads term', this.epoch);
     replica.lead(
       this.epoch,

@@ -1,5 +1,7 @@
 // What people do to a sale, and what befalls the machines: one random action at a time.
 import type { SpikeOrder } from '../../src/api/spike-order.ts';
+import type { SimulatedClock } from '../simulated-clock.ts';
+import type { Backup } from './api-server.ts';
 import type { Checks } from './checks.ts';
 import type { Wire } from './client.ts';
 import type { Cluster } from './cluster.ts';
@@ -24,6 +26,7 @@ export interface Temper {
   rewind: number;
   setClock: number;
   foreignTerm: number;
+  restore: number;
 }
 
 export class Crowd {
@@ -33,16 +36,19 @@ export class Crowd {
   readonly #goods: readonly string[];
   readonly #replicas: number;
   readonly #checks: Checks;
+  readonly #clock: SimulatedClock;
+  #backup: { etcd: Backup; epoch: number } | undefined;
   #orders = 0;
 
   constructor(
     wire: Wire,
-    world: { door: FrontDoor; cluster: Cluster; checks: Checks },
+    world: { door: FrontDoor; cluster: Cluster; checks: Checks; clock: SimulatedClock },
     goods: readonly string[],
     replicas: number,
   ) {
-    const { door, cluster, checks } = world;
+    const { door, cluster, checks, clock } = world;
     this.#wire = wire;
+    this.#clock = clock;
     this.#checks = checks;
     this.#door = door;
     this.#cluster = cluster;
@@ -128,6 +134,33 @@ export class Crowd {
     this.#checks.meddle(() => {
       server.replace(server.goods, { ...goods, status: { ...goods.status, ledgerEpoch } }, 'status');
     });
+  }
+
+  /** etcd is backed up, and later put back to that moment while the replicas go on. */
+  restore(): void {
+    const { random, server, note, schedule } = this.#wire;
+    if (server.isDown) return;
+    if (!this.#backup) {
+      note('backup at', server.revision);
+      this.#backup = { etcd: server.backUp(), epoch: this.#cluster.epoch };
+      return;
+    }
+    const { etcd, epoch } = this.#backup;
+    this.#backup = undefined;
+    server.isDown = true;
+    server.starts++;
+    this.#cluster.watchesBreak();
+    note('the API server stops');
+    // Longer than a lot is used without a write.
+    this.#clock.after(random.int(3_000, 15_000), () =>
+      schedule.add(() => {
+        const isRaised = random.chance(0.5);
+        server.restore(etcd, isRaised);
+        this.#checks.restored(server);
+        note('restored to', server.revision);
+        this.#cluster.restored(epoch, isRaised);
+      }),
+    );
   }
 
   setClock(): void {

@@ -2,6 +2,7 @@
 // come twice after a reconnect, and after a 410 there is a new list. The cache it feeds is the real one.
 import type { ObjectCache } from '../../src/kube/cache.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
+import { sleep } from '../../src/runtime/clock.ts';
 import type { Collection } from './api-server.ts';
 import { call, type Wire } from './client.ts';
 import type { Life } from './schedule.ts';
@@ -57,6 +58,9 @@ export class Feed<T extends KubeObject> {
     if (!this.#listing) void this.#list();
   }
 
+  /** There is no pause after a failure here. */
+  retryNow(): void {}
+
   resync(): Promise<void> {
     return new Promise((resolve) => {
       this.#resyncs.push(resolve);
@@ -71,11 +75,12 @@ export class Feed<T extends KubeObject> {
       // Only who asked before the list began is served by it.
       const served = this.#resyncs.splice(0);
       try {
+        const seenBefore = this.#cache.newest;
         const snapshot = await call(this.#wire, this.#life, 'list', (): Snapshot<T> => {
           const { revision } = this.#wire.server;
           return { items: [...objects.values()], resourceVersion: revision, position: log.length };
         });
-        this.#cache.replaceAll(snapshot.items, snapshot.resourceVersion);
+        this.#cache.replaceAll(snapshot.items, snapshot.resourceVersion, seenBefore);
         this.#position = snapshot.position;
         this.#listed = snapshot.position;
         this.#wire.note(
@@ -88,6 +93,7 @@ export class Feed<T extends KubeObject> {
         if (this.#resyncs.length === 0) break;
       } catch {
         this.#resyncs.unshift(...served);
+        if (this.#wire.server.isDown) await sleep(this.#life.clock, 500);
       }
     }
     this.#listing = false;

@@ -34,6 +34,7 @@ async function setUp() {
     crowd: 100,
     acceptDelayMs: 0,
     lots: { leastDemand: 0, share: 1, dense: 4 },
+    looks: false,
     freeze: true,
   };
   const replica = new Replica(new Life('r1', clock, 0), wire, settings, {});

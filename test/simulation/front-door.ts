@@ -48,6 +48,7 @@ export class FrontDoor {
     const { wire, clock, checks, mishaps } = this.#options;
     const { server, random, schedule } = wire;
     const began = clock.now();
+    const { starts } = server;
     const metadata = {
       ...{ name, namespace: 'shop', uid: server.newUid(), resourceVersion: '' },
       creationTimestamp: new Date(began).toISOString(),
@@ -73,6 +74,7 @@ export class FrontDoor {
     }
     await schedule.pause();
     if (clock.now() - began > requestLimitMs) return 'request timeout';
+    if (server.isDown || server.starts !== starts) return 'the API server is gone';
     try {
       const stored = server.create(server.orders, order);
       wire.note('stored', summary(stored), bypass ? 'past admission' : '');
@@ -91,10 +93,11 @@ export class FrontDoor {
     };
     const spec = { price: 10, spikePrice: 8, stockCount };
     const goods = { apiVersion: 'myapp.spike.com/v1', kind: 'SpikeGoods', metadata, spec };
+    const { starts } = server;
     await schedule.pause();
     const completed = this.#complete(SpikeGoods, 'CREATE', goods);
     if (!completed || (await this.#judge(SpikeGoods, 'CREATE', completed, undefined))) return;
-    if (server.goods.objects.has(`shop/${name}`)) return;
+    if (server.isDown || server.starts !== starts || server.goods.objects.has(`shop/${name}`)) return;
     note('stored', summary(server.create(server.goods, completed)));
   }
 
@@ -117,8 +120,10 @@ export class FrontDoor {
     edit: (object: T) => T,
   ): Promise<string | undefined> {
     const { server, schedule, note } = this.#options.wire;
+    const { starts } = server;
     for (let tries = 0; tries < 5; tries++) {
       await schedule.pause();
+      if (server.isDown || server.starts !== starts) return 'the API server is gone';
       const old = collection.objects.get(`shop/${name}`);
       if (!old) return 'not found';
       const completed = this.#complete(kind, 'UPDATE', edit(old), old);
@@ -127,6 +132,7 @@ export class FrontDoor {
       const denied = await this.#judge(kind, 'UPDATE', completed, old);
       if (denied) return denied;
       await schedule.pause();
+      if (server.isDown || server.starts !== starts) return 'the API server is gone';
       try {
         note('edited', summary(server.replace(collection, completed)));
         return undefined;
@@ -143,13 +149,16 @@ export class FrontDoor {
     name: string,
   ): Promise<string | undefined> {
     const { server, schedule, note } = this.#options.wire;
+    const { starts } = server;
     for (let tries = 0; tries < 5; tries++) {
       await schedule.pause();
+      if (server.isDown || server.starts !== starts) return 'the API server is gone';
       const old = collection.objects.get(`shop/${name}`);
       if (!old) return 'not found';
       const denied = await this.#judge(kind, 'DELETE', undefined, old);
       if (denied) return denied;
       await schedule.pause();
+      if (server.isDown || server.starts !== starts) return 'the API server is gone';
       try {
         server.delete(collection, old);
         note('deleted', name, old.metadata.uid.slice(-3));

@@ -1,9 +1,11 @@
 // Ledgers with one fault each, to prove that the simulation sees it: faults that somebody could really write.
 // They are put in from outside, by wrapping what is injected or by replacing a method while a test runs.
 import { holdsOf, isLot } from '../../src/api/holds.ts';
+import { ObjectCache } from '../../src/kube/cache.ts';
 import type { Client } from '../../src/kube/client.ts';
 import { isConflict } from '../../src/kube/errors.ts';
-import { type KubeObject, keyOf, type Resource } from '../../src/kube/objects.ts';
+import { History } from '../../src/kube/history.ts';
+import { isNewer, type KubeObject, keyOf, type Resource } from '../../src/kube/objects.ts';
 import { Books } from '../../src/ledger/books.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
@@ -81,6 +83,43 @@ export const mutants: Mutant[] = [
   {
     fault: 'books without tombstones: the hold of a deleted order waits for its time limit',
     ...withoutTombstones(),
+  },
+  {
+    fault: 'books never take an order back that was deleted, though etcd was restored from a backup',
+    install: () =>
+      method(
+        Books.prototype,
+        'put',
+        (real) =>
+          function (this: Books, order) {
+            const { uid } = order.metadata;
+            if (this.has(uid) || !this.isAccounted(uid)) real.call(this, order);
+          },
+      ),
+  },
+  {
+    fault: 'a leader goes on settling after etcd was restored, without a fresh list of the orders',
+    install: () => method(Terms.prototype, 'forgetAll', () => () => {}),
+  },
+  {
+    fault: 'goods are written upon a version of the history that a restore of etcd has ended',
+    install: () => replace(History.prototype, 'isCertain', { get: () => true, configurable: true }),
+  },
+  {
+    fault: 'a list does not replace what is newer than it, though etcd was restored from a backup',
+    install: () =>
+      method(
+        ObjectCache.prototype,
+        'replaceAll',
+        (real) =>
+          function (this: ObjectCache<KubeObject>, items, version) {
+            const newer = items.map((item) => {
+              const known = this.getByUid(item.metadata.uid);
+              return known && isNewer(known, item) ? known : item;
+            });
+            real.call(this, newer, version);
+          },
+      ),
   },
   {
     fault: 'books know goods by name only',

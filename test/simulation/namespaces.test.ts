@@ -17,7 +17,14 @@ import { Replica } from './replica.ts';
 import { Life, Schedule } from './schedule.ts';
 
 const settings = {
-  ...{ paymentWindowMs: 60_000, holdLimitMs: 120_000, crowd: 100, acceptDelayMs: 0, freeze: false },
+  ...{
+    paymentWindowMs: 60_000,
+    holdLimitMs: 120_000,
+    looks: false,
+    crowd: 100,
+    acceptDelayMs: 0,
+    freeze: false,
+  },
   lots: { leastDemand: 0, share: 1, dense: 4 },
 };
 

@@ -27,6 +27,7 @@ const holdLimitMs = 120_000;
 export function plan(seed: number, random: Random): Plan {
   const calm = random.chance(0.2);
   const storm = calm ? 0 : random.pick([0, 0.3, 1]);
+  const restores = !calm && seed % 9 === 4;
   const rare = (most: number) => (calm || random.chance(0.5) ? 0 : random.next() * most);
   const often = (most: number) => most * random.pick([0.1, 0.5, 1, 3]) * random.next();
   const slow = random.pick([0.3, 1, 1, 3, 60]);
@@ -62,6 +63,7 @@ export function plan(seed: number, random: Random): Plan {
       relist: rare(1.5),
       rewind: rare(1.5),
       setClock: calm || seed % 4 !== 1 ? 0 : 1,
+      restore: restores ? 1 : 0,
       foreignTerm: calm || seed % 7 !== 2 ? 0 : 2,
     },
     pace: { task: 10, feed: 6 / slow, time: random.pick([0.5, 1, 3]), act: random.pick([0.6, 1.5, 4]) },
@@ -80,11 +82,25 @@ export function plan(seed: number, random: Random): Plan {
       crowd: random.pick([0, 0.3, 100]),
       acceptDelayMs: random.pick([0, 500, 5_000]),
       freeze: seed % 16 === 0,
+      looks: restores,
     },
     // Behind by more than a hold may wait, ahead by as much.
     skewMs: calm ? 0 : random.pick([0, 2000, 150_000]),
   };
+  if (restores) return restored(drawn, random);
   return calm || random.chance(0.7) ? drawn : siege(drawn, random);
+}
+
+/** etcd is put back to an earlier moment, under a leader that mostly stays, with orders that come and go. */
+function restored(drawn: Plan, random: Random): Plan {
+  const rarely = { crash: 0.1, crashLeader: 0.1, elect: 0.2, stepDown: 0, pause: 0.2 };
+  return {
+    ...drawn,
+    temper: { ...drawn.temper, ...rarely, order: 10, cancel: 5, pay: 2, start: 1, restore: 2 },
+    pace: { ...drawn.pace, act: random.pick([0.6, 1.5]) },
+    actions: 75,
+    settings: { ...drawn.settings, paymentWindowMs: random.pick([20_000, 90_000]) },
+  };
 }
 
 /** Several leaders at a time, orders past admission among the others, and little time. */

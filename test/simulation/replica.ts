@@ -6,11 +6,12 @@ import { defaultNodePorts } from '../../src/api/node-ports.ts';
 import { defaultReach } from '../../src/api/reach.ts';
 import type { Seller } from '../../src/api/seller.ts';
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
-import type { SpikeOrder } from '../../src/api/spike-order.ts';
+import { SpikeOrder } from '../../src/api/spike-order.ts';
 import { SaleLeader, type SaleLeaderOptions } from '../../src/controllers/sale-leader.ts';
 import type { AdmissionRequest, AdmissionResponse } from '../../src/kube/admission.ts';
 import { ObjectCache } from '../../src/kube/cache.ts';
 import type { Client } from '../../src/kube/client.ts';
+import { History } from '../../src/kube/history.ts';
 import { joinKey, type KubeObject } from '../../src/kube/objects.ts';
 import { type ServerClock, ServerTime } from '../../src/kube/server-time.ts';
 import { Catalogue, type IndexedCache } from '../../src/ledger/catalogue.ts';
@@ -36,6 +37,8 @@ export interface Settings {
   /** New orders at once that are a crowd, and how long an order in one waits for its state. */
   crowd: number;
   acceptDelayMs: number;
+  /** Looks for a history that went back. */
+  looks: boolean;
   /** Caches freeze what they hold: finds whoever changes an object in place. Slower. */
   freeze: boolean;
 }
@@ -82,6 +85,7 @@ export class Replica {
   readonly #variant: Variant;
   readonly #client: Client;
   readonly #goodsStore: GoodsStore;
+  readonly history: History;
 
   constructor(life: Life, wire: Wire, settings: Settings, variant: Variant) {
     this.life = life;
@@ -107,7 +111,7 @@ export class Replica {
     ];
     const client = modelClient(wire, life);
     this.#client = variant.client?.(client, wire, life) ?? client;
-    const store = goodsStore(this.#client, this.goods);
+    const store = goodsStore(this.#client, this.goods, () => this.history.isCertain);
     this.#goodsStore = variant.store?.(store, this) ?? store;
     const { time: clock } = this;
     this.writer = new GoodsWriter({
@@ -122,7 +126,24 @@ export class Replica {
     });
     const gate = new Gate({ writer: this.writer, clock, lots, random: wire.random.next });
     this.gate = variant.gate?.(gate, this.writer) ?? gate;
+    this.history = this.#follow(lots);
     this.context = this.#context();
+  }
+
+  /** As process/history.ts and process/serve.ts do it. */
+  #follow(lots: Lots): History {
+    const history = new History({ client: this.#client, resource: SpikeOrder, clock: this.time });
+    const [goods, orders, namespaces] = this.feeds;
+    history.follow('spikegoods', { cache: this.goods, reflector: goods });
+    history.follow('spikeorders', { cache: this.orders, reflector: orders });
+    history.follow('namespaces', { cache: this.namespaces, reflector: namespaces });
+    history.onWentBack(() => {
+      this.#wire.note(this.life.name, 'sees that history went back');
+      this.writer.dropPending();
+      lots.abandonAll();
+    });
+    if (this.#settings.looks) void history.start(new AbortController().signal);
+    return history;
   }
 
   get ready(): boolean {
@@ -212,6 +233,7 @@ export class Replica {
       },
       writeMs: () => 100,
       ledgerMetrics: noLedgerMetrics,
+      history: this.history,
       holdsLease: () => call(this.#wire, this.life, 'get lease', () => newestTerm() === epoch),
       onFenced: lost,
     };

@@ -67,7 +67,7 @@ class Simulation {
     });
     this.#crowd = new Crowd(
       this.#wire,
-      { door: this.#door, cluster: this.#cluster, checks: this.#checks },
+      { door: this.#door, cluster: this.#cluster, checks: this.#checks, clock: this.#clock },
       this.#names,
       replicas,
     );

@@ -18,7 +18,14 @@ import { Replica, type Variant } from './replica.ts';
 import { Life, Schedule } from './schedule.ts';
 
 const settings = {
-  ...{ paymentWindowMs: 60_000, holdLimitMs: 120_000, crowd: 100, acceptDelayMs: 0, freeze: false },
+  ...{
+    paymentWindowMs: 60_000,
+    holdLimitMs: 120_000,
+    crowd: 100,
+    acceptDelayMs: 0,
+    freeze: false,
+    looks: false,
+  },
   lots: { leastDemand: 0, share: 1, dense: 4 },
 };
 const webhookMs = 8000;

@@ -193,14 +193,14 @@ describe('a term that no lease gave', () => {
     await settler.settle(key);
     assert.deepEqual([status()?.ledgerEpoch, status()?.reserved], [5, 3]);
     assert.deepEqual(seen.epochAtList, [5], 'claimed first, then listed');
-    assert.deepEqual([seen.looks, seen.overruled], [1, [2 ** 40]]);
+    assert.deepEqual([seen.looks, seen.overruled], [2, [2 ** 40]], 'before the claim, and after it');
   });
 
   it('is overruled when the leader takes over, with one look for all goods', async () => {
     const { settler, store, seen, status } = setUp(goodsOf('apple', 10, future), 5);
     await settler.claimAll([store.stored.get(key)!]);
     assert.equal(status()?.ledgerEpoch, 5);
-    assert.deepEqual([seen.looks, seen.lists, seen.overruled], [1, 1, [2 ** 40]]);
+    assert.deepEqual([seen.looks, seen.lists, seen.overruled], [2, 1, [2 ** 40]]);
   });
 
   it('is overruled also when it is lower, or 0, and was written over ours', async () => {
@@ -213,7 +213,7 @@ describe('a term that no lease gave', () => {
       books.put(orderOf('2', 1, 'Unpaid'));
       await settler.settle(key);
       assert.deepEqual([status()?.ledgerEpoch, status()?.reserved], [5, 4]);
-      assert.deepEqual([seen.looks, seen.lists, seen.overruled], [1, 1, []]);
+      assert.deepEqual([seen.looks, seen.lists, seen.overruled], [2, 1, []]);
     }
   });
 
@@ -236,6 +236,20 @@ describe('a term that no lease gave', () => {
     const settled = assert.rejects(settler.settle('shop/berry'), /status is invalid/);
     await clock.advance(1000);
     await settled;
+  });
+});
+
+describe('a term that a later leader begins with the very number that this one has looked into', () => {
+  it('is claimed over, and this leader stops before it settles', async () => {
+    const { settler, lease, store, status } = setUp(goodsOf('apple', 10, { ledgerEpoch: 6, num: 0 }), 5);
+    const { writeStatus } = store;
+    // The lease passes while the claim is on its way.
+    store.writeStatus = (goods) => {
+      lease.isHeld = false;
+      return writeStatus.call(store, goods);
+    };
+    await assert.rejects(settler.settle(key), FencedError);
+    assert.deepEqual([status()?.ledgerEpoch, status()?.reserved], [5, undefined]);
   });
 });
 

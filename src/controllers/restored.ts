@@ -1,0 +1,53 @@
+// What is said when etcd was restored from a backup: which orders the backup lost or brought back, once for each of
+// their goods. Pure but for the recorder.
+import type { SpikeGoods } from '../api/spike-goods.ts';
+import type { SpikeOrder } from '../api/spike-order.ts';
+import type { Rewind } from '../kube/history.ts';
+import type { KubeObject } from '../kube/objects.ts';
+import type { Catalogue } from '../ledger/catalogue.ts';
+import type { Recorder } from './leading.ts';
+
+/** Names in one message, and goods that get an event of their own. */
+const mostNames = 5;
+const mostGoods = 100;
+
+/** One line about a kind, for the log. */
+export function describeRewind(kind: string, { from, to, lost, older, returned }: Rewind): string {
+  const parts = [
+    counted(lost, 'is gone', 'are gone'),
+    counted(older, 'is back in an earlier state', 'are back in an earlier state'),
+    counted(returned, 'that was deleted is there again', 'that were deleted are there again'),
+  ].filter((part) => part !== undefined);
+  const found = parts.length > 0 ? parts.join('; ') : 'nothing of it is lost';
+  return `etcd was restored from a backup, from revision ${from} to ${to}: ${kind}: ${found}`;
+}
+
+function counted(objects: readonly KubeObject[], one: string, many: string): string | undefined {
+  if (objects.length === 0) return undefined;
+  const names = objects.slice(0, mostNames).map(({ metadata }) => metadata.name);
+  const more = objects.length > mostNames ? ', …' : '';
+  return `${objects.length} ${objects.length === 1 ? one : many} (${names.join(', ')}${more})`;
+}
+
+/** An event on each goods whose orders changed by the restore. */
+export function announceRestore(
+  rewind: Rewind,
+  { catalogue, recorder }: { catalogue: Pick<Catalogue, 'findGoods'>; recorder: Recorder },
+): void {
+  const byGoods = new Map<SpikeGoods, Record<'lost' | 'older' | 'returned', SpikeOrder[]>>();
+  for (const what of ['lost', 'older', 'returned'] as const) {
+    for (const order of rewind[what] as readonly SpikeOrder[]) {
+      for (const reference of Object.keys(order.spec.goodsMap)) {
+        const goods = catalogue.findGoods(order.metadata.namespace ?? '', reference);
+        if (!goods) continue;
+        const found = byGoods.get(goods) ?? { lost: [], older: [], returned: [] };
+        byGoods.set(goods, found);
+        found[what].push(order);
+      }
+    }
+  }
+  for (const [goods, orders] of [...byGoods].slice(0, mostGoods)) {
+    const message = describeRewind('orders', { ...rewind, ...orders });
+    recorder.event(goods, 'Warning', 'RestoredFromBackup', message);
+  }
+}
