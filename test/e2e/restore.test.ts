@@ -48,7 +48,8 @@ async function restore(isRaised: boolean, say: (line: string) => void): Promise<
     stop: () => plane.stop(),
   });
   try {
-    await world.serve(2, { 'payment-window': '10m' });
+    // The leader outlives the time in which nothing answers, however slow this machine is.
+    await world.serve(2, { 'payment-window': '10m', 'lease-duration': '280s', 'renew-deadline': '250s' });
     const shop = await world.namespace();
     await world.create(shop, saleManifest({ stock, price: 10, spikePrice: 8 }));
     const order = (name: string) =>
