@@ -195,15 +195,19 @@ export class Settler {
 
   async #drop(key: string, holds: readonly Hold[]): Promise<SpikeGoods | undefined> {
     const { metrics, lots, holdLimitMs } = this.#options;
+    let dropped = 0;
     const written = await this.#submit(key, ({ draft, standing }) => {
+      // The change runs again after each conflict. Only the last run is stored.
+      dropped = 0;
       if (standing === 'claims') return draft.set({ ledgerEpoch: this.#options.terms.epoch });
       for (const hold of holds) {
         // The copy may have been old: a lot that its replica has refreshed since is in use.
         if (isLot(hold) && lots.ageOf(draft.goods, hold.uid) < holdLimitMs) continue;
+        if (draft.unitsOf(hold.uid) > 0) dropped++;
         draft.drop(hold.uid);
       }
     });
-    if (written?.standing === 'settles') for (const _ of holds) metrics.droppedHold();
+    for (let i = 0; i < dropped; i++) metrics.droppedHold();
     return written?.goods;
   }
 

@@ -1,4 +1,4 @@
-// Who is asking: a client certificate of our CA, or a service account token. No credentials, no user.
+// Authenticates requests: by a client certificate of our CA, or by a service account token.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -19,7 +19,7 @@ export interface TokenClaims {
   issued: number;
 }
 
-/** Tokens are JWTs signed with the sandbox's own secret: nobody else can make or check them. */
+/** Tokens are JWTs, signed with the sandbox's own secret. */
 export class Tokens {
   private readonly secret: string;
 
@@ -43,7 +43,7 @@ export class Tokens {
     return `${head}.${body}.${this.mac(`${head}.${body}`)}`;
   }
 
-  /** The claims of a token that is ours and has not run out. */
+  /** The claims of a token of ours that has not expired. */
   read(token: string, now: number): { namespace: string; name: string; uid: string } | undefined {
     const [head = '', body = '', signature = ''] = token.split('.');
     const wanted = Buffer.from(this.mac(`${head}.${body}`));
@@ -73,7 +73,7 @@ export class Authenticator {
     this.now = now;
   }
 
-  /** The user of a request; undefined when it has no credentials or wrong ones. */
+  /** The user of a request. Undefined without credentials, or with wrong ones. */
   user(req: IncomingMessage): User | undefined {
     const header = req.headers.authorization;
     if (header?.startsWith('Bearer ')) return this.tokenUser(header.slice('Bearer '.length));
@@ -83,7 +83,7 @@ export class Authenticator {
   tokenUser(token: string): User | undefined {
     const claims = this.tokens.read(token, this.now());
     if (!claims) return undefined;
-    // A token dies with its account.
+    // A token is valid only while its account exists.
     const account = this.store.table('/serviceaccounts').get(`${claims.namespace}/${claims.name}`);
     if (account?.uid !== claims.uid) return undefined;
     return { ...serviceAccount(claims.namespace, claims.name), uid: claims.uid };

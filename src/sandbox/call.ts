@@ -1,4 +1,5 @@
-// Who asks, and how: what travels with one API operation from the HTTP request (or a controller) to storage.
+// Who asks, and with which options: passed along with one API operation from the HTTP request (or a controller) to
+// storage.
 
 import type { Obj } from './types.ts';
 
@@ -15,7 +16,7 @@ export interface Call {
   /** The field manager of the writer. */
   manager: string;
   validation: 'Strict' | 'Warn' | 'Ignore';
-  /** CreateOptions, UpdateOptions … as given, for webhooks to see. */
+  /** CreateOptions, UpdateOptions and so on as given, for webhooks. */
   options: Obj;
   /** Texts for Warning headers. */
   warnings: string[];
@@ -30,6 +31,6 @@ const serviceAccount = (namespace: string, name: string): User => ({
   groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
 });
 
-/** As whom the cluster's own controllers act; webhooks see these names on a real cluster too. */
+/** The users as which the sandbox's controllers act. Webhooks see the same names on a real cluster. */
 export const controllerUser = (name: string): User => serviceAccount('kube-system', name);
 export { serviceAccount };

@@ -1,5 +1,5 @@
-// The sandbox: a Kubernetes API server of one process, for laptops, demos and tests. Starts its parts in the
-// order they need each other and stops them the other way round. Knows nothing of Spikegate.
+// The sandbox: a Kubernetes API server in one process, for laptops, demos and tests. Starts its parts in the order
+// of their dependencies and stops them in reverse order. Knows nothing of Spikegate.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -22,24 +22,24 @@ import { type Compaction, defaultCompaction, type Recovered, Store } from './sto
 import { type Logger, silent } from './types.ts';
 
 export interface SandboxOptions {
-  /** Where state, certificates and the kubeconfig live. */
+  /** The folder of state, certificates and kubeconfig. */
   dir: string;
   /** 0 or absent: any free port. */
   port?: number;
-  /** 127.0.0.1 unless told otherwise. */
+  /** Default: 127.0.0.1. */
   host?: string;
   clock?: Clock;
   log?: Logger;
-  /** The stand-in for nodes: pods become ready after so long. `false` leaves workloads alone. */
+  /** The stand-in for nodes: pods become ready after this time. `false`: nothing acts on workloads. */
   workloads?: { readyAfterMs?: number } | false;
   compaction?: Partial<Compaction>;
-  /** Garbage collection and namespace deletion; on unless `false`. */
+  /** Garbage collection and deletion of namespaces. On unless `false`. */
   controllers?: boolean;
-  /** Keep no state on disk; for tests. */
+  /** Keeps no state on disk. For tests. */
   inMemory?: boolean;
-  /** In place of a SQLite file; for tests. */
+  /** Replaces the SQLite file. For tests. */
   openLog?: (file: string | undefined) => RowLog;
-  /** FULL waits for the disk on each commit and survives a power cut as well as a SIGKILL. */
+  /** FULL waits for the disk at each commit, and survives a power cut as well as a SIGKILL. */
   synchronous?: 'NORMAL' | 'FULL';
 }
 
@@ -51,9 +51,9 @@ export interface Sandbox {
   /** PEM of the CA that signed the serving certificate. */
   ca: string;
   recovered: Recovered;
-  /** What admission webhooks answered, oldest first; only the newest are kept. */
+  /** The answers of admission webhooks, oldest first. Only the newest are kept. */
   audit(): readonly AuditRecord[];
-  /** Forgets history, as etcd's compaction does; watches and pages from before get 410. */
+  /** Drops history, as etcd's compaction does. Watches and pages from before get 410. */
   compact(): void;
   watchers(): number;
   stop(): Promise<void>;
@@ -102,14 +102,14 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     controllers: options.controllers !== false,
     ca: pki.ca,
   });
-  /** In the reverse of the order of starting: nobody writes any more when the store closes. */
+  /** In reverse order of starting: nobody writes any more when the store closes. */
   const stop = async () => {
     ready = false;
     stopControllers();
     crds.close();
     hub.close();
     const closed = new Promise<void>((resolve) => api.server.close(() => resolve()));
-    // Those of them whose TLS handshake is not over are no HTTP connections yet, and would be waited for.
+    // A connection in its TLS handshake is no HTTP connection yet, so the server would wait for it.
     for (const socket of api.connections) socket.destroy();
     await closed;
     admission.close();
@@ -137,7 +137,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   };
 }
 
-/** The port asked for is in use; another one may be tried. */
+/** The requested port is in use. The caller may try another one. */
 class PortTaken extends Error {
   constructor(port: number, host: string) {
     super(`port ${port} of ${host} is taken by another program`);

@@ -60,7 +60,7 @@ function run(all: readonly Step[], value: unknown): unknown[] {
   return all.reduce<unknown[]>((values, step) => values.flatMap(step), [value]);
 }
 
-/** Compiles a path; throws when it cannot be read. */
+/** Compiles a path. Throws when it cannot be parsed. */
 export function jsonPath(path: string): (value: unknown) => unknown[] {
   const compiled = steps(path);
   return (value) => run(compiled, value);

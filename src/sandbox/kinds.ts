@@ -1,5 +1,5 @@
-// The table of built-in kinds. What they hold is in schema/, what is particular about them in strategies/,
-// their columns in printers.ts.
+// The table of built-in kinds. schema/ has their fields, strategies/ their particular rules, printers.ts their
+// columns.
 
 import { columnsOf } from './printers.ts';
 import { allVerbs, apiVersionOf, type ResourceType } from './resources.ts';
@@ -19,12 +19,12 @@ interface Row {
   scale?: true;
   generation?: true;
   returnsDeleted?: true;
-  /** The name in schema/types.generated.ts when it is not the kind. */
+  /** The name in schema/types.generated.ts, when it differs from the kind. */
   type?: string;
-  /** The table when it is not `group/plural`. */
+  /** The table, when it is not `group/plural`. */
   table?: string;
   selectable?: string[];
-  /** For kinds that are only ever posted (reviews). */
+  /** For kinds that are only posted (reviews). */
   verbs?: string[];
   subresources?: ResourceType['subresources'];
 }

@@ -1,12 +1,12 @@
-// The sandbox in a process of its own: node src/sandbox/main.ts --dir DIR [--port N].
+// The sandbox in its own process: node src/sandbox/main.ts --dir DIR [--port N].
 
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { startSandbox } from './index.ts';
 
-// New objects get little room and garbage is collected a little more often: that keeps 20,000 objects under 200 MB,
-// where V8's own choice is 260. The first can only be said on node's command line, so this process becomes another
-// (where the system has that; the pid stays).
+// A small space for new objects and more frequent garbage collection keep 20,000 objects below 200 MB; V8's own
+// choice needs 260. The first setting exists only on node's command line, so this process replaces itself where the
+// system supports that (the pid stays).
 const young = '--max-semi-space-size=4';
 if (!process.execArgv.includes(young))
   process.execve?.(

@@ -1,5 +1,5 @@
 // The sandbox's own certificates: a CA, the serving certificate, and the admin's client certificate in a
-// kubeconfig. Made once and kept in the sandbox's folder. Knows nothing of the API.
+// kubeconfig. Made once and stored in the sandbox's folder. Knows nothing of the API.
 
 import { generateKeyPair, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ export interface Pki {
   key: string;
   adminCert: string;
   adminKey: string;
-  /** Signs service account tokens. */
+  /** The key for service account tokens. */
   tokenSecret: string;
 }
 
@@ -24,16 +24,16 @@ const days = 365 * 5;
 interface Leaf {
   cn: string;
   organization?: string;
-  /** Names and addresses; without any it is a client certificate. */
+  /** DNS names and addresses. Without any, it is a client certificate. */
   hosts?: string[];
 }
 
 const generate = promisify(generateKeyPair);
 
-/** Both halves, PEM. */
+/** Both keys, PEM. */
 type KeyPair = Record<'publicKey' | 'privateKey', string>;
 
-/** OpenSSL makes keys on threads of its own, several at once, and far faster than JavaScript does. */
+/** OpenSSL makes several keys at once on its own threads, far faster than JavaScript. */
 const keys = (): Promise<KeyPair> =>
   generate('rsa', {
     modulusLength: 2048,
@@ -44,7 +44,7 @@ const keys = (): Promise<KeyPair> =>
 function blank(now: number, subject: forge.pki.CertificateField[], publicKey: string): forge.pki.Certificate {
   const cert = forge.pki.createCertificate();
   cert.publicKey = forge.pki.publicKeyFromPem(publicKey);
-  // A first byte of 01 keeps the number positive and its encoding the shortest, as DER demands.
+  // With a first byte of 01 the number is positive and has the shortest encoding, which DER requires.
   cert.serialNumber = `01${randomBytes(15).toString('hex')}`;
   cert.validity.notBefore = new Date(now - 3_600_000);
   cert.validity.notAfter = new Date(now + days * 86_400_000);
@@ -117,7 +117,7 @@ async function issue(now: number, host: string): Promise<Pki> {
   };
 }
 
-/** Reads the certificates in `dir`, or makes them. `dir` undefined keeps them in memory. */
+/** Reads the certificates in `dir`, or makes them. Without `dir` they stay in memory. */
 export async function loadPki(dir: string | undefined, host: string, now: number): Promise<Pki> {
   const file = dir === undefined ? undefined : path.join(dir, 'pki.json');
   if (file && existsSync(file)) {

@@ -4,7 +4,7 @@ import { own } from '../runtime/own-keys.ts';
 import type { Column } from './resources.ts';
 import { asList, asNumber, asObj, asString, asStrings, dig, type Item } from './types.ts';
 
-/** A duration as `kubectl` shows ages: two units while they matter (apimachinery's HumanDuration). */
+/** A duration as `kubectl` shows ages, with up to two units (apimachinery's HumanDuration). */
 function humanDuration(ms: number): string {
   const s = Math.floor(ms / 1000);
   if (s < -1) return '<invalid>';

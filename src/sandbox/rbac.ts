@@ -1,5 +1,5 @@
-// Who may do what: the roles and bindings stored in the sandbox, read as Kubernetes reads them.
-// Members of system:masters may do everything.
+// Authorization: the stored roles and bindings, interpreted as in Kubernetes. Members of system:masters may do
+// everything.
 
 import type { User } from './call.ts';
 import { parse } from './store/entry.ts';
@@ -20,7 +20,7 @@ const everywhere = { namespace: '', after: '' };
 const has = (list: unknown, value: string) =>
   asStrings(list).some((entry) => entry === '*' || entry === value);
 
-/** What everyone with credentials may do: find out what there is and what they may do. */
+/** What every authenticated user may do: discovery, and questions about their own permissions. */
 const basics: Obj[] = [
   {
     verbs: ['get'],
@@ -95,7 +95,7 @@ export class Authorizer {
     return this.decide(user, undefined, (rule) => pathCovered(rule, verb, path));
   }
 
-  /** What a user may do in a namespace, for `kubectl auth can-i --list`. */
+  /** The permissions of a user in a namespace, for `kubectl auth can-i --list`. */
   rules(user: User, namespace: string): Obj {
     const masters: Obj[] = [
       { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },

@@ -1,18 +1,18 @@
-// What is served: every resource in every version, built-in or from a CRD, and who to ask about it.
-// Knows no storage and no HTTP; the kinds themselves are data in kinds.ts and in CRDs.
+// The registry of what is served: every resource in every version, built-in or from a CRD. Knows no storage and no
+// HTTP. kinds.ts and CRDs define the kinds.
 
 import type { SchemaRoot } from './schema/schema.ts';
 import type { FieldError } from './status.ts';
 import type { Entry } from './store/entry.ts';
 import type { Item } from './types.ts';
 
-/** A column of `kubectl get`: `value` gets the object and says what the cell shows. */
+/** A column of `kubectl get`: `value` computes the cell from the object. */
 export interface Column {
   name: string;
   type: string;
   format?: string;
   description?: string;
-  /** 0 always, above only with -o wide. */
+  /** 0: always shown. Above: only with -o wide. */
   priority: number;
   value: (item: Item, now: number) => unknown;
 }
@@ -23,20 +23,20 @@ export interface ScalePaths {
   selector?: string;
 }
 
-/** What is particular to one kind beyond its schema. Every hook works on the object in place. */
+/** The particular rules of one kind, beyond its schema. Every hook changes the object in place. */
 export interface Strategy {
   /** Defaults that depend on other fields. */
   fillIn?(item: Item): void;
-  /** Allocations and fixed fields, before validation of a create. */
+  /** Allocations and fixed fields, before the validation of a create. */
   prepareCreate?(item: Item): void;
   prepareUpdate?(item: Item, old: Item): void;
   /** Fixed fields beyond spec, before a write of the status. */
   prepareStatus?(item: Item, old: Item): void;
-  /** Hands out what must be unique in the cluster; `others` are all stored objects of the kind. */
+  /** Allocates what must be unique in the cluster. `others`: all stored objects of the kind. */
   allocate?(item: Item, others: Iterable<Item>): FieldError[];
   validate?(item: Item): FieldError[];
   validateUpdate?(item: Item, old: Item): FieldError[];
-  /** What holds for a status that is written on its own. */
+  /** The rules for a status that is written separately. */
   validateStatus?(item: Item): FieldError[];
 }
 
@@ -50,34 +50,36 @@ export interface ResourceType {
   readonly namespaced: boolean;
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
-  /** Where it is stored; two versions of a kind share a table. */
+  /** Where it is stored. Two versions of a kind share a table. */
   readonly table: string;
   readonly builtin: boolean;
-  /** The schema of built-in kinds' types, or of the CRD's version. */
+  /** The schema of the built-in type, or of the CRD's version. */
   readonly schema: SchemaRoot;
-  /** The name of a built-in kind's type, by which its protobuf form is found. */
+  /** The name of the built-in type, for protobuf. */
   readonly typeName?: string;
   readonly status: boolean;
   readonly scale: ScalePaths | undefined;
-  /** Whether metadata.generation counts changes of what is neither metadata nor (with a status subresource) status. */
+  /**
+   * Whether metadata.generation counts changes of everything but metadata and (with a status subresource) status.
+   */
   readonly generation: boolean;
   /** DELETE answers with the object instead of a Status. */
   readonly returnsDeleted: boolean;
   readonly strategy: Strategy;
   readonly columns: readonly Column[];
-  /** Extra field selectors: path → value of it in an object. */
+  /** Additional fields for field selectors. */
   readonly selectable: readonly string[];
-  /** Verbs discovery lists and the server allows. */
+  /** The verbs that discovery lists and the server allows. */
   readonly verbs: readonly string[];
-  /** Further subresources by name, for discovery. */
+  /** Other subresources by name, for discovery. */
   readonly subresources: Readonly<
     Record<string, { kind: string; group?: string; version?: string; verbs: string[] }>
   >;
-  /** Values of the fields that a version adds or renames; absent where the stored form is the served form. */
+  /** Converts fields that a version adds or renames. Absent when the stored form is the served form. */
   readonly convert?: { toStored(item: Item): Item; fromStored(item: Item): Item };
-  /** How this version's JSON begins; set where one table holds several versions that differ in nothing else. */
+  /** The beginning of this version's JSON. Set when one table has several versions that differ in nothing else. */
   readonly prefix?: string;
-  /** Judges a custom resource's content; built-in types have their own rules in `strategy`. */
+  /** Validates a custom resource. Built-in types have their rules in `strategy`. */
   readonly check?: (item: Item, old: Item | undefined) => FieldError[];
   readonly order: number;
 }
@@ -96,7 +98,7 @@ export const allVerbs = [
   'watch',
 ] as const;
 
-/** The JSON of a stored revision as `type`'s version shows it. */
+/** The JSON of a stored revision in the version of `type`. */
 export function render(type: ResourceType, entry: Entry): string {
   const { json } = entry;
   if (type.prefix && !json.startsWith(type.prefix)) return type.prefix + json.slice(json.indexOf(',') + 1);
@@ -108,18 +110,18 @@ export function load(type: ResourceType, entry: Entry): Item {
   return JSON.parse(render(type, entry)) as Item;
 }
 
-/** `item` with its fields in the order every stored object has; what prefixes rely on. */
+/** `item` with its fields in the order of every stored object. Prefixes rely on that order. */
 export function ordered(item: Item): Item {
   const { apiVersion, kind, metadata, ...rest } = item;
   return { apiVersion, kind, metadata, ...rest };
 }
 
-/** The opening of a stored object's JSON. */
+/** The beginning of a stored object's JSON. */
 export const jsonPrefix = (apiVersion: string) => `{"apiVersion":${JSON.stringify(apiVersion)},`;
 
 export class Registry {
   private readonly types = new Map<string, ResourceType>();
-  /** Grows whenever something is served anew or no more; for ETags and caches. */
+  /** Increases whenever the served kinds change. For ETags and caches. */
   generation = 0;
 
   add(type: ResourceType): void {
@@ -135,7 +137,7 @@ export class Registry {
     return this.types.get(`${group}/${version}/${plural}`);
   }
 
-  /** By table: any version will do for what is the same in all. */
+  /** The type of a table, in any version, for what is the same in all versions. */
   ofTable(table: string): ResourceType | undefined {
     for (const type of this.types.values()) if (type.table === table && !type.convert) return type;
     return undefined;
@@ -164,14 +166,16 @@ export class Registry {
     return [...new Set(this.all().map((type) => type.group))];
   }
 
-  /** Versions of a group, preferred first. */
+  /** The versions of a group, preferred ones first. */
   versions(group: string): string[] {
     const versions = new Set(this.all().flatMap((type) => (type.group === group ? [type.version] : [])));
     return [...versions].sort(byVersionPriority);
   }
 }
 
-/** GA before beta before alpha, then higher numbers first: the order of apimachinery's `version.CompareKubeAwareVersionStrings`. */
+/**
+ * GA before beta before alpha, then higher numbers first: apimachinery's `version.CompareKubeAwareVersionStrings`.
+ */
 function byVersionPriority(a: string, b: string): number {
   const rank = (version: string): [number, number, number] => {
     const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);

@@ -1,4 +1,4 @@
-// Label and field selectors: parsed from query strings and objects, matched against objects. Pure.
+// Label and field selectors: parses them from queries and objects, and matches objects. Pure.
 
 import { own } from '../runtime/own-keys.ts';
 import { badRequest } from './status.ts';
@@ -39,7 +39,7 @@ function matches({ operator, values }: Requirement, value: string | undefined): 
 
 const operators: Record<string, Operator> = { In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!' };
 
-/** The selector of a `metav1.LabelSelector` object; an empty one selects everything. */
+/** The selector of a `metav1.LabelSelector`. An empty one selects everything. */
 export function parseLabelSelector(selector: unknown): Requirement[] {
   const given = asObj(selector);
   return [
@@ -56,7 +56,7 @@ export function parseLabelSelector(selector: unknown): Requirement[] {
   ];
 }
 
-/** Splits at commas that are not inside parentheses. */
+/** Splits at commas outside of parentheses. */
 function split(text: string): string[] {
   const out: string[] = [];
   let depth = 0;
@@ -118,7 +118,7 @@ export interface FieldTerm {
   value: string;
 }
 
-/** A `fieldSelector=` query on the fields a kind can be selected by. Throws 400. */
+/** A `fieldSelector=` query on the selectable fields of a kind. Throws 400. */
 export function parseFieldQuery(text: string, selectable: readonly string[], builtin: boolean): FieldTerm[] {
   if (text.trim() === '') return [];
   return text
@@ -138,7 +138,7 @@ export function parseFieldQuery(text: string, selectable: readonly string[], bui
     });
 }
 
-/** Fields whose selector name is not their path. */
+/** Fields whose name in selectors is not their path. */
 const aliases: Record<string, string> = { source: 'source.component' };
 
 export function matchesFields(terms: readonly FieldTerm[], item: Item): boolean {

@@ -1,15 +1,15 @@
-// Every error the API answers with, as the Status object a client prints. Knows no kind and no HTTP socket.
+// All errors of the API, as the Status objects that clients print. Knows no kind and no HTTP socket.
 
 import type { Obj } from './types.ts';
 
-/** One wrong field, as `field.Error` of apimachinery: `message` is the text after `path: `. */
+/** One wrong field, like `field.Error` of apimachinery. `message` is the text after `path: `. */
 export interface FieldError {
   reason: string;
   message: string;
   field: string;
 }
 
-/** Which objects an error is about: the group and the plural name, as errors print them. */
+/** The group and plural name of the objects that an error is about. */
 export interface Subject {
   group: string;
   plural: string;
@@ -65,7 +65,7 @@ export const noSuchPath = () =>
 export const alreadyExists = (s: Subject, name: string) =>
   new ApiError(409, 'AlreadyExists', `${qualified(s)} "${name}" already exists`, about(s, name));
 
-/** The name is still taken by an object on its way out. */
+/** The name still belongs to an object that is being deleted. */
 export const stillThere = (s: Subject, name: string) =>
   new ApiError(
     409,
@@ -119,7 +119,7 @@ export const methodNotAllowed = () =>
 export const notAcceptable = (types: readonly string[]) =>
   new ApiError(406, 'NotAcceptable', `only the following media types are accepted: ${types.join(', ')}`);
 
-/** Metadata of a list was asked of one object, or of one object of a list. */
+/** The client asked for the metadata of a list for a single object, or the other way round. */
 export const wrongShape = (asked: string, kind: string, isList: boolean) =>
   new ApiError(
     406,
@@ -134,7 +134,7 @@ export const unsupportedMedia = (types: readonly string[]) =>
     `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`,
   );
 
-/** The same request may succeed when there is room on the disk again. */
+/** The same request may succeed when the disk has room again. */
 export const unavailable = (message: string) =>
   new ApiError(503, 'ServiceUnavailable', message, { retryAfterSeconds: 5 }, { 'Retry-After': '5' });
 
@@ -178,7 +178,7 @@ export const field = {
     message: `Invalid value: ${shown(value)}: ${detail}`,
     field: path,
   }),
-  /** A value of the wrong type; CRD validation prints such values as their type's name. */
+  /** A value of the wrong type. CRD validation prints the name of its type. */
   type: (path: string, value: unknown, detail: string): FieldError => ({
     reason: 'FieldValueTypeInvalid',
     message: `Invalid value: ${shown(value)}: ${detail}`,

@@ -1,5 +1,4 @@
-// The sandbox's vocabulary: objects as JSON, and small safe ways to look into them.
-// Knows no kind and no protocol.
+// The vocabulary of the sandbox: objects as JSON, and safe ways to read them. Knows no kind and no protocol.
 
 import type { KubeObject } from '../kube/objects.ts';
 import { own, setOwn } from '../runtime/own-keys.ts';
@@ -24,12 +23,12 @@ export function isObj(value: unknown): value is Obj {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `value` as an object; an empty one when it is none. */
+/** `value` as an object; an empty object when it is none. */
 export function asObj(value: unknown): Obj {
   return isObj(value) ? value : {};
 }
 
-/** `value` as a list of objects; whatever is no object is left out. */
+/** `value` as a list of objects, without items that are no objects. */
 export function asList(value: unknown): Obj[] {
   return Array.isArray(value) ? value.filter(isObj) : [];
 }
@@ -56,7 +55,7 @@ export function dig(value: unknown, path: string): unknown {
   return at;
 }
 
-/** Sets the value at a dotted path, making objects on the way. */
+/** Sets the value at a dotted path, and creates objects on the way. */
 export function put(target: Obj, path: string, value: unknown): void {
   const fields = path.split('.');
   const last = fields.pop() as string;
@@ -82,7 +81,10 @@ export function equal(a: unknown, b: unknown): boolean {
   );
 }
 
-/** A text that two JSON values share exactly when they are `equal`: the key of a Map in place of a search in a list. */
+/**
+ * A text that is equal for two JSON values exactly when they are `equal`. Allows a Map instead of a search in a
+ * list.
+ */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (!isObj(value)) return JSON.stringify(value) ?? 'undefined';

@@ -45,6 +45,7 @@ function setUp(goods: SpikeGoods, epoch: number, readFirst?: () => Promise<strin
     lists: 0,
     epochAtList: [] as (number | undefined)[],
     liveReads: [] as string[],
+    droppedHolds: 0,
   };
   const settler = new Settler({
     ...{ writer, books, clock, holdLimitMs },
@@ -57,7 +58,7 @@ function setUp(goods: SpikeGoods, epoch: number, readFirst?: () => Promise<strin
       onOverruled: (_, term) => seen.overruled.push(term),
     }),
     lots: new LotWatch(clock),
-    metrics: noLedgerMetrics,
+    metrics: { ...noLedgerMetrics, droppedHold: () => void seen.droppedHolds++ },
     async resyncOrders() {
       seen.lists++;
       seen.epochAtList.push(store.stored.get(key)?.status?.ledgerEpoch);
@@ -346,17 +347,18 @@ describe('a lot', () => {
   }
 
   it('that its replica has refreshed meanwhile stays, though the copy that the leader looked at was old', async () => {
-    const { clock, settler, store, lots } = left();
+    const { clock, settler, store, lots, seen } = left();
     await settler.settle(key);
     await clock.advance(holdLimitMs + 1);
     const fresh = { ...lot, time: '2026-01-01T00:02:00.000Z' };
     store.elsewhere(key, (goods) => ({ ...goods, status: { ...goods.status, holds: formatHolds([fresh]) } }));
     await settler.settle(key);
     assert.equal(lots(), 1);
+    assert.equal(seen.droppedHolds, 0);
   });
 
   it('that its replica left is given back after the limit, by the clock of the leader', async () => {
-    const { clock, settler, lots } = left();
+    const { clock, settler, lots, seen } = left();
     const { nextMs } = await settler.settle(key);
     assert.equal(nextMs, holdLimitMs);
     await clock.advance(holdLimitMs - 1);
@@ -365,6 +367,7 @@ describe('a lot', () => {
     await clock.advance(1);
     await settler.settle(key);
     assert.equal(lots(), 0);
+    assert.equal(seen.droppedHolds, 1);
   });
 
   it('is kept while an order that admission let in has no state, and not for one that it did not', async () => {

@@ -1,5 +1,5 @@
-// Admission by webhooks: which are called for an operation, in which order, and what their answers lead to.
-// Webhooks are called over HTTPS like on any cluster; nothing here knows whose they are.
+// Admission by webhooks: which ones an operation calls, in which order, and what their answers lead to. It calls
+// them over HTTPS as any cluster does, and does not know whose they are.
 
 import type { Call } from '../call.ts';
 import { jsonPatch } from '../patch/json.ts';
@@ -23,11 +23,11 @@ export interface Attributes {
   call: Call;
   object: Item | undefined;
   old: Item | undefined;
-  /** The kind of `object` where a subresource has one of its own: a Scale, an Eviction. */
+  /** The kind of `object`, when a subresource has its own kind: a Scale, an Eviction. */
   form?: { group: string; version: string; kind: string };
 }
 
-/** What one webhook answered; the newest are kept. */
+/** The answer of one webhook. The newest ones are kept. */
 export interface AuditRecord {
   at: number;
   webhook: string;
@@ -46,7 +46,10 @@ const tables = {
 } as const;
 type Phase = keyof typeof tables;
 
-/** Reviews are questions, and configurations must stay mendable when a webhook is broken: neither is admitted by webhooks. */
+/**
+ * No webhook admits reviews, which are only questions, or webhook configurations, which people must be able to
+ * repair while a webhook is broken.
+ */
 const exempt = (type: ResourceType) =>
   type.group === 'admissionregistration.k8s.io' ||
   type.group === 'authorization.k8s.io' ||
@@ -75,12 +78,15 @@ export class Admission {
     this.client.close();
   }
 
-  /** Whether any webhook at all may be called; lets the fast path skip building reviews. */
+  /** Whether any webhook may be called. Without one, the fast path builds no reviews. */
   any(phase: Phase, attributes: Attributes): boolean {
     return this.matching(phase, attributes).length > 0;
   }
 
-  /** One after the other, each seeing what the one before made of the object; then those that asked to be called again. */
+  /**
+   * Calls the webhooks one after the other, each with the result of the one before, and then again those that want
+   * reinvocation.
+   */
   async mutate(attributes: Attributes, refine: (item: Item) => Item): Promise<Item | undefined> {
     const hooks = this.matching('mutating', attributes);
     let lastChange = -1;
@@ -104,7 +110,7 @@ export class Admission {
     return attributes.object;
   }
 
-  /** All side by side; the first denial in order is the answer. */
+  /** Calls all webhooks side by side. The first denial in their order is the answer. */
   async validate(attributes: Attributes): Promise<void> {
     const hooks = this.matching('validating', attributes);
     if (hooks.length === 0) return;
@@ -158,7 +164,7 @@ export class Admission {
     return this.store.table('/namespaces').get(namespace)?.labels ?? {};
   }
 
-  /** Calls one webhook; throws its denial, or what a failing webhook means by its failure policy. */
+  /** Calls one webhook. Throws its denial, or the error of a failing webhook according to its failure policy. */
   private async consult(
     hook: Obj,
     attributes: Attributes,

@@ -1,10 +1,10 @@
-// Calls one webhook over HTTPS: connection reuse per CA, a deadline, and Go's texts for what goes wrong.
-// Knows nothing of admission; a body goes out, a JSON body comes back.
+// Calls one webhook over HTTPS: a connection pool per CA, a deadline, and Go's error texts. Knows nothing of
+// admission: it sends a body and returns a JSON body.
 
 import { Agent, request } from 'node:https';
 import { asObj, asString, type Obj } from '../types.ts';
 
-/** As many idle connections as kube-apiserver keeps per host, and about as long. */
+/** kube-apiserver's number of idle connections per host, and about its idle time. */
 const idleConnections = 25;
 const idleMs = 90_000;
 
@@ -16,7 +16,9 @@ export class WebhookClient {
     this.agents.clear();
   }
 
-  /** Posts `body` and returns the parsed answer; throws an Error whose message is what kube-apiserver would print. */
+  /**
+   * Posts `body` and returns the parsed answer. Throws an Error with the message that kube-apiserver would print.
+   */
   async post(clientConfig: Obj, body: string, timeoutSeconds: number): Promise<Obj> {
     const url = target(clientConfig, timeoutSeconds);
     const shown = `Post ${JSON.stringify(url)}`;
@@ -81,7 +83,7 @@ export class WebhookClient {
         },
       );
       call.on('error', (error: NodeJS.ErrnoException) => {
-        // A kept connection the other side has closed meanwhile: nothing was answered, so ask once more.
+        // The other side closed a kept connection before it answered, so retry once.
         if (call.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted) {
           this.send(url, caBundle, body, timeoutMs).then(resolve, reject);
         } else reject(error);
@@ -91,7 +93,7 @@ export class WebhookClient {
   }
 }
 
-/** The address as written: a URL object would drop a default port that the messages must show. */
+/** The address as written. A URL object would drop a default port, which the messages must show. */
 function target(clientConfig: Obj, timeoutSeconds: number): string {
   const service = asObj(clientConfig.service);
   const base =

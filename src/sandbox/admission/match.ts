@@ -1,4 +1,4 @@
-// Which webhooks an operation calls: rules, scope, match policy, selectors. Pure.
+// Decides which webhooks an operation calls: rules, scope, match policy, selectors. Pure.
 
 import { matchesLabels, parseLabelSelector } from '../selectors.ts';
 import { asList, asObj, asString, asStrings, type Item, type Obj } from '../types.ts';
@@ -10,7 +10,7 @@ export interface Target {
   plural: string;
   subresource: string;
   namespaced: boolean;
-  /** Other versions the same kind is served in, for matchPolicy Equivalent; asked for only when needed. */
+  /** Other versions of the same kind, for matchPolicy Equivalent. Called only when needed. */
   equivalents: () => readonly string[];
 }
 
@@ -32,7 +32,7 @@ function scopeMatches(scope: unknown, namespaced: boolean): boolean {
   return wanted === '*' || (wanted === 'Namespaced') === namespaced;
 }
 
-/** The version a webhook is to see the object in, or undefined when it is not called at all. */
+/** The version in which the webhook sees the object. Undefined when the webhook is not called. */
 export function matchedVersion(webhook: Obj, target: Target): string | undefined {
   const rules = asList(webhook.rules).filter(
     (rule) =>
@@ -47,8 +47,8 @@ export function matchedVersion(webhook: Obj, target: Target): string | undefined
 }
 
 /**
- * The namespace selector is about the object's namespace, or its own labels when it is a namespace; other
- * cluster-scoped objects always pass.
+ * Whether the namespace selector matches. It uses the labels of the object's namespace, or the labels of the object
+ * itself when that is a namespace. Other cluster-scoped objects always match.
  */
 export function namespaceSelected(
   webhook: Obj,

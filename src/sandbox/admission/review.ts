@@ -1,4 +1,4 @@
-// AdmissionReview v1, out and back. Pure.
+// Writes AdmissionReview v1 and reads the answer. Pure.
 
 import { randomUUID } from 'node:crypto';
 import type { User } from '../call.ts';
@@ -17,7 +17,7 @@ export interface ReviewFields {
   user: User;
   dryRun: boolean;
   options: Obj;
-  /** JSON texts, `null` where there is none. */
+  /** JSON texts; `null` when there is none. */
   object: string;
   oldObject: string;
 }
@@ -47,7 +47,7 @@ export function requestOf(fields: Omit<ReviewFields, 'object' | 'oldObject'>, ui
   };
 }
 
-/** The review's body, put together from texts so that objects are not written out anew for each webhook. */
+/** The body of a review. It joins JSON texts, so that an object is not serialised again for each webhook. */
 export function reviewBody(fields: ReviewFields): { uid: string; body: string } {
   const uid = randomUUID();
   const head = JSON.stringify(requestOf(fields, uid));
@@ -57,14 +57,14 @@ export function reviewBody(fields: ReviewFields): { uid: string; body: string } 
 
 export interface Verdict {
   allowed: boolean;
-  /** JSON patch operations, undefined when there are none. */
+  /** JSON patch operations. Undefined when there are none. */
   patch: unknown[] | undefined;
   warnings: string[];
   auditAnnotations: Record<string, string>;
   status: Obj;
 }
 
-/** Reads the answer; throws an Error with kube-apiserver's text when it is no valid one. */
+/** Reads the answer. Throws an Error with kube-apiserver's text when it is invalid. */
 export function readVerdict(answer: Obj, uid: string, mutating: boolean): Verdict {
   if (answer.kind !== 'AdmissionReview' || answer.apiVersion !== 'admission.k8s.io/v1')
     throw new Error(
@@ -95,7 +95,9 @@ export function readVerdict(answer: Obj, uid: string, mutating: boolean): Verdic
   };
 }
 
-/** The error of a denial: the webhook's own status, its code at least 400, its message with who denied. */
+/**
+ * The error of a denial: the webhook's status with a code of at least 400, and the webhook's name in the message.
+ */
 export function denial(webhook: string, status: Obj): ApiError {
   const by = `admission webhook ${JSON.stringify(webhook)} denied the request`;
   const text = asString(status.message) || asString(status.reason);

@@ -1,5 +1,5 @@
-// The API as the sandbox's own controllers use it: typed by kind name, as a user of their own, through the same
-// operations as everyone's requests.
+// The API for the sandbox's own controllers: typed by the name of the kind, with their own users, through the same
+// operations as all requests.
 
 import { randomBytes } from 'node:crypto';
 import { joinKey } from '../../kube/objects.ts';
@@ -15,7 +15,7 @@ import { equal, type Item, type Obj, timestamp } from '../types.ts';
 
 export const isNotFound = (error: unknown) => error instanceof ApiError && error.code === 404;
 
-/** The error of a race somebody else won; what wanted to happen has happened or will be tried anew. */
+/** Whether somebody else was faster. What was wanted has happened, or will be retried. */
 export const isLost = (error: unknown) =>
   error instanceof ApiError && (error.code === 404 || error.code === 409);
 
@@ -34,7 +34,7 @@ export class ControllerApi {
     return callOf(this.user, this.manager);
   }
 
-  /** The stored form's type of a table; tables are `group/plural`. */
+  /** The type of a table's stored form. A table's name is `group/plural`. */
   type(table: string): ResourceType {
     const type = this.core.registry.ofTable(table);
     if (!type) throw new Error(`nothing serves ${table}`);
@@ -57,7 +57,7 @@ export class ControllerApi {
     return written.item;
   }
 
-  /** Creates unless it exists; whether it did. */
+  /** Creates the object unless it exists. */
   async ensure(table: string, item: Item): Promise<void> {
     if (this.get(table, item.metadata.namespace ?? '', item.metadata.name)) return;
     await this.create(table, item).catch((error) => {
@@ -96,7 +96,7 @@ export class ControllerApi {
     });
   }
 
-  /** Tells people what happened to `item`. Never in the way: an event that cannot be stored is forgotten. */
+  /** Records an event about `item`. Never throws: an event that cannot be stored is dropped. */
   event(item: Item, reason: string, note: string, type: 'Normal' | 'Warning' = 'Normal'): void {
     const { name, namespace = 'default', uid, resourceVersion } = item.metadata;
     const at = timestamp(this.core.clock.now());

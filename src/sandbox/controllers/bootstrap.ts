@@ -1,4 +1,4 @@
-// Brings an empty cluster to where clients expect one, and starts the sandbox's own controllers.
+// Creates what clients expect in every cluster, and starts the sandbox's own controllers.
 
 import type { Core } from '../operations/core.ts';
 import type { Item } from '../types.ts';
@@ -21,7 +21,7 @@ const star = ['*'];
 const rule = (apiGroups: string[], resources: string[], verbs: string[]) => ({ apiGroups, resources, verbs });
 const readVerbs = ['get', 'list', 'watch'];
 
-/** The roles people bind to; `view` and `edit` are what they are on a cluster, in fewer words. */
+/** The roles to which people bind. `view` and `edit` allow what they allow on a cluster, in fewer rules. */
 const clusterRoles: Record<string, object[]> = {
   'cluster-admin': [rule(star, star, star), { nonResourceURLs: star, verbs: star }],
   admin: [rule(star, star, star)],
@@ -66,7 +66,7 @@ async function seed(core: Core): Promise<void> {
   }
 }
 
-/** The service by which pods would find the API; clients list it, and its address is taken. */
+/** The Service `kubernetes`: clients list it, and its address is taken. */
 async function kubernetesService(core: Core): Promise<void> {
   const api = new ControllerApi(core, 'bootstrap');
   const labels = { component: 'apiserver', provider: 'kubernetes' };
@@ -82,7 +82,7 @@ async function kubernetesService(core: Core): Promise<void> {
   } as unknown as Item);
 }
 
-/** Resolves when the cluster can be used; returns what stops the controllers. */
+/** Resolves when the cluster can be used. Returns a function that stops the controllers. */
 export async function bootstrap(core: Core, options: ControllerOptions): Promise<() => void> {
   await seed(core);
   await kubernetesService(core);

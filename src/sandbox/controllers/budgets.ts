@@ -1,4 +1,4 @@
-// Disruption budgets and autoscalers: their statuses, from the pods there are. Nothing is ever scaled: without
+// The statuses of disruption budgets and autoscalers, from the existing pods. Nothing is ever scaled: without
 // containers there is no load to measure, and the autoscaler's condition says so.
 
 import { joinKey, splitKey } from '../../kube/objects.ts';
@@ -14,9 +14,9 @@ import { KeyQueue } from './queue.ts';
 
 const budgets = 'policy/poddisruptionbudgets';
 const autoscalers = 'autoscaling/horizontalpodautoscalers';
-/** Pods change often and in bunches; a status a moment late is soon enough. */
+/** Pods change often and in groups. A status may be this late. */
 const gatherMs = 100;
-/** An eviction whose pod is still there after so long did not happen. */
+/** An eviction whose pod still exists after this time did not happen. */
 const evictionTimeoutMs = 120_000;
 const scalable = new Set(['apps/deployments', 'apps/replicasets', 'apps/statefulsets']);
 
@@ -64,7 +64,7 @@ export class StatusKeeper {
     const item = this.api.get(table, namespace, name);
     if (!item || item.metadata.deletionTimestamp) return;
     if (table === autoscalers) return this.api.status(table, item, this.autoscaler(item));
-    // Judged anew whenever the write is tried anew: an eviction may have charged the budget in between.
+    // Computed again at each retry, because an eviction may have charged the budget in between.
     const change = (live: Item) => {
       live.status = this.budget(live, key);
     };
@@ -110,7 +110,7 @@ export class StatusKeeper {
     };
   }
 
-  /** Pods that are about to go: charged by an eviction a moment ago, and still there. */
+  /** Pods that an eviction has just charged to the budget and that still exist. */
   private evicted(budget: Item, pods: readonly Item[]): Record<string, string> {
     const now = this.api.core.clock.now();
     const charged = Object.entries(asObj(asObj(budget.status).disruptedPods)).map(
@@ -124,7 +124,9 @@ export class StatusKeeper {
     );
   }
 
-  /** How many pods there should be: what their owners ask for, so that one gone already still counts. */
+  /**
+   * Number of pods that there should be: what their owners want, so that a pod that is gone already still counts.
+   */
   private expected(pods: readonly Item[]): number {
     const counts = new Map<string, number>();
     for (const pod of pods) {
@@ -135,7 +137,7 @@ export class StatusKeeper {
     return [...counts.values()].reduce((sum, n) => sum + n, 0);
   }
 
-  /** The Deployment, ReplicaSet or StatefulSet a pod is of. */
+  /** The Deployment, ReplicaSet or StatefulSet to which a pod belongs. */
   private topOwner(item: Item): Item | undefined {
     const reference = asList(item.metadata.ownerReferences).find((r) => r.controller === true);
     const table = `apps/${asString(reference?.kind).toLowerCase()}s`;
@@ -173,7 +175,7 @@ export class StatusKeeper {
   }
 
   private conditions(item: Item, wanted: Record<string, unknown>[]): Record<string, unknown>[] {
-    // These kinds' conditions have no lastUpdateTime.
+    // The conditions of these kinds have no lastUpdateTime.
     return withConditions(item, wanted, timestamp(this.api.core.clock.now())).map(
       ({ lastUpdateTime: _, ...rest }) => rest,
     );

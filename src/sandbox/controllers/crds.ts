@@ -1,5 +1,5 @@
-// Serves what CustomResourceDefinitions define: registers their types, sets their conditions, and, when one is
-// deleted, deletes its objects first.
+// Serves the kinds of CustomResourceDefinitions: registers their types, sets their conditions, and deletes the
+// objects of a definition before the definition.
 
 import { callOf, controllerUser } from '../call.ts';
 import { typesOf } from '../crd/definition.ts';
@@ -53,7 +53,7 @@ export class CrdController {
     }
   }
 
-  /** Serves the definition as it is now, unless another kind of the group has its names. */
+  /** Serves the present definition, unless another kind of the group has its names. */
   private take(crd: Item): void {
     if (this.rivals(crd).length > 0) return;
     const before = this.served.get(crd.metadata.name) ?? [];
@@ -69,7 +69,7 @@ export class CrdController {
     this.served.delete(name);
   }
 
-  /** Other definitions of the group that use one of this one's names. */
+  /** Other definitions of the group that use one of its names. */
   private rivals(crd: Item): string[] {
     const spec = asObj(crd.spec);
     const names = asObj(spec.names);
@@ -85,7 +85,7 @@ export class CrdController {
       .map((type) => type.kind);
   }
 
-  /** Brings status, finalizer and, for a deletion, the instances to where they must be. */
+  /** Brings status, finalizer and, during a deletion, the instances to where they must be. */
   private async settle(name: string): Promise<void> {
     if (this.busy.has(name)) return;
     this.busy.add(name);
@@ -155,7 +155,7 @@ export class CrdController {
     return this.stamped(crd, wanted);
   }
 
-  /** Keeps the time of conditions that say what they said before. */
+  /** Keeps the times of unchanged conditions. */
   private stamped(crd: Item, wanted: Obj[]): Obj[] {
     const now = timestamp(this.core.clock.now());
     const before = asList(asObj(crd.status).conditions);
@@ -179,7 +179,7 @@ export class CrdController {
     );
   }
 
-  /** Deletes the instances; with the last one the definition goes too. */
+  /** Deletes the instances. The definition goes with the last one. */
   private async empty(crd: Item): Promise<void> {
     const name = crd.metadata.name;
     if (!asStrings(crd.metadata.finalizers).includes(cleanup)) return;

@@ -1,4 +1,4 @@
-// Deployments: one replica set per template, rolled over as the strategy says; revisions for history and undo.
+// Deployments: one ReplicaSet per template, rolled out by the strategy; revisions for history and undo.
 
 import { own } from '../../runtime/own-keys.ts';
 import type { Core } from '../operations/core.ts';
@@ -61,7 +61,7 @@ export class DeploymentController extends OwnerController {
     const rolling = asObj(strategy.rollingUpdate);
     const surge = scaled(rolling.maxSurge, replicas, true);
     const unavailable = scaled(rolling.maxUnavailable, replicas, false);
-    // Both zero would never move.
+    // With both at zero the roll-out would never move.
     return { total: replicas + surge, unavailable: surge === 0 && unavailable === 0 ? 1 : unavailable };
   }
 
@@ -108,7 +108,7 @@ export class DeploymentController extends OwnerController {
     return made;
   }
 
-  /** The template in use has the highest revision, also when it is one rolled back to. */
+  /** The template in use has the highest revision, also after a rollback. */
   private async markRevision(deployment: Item, current: Item, old: readonly Item[]): Promise<void> {
     const revision = Math.max(revisionOf(current), Math.max(0, ...old.map(revisionOf)) + 1);
     const wanted = this.annotationsFor(deployment, revision);

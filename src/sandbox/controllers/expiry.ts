@@ -1,4 +1,4 @@
-// Events are told for an hour and then forgotten, as kube-apiserver's --event-ttl has it.
+// Deletes events after an hour, as kube-apiserver's --event-ttl does.
 
 import type { Cancel } from '../../runtime/clock.ts';
 import type { Core } from '../operations/core.ts';

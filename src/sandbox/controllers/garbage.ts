@@ -1,5 +1,5 @@
-// Garbage collection by ownerReferences, as kube-controller-manager does it: objects whose owners are gone go too;
-// foregroundDeletion waits for blocking dependents; orphan cuts the ties.
+// Garbage collection by ownerReferences, as in kube-controller-manager: objects whose owners are gone are deleted;
+// foregroundDeletion waits for blocking dependents; orphan removes the references.
 
 import type { Core } from '../operations/core.ts';
 import { foregroundFinalizer, orphanFinalizer } from '../operations/delete.ts';
@@ -9,7 +9,7 @@ import { asList, asString, asStrings, type Item } from '../types.ts';
 import { ControllerApi, isNotFound } from './api.ts';
 import { KeyQueue } from './queue.ts';
 
-/** As many as kube-controller-manager runs by default. */
+/** kube-controller-manager's default. */
 const workers = 20;
 
 export class GarbageCollector {
@@ -82,7 +82,7 @@ export class GarbageCollector {
       this.index(entry);
       if (entry.owners || entry.deleting) this.queue.add(entry.uid);
     }
-    // An owner that waits for its dependents may be waiting for this one.
+    // This object may be the one for which its owner waits.
     for (const owner of prev?.owners ?? []) if (this.objects.has(owner)) this.queue.add(owner);
   }
 
@@ -105,7 +105,7 @@ export class GarbageCollector {
     if (entry.owners) await this.judge(entry, parse(entry));
   }
 
-  /** Deletes an object none of whose owners is left; cuts references to those that are gone. */
+  /** Deletes an object when all its owners are gone, and removes references to owners that are gone. */
   private async judge(entry: Entry, item: Item): Promise<void> {
     const references = asList(item.metadata.ownerReferences);
     const alive = references.filter(

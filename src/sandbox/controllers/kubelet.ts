@@ -1,5 +1,5 @@
-// The stand-in for scheduler and nodes: every pod is put on one pretend node and becomes ready after a while; a
-// deleted one goes after a moment. No container runs anywhere.
+// The stand-in for scheduler and nodes: every pod gets the one pretended node and becomes ready after a while; a
+// deleted pod goes after a moment. No container runs.
 
 import { splitKey } from '../../kube/objects.ts';
 import type { Core } from '../operations/core.ts';
@@ -9,7 +9,7 @@ import { ControllerApi } from './api.ts';
 import { KeyQueue } from './queue.ts';
 
 export const nodeName = 'sandbox';
-/** A pod with this annotation never becomes ready, to watch what a bad roll-out looks like. */
+/** A pod with this annotation never becomes ready, to watch a bad roll-out. */
 const neverReady = 'spikegate.io/sandbox-never-ready';
 const longestGraceMs = 300;
 
@@ -107,7 +107,7 @@ export class Kubelet {
     else await this.run(pod);
   }
 
-  /** Nobody has to be waited for, so grace is cut short; other finalizers still hold the pod. */
+  /** There is no process to wait for, so the grace period is cut short. Other finalizers still keep the pod. */
   private async end(pod: Item, key: string): Promise<void> {
     const { clock } = this.api.core;
     if ((pod.metadata.deletionGracePeriodSeconds ?? 0) === 0) return;

@@ -1,4 +1,4 @@
-// Namespaces: what each is given when it is new, and its emptying when it is deleted.
+// Namespaces: gives each new one its objects, and empties one that is being deleted.
 
 import type { Core } from '../operations/core.ts';
 import type { Change } from '../store/entry.ts';
@@ -6,7 +6,7 @@ import { asList, asObj, asStrings, type Item, type Obj, timestamp } from '../typ
 import { ControllerApi, isNotFound } from './api.ts';
 import { KeyQueue } from './queue.ts';
 
-/** The words of Kubernetes' root-ca-cert-publisher. */
+/** The text of Kubernetes' root-ca-cert-publisher. */
 const aboutCa =
   'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the ' +
   'internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes ' +
@@ -80,7 +80,7 @@ export class NamespaceController {
     } as unknown as Item);
   }
 
-  /** Deletes everything in it; when nothing is left, lets it go. What webhooks refuse is told in its conditions. */
+  /** Deletes everything in the namespace, then the namespace. Its conditions say what webhooks refuse. */
   private async empty(namespace: Item): Promise<void> {
     const name = namespace.metadata.name;
     if (asStrings(asObj(namespace.spec).finalizers).length === 0) return;

@@ -1,5 +1,5 @@
-// What the controllers of workloads share: a queue of their objects, woken by changes of the objects themselves
-// and of those they control. Knows no kind; tables are given.
+// The common part of the workload controllers: a queue of their objects, which changes of these objects and of
+// controlled objects fill. Knows no kind; the tables are arguments.
 
 import { joinKey, splitKey } from '../../kube/objects.ts';
 import type { Core } from '../operations/core.ts';
@@ -11,7 +11,7 @@ import { KeyQueue } from './queue.ts';
 
 export interface OwnerOptions {
   table: string;
-  /** Tables of what it controls. */
+  /** Tables of the objects that it controls. */
   controls: readonly string[];
   account: string;
 }
@@ -53,7 +53,7 @@ export abstract class OwnerController {
     });
   }
 
-  /** Brings what `item` controls one step nearer to what it says, and its status to what is. */
+  /** Brings what `item` controls one step closer to the spec, and updates its status. */
   protected abstract reconcile(item: Item): Promise<void>;
 
   start(): void {
@@ -88,7 +88,7 @@ export abstract class OwnerController {
         if (own) this.queue.add(own.key);
       }
       if (type === 'DELETED' || entry.owners) return;
-      // What is nobody's may be claimed.
+      // An object without a controller may be adopted.
       for (const { key, namespace, selector } of this.owned.values())
         if (namespace === entry.namespace && matchesLabels(selector, entry.labels)) this.queue.add(key);
     }
@@ -100,8 +100,9 @@ export abstract class OwnerController {
   }
 
   /**
-   * Takes what is nobody's and fits the selector, lets go what no longer fits, as the controllers of Kubernetes
-   * do (controller_ref_manager.go): pods outlive an orphaning deletion, and a label takes a pod out for a look.
+   * Adopts objects without a controller that match the selector, and releases those that no longer match, as
+   * Kubernetes' controllers do (controller_ref_manager.go): pods survive an orphaning deletion, and a changed label
+   * takes a pod out for inspection.
    */
   private async claim(owner: Item): Promise<void> {
     const selector = selectorOf(owner);
@@ -152,8 +153,8 @@ export abstract class OwnerController {
   }
 
   /**
-   * Makes a pod. A refusal is an event of the owner: sets have no condition for it. It is one event as long as the
-   * refusal is the same.
+   * Creates a pod. A refusal becomes an event of the owner, because sets have no condition for it: one event while
+   * the refusal stays the same.
    */
   protected async makePod(owner: Item, pod: Item): Promise<void> {
     const { uid, name } = owner.metadata;
@@ -168,7 +169,7 @@ export abstract class OwnerController {
     }
   }
 
-  /** A pod of `owner` made from a template; the labels and fields given come on top. */
+  /** A pod of `owner` from a template, with additional labels and fields. */
   protected podFrom(owner: Item, template: Obj, metadata: Obj, spec: Obj = {}): Item {
     const from = asObj(template.metadata);
     return {
@@ -192,7 +193,7 @@ export const isReady = (pod: Item): boolean =>
 export const isActive = (pod: Item): boolean =>
   !pod.metadata.deletionTimestamp && !['Succeeded', 'Failed'].includes(asString(asObj(pod.status).phase));
 
-/** Milliseconds until a ready pod counts as available; 0 when it does, undefined when it is not ready. */
+/** Milliseconds until a ready pod counts as available: 0 when it does, undefined when it is not ready. */
 export function untilAvailable(pod: Item, minReadySeconds: number, now: number): number | undefined {
   if (!isReady(pod)) return undefined;
   const since = asList(asObj(pod.status).conditions).find((c) => c.type === 'Ready')?.lastTransitionTime;
@@ -203,7 +204,7 @@ export const replicasOf = (item: Item, otherwise = 1): number =>
   asNumber(asObj(item.spec).replicas, otherwise);
 export const statusNumber = (item: Item, name: string): number => asNumber(asObj(item.status)[name]);
 
-/** Conditions with `wanted` in place of those of the same type; times stay while status stays. */
+/** Replaces conditions of the same types by `wanted`. The time stays while the status stays. */
 export function withConditions(item: Item, wanted: readonly Obj[], now: string): Obj[] {
   const before = asList(asObj(item.status).conditions);
   const merged = wanted.map((condition): Obj => {

@@ -1,11 +1,11 @@
-// A queue of keys for the sandbox's own controllers: each key is worked on by one at a time, again when it was
-// added meanwhile, later when it failed. Knows no kind.
+// The queue of the sandbox's own controllers: one worker per key at a time, again when the key was added meanwhile,
+// later after a failure. Knows no kind.
 
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 
 export interface QueueOptions {
   clock: Clock;
-  /** Keys worked on side by side. */
+  /** Number of keys worked on at once. */
   workers: number;
   work: (key: string) => Promise<void>;
   failed: (key: string, error: unknown) => void;
@@ -38,7 +38,7 @@ export class KeyQueue {
     }
   }
 
-  /** Adds `key` after `ms`, unless it is due sooner anyway. */
+  /** Adds `key` after `ms`, unless it is due earlier anyway. */
   addAfter(key: string, ms: number): void {
     if (this.closed || this.waiting.has(key) || this.timers.has(key)) return;
     this.timers.set(
@@ -67,7 +67,7 @@ export class KeyQueue {
   }
 
   private async run(key: string): Promise<void> {
-    // Out of the commit that announced the change: other listeners must have heard of it, too.
+    // Leave the commit that announced the change, so that other listeners hear of it first.
     await new Promise<void>((resolve) => setImmediate(resolve));
     try {
       if (!this.closed) await this.options.work(key);
@@ -83,7 +83,7 @@ export class KeyQueue {
   private retry(key: string, error: unknown): void {
     const count = (this.failures.get(key) ?? 0) + 1;
     this.failures.set(key, count);
-    // The first few are conflicts with other writers; only what goes on failing is worth a line.
+    // The first failures are conflicts with other writers. Log only what keeps failing.
     if (count > 3) this.options.failed(key, error);
     this.addAfter(key, Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(count, 10)));
   }

@@ -1,10 +1,10 @@
-// ReplicaSets: as many pods as asked for, made from the template.
+// ReplicaSets: creates and deletes pods until there are as many as wanted.
 
 import type { Core } from '../operations/core.ts';
 import { asList, asNumber, asObj, type Item, type Obj, timestamp } from '../types.ts';
 import { isActive, isReady, OwnerController, replicasOf, untilAvailable, withConditions } from './owner.ts';
 
-/** At most so many pods are made or removed in one step, as in kube-controller-manager. */
+/** kube-controller-manager's limit of pods created or deleted in one step. */
 const burst = 500;
 const failed = 'ReplicaFailure';
 
@@ -34,7 +34,7 @@ export class ReplicaSetController extends OwnerController {
       this.api.event(set, 'SuccessfulCreate', `Created pod: ${name}`);
     }
     if (pods.length <= wanted) return;
-    // Those that are not ready go first, then the youngest.
+    // Pods that are not ready go first, then the youngest.
     const order = [...pods].sort(
       (a, b) =>
         Number(isReady(a)) - Number(isReady(b)) ||
@@ -67,7 +67,7 @@ export class ReplicaSetController extends OwnerController {
     });
   }
 
-  /** Why pods could not be made or removed, as long as that is so. */
+  /** Why pods could not be created or deleted, while that is so. */
   private conditions(set: Item, failure: Error | undefined): Obj {
     const others = asList(asObj(set.status).conditions).filter(({ type }) => type !== failed);
     const now = timestamp(this.api.core.clock.now());

@@ -1,5 +1,5 @@
 // Revisions of templates: their hash, and the ControllerRevisions that `kubectl rollout history|undo` reads for
-// stateful and daemon sets.
+// StatefulSets and DaemonSets.
 
 import { createHash } from 'node:crypto';
 import { asNumber, asObj, equal, type Item, type Obj } from '../types.ts';
@@ -18,7 +18,7 @@ function canonical(value: unknown): unknown {
   );
 }
 
-/** Ten characters that may stand in a name, the same for equal templates. */
+/** Ten characters that are valid in a name. Equal templates have equal hashes. */
 export function hashOf(template: Obj): string {
   const digest = createHash('sha256')
     .update(JSON.stringify(canonical(template)))
@@ -32,7 +32,7 @@ export interface Revision {
   number: number;
 }
 
-/** The revision of `owner`'s template, made if it is new; older ones beyond the limit go. */
+/** The revision of `owner`'s template. Creates it when it is new, and deletes old ones beyond the limit. */
 export async function currentRevision(
   api: ControllerApi,
   owner: Item,

@@ -1,4 +1,4 @@
-// Stateful sets, pod by pod in order, and daemon sets, one pod on the pretend node.
+// StatefulSets, pod by pod in order, and DaemonSets, with one pod on the pretended node.
 
 import type { Core } from '../operations/core.ts';
 import { asList, asNumber, asObj, asString, type Item, type Obj } from '../types.ts';
@@ -44,7 +44,7 @@ export class StatefulSetController extends OwnerController {
     for (let n = start; n < start + wanted; n++) {
       const pod = pods.get(n);
       if (!pod) await this.createPod(set, n, revision);
-      // One after the other: the next begins when this one is ready.
+      // One after the other: the next pod is created when this one is ready.
       if (!parallel && !(pod && isActive(pod) && isReady(pod))) return;
     }
     for (const n of [...pods.keys()].sort((a, b) => b - a)) {
@@ -56,7 +56,7 @@ export class StatefulSetController extends OwnerController {
     await this.rollOne(set, pods, revision, start + wanted);
   }
 
-  /** Replaces the highest pod of an old revision, when all above it are ready again. */
+  /** Replaces the highest pod of an old revision when all pods above it are ready. */
   private async rollOne(set: Item, pods: Map<number, Item>, revision: Revision, end: number): Promise<void> {
     const update = asObj(asObj(set.spec).updateStrategy);
     if (update.type === 'OnDelete') return;
@@ -91,8 +91,8 @@ export class StatefulSetController extends OwnerController {
       ...(spec.serviceName ? { subdomain: spec.serviceName } : {}),
       ...(volumes.length > 0 ? { volumes } : {}),
     };
-    // A pod of that name that is somebody else's, say of a set of this name that was here before, is waited for:
-    // its going wakes nobody here, so the refusal must be an error that is tried again.
+    // A pod of that name may belong to somebody else, for example to an earlier set of the same name. Its deletion
+    // wakes nobody here, so the refusal must be an error that is retried.
     await this.makePod(set, this.podFrom(set, template, { name, labels }, extra));
   }
 

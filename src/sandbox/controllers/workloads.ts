@@ -1,4 +1,4 @@
-// Starts the stand-in for what runs workloads on a cluster: their controllers, and the pretend node.
+// Starts the workload controllers and the pretended node.
 
 import type { Core } from '../operations/core.ts';
 import { StatusKeeper } from './budgets.ts';

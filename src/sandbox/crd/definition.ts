@@ -1,5 +1,5 @@
-// From a CustomResourceDefinition to what is served: one resource type per served version.
-// Knows the shape of CRDs, nothing of storage.
+// Turns a CustomResourceDefinition into resource types, one per served version. Knows the shape of CRDs, nothing of
+// storage.
 
 import { jsonPath } from '../jsonpath.ts';
 import { since } from '../printers.ts';
@@ -99,8 +99,8 @@ function scalePaths(version: Obj): ScalePaths | undefined {
 }
 
 /**
- * How a version that is not the stored one is kept: by the stored version's schema, its pruning and its defaults,
- * whatever came in. Where both have the same schema it is not needed: only the opening of the JSON differs.
+ * How an object of another version is stored: with the stored version's schema, pruning and defaults. Not needed
+ * when both versions have the same schema: then only the beginning of the JSON differs.
  */
 function convertFor(
   own: SchemaRoot,
@@ -116,7 +116,7 @@ function convertFor(
   return { toStored: to(storedVersion, stored), fromStored: to(ownVersion, own) };
 }
 
-/** The types a CRD serves. Custom resources come after all built-in kinds. */
+/** The types of a CRD. They come after all built-in kinds. */
 export function typesOf(crd: Item): ResourceType[] {
   const spec = asObj(crd.spec);
   const names = asObj(spec.names);

@@ -1,5 +1,5 @@
-// What Kubernetes' own marks in a schema ask of a value (lists that are sets or maps, embedded resources), and JSON
-// Schema has no word for. Pure.
+// Checks the marks of Kubernetes in a schema for which JSON Schema has no keyword: lists that are sets or maps,
+// embedded resources. Pure.
 
 import { own } from '../../runtime/own-keys.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -21,7 +21,7 @@ export function hasMarks(schema: Schema | undefined): boolean {
   );
 }
 
-/** Adds to `out` what is wrong with `value` at `path`. */
+/** Adds the violations of `value` at `path` to `out`. */
 export function checkMarks(schema: Schema, value: unknown, path: string, out: FieldError[]): void {
   if (Array.isArray(value)) {
     checkList(schema, value, path, out);
@@ -52,7 +52,7 @@ function checkList(schema: Schema, list: readonly unknown[], path: string, out: 
   });
 }
 
-/** An object within an object says what it is (apiextensions' objectmeta/validation.go). */
+/** An embedded object must have apiVersion and kind (apiextensions' objectmeta/validation.go). */
 function checkEmbedded(value: Obj, path: string): FieldError[] {
   const { apiVersion, kind } = value;
   const errors: FieldError[] = [];

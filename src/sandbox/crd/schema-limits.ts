@@ -1,12 +1,15 @@
-// How large a schema of a definition may be. Whoever may write definitions could otherwise make one that takes minutes to
-// compile: V8 compiles what ajv makes of nested schemas in more than linear time. The largest known operators' kinds
-// (Prometheus, KEDA) have about 3,000 schemas, 20 deep.
+// Limits the size of a definition's schema. Without a limit, whoever may write definitions could make one that
+// takes minutes to compile: V8 compiles ajv's code for nested schemas in more than linear time. The kinds of the
+// largest known operators (Prometheus, KEDA) have about 3,000 schemas, 20 deep.
 import type { Schema } from '../schema/schema.ts';
 import { isObj } from '../types.ts';
 
 const deepest = 32;
 const mostSchemas = 5000;
-/** Each default is judged by the schema below it: this many schemas may be compiled for all defaults together. */
+/**
+ * Each default is checked against the schema below it. Number of schemas that may be compiled for all defaults
+ * together.
+ */
 const mostForDefaults = 2000;
 
 interface Size {
@@ -15,7 +18,7 @@ interface Size {
   tooDeep: boolean;
 }
 
-/** Why the schema cannot be taken, in words, or undefined. */
+/** Returns why the schema is too large, or undefined. */
 export function tooMuchSchema(schema: Schema): string | undefined {
   const { schemas, forDefaults, tooDeep } = sizeOf(schema, 1);
   if (tooDeep) return `schemas must be nested at most ${deepest} deep`;

@@ -1,4 +1,4 @@
-// CustomResourceDefinitions as objects: their defaults and the rules users meet when they write one. Pure.
+// CustomResourceDefinitions as objects: their defaults, and the rules for those who write one. Pure.
 
 import { jsonPath } from '../jsonpath.ts';
 import type { Strategy } from '../resources.ts';
@@ -53,7 +53,7 @@ function checkScale(scale: Obj, path: string): FieldError[] {
 
 const approval = 'api-approved.kubernetes.io';
 
-/** Groups of Kubernetes' own are not for anybody's definitions. */
+/** Kubernetes' own groups are reserved. */
 function checkGroup(item: Item): FieldError[] {
   const group = asString(asObj(item.spec).group);
   const guarded = /(^|\.)(k8s|kubernetes)\.io$/.test(group);
@@ -66,7 +66,7 @@ function checkGroup(item: Item): FieldError[] {
   ];
 }
 
-/** Where all versions say the same, what is wrong with it is told once, where v1beta1 had it. */
+/** When all versions have the same error, reports it once, at the place where v1beta1 had it. */
 function atTheTop(item: Item, errors: FieldError[]): FieldError[] {
   const versions = asList(asObj(item.spec).versions);
   const shared = (name: string) => versions.every((version) => equal(version[name], versions[0]?.[name]));
@@ -147,7 +147,7 @@ function checkVersions(item: Item): FieldError[] {
   return errors;
 }
 
-/** Columns without a priority have 0; names that can be derived are. */
+/** Columns without a priority get 0. Names that can be derived are filled in. */
 function fillIn(item: Item): void {
   const names = asObj(asObj(item.spec).names);
   if (names.kind) {

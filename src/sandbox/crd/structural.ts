@@ -1,5 +1,4 @@
-// Whether a definition's schema is structural: what kube-apiserver asks of it before it serves anything by it.
-// Pure; knows schemas only.
+// Checks that a definition's schema is structural, which kube-apiserver requires. Pure; knows schemas only.
 
 import { RE2JS } from 're2js';
 import { own } from '../../runtime/own-keys.ts';
@@ -10,7 +9,7 @@ import { compile } from './validator.ts';
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 
-/** Everything that is wrong with a schema, by its path. */
+/** All errors of a schema, with their paths. */
 export function checkSchema(schema: Schema, path: string, isRoot: boolean): FieldError[] {
   const errors: FieldError[] = [];
   const preserve = schema['x-kubernetes-preserve-unknown-fields'] === true;
@@ -69,7 +68,7 @@ export function checkSchema(schema: Schema, path: string, isRoot: boolean): Fiel
   return errors;
 }
 
-/** Conditions on values may not say what a value is: that stands outside them. */
+/** The parts of allOf, anyOf and the like must not set types: a structural schema sets them outside. */
 function checkJunctor(schema: Schema, path: string, mayHaveType: boolean): FieldError[] {
   const errors: FieldError[] = [];
   if (schema.type && !mayHaveType)
@@ -82,7 +81,7 @@ function checkJunctor(schema: Schema, path: string, mayHaveType: boolean): Field
   return errors;
 }
 
-/** Of an object's own metadata only the names can be restricted. */
+/** Of an object's own metadata, only the name can be restricted. */
 function checkMetadata(metadata: Schema | undefined, path: string): FieldError[] {
   if (!metadata) return [];
   const errors: FieldError[] = [];
@@ -134,7 +133,7 @@ function checkExtensions(schema: Schema, path: string): FieldError[] {
   return errors;
 }
 
-/** A default must be what the schema takes, and nothing of it may be pruned. */
+/** A default must be valid, and pruning must remove nothing of it. */
 function checkDefault(schema: Schema, path: string): FieldError[] {
   if (schema.default === undefined) return [];
   const at = `${path}.default`;

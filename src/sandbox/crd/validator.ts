@@ -1,6 +1,5 @@
-// Judges custom resources by their structural schema: ajv does the work, this translates what it finds into the
-// errors kube-apiserver prints; the checks that ajv has no word for are in marks.ts.
-// Knows schemas and values only.
+// Validates custom resources by their structural schema. ajv does the work; this file translates its errors into
+// those that kube-apiserver prints. marks.ts has the checks that ajv lacks. Knows schemas and values only.
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
@@ -11,11 +10,11 @@ import { type FieldError, field } from '../status.ts';
 import { isObj, type Obj } from '../types.ts';
 import { checkMarks, hasMarks } from './marks.ts';
 
-/** As in kube-apiserver (Go), a pattern takes time in proportion to the text, whatever it says. */
+/** As in kube-apiserver (Go), matching a pattern takes time linear in the text. */
 const linearTime = Object.assign(
   (pattern: string) => {
     const compiled = RE2JS.compile(pattern);
-    // ajv keeps one of all that have the same text: without this, every pattern would be the first one.
+    // ajv caches patterns by their text. Without this, every pattern would be the first one.
     return { test: (text: string) => compiled.matcher(text).find(), toString: () => pattern };
   },
   { code: '' },
@@ -29,15 +28,15 @@ const options = {
   code: { regExp: linearTime },
 } as const;
 
-/** Tells everything that is wrong with a value. */
+/** Reports every error of a value. */
 const thorough = new Ajv({ ...options, allErrors: true });
-/** Stops at the first thing: a map of megabytes has a hundred thousand. */
+/** Stops at the first error: a map of megabytes may have a hundred thousand. */
 const brief = new Ajv({ ...options, allErrors: false });
 for (const ajv of [thorough, brief]) addFormats.default(ajv);
-/** Values of more than so many nodes are judged briefly. */
+/** A value with more nodes than this is validated by `brief`. */
 const mostNodes = 5000;
 
-/** Formats the apiextensions server checks; all others are notes for the reader. */
+/** The formats that the apiextensions server checks. All others are only documentation. */
 const checkedFormats = new Set([
   'date',
   'date-time',
@@ -66,7 +65,7 @@ const copied = [
   'nullable',
 ] as const;
 
-/** The JSON Schema ajv compiles for a structural schema. */
+/** The JSON Schema that ajv compiles for a structural schema. */
 function toJsonSchema(schema: Schema): Obj {
   const out: Obj = {};
   for (const name of copied) if (schema[name] !== undefined) out[name] = schema[name];
@@ -114,7 +113,7 @@ function typeName(value: unknown): string {
   return typeof value === 'number' ? (Number.isInteger(value) ? 'integer' : 'number') : typeof value;
 }
 
-/** Text after the path for bounds: `spec.x in body ${text}`. */
+/** The text after the path for bounds: `spec.x in body ${text}`. */
 const bounds: Record<string, (limit: unknown, exclusive: boolean) => string> = {
   minimum: (n) => `should be greater than or equal to ${n}`,
   exclusiveMinimum: (n) => `should be greater than ${n}`,
@@ -188,7 +187,7 @@ function translate(error: ErrorObject, root: unknown): FieldError | undefined {
     }
   }
   const combination = combined[error.keyword];
-  // Without a field of its own: what fails there is told as a whole.
+  // Errors inside a combination are reported as a whole, without a field.
   if (combination)
     return field.invalid('<nil>', '', `${JSON.stringify(path === '<nil>' ? '' : path)} ${combination}`);
   const bound = bounds[error.keyword];
@@ -201,7 +200,10 @@ function translate(error: ErrorObject, root: unknown): FieldError | undefined {
 const ofTexts = new Set(['maxLength', 'minLength', 'pattern']);
 const alternatives = new Set(['anyOf', 'oneOf', 'not']);
 
-/** Errors inside anyOf and its like are told by the combination's own error. Fields may have these names, too. */
+/**
+ * Whether the error is inside anyOf or the like, which reports an error of its own. A field may have these names,
+ * too.
+ */
 function isInner(schemaPath: string): boolean {
   const parts = schemaPath.split('/').slice(1);
   for (let i = 0; i < parts.length - 1; i++) {
@@ -211,7 +213,7 @@ function isInner(schemaPath: string): boolean {
   return false;
 }
 
-/** Whether `value` has more than `most` values in it. */
+/** Whether `value` has more than `most` nodes. */
 function isLarge(value: unknown, most: number): boolean {
   const left: unknown[] = [value];
   for (let seen = 0; left.length > 0; seen++) {
@@ -227,8 +229,8 @@ function isLarge(value: unknown, most: number): boolean {
 }
 
 /**
- * Compiles a structural schema. The function it returns never throws. `once`: it is used once, and what was compiled is
- * not kept.
+ * Compiles a structural schema. The returned function never throws. `once`: it is used once, and the compiled code
+ * is not kept.
  */
 export function compile(schema: Schema, { once = false } = {}): (item: Obj) => FieldError[] {
   const compiled = new Map<Ajv, ValidateFunction>();
@@ -239,7 +241,7 @@ export function compile(schema: Schema, { once = false } = {}): (item: Obj) => F
     if (!validate) {
       const json = toJsonSchema(schema);
       validate = ajv.compile(json);
-      // The cache of ajv would keep it for as long as the process runs.
+      // ajv's cache would keep it for the lifetime of the process.
       if (once) ajv.removeSchema(json);
       compiled.set(ajv, validate);
     }
@@ -249,7 +251,7 @@ export function compile(schema: Schema, { once = false } = {}): (item: Obj) => F
       const texts = new Set<string>();
       for (const error of found) {
         if (isInner(error.schemaPath) || error.keyword === 'if') continue;
-        // Of what is wrong with a text the first is told: its length, then its pattern.
+        // Report only the first error of a text: its length, then its pattern.
         if (ofTexts.has(error.keyword)) {
           if (texts.has(error.instancePath)) continue;
           texts.add(error.instancePath);

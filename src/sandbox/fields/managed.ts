@@ -1,5 +1,5 @@
-// metadata.managedFields: who set what. Kept on every write, and the rule book of server-side apply.
-// Knows schemas and objects, no storage.
+// metadata.managedFields: who owns which field. Updated on every write; the basis of server-side apply. Knows
+// schemas and objects, no storage.
 
 import { apiVersionOf, type ResourceType } from '../resources.ts';
 import { ApiError } from '../status.ts';
@@ -59,7 +59,7 @@ const unownedMetadata = [
   'f:deletionGracePeriodSeconds',
 ];
 
-/** Without what no manager owns, and without the part that another endpoint writes. */
+/** Removes the fields that no manager owns, and those that another endpoint writes. */
 function ownable(set: FieldSet, type: ResourceType, subresource: string): FieldSet {
   const out = set.without([...unowned, ...(type.status && subresource === '' ? ['f:status'] : [])]);
   const metadata = out.children.get('f:metadata')?.without(unownedMetadata);
@@ -72,7 +72,7 @@ function ownable(set: FieldSet, type: ResourceType, subresource: string): FieldS
 const same = (a: Manager, b: Manager) =>
   a.name === b.name && a.operation === b.operation && a.subresource === b.subresource;
 
-/** The metadata of an object before it existed: fields every object is given are nobody's. */
+/** The metadata of an object before it existed: fields that every object gets belong to nobody. */
 function blank(): Obj {
   return { metadata: {} };
 }
@@ -83,7 +83,7 @@ function withoutManaged(item: Item): Item {
   return { ...item, metadata };
 }
 
-/** Notes in `item` what the writer changed against `old`. Clearing managedFields on purpose is allowed. */
+/** Records in `item` what the writer changed against `old`. A client may clear managedFields on purpose. */
 export function trackUpdate(
   type: ResourceType,
   old: Item | undefined,
@@ -92,7 +92,7 @@ export function trackUpdate(
   now: number,
 ): void {
   const given = item.metadata.managedFields;
-  // Whoever wiped who owns what (or never had it) is left alone until the next apply.
+  // Somebody cleared the owners, or there were none. Record nothing until the next apply.
   if (old !== undefined && owners(old).length === 0 && owners(item).length === 0) {
     delete item.metadata.managedFields;
     return;
@@ -148,7 +148,7 @@ function conflictError(conflicts: [Entry, FieldSet][]): ApiError {
   return new ApiError(409, 'Conflict', message, { causes });
 }
 
-/** The owners of what is there; what nobody has owned so far belongs to "before-first-apply". */
+/** The owners of existing fields. Fields without an owner belong to "before-first-apply". */
 function ownersBefore(type: ResourceType, live: Item, now: number): Entry[] {
   const known = owners(live);
   if (known.length > 0) return known;
@@ -166,8 +166,8 @@ export interface ApplyOptions {
 }
 
 /**
- * Server-side apply of `config` to `live` (undefined: the object is new). Returns the object to store, with its
- * managed fields, or throws the 409 that lists the conflicts.
+ * Server-side apply of `config` to `live` (undefined for a new object). Returns the object to store with its
+ * managed fields. Throws the 409 that lists the conflicts.
  */
 export function apply(type: ResourceType, live: Item | undefined, config: Item, options: ApplyOptions): Item {
   const me: Manager = { name: options.manager, operation: 'Apply', subresource: options.subresource };

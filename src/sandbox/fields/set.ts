@@ -1,5 +1,5 @@
-// Sets of field paths, as server-side apply keeps them per manager (fieldsV1). Path elements are held in their
-// written form: `f:name`, `k:{"name":"x"}`, `v:"x"`. Knows no schema and no object.
+// Sets of field paths, as server-side apply stores them per manager (fieldsV1). Path elements keep their written
+// form: `f:name`, `k:{"name":"x"}`, `v:"x"`. Knows no schema and no object.
 
 import { setOwn } from '../../runtime/own-keys.ts';
 import { isObj, type Obj } from '../types.ts';
@@ -75,7 +75,7 @@ export class FieldSet {
     return out;
   }
 
-  /** Without the given top-level fields and what is below them. */
+  /** The set without the given top-level fields and everything below them. */
   without(elements: readonly string[]): FieldSet {
     const out = new FieldSet();
     for (const member of this.members) if (!elements.includes(member)) out.members.add(member);

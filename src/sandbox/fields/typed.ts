@@ -1,13 +1,13 @@
-// Objects seen through their schema, field by field: which fields a value sets, what differs between two,
-// how one is laid over another, how fields are taken away. What structured-merge-diff is to Kubernetes.
-// Knows no managers.
+// Objects seen through their schema, field by field: which fields a value sets, what differs between two values,
+// merging one over another, removing fields. It does what structured-merge-diff does in Kubernetes. Knows no
+// managers.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { deref, fieldSchema, type Schema, type SchemaRoot } from '../schema/schema.ts';
 import { equal, isObj, type Obj } from '../types.ts';
 import { FieldSet } from './set.ts';
 
-/** How a value merges: as one piece, by field, by key, or by value. */
+/** How a value merges: as a whole, by field, by key, or by value. */
 type Shape = 'leaf' | 'map' | 'keyed' | 'set';
 
 function shapeOf(schema: Schema, value: unknown): Shape {
@@ -18,7 +18,9 @@ function shapeOf(schema: Schema, value: unknown): Shape {
   return isObj(value) && schema['x-kubernetes-map-type'] !== 'atomic' ? 'map' : 'leaf';
 }
 
-/** The schema of a list's items or a map's field; a part without schema is merged by field, its lists whole. */
+/**
+ * The schema of a list's items or of a map's values. A part without a schema merges by field, its lists as a whole.
+ */
 const itemsOf = (root: SchemaRoot, schema: Schema): Schema => deref(root, schema.items ?? {});
 
 function fieldOf(root: SchemaRoot, schema: Schema, name: string): Schema {
@@ -42,7 +44,7 @@ function keyOf(root: SchemaRoot, schema: Schema, item: unknown): string {
 const isEmpty = (value: unknown) =>
   (Array.isArray(value) && value.length === 0) || (isObj(value) && Object.keys(value).length === 0);
 
-/** The parts of a value that merge on their own: element → (schema, value), in order. */
+/** The parts of a value that merge separately: element → (schema, value), in order. */
 function parts(root: SchemaRoot, schema: Schema, value: unknown): Map<string, [Schema, unknown]> {
   const out = new Map<string, [Schema, unknown]>();
   const shape = shapeOf(schema, value);
@@ -57,7 +59,7 @@ function parts(root: SchemaRoot, schema: Schema, value: unknown): Map<string, [S
   return out;
 }
 
-/** The fields a configuration sets, for its applier to own. */
+/** The fields that a configuration sets. Its applier owns them. */
 export function fieldsOf(root: SchemaRoot, value: unknown): FieldSet {
   const out = new FieldSet();
   collect(root, deref(root, root.schema), value, out);
@@ -73,7 +75,7 @@ function collect(root: SchemaRoot, schema: Schema, value: unknown, out: FieldSet
   }
 }
 
-/** The first element that a keyed list holds twice, as structured-merge-diff tells of it. */
+/** The first key that a keyed list has twice, in the words of structured-merge-diff. */
 export function duplicateKey(root: SchemaRoot, value: unknown): string | undefined {
   return twice(root, deref(root, root.schema), value, '');
 }
@@ -97,7 +99,7 @@ function twice(root: SchemaRoot, schema: Schema, value: unknown, path: string): 
 }
 
 export interface Difference {
-  /** Added or changed. */
+  /** Added or changed fields. */
   changed: FieldSet;
   removed: FieldSet;
 }
@@ -134,7 +136,7 @@ function compare(root: SchemaRoot, schema: Schema, before: unknown, after: unkno
   }
 }
 
-/** `over` laid over `base`: what `over` says wins, what it does not mention stays. */
+/** Merges `over` into `base`: the values of `over` win, everything else stays. */
 export function merge(root: SchemaRoot, base: unknown, over: unknown): unknown {
   return lay(root, deref(root, root.schema), base, over);
 }
@@ -155,7 +157,7 @@ function rebuild(shape: Shape, all: Map<string, [Schema, unknown]>): unknown {
   return Object.fromEntries([...all].map(([element, [, value]]) => [element.slice(2), value]));
 }
 
-/** Takes `gone` out of `value`, but nothing that `kept` holds or contains. */
+/** Removes `gone` from `value`, except what `kept` contains. */
 export function remove(root: SchemaRoot, value: unknown, gone: FieldSet, kept: FieldSet): unknown {
   return take(root, deref(root, root.schema), value, gone, kept);
 }

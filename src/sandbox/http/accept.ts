@@ -1,4 +1,4 @@
-// Which form of an answer the Accept header asks for. Pure.
+// Decides the format of an answer by its Accept header. Pure.
 
 import { own } from '../../runtime/own-keys.ts';
 import { notAcceptable } from '../status.ts';
@@ -8,9 +8,9 @@ export type Shape = 'object' | 'table' | 'metadata' | 'metadataList';
 export interface Accepted {
   shape: Shape;
   yaml: boolean;
-  /** meta.k8s.io version of tables and metadata. */
+  /** The meta.k8s.io version of tables and metadata. */
   metaVersion: string;
-  /** Version of aggregated discovery, when that is asked for. */
+  /** The version of aggregated discovery, if asked for. */
   discovery: string;
 }
 
@@ -23,13 +23,13 @@ const shapes: Record<string, Shape> = {
 const types = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 const known = new Map<string, Accepted>();
 
-/** Reads an Accept header; throws 406 when nothing in it can be served. */
+/** Reads an Accept header. Throws 406 when it has nothing that can be served. */
 export function accepted(header: string | undefined): Accepted {
   if (!header || header === 'application/json' || header === '*/*') return plain;
   let found = known.get(header);
   if (!found) {
     found = parse(header);
-    // Clients have few different headers; whoever sends many does not get to fill the memory.
+    // Clients send few different headers. A client that sends many must not fill the memory.
     if (known.size > 500) known.clear();
     known.set(header, found);
   }

@@ -1,4 +1,4 @@
-// Request bodies: read with a limit, decoded from JSON or YAML.
+// Request bodies: reads them with a limit, and parses JSON or YAML.
 
 import type { IncomingMessage } from 'node:http';
 import { parse as parseYaml } from 'yaml';
@@ -15,7 +15,7 @@ export function readBody(req: IncomingMessage): Promise<Buffer> {
     let size = 0;
     req.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      // The rest is read and dropped, so that the client gets to see the answer.
+      // Read and drop the rest, so that the client can read the answer.
       if (size > bodyLimit) reject(tooLarge(bodyLimit));
       else chunks.push(chunk);
     });
@@ -30,15 +30,15 @@ const decodable = ['application/json', 'application/yaml', 'application/vnd.kube
 
 export const mediaType = (req: IncomingMessage): string => parsedMediaType(req.headers['content-type'] ?? '');
 
-/** The type without its parameters; `;` alone, where it does not parse. */
+/** The type without its parameters. `;` alone when it does not parse. */
 function parsedMediaType(header: string): string {
   const [media = '', ...parameters] = header.split(';').map((part) => part.trim());
   return media === '' && parameters.length > 0 ? ';' : media;
 }
 
 /**
- * An object body as POST and PUT send it. `kind` is for messages; `protoType` names the type when the body may be
- * protobuf, which only built-in kinds have.
+ * Parses an object in the body of a POST or PUT. `kind` is for messages. `protoType` names the type when the body
+ * may be protobuf, which only built-in kinds support.
  */
 export function decodeObject(body: Buffer, media: string, kind: string, protoType?: string): Obj {
   if (media === protobufType && protoType) return decodeProtobuf(body, protoType);
@@ -63,7 +63,7 @@ export function decodeJson(body: Buffer, kind: string): unknown {
   }
 }
 
-/** Of YAML that is not JSON: its parser takes ten times as long, and kubectl sends JSON. */
+/** Limit for YAML that is not JSON: its parser takes ten times as long, and kubectl sends JSON. */
 const yamlLimit = 512 * 1024;
 
 export function decodeYaml(body: Buffer): unknown {
@@ -83,7 +83,7 @@ export function decodeYaml(body: Buffer): unknown {
 
 const deepest = 1000;
 
-/** Refuses what no client means and recursion would not survive: values nested beyond reason. */
+/** Refuses values that are nested so deeply that recursion would fail. No client needs them. */
 function guard(value: unknown): unknown {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {

@@ -1,4 +1,4 @@
-// One request in the server's hands: what it asks for, of which resource, as whom. And how its parameters become a Call.
+// One request: what it asks for, of which resource, as whom; and how its parameters become a Call.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { own } from '../../runtime/own-keys.ts';
@@ -36,7 +36,7 @@ const optionInvalid = (kind: string, error: FieldError) =>
 
 const longestManager = 128;
 
-/** A field manager's name is shown to people: short, and printable. */
+/** The name of a field manager must be short and printable. */
 function checkManager(kind: string, manager: string): void {
   if (Buffer.byteLength(manager) > longestManager)
     throw optionInvalid(kind, field.tooLong('fieldManager', longestManager));
@@ -61,7 +61,7 @@ const optionKinds: Record<string, string> = {
   DELETE: 'DeleteOptions',
 };
 
-/** The manager's name when none is given: the program's, from its user agent, as kube-apiserver does. */
+/** The default name of a manager: the program in the user agent, as in kube-apiserver. */
 function managerOf(agent: string | undefined): string {
   return (
     (agent ?? '')

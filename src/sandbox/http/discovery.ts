@@ -1,9 +1,9 @@
-// Discovery: which groups, versions and resources there are, in the old form and the aggregated one.
+// Discovery: groups, versions and resources, in the old format and in the aggregated one.
 
 import { apiVersionOf, type Registry, type ResourceType } from '../resources.ts';
 import type { Obj } from '../types.ts';
 
-/** kubectl resolves short names in this order of groups; custom groups follow by name. */
+/** kubectl resolves short names in this order of groups. Custom groups follow by name. */
 const groupOrder = [
   '',
   'apps',
@@ -46,7 +46,7 @@ interface Part {
   verbs: string[];
 }
 
-/** Subresources of a kind, as both forms list them. */
+/** The subresources of a kind, for both formats. */
 function partsOf(type: ResourceType): Part[] {
   const parts: Part[] = Object.entries(type.subresources).map(([name, part]) => ({ name, ...part }));
   if (type.scale)
@@ -139,7 +139,7 @@ function aggregated(registry: Registry, groups: readonly string[], discoveryVers
   };
 }
 
-/** The discovery document at `path`, or undefined when there is none. `version` asks for the aggregated form. */
+/** The discovery document at `path`, or undefined. `version` asks for the aggregated format. */
 export function discover(registry: Registry, path: string, version: string, host: string): Obj | undefined {
   const parts = path.split('/').filter(Boolean);
   const [root, first, second] = parts;

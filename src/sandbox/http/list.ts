@@ -1,4 +1,4 @@
-// LIST: a consistent page, written piece by piece so that 20,000 objects never lie in memory twice.
+// LIST: sends a consistent page in pieces, so that 20,000 objects are never in memory twice.
 
 import type { ServerResponse } from 'node:http';
 import { stringify } from 'yaml';
@@ -20,7 +20,7 @@ export interface Page {
   metadata: Obj;
 }
 
-/** Whether an entry is selected; objects are parsed only when a field beyond the metadata is asked for. */
+/** Whether the selection has the entry. Parses the object only when a selected field is not in the entry. */
 export function selects(view: View, { labels, fields }: Selection, entry: Entry): boolean {
   if (labels.length > 0 && !matchesLabels(labels, entry.labels)) return false;
   if (fields.length === 0) return true;
@@ -74,7 +74,7 @@ export function page(
 
 const chunkSize = 256 * 1024;
 
-/** Writes the page; waits for the client whenever it is behind. */
+/** Sends the page, and waits whenever the client is slow. */
 export async function sendPage(res: ServerResponse, view: View, { entries, metadata }: Page): Promise<void> {
   const head = listHead(view, metadata);
   if (view.accept.yaml) {

@@ -1,4 +1,4 @@
-// PATCH: the four patch types as media types, each a function from the live object to the wanted one.
+// PATCH: the four patch types by media type, each a function from the stored object to the new one.
 
 import { joinKey } from '../../kube/objects.ts';
 import { own } from '../../runtime/own-keys.ts';
@@ -50,7 +50,7 @@ const patchers: Record<string, Patcher> = {
 };
 const applyType = 'application/apply-patch+yaml';
 
-/** The patch types a kind takes: strategic merge needs Go types, which custom resources do not have. */
+/** The patch types of a kind. Strategic merge needs Go types, which custom resources lack. */
 const typesFor = (builtin: boolean) =>
   [...Object.keys(patchers), applyType].filter((type) => builtin || !type.includes('strategic'));
 
@@ -73,7 +73,7 @@ export async function patch(context: Context): Promise<Answer> {
   return writtenAnswer(context, 200, await patchWith(context, (live) => patcher(context, live, wanted)));
 }
 
-/** Patches of a scale or another view of an object go through here too, with their own `change`. */
+/** Patches of a scale, or of another view of an object, use this too, with their own `change`. */
 function patchWith(context: Context, change: (live: Item) => Item): Promise<Written> {
   const { core, type, call, route } = context;
   const target = { namespace: route.namespace, name: route.name, subresource: route.subresource };
@@ -124,7 +124,7 @@ async function serverSideApply(context: Context, body: Buffer): Promise<Answer> 
   return writtenAnswer(context, 200, written);
 }
 
-/** The configuration as written: typed and without nulls, but without defaults, which nobody applied. */
+/** The configuration as written: typed and without nulls, but without defaults, which the client did not apply. */
 function configOf({ type, route }: Context, value: unknown): Item {
   if (!isObj(value)) throw badRequest('error decoding YAML: expected an object');
   const config = value as Item;
@@ -158,7 +158,7 @@ function configOf({ type, route }: Context, value: unknown): Item {
   return applied;
 }
 
-/** Why nobody could own what a configuration sets: a field that is not there, a list element given twice. */
+/** Why nobody can own what a configuration sets: an unknown field, or a list element that occurs twice. */
 function untypable(type: ResourceType, config: Item): string | undefined {
   const { unknown } = prepare(type.schema, clone(config), { prune: false, isRoot: true });
   return unknown[0] ? `.${unknown[0]}: field not declared in schema` : duplicateKey(type.schema, config);

@@ -1,4 +1,4 @@
-// Query parameters of the API, read and judged. Pure.
+// Query parameters of the API: parses and checks them. Pure.
 
 import type { ResourceType } from '../resources.ts';
 import { type FieldTerm, parseFieldQuery, parseLabelQuery, type Requirement } from '../selectors.ts';
@@ -20,7 +20,7 @@ export function flag(query: URLSearchParams, name: string): boolean {
   return value !== null && value !== '0' && value !== 'false';
 }
 
-/** A non-negative whole number, or undefined when the parameter is absent. */
+/** A non-negative whole number. Undefined when the parameter is absent. */
 export function number(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name);
   if (value === null || value === '') return undefined;
@@ -29,7 +29,7 @@ export function number(query: URLSearchParams, name: string): number | undefined
   return Number(value);
 }
 
-/** `prefix`: what stands before the words about a version that is none. */
+/** `prefix`: text before the message about an invalid version. */
 export function resourceVersion(query: URLSearchParams, prefix = ''): number | undefined {
   const value = query.get('resourceVersion');
   if (value === null || value === '') return undefined;
@@ -95,7 +95,7 @@ export function listOptions(query: URLSearchParams): ListOptions {
   };
 }
 
-/** Where a paged list goes on: after `start`, at version `rv` (-1: at whatever is current). */
+/** Where a paged list continues: after `start`, at version `rv` (-1: the current one). */
 export interface Token {
   rv: number;
   start: string;

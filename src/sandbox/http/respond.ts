@@ -1,4 +1,4 @@
-// How answers are written: JSON or YAML, errors as Status, warnings as headers.
+// Writes answers: JSON or YAML, errors as Status, warnings as headers.
 
 import type { ServerResponse } from 'node:http';
 import { stringify } from 'yaml';
@@ -14,7 +14,7 @@ export interface Answer {
 
 const warningHeader = (text: string) => `299 - "${text.replace(/[\\"]/g, '\\$&').replace(/[\r\n]+/g, ' ')}"`;
 
-// A header can carry Latin-1 only; other characters would make the response fail.
+// A header carries Latin-1 only. Other characters would make the response fail.
 const headerSafe = (text: string) => text.replace(/[^\x20-\x7e]/g, '?');
 
 export const warningHeaders = (warnings: readonly string[]): string[] =>

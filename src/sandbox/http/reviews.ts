@@ -1,4 +1,4 @@
-// Reviews: questions that are posted and answered at once, never stored. Who am I, may I, is this token good.
+// Reviews: questions that are posted and answered at once, never stored. Who am I, may I, is this token valid.
 
 import { own } from '../../runtime/own-keys.ts';
 import type { Authenticator, Tokens } from '../auth.ts';
@@ -75,7 +75,7 @@ export async function review(access: Access, context: Context): Promise<Answer> 
   return { code: 201, json: JSON.stringify(answer) };
 }
 
-/** A question about access names one thing and, of somebody else, whose. */
+/** A question about access must name exactly one thing, and a user when it is not about the caller. */
 function checkAccess(kind: string, spec: Obj): void {
   if (!kind.endsWith('AccessReview')) return;
   const errors: FieldError[] = [];
@@ -104,7 +104,7 @@ function checkAccess(kind: string, spec: Obj): void {
 const hour = 3600;
 const shortest = 600;
 
-/** `serviceaccounts/token`: a token for as long as asked, an hour if not. */
+/** `serviceaccounts/token`: issues a token for the requested time, by default an hour. */
 export async function requestToken(access: Access, context: Context): Promise<Answer> {
   const { req, route, core, type } = context;
   const given = decodeObject(await readBody(req), mediaType(req), 'TokenRequest', 'TokenRequest');

@@ -1,4 +1,4 @@
-// What a URL asks for: a resource, or a path of the server's own. Pure.
+// Parses a URL: a resource, or one of the server's own paths. Pure.
 
 import { badRequest } from '../status.ts';
 
@@ -9,13 +9,13 @@ export interface ResourceRoute {
   plural: string;
   name: string;
   subresource: string;
-  /** Segments beyond the subresource; no resource has any here. */
+  /** There are segments after the subresource. No resource has any. */
   extra: boolean;
 }
 
 const partsOfNamespace = new Set(['status', 'finalize']);
 
-/** The resource a path names, or undefined when the path is none (discovery, health …). */
+/** The resource of a path. Undefined when the path is none (discovery, health, …). */
 export function resourceRoute(path: string): ResourceRoute | undefined {
   const parts = path.split('/').slice(1).map(decode);
   const core = parts[0] === 'api';
@@ -32,8 +32,8 @@ export function resourceRoute(path: string): ResourceRoute | undefined {
 }
 
 /**
- * The name that a list or watch is limited to by its field selector: permission is asked for that name, as
- * Kubernetes does (apiserver pkg/endpoints/request/requestinfo.go).
+ * The name to which the field selector limits a list or watch. Authorization then asks for that name, as in
+ * Kubernetes (apiserver pkg/endpoints/request/requestinfo.go).
  */
 export function nameSelected(query: URLSearchParams): string {
   for (const term of (query.get('fieldSelector') ?? '').split(',')) {

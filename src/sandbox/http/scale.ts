@@ -65,7 +65,7 @@ const formOf = (paths: ScalePaths, type: ResourceType): Form => ({
   take: (item, shown) => withScale(paths, type, item, shown),
 });
 
-/** A scale that a PUT brings is an object of its own kind and of this name. */
+/** The body of a PUT must be a Scale with this name. */
 function checkScale(given: Obj, name: string): void {
   const { kind, apiVersion } = given;
   if (kind && kind !== 'Scale')

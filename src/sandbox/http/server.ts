@@ -1,4 +1,4 @@
-// The HTTPS server: who is asking, what for, may they; then the verb. Whatever goes wrong becomes a Status.
+// The HTTPS server: authentication, authorization, then the verb. Every failure becomes a Status.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
@@ -32,7 +32,7 @@ import { subresource } from './subresources.ts';
 import { del, deleteCollection, get, list, post, replace, watch } from './verbs.ts';
 import type { WatchHub } from './watch.ts';
 
-/** What /version says: the version that the sandbox is compared with. Discovery says what it serves of it. */
+/** The answer of /version: the version with which the sandbox is compared. Discovery says what it serves of it. */
 const version = {
   major: '1',
   minor: '37',
@@ -73,7 +73,7 @@ const collectionVerbs: Record<string, Verb> = {
   POST: 'create',
   DELETE: 'deletecollection',
 };
-/** A watch is a connection of its own, and a crowd has many. */
+/** Each watch has its own connection, and a crowd has many. */
 const limits = { ...connectionLimits, most: 10_000 };
 const openPaths = new Set(['/healthz', '/readyz', '/livez', '/version']);
 
@@ -90,7 +90,7 @@ export interface ServerParts {
   authenticator: Authenticator;
   access: Access;
   openapi: OpenApi;
-  /** Why requests should go elsewhere; undefined when they are served. */
+  /** Why this server is not ready; undefined when it is. */
   whyNotReady: () => string | undefined;
 }
 
@@ -114,12 +114,12 @@ export class ApiServer {
       },
       (req, res) => void this.handle(req, res),
     );
-    // Clients keep connections for long; closing them first loses requests that are on their way.
+    // Clients keep connections for long. Closing a connection first loses requests that are on their way.
     this.server.keepAliveTimeout = 180_000;
     this.server.headersTimeout = 185_000;
     this.server.requestTimeout = 60_000;
     this.server.maxHeadersCount = 200;
-    // What is no HTTP, or a method HTTP does not know, never becomes a request.
+    // Bytes that are no HTTP, or an unknown method, never become a request.
     this.connections = new Connections(this.server, limits, (error) => {
       if (error.code === 'ECONNRESET') return '';
       const told = error.code === 'HPE_INVALID_METHOD' ? methodNotAllowed() : badRequest(error.message);
@@ -152,7 +152,7 @@ export class ApiServer {
     }
   }
 
-  /** `kubectl --as`: whoever may impersonate is treated as who they say. */
+  /** `kubectl --as`: the user whom an allowed caller impersonates. */
   private impersonated(req: IncomingMessage, user: User | undefined): User | undefined {
     const name = req.headers['impersonate-user'];
     if (!user || typeof name !== 'string') return user;
@@ -205,7 +205,7 @@ export class ApiServer {
     call.warnings = warnings;
     if (type.kind === 'Endpoints' && type.builtin) {
       warnings.push(endpointsAreDeprecated);
-      // Lists and watches send no answer of `send`, which would have set it.
+      // Lists and watches do not use `send`, which would set the header.
       res.setHeader('warning', warningHeaders(warnings));
     }
     const context: Context = { core, hub, req, res, query, route, type, accept, call };
@@ -247,7 +247,7 @@ export class ApiServer {
     );
   }
 
-  /** Everything that is no resource: discovery, OpenAPI, health. */
+  /** All paths that are no resource: discovery, OpenAPI, health. */
   private own(
     req: IncomingMessage,
     res: ServerResponse,
@@ -327,5 +327,5 @@ export class ApiServer {
   }
 }
 
-/** A path nothing is served at: the real server's mux answers in plain text. */
+/** An unknown path. The real server answers in plain text. */
 class NoRoute extends Error {}

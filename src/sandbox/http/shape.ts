@@ -1,4 +1,4 @@
-// Stored revisions in the form a client asked for: the object itself, a table row, or metadata only.
+// Writes stored revisions in the requested format: the object itself, a table row, or metadata only.
 
 import { type Column, load, type ResourceType, render } from '../resources.ts';
 import type { Entry } from '../store/entry.ts';
@@ -49,7 +49,7 @@ function tableHead(view: View, metadata: Obj): string {
   return `${JSON.stringify(head).slice(0, -1)},"rows":[`;
 }
 
-/** One object as a whole answer (GET) or as what a watch event carries. */
+/** One object as a whole answer (GET), or in a watch event. */
 export function single(view: View, entry: Entry): string {
   if (view.accept.shape === 'object') return render(view.type, entry);
   if (view.accept.shape === 'table')
@@ -57,7 +57,7 @@ export function single(view: View, entry: Entry): string {
   return partial(view, load(view.type, entry));
 }
 
-/** The opening of a list; items follow separated by commas, then `]}`. */
+/** The beginning of a list. The items follow, separated by commas, then `]}`. */
 export function listHead(view: View, metadata: Obj): string {
   if (view.accept.shape === 'table') return tableHead(view, metadata);
   const self =
@@ -74,7 +74,7 @@ export function listItem(view: View, entry: Entry): string {
   if (view.accept.shape === 'table') return row(view, entry);
   if (view.accept.shape !== 'object') return partial(view, load(view.type, entry));
   const json = render(view.type, entry);
-  // Items of built-in lists go without apiVersion and kind: the list's own kind says it.
+  // Items of built-in lists have no apiVersion and kind; the list's kind says it.
   return view.type.builtin && json.startsWith('{"apiVersion":')
     ? `{${json.slice(json.indexOf('"metadata":'))}`
     : json;

@@ -1,5 +1,5 @@
-// Subresources with a form of their own: which there are, and a namespace's finalizers. `status` is no more than
-// another part of the object and goes through the ordinary verbs.
+// Subresources with a format of their own, and the finalizers of a namespace. `status` is only another part of the
+// object and goes through the ordinary verbs.
 
 import { own } from '../../runtime/own-keys.ts';
 import { update } from '../operations/update.ts';
@@ -27,7 +27,7 @@ async function finalize(context: Context): Promise<Answer> {
 type Handler = (context: Context) => Promise<Answer>;
 const builtIn: Record<string, Handler> = { '/pods/eviction': eviction, '/namespaces/finalize': finalize };
 
-/** The handler of a subresource that is not `status`; throws 404 when the kind has none of that name. */
+/** The handler of a subresource other than `status`. Throws 404 when the kind has no such subresource. */
 export function subresource({ type, route }: Context, extra: Record<string, Handler>): Handler {
   if (route.subresource === 'scale' && type.scale) return scale;
   const key = `${type.table}/${route.subresource}`;

@@ -1,4 +1,4 @@
-// The verbs on resources, from request to answer. What they mean is in operations/ and patch/.
+// The verbs on resources, from request to answer. operations/ and patch/ implement them.
 
 import { joinKey } from '../../kube/objects.ts';
 import type { Written } from '../operations/core.ts';
@@ -24,7 +24,7 @@ export function entryAt(context: Context): Entry {
   return entry;
 }
 
-/** The answer to a write, in the form asked for. */
+/** The answer to a write, in the requested format. */
 export function writtenAnswer(context: Context, code: number, { item, entry }: Written): Answer {
   const plain = context.accept.shape === 'object';
   if (entry) return { code, json: single(viewOf(context), entry) };
@@ -65,7 +65,7 @@ export async function list(context: Context): Promise<undefined> {
   return undefined;
 }
 
-/** How long a watch lasts when the client does not say: between 30 and 60 minutes, so that not all end at once. */
+/** The duration of a watch when the client names none: 30 to 60 minutes, so that not all end at once. */
 const watchMinutes = () => 30 + Math.random() * 30;
 
 const streams = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
@@ -95,7 +95,7 @@ export async function post(context: Context): Promise<Answer> {
   return writtenAnswer(context, 201, written);
 }
 
-/** Custom resources must say what they are; for built-in kinds the URL does. */
+/** A custom resource must have apiVersion and kind. For built-in kinds the URL says it. */
 function withSelf({ type }: Context, item: Item): Item {
   if (!type.builtin) return item;
   item.apiVersion ||= type.group ? `${type.group}/${type.version}` : type.version;
@@ -127,7 +127,7 @@ export async function replace(context: Context): Promise<Answer> {
   return writtenAnswer(context, 200, written);
 }
 
-/** DELETE options come in the body, or, from simple clients, in the query. */
+/** The options of a DELETE are in the body, or, from simple clients, in the query. */
 async function deleteOptions({ req, query, call }: Context): Promise<Obj> {
   const body = await readBody(req);
   const media = mediaType(req);

@@ -1,5 +1,5 @@
-// WATCH: every commit told to those who follow it, in order, each event written out once however many listen.
-// A watcher that does not keep up is let go; it will list again, as on any cluster.
+// WATCH: sends every commit to its watchers, in order. Each event is serialised once for all of them. A watcher
+// that does not keep up is disconnected; it will list again, as on any cluster.
 
 import type { ServerResponse } from 'node:http';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
@@ -11,7 +11,7 @@ import { selects } from './list.ts';
 import type { Selection } from './query.ts';
 import { single, type View } from './shape.ts';
 
-/** Bytes a slow watcher may have waiting. */
+/** Maximum number of bytes that wait for a slow watcher. */
 const backlogLimit = 32 * 1024 * 1024;
 const bookmarkEveryMs = 60_000;
 
@@ -21,7 +21,7 @@ export interface WatchRequest {
   selection: Selection;
   rv: number | undefined;
   bookmarks: boolean;
-  /** Begin with what exists and mark its end with a bookmark (watch-list). */
+  /** Start with the existing objects, and mark their end with a bookmark (watch-list). */
   initialEvents: boolean | undefined;
   timeoutMs: number;
 }
@@ -30,7 +30,7 @@ interface Watcher extends WatchRequest {
   res: ServerResponse;
   /** Watchers with the same key get the same bytes. */
   shared: string;
-  /** Events up to here have been told. */
+  /** Events up to this version have been sent. */
   told: number;
   end: Cancel;
 }
@@ -101,7 +101,7 @@ export class WatchHub {
     set.add(watcher);
   }
 
-  /** What the watcher missed: history from its version, or everything there is. */
+  /** Sends what the watcher has missed: history from its version, or all objects. */
   private begin(watcher: Watcher): void {
     const table = this.store.table(watcher.view.type.table);
     const { rv } = watcher;
@@ -160,7 +160,7 @@ export class WatchHub {
     if (watcher.res.writableLength > backlogLimit) watcher.res.destroy();
   }
 
-  /** The event line of a change as this watcher sees it, or '' when it does not concern it. */
+  /** The line of a change for this watcher. '' when the change does not concern it. */
   private lineFor({ view, namespace, selection }: WatchRequest, { type, entry, prev }: Change): string {
     if (namespace && entry.namespace !== namespace) return '';
     const now = type !== 'DELETED' && selects(view, selection, entry);
@@ -168,7 +168,7 @@ export class WatchHub {
     if (now) return line(before ? 'MODIFIED' : 'ADDED', single(view, entry));
     if (!before) return '';
     if (type === 'DELETED') return line('DELETED', single(view, entry));
-    // It left the selection: its last selected state, at the version of the change.
+    // It left the selection: send its last selected state with the version of the change.
     return line('DELETED', single(view, restamped(prev, entry.rv)));
   }
 

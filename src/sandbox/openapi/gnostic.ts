@@ -1,5 +1,5 @@
-// The OpenAPI v2 document as protobuf, in the messages of gnostic's OpenAPIv2.proto: the form that
-// client-go's OpenAPISchema() asks for. Field numbers are that file's. Pure.
+// The OpenAPI v2 document as protobuf, in the messages of gnostic's OpenAPIv2.proto, which client-go's
+// OpenAPISchema() asks for. The field numbers are from that file. Pure.
 
 import { own } from '../../runtime/own-keys.ts';
 import { WireWriter } from '../protobuf/wire.ts';
@@ -7,7 +7,7 @@ import { asList, asObj, asStrings, isObj, type Obj } from '../types.ts';
 
 type Write = (writer: WireWriter) => void;
 
-/** gnostic's Any: a value as YAML text, of which JSON is a kind. */
+/** gnostic's Any: a value as YAML. JSON is YAML. */
 const any =
   (value: unknown): Write =>
   (writer) =>

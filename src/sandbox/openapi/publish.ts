@@ -1,5 +1,5 @@
-// The served schemas as OpenAPI documents, v3 per group and version, v2 for all. What kubectl reads to explain,
-// to validate, to merge, and to learn which parameters the server understands. Pure.
+// The served schemas as OpenAPI documents: v3 per group and version, v2 for all. kubectl reads them to explain,
+// validate and merge, and to learn which parameters the server knows. Pure.
 
 import { setOwn } from '../../runtime/own-keys.ts';
 import { apiVersionOf, type ResourceType } from '../resources.ts';
@@ -56,7 +56,7 @@ class Publisher {
     if (!given.$ref) return out;
     const target = this.ref(given.$ref.slice(given.$ref.lastIndexOf('/') + 1));
     if (Object.keys(out).length === 0) return target;
-    // OpenAPI ignores what stands beside a $ref; v2 readers know no allOf, so they get the bare reference.
+    // OpenAPI ignores fields beside a $ref. Readers of v2 do not know allOf, so they get the bare reference.
     return this.v2 ? target : { allOf: [target], ...out };
   }
 
@@ -70,7 +70,7 @@ class Publisher {
     }
   }
 
-  /** OpenAPI v2 has no word for these; kube-apiserver drops them for the same reason. */
+  /** OpenAPI v2 has no keywords for these. kube-apiserver drops them, too. */
   private simplify(given: Schema, out: Obj): void {
     for (const name of ['anyOf', 'oneOf', 'not', 'nullable']) delete out[name];
     if (given.nullable) delete out.type;

@@ -1,4 +1,5 @@
-// Answers /openapi/v2 and /openapi/v3. Documents are made when first asked for and kept until what is served changes.
+// Answers /openapi/v2 and /openapi/v3. Documents are made at the first request and kept until the served kinds
+// change.
 
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -24,7 +25,7 @@ export class OpenApi {
     this.registry = registry;
   }
 
-  /** Whether there was something to answer. Throws 406. */
+  /** Returns whether it has answered. Throws 406. */
   serve(req: IncomingMessage, res: ServerResponse, path: string): boolean {
     if (path === '/openapi/v2') this.send(req, res, this.v2(req.headers.accept));
     else if (path === '/openapi/v3' || path === '/openapi/v3/') this.send(req, res, this.index());

@@ -1,5 +1,5 @@
-// What every operation needs at hand, and the checks they share. No HTTP here: controllers of the sandbox use
-// the same operations as requests do.
+// What all operations need, and the checks that they share. Knows no HTTP: the sandbox's controllers use the same
+// operations as requests.
 
 import type { Clock } from '../../runtime/clock.ts';
 import { own } from '../../runtime/own-keys.ts';
@@ -24,7 +24,7 @@ export interface Core {
   log: Logger;
 }
 
-/** The outcome of a write: the object, and the stored revision (none on a dry run). */
+/** The result of a write: the object, and the stored revision (none on a dry run). */
 export interface Written {
   item: Item;
   entry: Entry | undefined;
@@ -37,8 +37,8 @@ export const cannotHandle = (type: ResourceType, why: string) =>
   );
 
 /**
- * Brings an object as clients and webhooks write it into the form the server works with: typed, without
- * unknown fields, with defaults. Returns the unknown fields it dropped.
+ * Brings an object of a client or webhook into the server's form: typed, without unknown fields, with defaults.
+ * Returns the unknown fields that it removed.
  */
 export function refine(type: ResourceType, item: Item): string[] {
   if (!isObj(item.metadata)) {
@@ -64,10 +64,10 @@ function dropNullMetadata(item: Item): void {
   for (const name of Object.keys(metadata)) if (metadata[name] === null) delete metadata[name];
 }
 
-/** What the caller asked to happen with fields the server does not know. */
+/** Handles unknown fields as the caller asked: ignore, warn or refuse. */
 export function reportUnknown(type: ResourceType, unknown: readonly string[], call: Call): void {
   if (unknown.length === 0 || call.validation === 'Ignore') return;
-  // Those of custom resources come from a map, which Go walks in order.
+  // Those of custom resources come from a map, which Go iterates in sorted order.
   const paths = type.builtin ? unknown : unknown.toSorted();
   const texts = paths.map((path) => `unknown field ${JSON.stringify(path)}`);
   if (call.validation === 'Strict') throw cannotHandle(type, `strict decoding error: ${texts.join(', ')}`);
@@ -95,7 +95,7 @@ export function checkIdentity(type: ResourceType, item: Item): void {
     );
 }
 
-/** All rules of the object's own content. */
+/** Applies all rules about the object's own content. */
 export function validateItem(
   type: ResourceType,
   item: Item,
@@ -116,7 +116,7 @@ export function validateItem(
   if (errors.length > 0) throw invalid(type, item.metadata.name ?? '', errors);
 }
 
-/** New objects need a namespace that exists and is not being deleted. */
+/** A new object needs a namespace that exists and is not being deleted. */
 export function guardNamespace(core: Core, type: ResourceType, namespace: string, name: string): void {
   if (!type.namespaced) return;
   const entry = core.store.table('/namespaces').get(namespace);

@@ -1,5 +1,5 @@
-// CREATE, in the order of kube-apiserver: decode, mutating admission, names and defaults, validation,
-// validating admission, storage. A mutating webhook sees neither uid nor generated name, a validating one both.
+// CREATE, in the order of kube-apiserver: decode, mutating admission, names and defaults, validation, validating
+// admission, storage. A mutating webhook sees neither uid nor generated name; a validating one sees both.
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { joinKey } from '../../kube/objects.ts';
@@ -28,7 +28,7 @@ import {
 } from './core.ts';
 import { admitPod } from './pods.ts';
 
-/** apimachinery's alphabet for generated names: no vowels, so that no words arise. */
+/** apimachinery's alphabet for generated names: without vowels, so that no words appear. */
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
 const generatedLength = 58;
 
@@ -39,7 +39,7 @@ function generated(prefix: string): string {
 
 export interface CreateOptions {
   namespace: string;
-  /** The object is the outcome of server-side apply and carries its managed fields already. */
+  /** The object is the result of server-side apply and has its managed fields already. */
   applied?: boolean;
 }
 
@@ -102,7 +102,7 @@ export async function create(
 
 const definitions = 'apiextensions.k8s.io/customresourcedefinitions';
 
-/** Nothing new of a kind that is going. */
+/** No new objects of a kind whose definition is being deleted. */
 function guardDefinition(core: Core, type: ResourceType): void {
   if (type.builtin) return;
   if (core.store.table(definitions).get(`${type.plural}.${type.group}`)?.deleting)
@@ -119,7 +119,7 @@ function settleNamespace(type: ResourceType, item: Item, namespace: string): voi
   item.metadata.namespace = namespace;
 }
 
-/** What only the server may say about an object that begins its life. */
+/** Removes what only the server may set on a new object. */
 function dropServerFields(item: Item): Item {
   const metadata = item.metadata as Partial<Item['metadata']> & { selfLink?: string };
   for (const name of [

@@ -1,4 +1,4 @@
-// DELETE of one object: preconditions, admission, finalizers and grace. What waits for a finalizer is only marked.
+// DELETE of one object: preconditions, admission, finalizers and grace. An object with a finalizer is only marked.
 
 import { joinKey } from '../../kube/objects.ts';
 import type { Attributes } from '../admission/admission.ts';
@@ -11,7 +11,7 @@ import type { Core } from './core.ts';
 
 export interface Deletion {
   item: Item;
-  /** False while finalizers or grace keep it. */
+  /** False while finalizers or the grace period keep it. */
   gone: boolean;
 }
 
@@ -22,7 +22,7 @@ const undeletable = new Set(['default', 'kube-system', 'kube-public']);
 export interface DeleteTarget {
   namespace: string;
   name: string;
-  /** The delete is one of a collection: webhooks get no name of its own. */
+  /** Part of a collection delete: webhooks get no name. */
   collection?: boolean;
 }
 
@@ -83,7 +83,7 @@ async function admit(
   await core.admission.validate(attributes);
 }
 
-/** Which finalizers a propagation policy leaves on the object. */
+/** The finalizers that a propagation policy puts on the object. */
 function finalizersFor(item: Item, options: Obj): string[] {
   const kept = asStrings(item.metadata.finalizers);
   const policy = asString(options.propagationPolicy);
@@ -124,14 +124,14 @@ const invalidOptions = (path: string, message: string) =>
     ],
   });
 
-/** Seconds a pod is given; only one that runs on a node has any. */
+/** The grace period in seconds. Only a pod on a node has one. */
 function graceOf(type: ResourceType, item: Item, options: Obj): number {
   if (type.table !== '/pods') return 0;
   const spec = asObj(item.spec);
   const phase = asString(asObj(item.status).phase);
   if (!spec.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0;
   const own = asNumber(spec.terminationGracePeriodSeconds, 30);
-  // What Kubernetes reads into a negative one.
+  // Kubernetes' interpretation of a negative value.
   return Math.max(0, asNumber(options.gracePeriodSeconds, own < 0 ? 1 : own));
 }
 
@@ -152,7 +152,7 @@ async function mark(
   if (finalizers.length > 0) item.metadata.finalizers = finalizers;
   else delete item.metadata.finalizers;
   if (!waits) {
-    // What has a grace says that it got none.
+    // A kind with a grace period reports that there was none.
     if (type.table === '/pods') {
       if (!item.metadata.deletionTimestamp) item.metadata.generation = (item.metadata.generation ?? 0) + 1;
       item.metadata.deletionTimestamp ??= timestamp(core.clock.now());

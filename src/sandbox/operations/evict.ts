@@ -1,6 +1,6 @@
-// Eviction: the pod goes when every budget that covers it can spare one, as kube-apiserver's
-// pkg/registry/core/pod/storage/eviction.go decides. The budget is written first, so that two evictions cannot
-// both take its last disruption.
+// Eviction: deletes the pod when every budget that covers it allows one more disruption, as in kube-apiserver's
+// pkg/registry/core/pod/storage/eviction.go. The budget is written first, so that two evictions cannot both take
+// its last disruption.
 
 import { joinKey } from '../../kube/objects.ts';
 import type { Call } from '../call.ts';
@@ -15,7 +15,10 @@ import { update } from './update.ts';
 
 const budgets = 'policy/poddisruptionbudgets';
 const form = { group: 'policy', version: 'v1', kind: 'Eviction' };
-/** Evictions that the budgets' controller has not confirmed yet; above it, it is taken not to run. */
+/**
+ * Maximum number of evictions that the budgets' controller has not confirmed. With more, the controller seems not
+ * to run.
+ */
 const mostUnconfirmed = 2000;
 
 export async function evict(
@@ -39,7 +42,7 @@ export async function evict(
   await remove(core, type, target, options, call);
 }
 
-/** Who is not running, or going already, costs no budget anything. */
+/** A pod that does not run, or is being deleted, costs no budget anything. */
 const ignoresBudgets = (pod: Item) =>
   pod.metadata.deletionTimestamp !== undefined ||
   ['Succeeded', 'Failed', 'Pending'].includes(asString(asObj(pod.status).phase));
@@ -62,7 +65,7 @@ async function charge(core: Core, entry: Entry, pod: Item, options: Obj, call: C
   }
   const budget = covering[0] as Item;
   if (!isReady(pod) && sparesUnhealthy(budget)) {
-    // Counted as unhealthy: if it has become ready meanwhile, the delete must not go through.
+    // The pod counted as unhealthy. If it has become ready meanwhile, the delete must fail.
     options.preconditions = { uid: entry.uid, resourceVersion: String(entry.rv) };
     return;
   }

@@ -1,5 +1,5 @@
-// UPDATE and PATCH: read, change, admit, compare and swap. What changed meanwhile is tried anew with everything
-// before it, admission included, unless the caller named the version it meant.
+// UPDATE and PATCH: read, change, admit, compare-and-swap. After a conflict everything is done again, including
+// admission, unless the caller named a version.
 
 import { joinKey } from '../../kube/objects.ts';
 import { own } from '../../runtime/own-keys.ts';
@@ -13,32 +13,32 @@ import { asStrings, equal, type Item } from '../types.ts';
 import { type Core, checkIdentity, refine, reportUnknown, validateItem, type Written } from './core.ts';
 import { allocate, throwIf } from './create.ts';
 
-/** A subresource that has a form of its own: what callers and webhooks see and write in place of the object. */
+/** A subresource with its own format: what callers and webhooks see and write instead of the object. */
 export interface Form {
   kind: { group: string; version: string; kind: string };
   show(item: Item): Item;
-  /** `item`, its own to modify, with what `shown` says. */
+  /** Returns `item`, which it may modify, with the values of `shown`. */
   take(item: Item, shown: Item): Item;
 }
 
 export interface UpdateOptions {
   namespace: string;
   name: string;
-  /** '' for the object itself, 'status', or another part that is written on its own. */
+  /** '' for the object itself, 'status', or another part that is written separately. */
   subresource: string;
   form?: Form;
-  /** The whole object is replaced (PUT), rather than patched. */
+  /** Replaces the whole object (PUT) instead of patching it. */
   replace?: boolean;
-  /** Managed fields come with the object (server-side apply). */
+  /** The object has its managed fields already (server-side apply). */
   applied?: boolean;
-  /** The caller's patch names fields the server does not know: reported, not an error, unless Strict. */
+  /** Unknown fields in the caller's patch are reported, and are no error unless Strict. */
   reportUnknown?: boolean;
 }
 
-/** As often as kube-apiserver's patch handler. */
+/** The number of attempts of kube-apiserver's patch handler. */
 const attempts = 5;
 
-/** `change` gets the object as this version shows it, its own to modify, and returns what it should become. */
+/** `change` gets the object in this version, may modify it, and returns what it should become. */
 export async function update(
   core: Core,
   type: ResourceType,
@@ -58,12 +58,13 @@ export async function update(
     if (named && named !== '0' && Number(named) !== entry.rv) throw conflict(type, options.name);
     const prepared = await prepareNext(core, type, live, next, call, options);
     if (table.get(key) === entry) return store(core, type, entry, live, prepared, call);
-    // Someone wrote in between: once more from what is current. Whoever named a version hears of it there.
+    // Somebody wrote in between: try again with the current object. A caller that named a version gets the
+    // conflict.
     if (attempt >= attempts) throw conflict(type, options.name);
   }
 }
 
-/** Custom resources are never replaced blindly. */
+/** A custom resource is never replaced without a version. */
 const unversioned = (type: ResourceType, name: string) =>
   invalid({ group: type.group, kind: type.plural }, name, [
     {
@@ -86,7 +87,7 @@ async function prepareNext(
   if (options.reportUnknown !== false) reportUnknown(type, unknown, call);
   const next = keepFixed(type, live, given, options);
   const { form } = options;
-  // A form writes the object itself, through a narrower door; a status is judged as a part.
+  // A format of its own still writes the object itself. A status is validated as a part.
   const part = form ? '' : options.subresource;
   const attributes: Attributes = {
     type,
@@ -119,7 +120,10 @@ async function prepareNext(
   return mutated;
 }
 
-/** Restores what this endpoint does not write: identity always, status or everything else depending on the subresource. */
+/**
+ * Restores what this endpoint does not write: always the identity, and status or everything else depending on the
+ * subresource.
+ */
 function keepFixed(type: ResourceType, live: Item, next: Item, options: UpdateOptions): Item {
   const meta = next.metadata;
   const old = live.metadata;
@@ -137,7 +141,7 @@ function keepFixed(type: ResourceType, live: Item, next: Item, options: UpdateOp
       options.name,
       `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.uid}`,
     );
-  // Left out it stays; another one is refused.
+  // When absent it stays. Another value is refused.
   if (meta.deletionTimestamp && meta.deletionTimestamp !== old.deletionTimestamp)
     throw invalid(type, options.name, [
       field.invalid('metadata.deletionTimestamp', meta.deletionTimestamp, 'field is immutable'),
@@ -175,7 +179,10 @@ function keepFixed(type: ResourceType, live: Item, next: Item, options: UpdateOp
   return out;
 }
 
-/** Counts a change of anything but metadata and, where status has its own endpoint, status. */
+/**
+ * Increases the generation when anything but metadata changes and, where status has its own endpoint, anything but
+ * status.
+ */
 function countGeneration(type: ResourceType, live: Item, next: Item): void {
   if (!type.generation) return;
   const ignored = new Set(['metadata', 'apiVersion', 'kind', ...(type.status ? ['status'] : [])]);
@@ -198,7 +205,7 @@ function checkDeletion(type: ResourceType, live: Item, next: Item): void {
   }
 }
 
-/** An object on its way out goes when its last finalizer does. */
+/** An object that is being deleted goes when its last finalizer does. */
 function finished(type: ResourceType, item: Item): boolean {
   if (!item.metadata.deletionTimestamp || asStrings(item.metadata.finalizers).length > 0) return false;
   if ((item.metadata.deletionGracePeriodSeconds ?? 0) > 0) return false;

@@ -1,11 +1,11 @@
-// RFC 6902 JSON Patch and RFC 7386 merge patch on plain JSON. Pure; the texts are those of the Go library
-// kube-apiserver uses.
+// RFC 6902 JSON Patch and RFC 7386 merge patch on plain JSON. Pure. The error texts are those of kube-apiserver's
+// Go library.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { ApiError } from '../status.ts';
 import { asString, clone, equal, isObj, type Obj } from '../types.ts';
 
-/** A patch that cannot be applied to this object. kube-apiserver does not tell why; the text is for our own log. */
+/** A patch that cannot be applied to this object. kube-apiserver does not say why; the text is for our own log. */
 class PatchFailure extends ApiError {
   readonly why: string;
 
@@ -87,18 +87,18 @@ function take(doc: unknown, path: string, operation: string): unknown {
   return value;
 }
 
-/** As JSONPatchMaxCopyBytes of kube-apiserver: all that the `copy` operations of one patch may copy. */
+/** kube-apiserver's JSONPatchMaxCopyBytes: bytes that the `copy` operations of one patch may copy in total. */
 const mostCopied = 3 * 1024 * 1024;
-/** Items of lists that one patch may shift to make or close a gap. */
+/** Number of list items that one patch may shift to make or close gaps. */
 const mostShifted = 5_000_000;
 
-/** What one patch has cost so far. */
+/** The cost of one patch so far. */
 interface Spent {
   copied: number;
   shifted: number;
 }
 
-/** Counts what removing or adding shifts in the lists along the path. */
+/** Counts the items that an insertion or removal shifts in the lists along the path. */
 function shifts(doc: unknown, path: string, spent: Spent): void {
   const parts = pointer(path);
   parts.pop();

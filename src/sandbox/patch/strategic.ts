@@ -1,5 +1,5 @@
-// Strategic merge patch for built-in types: lists merge by the keys their schema names, and $patch, $retainKeys,
-// $deleteFromPrimitiveList and $setElementOrder direct it. Pure.
+// Strategic merge patch for built-in types: lists merge by the keys in their schema; $patch, $retainKeys,
+// $deleteFromPrimitiveList and $setElementOrder control it. Pure.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { deref, fieldSchema, type Schema, type SchemaRoot } from '../schema/schema.ts';
@@ -113,7 +113,7 @@ function mergeList(
       out.push(mergeObject(root, items, {}, item));
     } else out[at] = mergeObject(root, items, out[at] as Obj, item);
   }
-  // What a later item of the patch added again after its deletion stays.
+  // An item that a later part of the patch adds again stays.
   const isGone = (other: unknown, i: number) => {
     if (!isObj(other)) return false;
     const written = canonical(own(other, key));
@@ -127,8 +127,9 @@ function mergeList(
 }
 
 /**
- * Puts a list into the order a patch asks for. What the order names comes as it says; the rest keeps its place
- * among them by where both stood before, and what is new comes before the rest: apimachinery's normalizeElementOrder.
+ * Puts a list into the order that a patch asks for. Items in `order` follow it. The others keep their places
+ * relative to those by their old positions, and new items come before the others: apimachinery's
+ * normalizeElementOrder.
  */
 function sorted(list: unknown[], key: string | undefined, order: unknown, before: unknown[]): unknown[] {
   if (!Array.isArray(order)) return list;

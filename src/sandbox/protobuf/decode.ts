@@ -1,5 +1,5 @@
-// Kubernetes' protobuf, as typed clients send built-in kinds: bytes in, the JSON object out. Go writes zero
-// values of fields that JSON leaves out, so those are dropped again, except where Go holds a pointer.
+// Decodes Kubernetes' protobuf, in which typed clients send built-in kinds, into JSON. Go sends zero values of
+// fields that JSON omits, so they are dropped again, except where Go has a pointer.
 
 import { setOwn } from '../../runtime/own-keys.ts';
 import { definitions } from '../schema/builtin.ts';
@@ -12,7 +12,7 @@ import { fieldsIn, signed } from './wire.ts';
 const magic = Buffer.from('k8s\0');
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
 
-/** Fields Go holds by pointer whose zero means something: sent only when set, so kept. */
+/** Fields that are pointers in Go and whose zero has a meaning: sent only when set, so kept. */
 const pointers = new Set(
   `replicas automountServiceAccountToken terminationGracePeriodSeconds runAsNonRoot privileged
   allowPrivilegeEscalation readOnlyRootFilesystem runAsUser runAsGroup fsGroup optional immutable controller
@@ -41,7 +41,9 @@ const numbers = new Map<string, Map<number, string>>(
 );
 
 const nameOf = (schema: Schema) => schema.$ref?.slice(schema.$ref.lastIndexOf('/') + 1);
-/** Decodes `k8s\0` and the envelope; throws 400 when it is not that, or holds a field this server cannot read. */
+/**
+ * Decodes `k8s\0` and the envelope. Throws 400 for anything else, and for fields that this server does not know.
+ */
 export function decodeProtobuf(body: Buffer, typeName: string): Obj {
   if (!body.subarray(0, 4).equals(magic))
     throw badRequest('provided data does not appear to be a protobuf message');
@@ -72,7 +74,7 @@ function decodeMessage(typeName: string, bytes: Uint8Array): Obj {
   for (const { number, value } of fieldsIn(bytes)) {
     const name = names.get(number);
     const field = name === undefined ? undefined : schema.properties?.[name];
-    // Old clients write the fields of their time even when empty (ObjectMeta.clusterName); that says nothing.
+    // Old clients send their fields even when empty (ObjectMeta.clusterName). Ignore those.
     if (!field && (value === 0n || (value as Uint8Array).length === 0)) continue;
     if (name === undefined || !field) throw new Error(`field ${number} of ${typeName} is not known`);
     take(out, name, field, value);

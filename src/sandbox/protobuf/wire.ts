@@ -1,4 +1,4 @@
-// The protobuf wire format: tags, varints and length-delimited bytes, read and written. Knows no message.
+// Reads and writes the protobuf wire format: tags, varints and length-delimited bytes. Knows no message.
 
 export interface WireField {
   number: number;
@@ -17,7 +17,7 @@ function varint(bytes: Uint8Array, at: number): [bigint, number] {
   throw new Error('proto: unexpected EOF');
 }
 
-/** The fields of a message in the order they were written. Throws on bytes that are no message. */
+/** The fields of a message in their written order. Throws when the bytes are no message. */
 export function* fieldsIn(bytes: Uint8Array): Generator<WireField> {
   let at = 0;
   while (at < bytes.length) {
@@ -45,10 +45,10 @@ export function* fieldsIn(bytes: Uint8Array): Generator<WireField> {
   }
 }
 
-/** A signed 64-bit number out of a varint. */
+/** A signed 64-bit number from a varint. */
 export const signed = (value: bigint): number => Number(BigInt.asIntN(64, value));
 
-/** Writes messages; nested ones are writers of their own. */
+/** Writes messages. A nested message has its own writer. */
 export class WireWriter {
   private readonly parts: Uint8Array[] = [];
 

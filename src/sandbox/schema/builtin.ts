@@ -1,5 +1,5 @@
-// The schemas of the built-in types, made from the generated field tables and their overlays.
-// Knows no kind by name beyond those tables.
+// The schemas of the built-in types, from the generated field tables and their overlays. Knows no kind by name
+// except through those tables.
 
 import {
   atomicFields,
@@ -78,7 +78,7 @@ export const definitions: Record<string, Schema> = Object.fromEntries(
   builtinTypes.trim().split('\n').map(parse),
 );
 
-// FieldsV1 and the JSON inside a CRD's schema are any JSON at all.
+// FieldsV1 and the JSON inside a CRD's schema may be any JSON.
 definitions.ManagedFieldsEntry!.properties!.fieldsV1 = {
   type: 'object',
   'x-kubernetes-preserve-unknown-fields': true,
@@ -92,5 +92,5 @@ export function builtinSchema(type: string): SchemaRoot {
   return { schema: refTo(type), definitions };
 }
 
-/** The schema of metadata, for the parts of a custom resource that are not its own. */
+/** The schema of metadata, for the standard parts of a custom resource. */
 export const metadataSchema: SchemaRoot = builtinSchema('ObjectMeta');

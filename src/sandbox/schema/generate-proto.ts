@@ -1,5 +1,5 @@
-// Writes proto.generated.ts: the protobuf field numbers of the built-in types, read out of the descriptors that
-// every Kubernetes binary carries: node generate-proto.ts /path/to/kubectl. Must not be imported by the server.
+// Writes proto.generated.ts: the protobuf field numbers of the built-in types, from the descriptors inside every
+// Kubernetes binary. Run: node generate-proto.ts /path/to/kubectl. The server must not import it.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
@@ -14,7 +14,7 @@ interface Message {
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
 
-/** What a FileDescriptorProto says: its package and its messages. */
+/** The package and the messages of a FileDescriptorProto. */
 function readFile(bytes: Buffer): { package: string; messages: Message[] } {
   const file = { package: '', messages: [] as Message[] };
   for (const { number, value } of fieldsIn(bytes)) {
@@ -48,7 +48,7 @@ function* descriptors(binary: Buffer): Generator<Buffer> {
     try {
       yield gunzipSync(binary.subarray(at, at + largest));
     } catch {
-      // Ten bytes that look like a header but are none.
+      // Ten bytes that look like a header and are none.
     }
   }
 }
@@ -64,7 +64,7 @@ const known = new Map(
     }),
 );
 
-/** Our name of a message: the client's, which puts group and version before it where it must. */
+/** Our name of a message: the client's, which starts with group and version where needed. */
 function typeName(pkg: string, message: string): string | undefined {
   const parts = pkg.split('.');
   const version = (parts.at(-1) ?? '').replace('v', 'V');
@@ -84,7 +84,7 @@ for (const descriptor of descriptors(readFileSync(process.argv[2] as string))) {
   for (const message of file.messages) {
     const name = typeName(file.package, message.name);
     if (!name) continue;
-    // Two groups may have a message of one name; ours is the one whose fields are ours.
+    // Two groups may have a message of the same name. Ours is the one with our fields.
     const fits = message.fields.filter(([field]) => known.get(name)?.has(field)).length;
     const line = `${name}|${message.fields.map(([field, id]) => `${field}:${id}`).join(' ')}`;
     if (fits > (lines.get(name)?.fits ?? -1)) lines.set(name, { line, fits });

@@ -1,6 +1,6 @@
-// Writes types.generated.ts: the field tables of the built-in kinds, read off the type maps that
-// @kubernetes/client-node ships (and, for which fields are required, its declarations).
-// Run by hand after an update of that package. Must not be imported by the server.
+// Writes types.generated.ts: the field tables of the built-in kinds, from the type maps in @kubernetes/client-node
+// (and its declarations, for required fields). Run it by hand after an update of that package. The server must not
+// import it.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -38,7 +38,7 @@ const models = path.join(
   'gen/models',
 );
 
-/** `V1Container` → `Container`; later versions keep theirs: `V2MetricSpec`. */
+/** `V1Container` → `Container`. Later versions keep theirs: `V2MetricSpec`. */
 const short = (name: string) => name.replace(/^(Authentication|Core)?V1(?=[A-Z])/, '');
 
 async function typeOf(model: string): Promise<{ line: string; refs: string[] }> {

@@ -1,5 +1,5 @@
-// Whether JSON fits a built-in type, as Go's decoder would say; brings quantities given as numbers into text.
-// Only built-in schemas come here: custom resources are judged by validation instead.
+// Checks that JSON fits a built-in type, as Go's decoder would, and turns quantities given as numbers into text.
+// For built-in schemas only; custom resources are validated instead.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { isObj, type Obj } from '../types.ts';
@@ -15,7 +15,7 @@ function jsonName(value: unknown): string {
 
 const quantity = /^[+-]?(\d+(\.\d*)?|\.\d+)(m|n|u|k|Ki|Mi|Gi|Ti|Pi|Ei|M|G|T|P|E|[eE][+-]?\d+)?$/;
 
-/** Text of the decode error, or undefined. Walks in place. */
+/** The text of the decode error, or undefined. May change the value in place. */
 export function decodeError(root: SchemaRoot, value: Obj, typeName: string): string | undefined {
   return visit(root, deref(root, root.schema), value, '', typeName);
 }
@@ -65,7 +65,7 @@ function goType(schema: Schema): string {
   return goNames[schema.format ?? ''] ?? schema.type ?? 'interface {}';
 }
 
-/** Checks one field (or list element) of `holder`, which may be rewritten in place. */
+/** Checks one field (or list element) of `holder`, and may replace it. */
 function scalarOr(
   root: SchemaRoot,
   schema: Schema,
@@ -118,7 +118,7 @@ function scalarOr(
   }
 }
 
-/** Paths of required fields that are missing, as validation names them. Status is never judged. */
+/** Paths of missing required fields, as validation prints them. Ignores status. */
 export function missingRequired(root: SchemaRoot, value: Obj): string[] {
   const out: string[] = [];
   const visitRequired = (schema: Schema, at: unknown, path: string): void => {

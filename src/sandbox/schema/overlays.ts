@@ -1,7 +1,7 @@
-// What the generated field tables do not say about the built-in types: how lists merge, which strings are
-// quantities, what Go writes out even when empty, and the defaults. All of it data, keyed `Type.field`.
+// What the generated field tables do not say about built-in types: how lists merge, which strings are quantities,
+// what Go writes even when empty, and defaults. Data with keys `Type.field`.
 
-/** `keys` are the list-map keys of server-side apply, `merge` the one key of strategic merge patch. */
+/** `keys`: the list-map keys of server-side apply; `merge`: the one key of strategic merge patch. */
 export interface ListRule {
   type: 'map' | 'set' | 'atomic';
   keys?: readonly string[];
@@ -67,7 +67,7 @@ export const listRules: Record<string, ListRule> = {
 /** Patch strategies of fields that are no lists. */
 export const patchStrategies: Record<string, string> = { 'DeploymentSpec.strategy': 'retainKeys' };
 
-/** Selectors and references are replaced whole by server-side apply. */
+/** Server-side apply replaces selectors and references as a whole. */
 export const atomicTypes = new Set([
   'LabelSelector',
   'ObjectReference',
@@ -100,7 +100,9 @@ export const quantities = new Set([
   'V2MetricTarget.averageValue',
 ]);
 
-/** Fields that Go holds by value: present, if empty, in every object that goes through managed-fields accounting. */
+/**
+ * Fields that Go holds by value: present, although empty, in every object for which managed fields are computed.
+ */
 export const valueStructs = new Set([
   ...['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'Pod', 'Service', 'Namespace', 'Node'].flatMap(
     (type) => [`${type}.spec`, `${type}.status`],
@@ -139,7 +141,7 @@ const webhook = {
 };
 const fileMode = 420;
 
-/** Defaults that do not depend on anything else in the object; the others are in defaults.ts. */
+/** Defaults that depend on nothing else in the object. defaults.ts has the others. */
 export const defaults: Record<string, Record<string, unknown>> = {
   PodSpec: {
     restartPolicy: 'Always',

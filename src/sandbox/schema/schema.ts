@@ -1,6 +1,6 @@
-// The one form in which all schemas are held (structural OpenAPI v3, built-in or from a CRD), and the
-// walk that prepares an incoming object: unknown fields found or pruned, nulls dropped, defaults filled in.
-// Knows nothing of storage or HTTP.
+// The one form of all schemas (structural OpenAPI v3, built-in or from a CRD), and the function that prepares an
+// incoming object: it finds or prunes unknown fields, drops nulls, and fills in defaults. Knows nothing of storage
+// or HTTP.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { isObj, type Obj } from '../types.ts';
@@ -37,14 +37,16 @@ export interface Schema {
   'x-kubernetes-patch-merge-key'?: string;
   'x-kubernetes-patch-strategy'?: string;
   'x-kubernetes-group-version-kind'?: Obj[];
-  /** Ours: a struct that Go always writes out, so that an update never counts as adding it (see managed fields). */
+  /**
+   * Our extension: a struct that Go always writes, so that an update does not count as adding it (managed fields).
+   */
   'x-value-struct'?: boolean;
-  /** Ours: int-or-string, quantity and time are told apart here though OpenAPI calls them all string. */
+  /** Our extension: distinguishes int-or-string, quantity and time, which OpenAPI calls string. */
   'x-scalar'?: 'quantity' | 'int-or-string' | 'bytes' | 'time';
   [extension: string]: unknown;
 }
 
-/** A schema with the definitions its `$ref`s point into; a CRD's schema has none. */
+/** A schema with the definitions of its `$ref`s. A CRD's schema has none. */
 export interface SchemaRoot {
   schema: Schema;
   definitions: Record<string, Schema>;
@@ -63,33 +65,33 @@ export function preservesUnknown(schema: Schema): boolean {
   return schema['x-kubernetes-preserve-unknown-fields'] === true;
 }
 
-/** The schema of a field of an object, or undefined when the schema does not name it. */
+/** The schema of a field of an object. Undefined when the schema does not have it. */
 export function fieldSchema(schema: Schema, name: string): Schema | undefined {
   const known = own(schema.properties, name);
   if (known) return known;
   return isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined;
 }
 
-/** Fields every object has at its root (and every embedded resource), whatever its schema says. */
+/** Fields of every object, and of every embedded resource, whatever its schema says. */
 const envelope = new Set(['apiVersion', 'kind', 'metadata']);
 
 export interface PrepareOptions {
-  /** Remove unknown fields; otherwise they are only reported. */
+  /** Removes unknown fields. Otherwise they are only reported. */
   prune: boolean;
   /** Whether `value` is a whole object, with apiVersion, kind and metadata. */
   isRoot: boolean;
-  /** Go's decoder reads null as "not given"; custom resources keep it and validation judges it. */
+  /** Go's decoder reads null as "not given". Custom resources keep it, and validation checks it. */
   dropNulls?: boolean;
 }
 
 export interface Prepared {
-  /** Paths of fields the schema does not know, as Strict validation prints them. */
+  /** Paths of unknown fields, as Strict validation prints them. */
   unknown: string[];
 }
 
 /**
- * Prepares `value` in place. With `prune`, unknown fields are removed; their paths are collected either way.
- * Defaults are filled in where a field is absent (or null and not nullable).
+ * Prepares `value` in place. With `prune`, removes unknown fields; their paths are collected in any case. Fills in
+ * defaults where a field is absent (or null and not nullable).
  */
 export function prepare(root: SchemaRoot, value: Obj, options: PrepareOptions): Prepared {
   const walk = new Walk(root, options);

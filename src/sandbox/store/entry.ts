@@ -1,17 +1,17 @@
-// One stored revision of one object: its JSON, once, and the few fields that reads filter by.
-// Parsing on demand gives every caller an object of its own, so nobody can change what is stored.
+// One stored revision of one object: its JSON, and the few fields by which reads filter. Parsing gives every caller
+// its own object, so nobody can change what is stored.
 
 import { joinKey } from '../../kube/objects.ts';
 import { asList, asString, type Item } from '../types.ts';
 
 export interface Entry {
-  /** The table it lives in: `group/plural`. */
+  /** Its table: `group/plural`. */
   readonly table: string;
   readonly key: string;
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  /** The resourceVersion this revision was written at. */
+  /** The resourceVersion of this revision. */
   readonly rv: number;
   readonly json: string;
   readonly labels: Record<string, string> | undefined;
@@ -22,7 +22,7 @@ export interface Entry {
 
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
-/** One step of history. A DELETED change carries the object's last state at the deletion's own version. */
+/** One step of history. A DELETED change has the object's last state, with the version of the deletion. */
 export interface Change {
   readonly type: ChangeType;
   readonly entry: Entry;
@@ -35,7 +35,7 @@ export function parse(entry: Entry): Item {
   return JSON.parse(entry.json) as Item;
 }
 
-/** Makes the entry of `item` as written at `rv`; stamps the version into the object. */
+/** Makes the entry of `item` written at `rv`. Sets the version in the object. */
 export function entryOf(table: string, item: Item, rv: number): Entry {
   item.metadata.resourceVersion = String(rv);
   return describe(table, item, rv, JSON.stringify(item));

@@ -1,5 +1,5 @@
-// The SQLite file: a log of revisions by version, as kine keeps etcd's. The current state is each key's last
-// row. Knows rows, no objects.
+// The SQLite file: a log of revisions by version, as kine has for etcd. The current state is the last row of each
+// key. Knows rows, no objects.
 
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -21,21 +21,21 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) 
 export interface LogOptions {
   file: string | undefined;
   /**
-   * NORMAL survives a SIGKILL of the process: a committed WAL frame is in the kernel. Only a power cut or
-   * a kernel crash can take the last commits with it (the file stays sound). FULL waits for the disk too.
+   * NORMAL survives a SIGKILL of the process, because the kernel has every committed WAL frame. A power cut or a
+   * kernel crash may take the last commits (the file stays sound). FULL waits for the disk too.
    */
   synchronous: 'NORMAL' | 'FULL';
 }
 
-/** What the store keeps its rows in. */
+/** Where the store keeps its rows. */
 export interface RowLog {
   rows(): Iterable<Row>;
   meta(name: string): number;
-  /** Writes all rows or none; when this returns, they outlive the process. */
+  /** Writes all rows or none. When it returns, they survive the process. */
   append(rows: readonly Row[]): void;
-  /** Erases superseded rows and notes how far back history now reaches. */
+  /** Deletes superseded rows, and records the version to which history reaches back. */
   compact(rv: number, superseded: readonly number[]): void;
-  /** Writes something that nobody reads; throws where nothing can be written. */
+  /** Writes something that nobody reads. Throws when nothing can be written. */
   probe(): void;
   close(): void;
 }
@@ -58,7 +58,7 @@ export class Log implements RowLog {
     this.setMeta = this.db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)');
   }
 
-  /** The file is ours alone: a second writer would hand out the same versions again. */
+  /** Locks the file: a second writer would use the same versions again. */
   private lock(file: string | undefined): void {
     try {
       this.db.exec('PRAGMA locking_mode = EXCLUSIVE');
@@ -83,14 +83,14 @@ export class Log implements RowLog {
     return Number(row?.value ?? 0);
   }
 
-  /** Writes all rows or none; when this returns, they outlive the process. */
+  /** Writes all rows or none. When it returns, they survive the process. */
   append(rows: readonly Row[]): void {
     this.transaction(() => {
       for (const row of rows) this.insert.run(row.rv, row.op, row.tbl, row.json);
     });
   }
 
-  /** Erases superseded rows and notes how far back history now reaches. */
+  /** Deletes superseded rows, and records the version to which history reaches back. */
   compact(rv: number, superseded: readonly number[]): void {
     this.transaction(() => {
       for (const old of superseded) this.erase.run(old);
@@ -98,7 +98,7 @@ export class Log implements RowLog {
     });
   }
 
-  /** About as large as a small object: room for less is no room. */
+  /** As large as a small object: less room is not enough. */
   probe(): void {
     this.transaction(() => {
       this.insert.run(-1, 0, '', ' '.repeat(4096));
@@ -116,7 +116,7 @@ export class Log implements RowLog {
       work();
       this.db.exec('COMMIT');
     } catch (error) {
-      // A failed COMMIT may have ended the transaction already.
+      // A failed COMMIT may have ended the transaction.
       if (this.db.isTransaction) this.db.exec('ROLLBACK');
       throw error;
     }

@@ -1,6 +1,6 @@
-// The store: current objects and recent history in memory, every write in the log before anyone hears of it.
-// Writes of one turn of the event loop share a transaction (group commit). One global, growing version.
-// Knows no kind, no schema and no HTTP.
+// The store: current objects and recent history in memory. Every write is in the log before anyone hears of it.
+// Writes of one turn of the event loop share a transaction (group commit). One global, growing version. Knows no
+// kind, no schema and no HTTP.
 
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import type { Item } from '../types.ts';
@@ -9,9 +9,9 @@ import { Log, type RowLog } from './log.ts';
 import { Table } from './table.ts';
 
 export interface Compaction {
-  /** Changes older than this are forgotten; etcd behind kube-apiserver keeps 5 minutes. */
+  /** Older changes are dropped. etcd behind kube-apiserver keeps 5 minutes. */
   maxAgeMs: number;
-  /** At most this many changes are kept, whatever their age. */
+  /** Maximum number of changes to keep, whatever their age. */
   maxChanges: number;
   everyMs: number;
 }
@@ -25,13 +25,13 @@ export interface Recovered {
   compacted: number;
 }
 
-/** Nothing can be written just now: the disk is full, say. What the caller wrote is not stored. */
+/** Nothing can be written at present, for example because the disk is full. The caller's write is not stored. */
 export class StoreTrouble extends Error {
   override readonly name = 'StoreTrouble';
 }
 
 export interface StoreOptions {
-  /** In place of a SQLite file. */
+  /** Replaces the SQLite file. */
   openLog?: (file: string | undefined) => RowLog;
   file: string | undefined;
   clock: Clock;
@@ -51,7 +51,7 @@ interface Batch {
 
 function newBatch(): Batch {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  // A batch nobody waits for must not end the process when it fails; those who wait still see the error.
+  // A failing batch for which nobody waits must not end the process. Those who wait still get the error.
   promise.catch(() => {});
   return { changes: [], done: promise, resolve, reject };
 }
@@ -78,17 +78,17 @@ export class Store {
     this.scheduleCompaction();
   }
 
-  /** Why nothing can be written, as the last write found; undefined while all is well. */
+  /** Why the last write failed; undefined while all is well. */
   get trouble(): string | undefined {
     return this.problem;
   }
 
-  /** The version of the latest write; lists are consistent at it. */
+  /** The version of the latest write. Lists are consistent at it. */
   get version(): number {
     return this.rv;
   }
 
-  /** History reaches back to this version: a watch may start here, not before. */
+  /** History reaches back to this version: a watch may start here, and not before. */
   get oldest(): number {
     return this.compactedTo;
   }
@@ -102,27 +102,27 @@ export class Store {
     return table;
   }
 
-  /** Reads must not show what a crash could still take back: a waiting batch is written first. */
+  /** Writes a waiting batch first: a read must not show what a crash could still undo. */
   settle(): void {
     if (this.batch) this.flush();
   }
 
-  /** Adds `item`; the caller has checked that its key is free. */
+  /** Adds `item`. The caller has checked that its key is free. */
   add(table: string, item: Item): Entry {
     return this.write('ADDED', table, item, undefined);
   }
 
-  /** Replaces `prev`, which the caller has checked to be current. */
+  /** Replaces `prev`. The caller has checked that it is current. */
   replace(prev: Entry, item: Item): Entry {
     return this.write('MODIFIED', prev.table, item, prev);
   }
 
-  /** Removes `prev`; `item` is the last state watchers see. */
+  /** Removes `prev`. `item` is the last state that watchers see. */
   remove(prev: Entry, item: Item): Entry {
     return this.write('DELETED', prev.table, item, prev);
   }
 
-  /** Resolves when everything written so far outlives the process; rejects when it could not be written. */
+  /** Resolves when everything written so far survives the process. Rejects when it could not be written. */
   durable(): Promise<void> {
     return this.batch?.done ?? Promise.resolve();
   }
@@ -213,7 +213,7 @@ export class Store {
     });
   }
 
-  /** Whether there is room again: nobody may be writing meanwhile. */
+  /** Checks whether there is room again, in case nobody writes meanwhile. */
   private probe(): void {
     try {
       this.log.probe();
@@ -223,7 +223,7 @@ export class Store {
     }
   }
 
-  /** Forgets what is older or more than kept; with `upTo`, everything up to that version. */
+  /** Drops what is older than, or beyond, the limits. With `upTo`, everything up to that version. */
   compact(upTo?: number): void {
     if (this.closed) return;
     this.settle();
@@ -243,7 +243,7 @@ export class Store {
     try {
       this.log.compact(to, superseded);
     } catch (error) {
-      // What is superseded stays until there is room: nobody but the disk misses it.
+      // Superseded rows stay until there is room. Only the disk notices.
       this.problem = (error as Error).message;
       return;
     }

@@ -1,5 +1,5 @@
-// All objects of one resource: the current revision of each, in key order, and the changes that led there
-// as far back as history is kept. Memory only; the log is what makes it durable.
+// All objects of one resource: the current revisions in key order, and their changes as far back as history
+// reaches. In memory only; the log makes them durable.
 
 import type { Change, Entry } from './entry.ts';
 
@@ -47,7 +47,7 @@ export class Table {
     this.history.push(change);
   }
 
-  /** Takes back the latest change: what could not be made durable did not happen. */
+  /** Undoes the latest change, which could not be made durable. */
   revert(change: Change): void {
     this.set(change.entry.key, change.prev);
     if (this.history.at(-1) === change) this.history.pop();
@@ -74,7 +74,7 @@ export class Table {
 
   /** Current entries in key order. */
   *entries(range: Range): Generator<Entry> {
-    // Keys are copied out by reference: a write while a list is being sent must not shift it.
+    // Copy the keys: a write during a list must not shift it.
     const prefix = range.namespace ? `${range.namespace}/` : '';
     let start = prefix;
     if (range.after > prefix) start = range.after;
@@ -87,7 +87,7 @@ export class Table {
     }
   }
 
-  /** Entries as they were at version `rv`, which history must still reach back to. */
+  /** Entries at version `rv`. History must still reach back to it. */
   at(rv: number, range: Range): Entry[] {
     const before = new Map<string, Entry | undefined>();
     for (let i = lowerBound(this.history, rv + 1, version); i < this.history.length; i++) {
@@ -107,7 +107,7 @@ export class Table {
     return this.history.slice(lowerBound(this.history, rv + 1, version));
   }
 
-  /** Forgets the changes up to `rv` and returns them. */
+  /** Drops the changes up to `rv` and returns them. */
   compact(rv: number): Change[] {
     const cut = lowerBound(this.history, rv + 1, version);
     if (cut === 0) return [];

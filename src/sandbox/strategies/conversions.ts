@@ -1,4 +1,4 @@
-// Built-in kinds that are served in a version other than the stored one: how each becomes the other. Pure.
+// Converts built-in kinds that are served in another version than the stored one, in both directions. Pure.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import type { ResourceType } from '../resources.ts';

@@ -1,4 +1,4 @@
-// Name formats and the rules of metadata, with the texts of apimachinery's validation. Pure.
+// Formats of names and rules of metadata, with the texts of apimachinery's validation. Pure.
 
 import { type FieldError, field } from '../status.ts';
 import { asList, asString, asStrings, type Item, isObj } from '../types.ts';
@@ -62,7 +62,7 @@ export const formats = {
   },
 } satisfies Record<string, Format>;
 
-/** What is wrong with `text` as `format`; undefined when nothing is. */
+/** Why `text` does not have the format, or undefined. */
 export function formatError(format: Format, text: string): string | undefined {
   if (text.length > format.max)
     return `must be no more than ${format.max} ${format.max === 253 ? 'characters' : 'bytes'}`;
@@ -147,7 +147,7 @@ function checkOwners(owners: unknown): FieldError[] {
   return errors;
 }
 
-/** The rules of ObjectMeta that hold for every kind; `nameFormat` undefined means any path segment. */
+/** The rules of ObjectMeta for every kind. `nameFormat` undefined: any path segment. */
 export function checkMeta(item: Item, nameFormat: Format | undefined): FieldError[] {
   const { name, generateName } = item.metadata;
   const errors: FieldError[] = [];

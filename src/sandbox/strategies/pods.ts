@@ -1,4 +1,4 @@
-// Pod templates: defaults that depend on other fields, and the rules users meet. Pure; texts as kube-apiserver's.
+// Pod templates: defaults that depend on other fields, and validation with kube-apiserver's texts. Pure.
 
 import { own } from '../../runtime/own-keys.ts';
 import { type FieldError, field } from '../status.ts';
@@ -208,7 +208,7 @@ const scale: Record<string, number> = {
   Ei: 2 ** 60,
 };
 
-/** A quantity as a number; close enough to compare two of them. */
+/** A quantity as a number, exact enough to compare two of them. */
 function quantityValue(text: string): number {
   const match = /^([+-]?[\d.]+)([eE][+-]?\d+|[a-zA-Z]*)$/.exec(text);
   if (!match) return Number.NaN;
@@ -266,14 +266,14 @@ export function fillInPod(item: Item): void {
   item.spec = spec;
 }
 
-/** ServiceAccount, tolerations and phase: what admission plugins and the strategy give a new pod. */
+/** Service account, tolerations and phase: what admission plugins and the strategy give a new pod. */
 export function preparePod(item: Item): void {
   const spec = asObj(item.spec);
   if (!spec.serviceAccountName) {
     spec.serviceAccountName = 'default';
     spec.serviceAccount = 'default';
   }
-  // Kubernetes takes any negative period for the shortest.
+  // Kubernetes takes any negative period as 1.
   if (asNumber(spec.terminationGracePeriodSeconds) < 0) spec.terminationGracePeriodSeconds = 1;
   spec.preemptionPolicy ??= 'PreemptLowerPriority';
   spec.priority ??= 0;

@@ -1,5 +1,5 @@
-// Services: defaults, rules, and the allocation of cluster IPs and node ports. The allocator is rebuilt from
-// what is stored, so a restart forgets nothing; it knows the store only as a list of services.
+// Services: defaults, rules, and the allocation of cluster IPs and node ports. The allocator reads what is stored,
+// so it loses nothing at a restart. It sees the store only as a list of Services.
 
 import { isIP } from 'node:net';
 import type { Strategy } from '../resources.ts';
@@ -8,7 +8,7 @@ import { asList, asNumber, asObj, asString, asStrings, equal, type Item, type Ob
 import { checkFormat, checkLabels, formats } from './names.ts';
 import { checkPort } from './pods.ts';
 
-/** Addresses are handed out of 10.96.0.0/16, node ports from 30000 to 32767: kube-apiserver's defaults. */
+/** Addresses from 10.96.0.0/16, node ports from 30000 to 32767: kube-apiserver's defaults. */
 const ipBase = '10.96';
 const nodePorts = { first: 30_000, last: 32_767 };
 const affinities = ['ClientIP', 'None'];
@@ -21,7 +21,7 @@ const allocatedPorts = (service: Item): number[] =>
 class Allocator {
   private ip = 256;
 
-  /** Fills in what `service` lacks; `others` are all stored services. Returns what cannot be had. */
+  /** Fills in what `service` lacks. `others`: all stored Services. Returns what is not available. */
   allocate(service: Item, others: Iterable<Item>): FieldError[] {
     const spec = asObj(service.spec);
     const ips = new Set<string>([]);
@@ -71,7 +71,7 @@ class Allocator {
 
 function allocatePorts(spec: Obj, taken: Set<number>): FieldError[] {
   if (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') return [];
-  // One Service may have a number once for each protocol.
+  // One Service may use a port number once for each protocol.
   const own = new Map<number, unknown>();
   return asList(spec.ports).flatMap((port, i) => {
     const path = `spec.ports[${i}].nodePort`;
@@ -171,7 +171,7 @@ export const serviceStrategy: Strategy = {
   prepareUpdate(item, old) {
     const [spec, before] = [asObj(item.spec), asObj(old.spec)];
     if (spec.type === 'ExternalName') return;
-    // A client that sends the object without what was allocated means to keep it.
+    // A client that sends the object without its allocated values means to keep them.
     if (!spec.clusterIP && before.clusterIP)
       for (const name of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'])
         spec[name] = before[name];

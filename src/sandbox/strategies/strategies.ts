@@ -1,4 +1,5 @@
-// What is particular to each built-in type, by type name: a table. Kinds not in it have only their schema. Pure.
+// The particular rules of each built-in type, by the name of the type. Kinds that are not in the table have only
+// their schema. Pure.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { crdStrategy } from '../crd/strategy.ts';
@@ -26,7 +27,7 @@ function checkData(item: Item): FieldError[] {
   return size > dataLimit ? [...errors, field.tooLong('[]', dataLimit)] : errors;
 }
 
-/** Keys without which a secret of a type is of no use; basic-auth needs one of its two. */
+/** The required keys of typed Secrets; basic-auth needs one of its two. */
 const neededKeys: Record<string, string[]> = {
   'kubernetes.io/tls': ['tls.crt', 'tls.key'],
   'kubernetes.io/ssh-auth': ['ssh-privatekey'],
@@ -252,7 +253,7 @@ export const strategies: Record<string, Strategy> = {
   },
 };
 
-/** The format of names by kind; kinds not listed have DNS subdomains, `undefined` allows any path segment. */
+/** The format of names by kind. Other kinds have DNS subdomains; `undefined` allows any path segment. */
 export const nameFormats: Record<string, (typeof formats)[keyof typeof formats] | undefined> = {
   Namespace: formats.label,
   Service: formats.label,

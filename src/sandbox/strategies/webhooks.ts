@@ -1,4 +1,4 @@
-// Webhook configurations: the rules users meet when they write one. Pure.
+// Webhook configurations: validation. Pure.
 
 import { compile } from '../admission/conditions.ts';
 import type { Strategy } from '../resources.ts';

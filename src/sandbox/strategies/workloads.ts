@@ -1,4 +1,4 @@
-// Deployments, replica sets, stateful and daemon sets: selectors, templates and what may not change. Pure.
+// Deployments, ReplicaSets, StatefulSets and DaemonSets: selectors, templates and immutable fields. Pure.
 
 import type { Strategy } from '../resources.ts';
 import { matchesLabels, parseLabelSelector } from '../selectors.ts';
@@ -63,7 +63,7 @@ function validate(item: Item): FieldError[] {
   return [...counts.flatMap((name) => nonNegative(`spec.${name}`, spec[name])), ...checkTemplate(spec)];
 }
 
-/** A roll-out must be able to move, and to have an end. */
+/** A roll-out must be able to move, and to end. */
 function checkRollout(spec: Obj): FieldError[] {
   const { maxSurge, maxUnavailable } = asObj(asObj(spec.strategy).rollingUpdate);
   const isNothing = (of: unknown) => of === 0 || of === '0%';
@@ -104,7 +104,7 @@ const mutableOfStatefulSet = new Set([
   'minReadySeconds',
 ]);
 
-/** Counts of a status: none below zero, none above what it is a part of (ValidateDeploymentStatus). */
+/** Counts of a status: none below zero, none above the count of which it is a part (ValidateDeploymentStatus). */
 const countsOf =
   (...parts: readonly [string, string][]) =>
   (item: Item): FieldError[] => {
@@ -129,7 +129,7 @@ export const workloadStrategies: Record<string, Strategy> = {
       if (strategy.type === 'RollingUpdate' && !strategy.rollingUpdate)
         put(item, 'spec.strategy.rollingUpdate', { maxUnavailable: '25%', maxSurge: '25%' });
     },
-    // Of all kinds only this one's status may not carry labels (apps/deployment/strategy.go).
+    // Of all kinds, only the status of this one may not change labels (apps/deployment/strategy.go).
     prepareStatus({ metadata }, old) {
       if (old.metadata.labels) metadata.labels = old.metadata.labels;
       else delete metadata.labels;
