@@ -36,13 +36,35 @@ export const isBeingDeleted = ({ old }: Pick<Call<KubeObject>, 'old'>): boolean 
 export async function marked<T extends KubeObject>(kind: Kind, call: Call<T>): Promise<Refusal | undefined> {
   const { object, request, context } = call;
   const { name, deletionTimestamp, finalizers } = object.metadata;
-  if (request.dryRun || deletionTimestamp || finalizers?.includes(inUseFinalizer)) return undefined;
-  if (isNamespaceCleanup(call)) return undefined;
+  if (request.dryRun || deletionTimestamp || isNamespaceCleanup(call)) return undefined;
+  const isMarked = finalizers?.includes(inUseFinalizer) ?? false;
+  if (isMarked && !isMarkedJustNow(call)) return undefined;
   // The API server deletes a collection object by object until one is refused. Mark them together, so that not
   // every single one is refused.
-  await context.live.markInUse(kind, object, !request.name);
+  if (!isMarked) await context.live.markInUse(kind, object, !request.name);
   const message = `${kind.singular} ${name} now waits for orders that are under way; try again`;
   return { ...refuse('TooManyRequests', message), retryAfterSeconds: 1 };
+}
+
+/** For how long a mark counts as one of the same request. Its time has no fraction of a second, so it may look 1 s older. */
+const sameRequestMs = 1500;
+
+/**
+ * kube-apiserver judges a deletion by its watch cache first. When that is refused, and the object has changed meanwhile
+ * (we have just marked it), it asks again about the stored one, within the same request. It has seen no finalizer then, so
+ * that an answer of yes would delete the object at once (apiserver pkg/storage/etcd3/store.go, conditionalDelete).
+ */
+function isMarkedJustNow({ object, now }: Call<KubeObject>): boolean {
+  const { managedFields = [] } = object.metadata as { managedFields?: ManagedFields[] };
+  const times = managedFields
+    .filter(({ fieldsV1 }) => fieldsV1?.['f:metadata']?.['f:finalizers']?.[`v:"${inUseFinalizer}"`])
+    .map(({ time }) => Date.parse(time ?? ''));
+  return times.some((time) => now - time < sameRequestMs);
+}
+
+interface ManagedFields {
+  time?: string;
+  fieldsV1?: { 'f:metadata'?: { 'f:finalizers'?: Record<string, object> } };
 }
 
 interface WithSpec extends KubeObject {
