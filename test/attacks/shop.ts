@@ -9,7 +9,7 @@ import { mutatePath, validatePath } from '../../webhooks/registry.ts';
 import { authority, fixedCerts, issuedBy, liveServer } from '../contract/live-server.ts';
 import { review, uidOf } from '../contract/reviews.ts';
 import { kindOf } from '../contract/things.ts';
-import { World } from '../contract/world.ts';
+import { at, minute, World } from '../contract/world.ts';
 import { buyer, goods, order } from '../refusals/scenario.ts';
 
 export const SpikeOrder = kindOf('SpikeOrder');
@@ -95,6 +95,17 @@ export class Shop {
     const { code, text } = await this.post(orderPaths.validate, JSON.stringify(asked));
     if (code !== 200) throw new Error(`${code} ${text.slice(0, 200)}`);
     return JSON.parse(text).response;
+  }
+
+  /** As the API server would store it. */
+  exampleOrder(): object {
+    const { spec, metadata, ...rest } = order('example', { goodsMap: { goods1: 1 } });
+    const allocated = { orderId: uidOf(1), createTime: at(0), expiredTime: at(minute), isPay: false };
+    return {
+      ...rest,
+      metadata: { ...metadata, namespace: 'default', uid: uidOf(999_999), creationTimestamp: at(0) },
+      spec: { ...spec, ...allocated },
+    };
   }
 
   /** One order as a client's, through both webhooks; why it was not let in, or undefined. */

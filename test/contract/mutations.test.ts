@@ -43,7 +43,7 @@ function seeds(world: World): { path: string; review: object }[] {
     const changed = merge(object, { spec: { stockCount: 9, isPay: true, address: 'x', sellerPhone: '1' } });
     const status = merge(object, { status: { num: 1, holds: [], phase: 'Paid' } });
     const fresh = merge(object, {
-      metadata: { name: `${object.metadata.name}x`, uid: `${object.metadata.uid}x` },
+      metadata: { name: `${object.metadata.name}x`, uid: `1${object.metadata.uid.slice(1)}` },
     });
     return [
       ...about({ kind, operation: 'CREATE', object: fresh }),
