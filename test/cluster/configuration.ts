@@ -193,6 +193,9 @@ export function controlPlaneFlags(options: {
       `--cluster-cidr=${addresses.pods}`,
       // Makes a folder for each claim, below /tmp/hostpath_pv.
       '--enable-hostpath-provisioner=true',
+      // A test of autoscaling would wait five minutes for pods to go.
+      '--horizontal-pod-autoscaler-sync-period=5s',
+      '--horizontal-pod-autoscaler-downscale-stabilization=15s',
     ],
   };
 }

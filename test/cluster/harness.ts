@@ -80,7 +80,7 @@ export class Lab {
 
   async helm(args: readonly string[]): Promise<string> {
     const { stdout, stderr } = await this.#run(programPath('helm'), args);
-    assert.doesNotMatch(stderr, /warning/i, `helm ${args.join(' ')}`);
+    assert.doesNotMatch(stderr, /^(warning|level=warn)/im, `helm ${args.join(' ')}`);
     return stdout;
   }
 

@@ -63,17 +63,33 @@ export async function nodeImages(folder: string, programs: Programs): Promise<st
 }
 
 export const webImage = 'docker.io/spikegate/web:1';
+export const kafkaImage = 'docker.io/spikegate/kafka:1';
 
 /** One image for all: the ports of the samples, and of every component of a DataService. */
 const webPorts = [80, 8080, 8761, 9081, 9084, 9085, 9086, 9087, 9088, 9094, 9184];
 
 /** The web server of `web/`, for workloads of any kind. */
-export async function packWebImage(folder: string): Promise<string> {
+export const packWebImage = (folder: string) =>
+  packOwnProgram(
+    folder,
+    'web',
+    webImage,
+    webPorts.map((port) => `:${port}`),
+  );
+/** The Kafka broker of `kafka/`. */
+export const packKafkaImage = (folder: string) => packOwnProgram(folder, 'kafka', kafkaImage);
+
+async function packOwnProgram(
+  folder: string,
+  program: string,
+  name: string,
+  args: string[] = [],
+): Promise<string> {
   mkdirSync(folder, { recursive: true });
-  const web = join(folder, 'web');
-  const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' };
-  await run('go', ['build', '-C', join(import.meta.dirname, 'web'), '-trimpath', '-o', web, '.'], env);
-  const files = { '/web': { from: web } };
-  const entrypoint = ['/web', ...webPorts.map((port) => `:${port}`)];
-  return imageFrom(folder, { name: webImage, files, entrypoint, user: '65532:65532' });
+  const from = join(folder, program);
+  const source = join(import.meta.dirname, program);
+  const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off', GOTOOLCHAIN: 'auto' };
+  await run('go', ['build', '-C', source, '-trimpath', '-o', from, '.'], env);
+  const files = { [`/${program}`]: { from } };
+  return imageFrom(folder, { name, files, entrypoint: [`/${program}`, ...args], user: '65532:65532' });
 }

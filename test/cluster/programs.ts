@@ -20,6 +20,11 @@ const modules = {
       webhook: 'cert-manager-webhook',
     },
   },
+  'metrics-server': {},
+  'prometheus-operator': { rename: { operator: 'prometheus-operator' } },
+  // Of its ways to find targets only the one in a cluster.
+  prometheus: { tags: ['remove_all_sd', 'enable_kubernetes_sd'] },
+  keda: { rename: { operator: 'keda-operator', adapter: 'keda-adapter' } },
 } satisfies Record<string, Partial<GoBuild>>;
 
 export type ModuleName = keyof typeof modules;

@@ -6,10 +6,12 @@
 //   go.sum   the checksums of all of them
 // Both are made by `go get -tool PACKAGE@VERSION` and `go mod tidy` in that folder.
 
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { oneAtATime, Steps } from './steps.ts';
 import { goEnvironment, refuseUnusableGo } from './toolchain.ts';
@@ -110,6 +112,20 @@ async function compile(
     await rm(fresh, { recursive: true, force: true });
     steps.close();
   }
+}
+
+/** Where Go keeps the files of a module that `folder`'s go.mod requires. Go downloads them when they are not there. */
+export async function sourceOf(
+  folder: string,
+  path: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
+  const toolchain = toolchainOf(await readFile(join(folder, 'go.mod'), 'utf8'), folder);
+  const { stdout } = await promisify(execFile)('go', ['mod', 'download', '-json', path], {
+    cwd: folder,
+    env: goEnvironment(env, { toolchain, cgo: false }),
+  });
+  return (JSON.parse(stdout) as { Dir: string }).Dir;
 }
 
 /** The packages of the `tool` lines of a go.mod. */

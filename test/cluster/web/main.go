@@ -1,5 +1,5 @@
 // A web server for the workloads of tests: it answers every request, counts them for Prometheus, and ends when it is told.
-// Each argument is an address to listen on; without one, :8080.
+// GET /busy keeps a processor busy for 50 ms. Each argument is an address to listen on; without one, :8080.
 package main
 
 import (
@@ -20,6 +20,10 @@ func main() {
 	mux.HandleFunc("/metrics", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "# TYPE http_requests_total counter\nhttp_requests_total %d\n", requests.Load())
 		fmt.Fprintf(w, "# TYPE http_server_requests_seconds_count counter\nhttp_server_requests_seconds_count %d\n", requests.Load())
+	})
+	mux.HandleFunc("/busy", func(http.ResponseWriter, *http.Request) {
+		for end := time.Now().Add(50 * time.Millisecond); time.Now().Before(end); {
+		}
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		requests.Add(1)
