@@ -7,15 +7,9 @@ import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cancel, Clock } from '../src/runtime/clock.ts';
 import { CheckLoop } from './check-loop.ts';
+import type { ServingPair } from './pair.ts';
 import { messageOf, parsePair } from './pair.ts';
-import {
-  type CertLogger,
-  type CertMetrics,
-  type CertSource,
-  noCertMetrics,
-  Served,
-  type ServingPair,
-} from './source.ts';
+import { type CertLogger, type CertMetrics, type CertSource, noCertMetrics, Served } from './source.ts';
 
 export interface FileSourceOptions {
   /** Where tls.crt and tls.key are. */

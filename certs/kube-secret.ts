@@ -50,7 +50,10 @@ function follow<T extends KubeObject>(
   namespace?: string,
 ): NamedObject<T> {
   return new NamedObject<T>({
-    ...{ client, clock, resource, name },
+    client,
+    clock,
+    resource,
+    name,
     ...(namespace === undefined ? {} : { namespace }),
     onHandlerError: (error) => logger.error({ err: error }, 'a listener of certificate changes failed'),
     onError: (error, { failures }) => {

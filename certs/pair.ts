@@ -3,7 +3,18 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import type { ServingPair } from './source.ts';
+
+/** A serving certificate with its key. They have been checked to belong together. */
+export interface ServingPair {
+  /** PEM: the leaf first, then its intermediates if there are any. */
+  readonly cert: string;
+  /** PEM, not encrypted. */
+  readonly key: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** Hexadecimal, as X.509 writes it. */
+  readonly serial: string;
+}
 
 /**
  * Parses a pair that a TLS server can serve.

@@ -6,7 +6,7 @@
 // servers get time to notice (`overlap`). Only then does the new CA sign a leaf. A CA leaves the bundle when it has
 // expired: no leaf outlives its CA, so no replica can still serve one of its leaves.
 
-import type { ServingPair } from './source.ts';
+import type { ServingPair } from './pair.ts';
 
 export interface Authority {
   /** PEM. */

@@ -17,6 +17,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../src/runtime/clock.ts';
 import { issueAuthority, issueLeaf, type KeyMaker, type RandomBytes, rsaKey } from './authority.ts';
 import { CheckLoop, type Rest } from './check-loop.ts';
+import type { ServingPair } from './pair.ts';
 import { canonicalName, parsePair } from './pair.ts';
 import {
   authorityOf,
@@ -39,14 +40,7 @@ import {
   type Serving,
   serializeState,
 } from './secret-state.ts';
-import {
-  type CertLogger,
-  type CertMetrics,
-  type CertSource,
-  noCertMetrics,
-  Served,
-  type ServingPair,
-} from './source.ts';
+import { type CertLogger, type CertMetrics, type CertSource, noCertMetrics, Served } from './source.ts';
 
 /** Somebody else wrote the Secret since it was read, or it exists already, or it is gone. */
 export class ConflictError extends Error {

@@ -1,18 +1,6 @@
 // What the admission server needs of certificates: a pair to serve, the CA bundle that clients must trust, and
 // notice of changes. Does not know where they come from, nor who serves them.
-import { issuerExpiry } from './pair.ts';
-
-/** A serving certificate with its key. They have been checked to belong together. */
-export interface ServingPair {
-  /** PEM: the leaf first, then its intermediates if there are any. */
-  readonly cert: string;
-  /** PEM, not encrypted. */
-  readonly key: string;
-  readonly notBefore: Date;
-  readonly notAfter: Date;
-  /** Hexadecimal, as X.509 writes it. */
-  readonly serial: string;
-}
+import { issuerExpiry, type ServingPair } from './pair.ts';
 
 export interface CertSource {
   /**

@@ -2,7 +2,8 @@
 // catalogue, logs, metrics), with the caches filled and the goods' store in memory. No API server, no leader.
 
 import { randomUUID } from 'node:crypto';
-import type { CertSource, ServingPair } from '../../certs/source.ts';
+import type { ServingPair } from '../../certs/pair.ts';
+import type { CertSource } from '../../certs/source.ts';
 import { defaultNodePorts } from '../../src/api/node-ports.ts';
 import { defaultReach } from '../../src/api/reach.ts';
 import { createLogger } from '../../src/cli/logging.ts';

@@ -131,8 +131,13 @@ const collator = new Intl.Collator('en', { numeric: true });
 const compareNames = (a: string, b: string): number => collator.compare(a, b);
 
 const noTotals = (): GoodsTotals => ({
-  ...{ goods: 0, onSale: 0, stock: 0, left: 0 },
-  ...{ reserved: 0, held: 0, sold: 0 },
+  goods: 0,
+  onSale: 0,
+  stock: 0,
+  left: 0,
+  reserved: 0,
+  held: 0,
+  sold: 0,
 });
 
 const leftOf = ({ spec, status }: SpikeGoods): number =>

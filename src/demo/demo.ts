@@ -141,7 +141,9 @@ async function rush(
   const started = performance.now();
   let answered = 0;
   const result = await crowd({
-    ...{ client, namespace, clients },
+    client,
+    namespace,
+    clients,
     orders: options.crowd,
     buyer: (index) => `buyer${index % buyers}`,
     goods: () => ({ phone: 1 }),

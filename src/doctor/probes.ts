@@ -28,7 +28,13 @@ export const probes: Readonly<Record<string, Probe>> = {
   // It requests more CPU than its limit.
   ElasticWeb: {
     spec: {
-      ...{ image: 'a', port: 1, targetPort: 1, podPort: 1, singlePodQPS: 1, totalQPS: 1, protocol: 'TCP' },
+      image: 'a',
+      port: 1,
+      targetPort: 1,
+      podPort: 1,
+      singlePodQPS: 1,
+      totalQPS: 1,
+      protocol: 'TCP',
       ...requests('1'),
     },
   },

@@ -74,8 +74,13 @@ interface Sought {
 }
 
 const nothingSought: Sought = {
-  ...{ units: 0, since: Number.NEGATIVE_INFINITY, given: 0, changes: false, isShort: false },
-  ...{ attempts: 0, least: Number.POSITIVE_INFINITY },
+  units: 0,
+  since: Number.NEGATIVE_INFINITY,
+  given: 0,
+  changes: false,
+  isShort: false,
+  attempts: 0,
+  least: Number.POSITIVE_INFINITY,
 };
 
 /** This replica's part of one goods. Times are monotonic. */
@@ -209,7 +214,9 @@ export class Lots {
           naming: new Set(),
           sought: { ...nothingSought },
         },
-        ...{ isUnsure: false, refreshedAt: Number.NEGATIVE_INFINITY, storedAt: Number.NEGATIVE_INFINITY },
+        isUnsure: false,
+        refreshedAt: Number.NEGATIVE_INFINITY,
+        storedAt: Number.NEGATIVE_INFINITY,
         ...{
           pace: new LotPace(this.#options.clock, this.#options.settings.dense),
           syncing: undefined,

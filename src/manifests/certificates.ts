@@ -20,7 +20,9 @@ export function certificates({ namespace, name, service, certSecret }: Certifica
   return [
     { apiVersion, kind: 'Issuer', metadata: metadata(root), spec: { selfSigned: {} } },
     {
-      ...{ apiVersion, kind: 'Certificate', metadata: metadata(authority) },
+      apiVersion,
+      kind: 'Certificate',
+      metadata: metadata(authority),
       spec: {
         isCA: true,
         commonName: authority,

@@ -99,7 +99,8 @@ function preparer(): string {
     // RBAC cannot limit a create by name: the name is unknown when it is authorised.
     { apiGroups: [group], resources, verbs: ['create'] },
     {
-      ...{ apiGroups: [group], resources },
+      apiGroups: [group],
+      resources,
       resourceNames: kinds.map(({ group, plural }) => `${plural}.${group}`),
       verbs: ['get', 'patch'],
     },

@@ -60,7 +60,10 @@ export function webhookConfigurations(
 
 function mutating({ kind, defaulting, defaultStatus, complete }: Webhooks<KubeObject>): Webhook {
   return {
-    ...{ verb: 'mutate', kind, path: mutatePath(kind), operations: ['CREATE', 'UPDATE'] },
+    verb: 'mutate',
+    kind,
+    path: mutatePath(kind),
+    operations: ['CREATE', 'UPDATE'],
     withStatus: defaultStatus !== undefined,
     failurePolicy: defaulting === 'allocated' ? 'Fail' : 'Ignore',
     complete,
@@ -71,8 +74,12 @@ function mutating({ kind, defaulting, defaultStatus, complete }: Webhooks<KubeOb
 function validating({ kind, rules }: Webhooks<KubeObject>): Webhook {
   const deletions: Operation[] = rules.DELETE.length > 0 ? ['DELETE'] : [];
   return {
-    ...{ verb: 'validate', kind, path: validatePath(kind), operations: ['CREATE', 'UPDATE', ...deletions] },
-    ...{ withStatus: false, failurePolicy: 'Fail' },
+    verb: 'validate',
+    kind,
+    path: validatePath(kind),
+    operations: ['CREATE', 'UPDATE', ...deletions],
+    withStatus: false,
+    failurePolicy: 'Fail',
   };
 }
 

@@ -65,10 +65,18 @@ export function dashboardOf({ uid, title, tags, variables = [], panels }: Dashbo
 
 function renderVariable({ name, label, query }: Variable): object {
   return {
-    ...{ name, label, query, datasource, type: 'query' },
+    name,
+    label,
+    query,
+    datasource,
+    type: 'query',
     definition: query,
     // 2: refresh when the time range changes, since label values come and go.
-    ...{ refresh: 2, sort: 1, multi: true, includeAll: true, allValue: '.*' },
+    refresh: 2,
+    sort: 1,
+    multi: true,
+    includeAll: true,
+    allValue: '.*',
     current: { text: 'All', value: '$__all' },
   };
 }
@@ -98,7 +106,11 @@ function renderPanel(panel: Panel, id: number, gridPos: object): object {
   const { title, description, unit, queries, type = 'timeseries', isSigned } = panel;
   return {
     id,
-    ...{ type, title, description, datasource, gridPos },
+    type,
+    title,
+    description,
+    datasource,
+    gridPos,
     fieldConfig: { defaults: isSigned ? { unit } : { unit, min: 0 }, overrides: [] },
     options:
       type === 'stat'

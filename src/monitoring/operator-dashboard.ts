@@ -144,7 +144,9 @@ const controllers: Panel[] = [
 ];
 
 const perInstance = (title: string, description: string, unit: string, expr: string): Panel => ({
-  ...{ title, description, unit },
+  title,
+  description,
+  unit,
   queries: [{ expr, legendFormat: '{{instance}}' }],
 });
 

@@ -274,7 +274,9 @@ export const prometheusRules = (): object => ({
   groups: ruleGroups.map(({ name, alerts }) => ({
     name,
     rules: alerts.map(({ alert, expr, for: duration, severity, summary, description, action }) => ({
-      ...{ alert, expr, for: duration },
+      alert,
+      expr,
+      for: duration,
       labels: { severity },
       annotations: { summary, description, action },
     })),

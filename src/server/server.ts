@@ -124,7 +124,9 @@ export class AdmissionServer implements Component {
     const current = certs.current();
     if (!current) throw new Error('there is no serving certificate');
     return {
-      ...{ cert: current.cert, key: current.key, minVersion: 'TLSv1.2' },
+      cert: current.cert,
+      key: current.key,
+      minVersion: 'TLSv1.2',
       // A session ticket would keep a session valid that was opened under CAs which are gone. API servers resume no
       // session.
       ...(clientAuthorities

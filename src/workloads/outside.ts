@@ -81,7 +81,10 @@ export class Outside {
     this.#judge(destination);
     return new Promise((resolve, reject) => {
       const options = {
-        ...{ method: 'GET', signal, agent: false as const, rejectUnauthorized: verify },
+        method: 'GET',
+        signal,
+        agent: false as const,
+        rejectUnauthorized: verify,
         lookup: this.#lookup(destination),
       };
       const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, (response) => {

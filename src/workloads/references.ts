@@ -104,11 +104,15 @@ export class References {
   #begin(id: string, { kind, namespace, name }: Reference): Followed {
     const { client, clock, log, wake } = this.#options;
     const object = new NamedObject<Referenced>({
-      ...{ client, clock, namespace, name, resource: resources[kind] },
+      client,
+      clock,
+      namespace,
+      name,
+      resource: resources[kind],
       onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
       onError: (error, info) => {
         followed.why = (error as Error).message;
-        log.warn({ err: followed.why, ...{ kind, namespace, name }, ...info }, 'list or watch failed');
+        log.warn({ err: followed.why, kind, namespace, name, ...info }, 'list or watch failed');
       },
     });
     const owners = new Set<string>();

@@ -151,7 +151,10 @@ export class Sources {
       source.turn = source.turn.then(() => this.#serve(source, resource));
     });
     const watcher = new Reflector({
-      ...{ client, clock, cache, resource: definitions },
+      client,
+      clock,
+      cache,
+      resource: definitions,
       fieldSelector: `metadata.name=${definitionName(source.kind)}`,
       onError: (error, info) =>
         log.warn({ err: (error as Error).message, ...info }, 'following a definition failed'),
@@ -181,7 +184,11 @@ export class Sources {
     const { client, clock, log } = this.#options;
     let isLost = false;
     return new Reflector({
-      ...{ client, clock, resource, cache: source.cache, labelSelector: managedSelector },
+      client,
+      clock,
+      resource,
+      cache: source.cache,
+      labelSelector: managedSelector,
       onError: (error, info) => {
         log.warn(
           { err: (error as Error).message, kind: resource.kind, ...info },

@@ -155,8 +155,8 @@ const elasticWebs: Defect[] = [
     defect: 'the type of the Service is fixed',
     guard: onSandbox('follows every edit'),
     mutant: webChildren(
-      "const type = spec.serviceType ?? 'LoadBalancer';",
-      "const type: string = 'LoadBalancer';",
+      "const wanted = spec.serviceType ?? 'LoadBalancer';",
+      "const wanted: string = 'LoadBalancer';",
     ),
   },
   {
@@ -249,8 +249,7 @@ const elasticWebs: Defect[] = [
   {
     defect: 'Prometheus is at a fixed URL of the same machine',
     guard: scaling('is the sum of all series'),
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: a piece of source
-    mutant: prometheus("${server.replace(/\\/+$/, '')}/api", 'http://127.0.0.1:9090/api'),
+    mutant: prometheus('new URL(server)', "new URL('http://127.0.0.1:9090')"),
   },
   {
     defect: 'only the first series counts',
@@ -419,8 +418,8 @@ const seckills: Defect[] = [
   {
     defect: 'the container listens on port, not on targetPort',
     guard: ofSeckill('listen on targetPort, not on port'),
-    mutant: seckillChildren(
-      "const containerPort = typeof targetPort === 'number' ? targetPort : port;",
+    mutant: change('src/api/podspec.ts')(
+      'const containerPort = own.get(name) ?? port;',
       'const containerPort = port;',
     ),
   },

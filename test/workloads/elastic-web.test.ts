@@ -1,5 +1,5 @@
 // ElasticWeb on the sandbox: what its children look like after each edit, each break and each restart. Every B row of
-// the seed (inventory S2, 8) has its test here or in scaling.test.ts.
+// the seed has its test here or in scaling.test.ts.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ElasticWeb, type ElasticWebSpec } from '../../src/api/elastic-web.ts';

@@ -1,5 +1,5 @@
 // ImoocPod on the sandbox: pods by difference, none too many and none too few, whatever happens to them. Every B row of
-// the seed (inventory S3, 4) has its test here.
+// the seed has its test here.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ImoocPod } from '../../src/api/imooc-pod.ts';

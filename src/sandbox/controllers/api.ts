@@ -102,13 +102,22 @@ export class ControllerApi {
     const at = timestamp(this.core.clock.now());
     const component = this.user.name.split(':').at(-1) ?? '';
     const involvedObject = {
-      ...{ kind: item.kind, namespace, name, uid },
+      kind: item.kind,
+      namespace,
+      name,
+      uid,
       apiVersion: item.apiVersion,
       resourceVersion,
     };
     const metadata = { name: `${name}.${randomBytes(8).toString('hex')}`, namespace };
     const event = {
-      ...{ apiVersion: 'v1', kind: 'Event', metadata, involvedObject, reason, message: note, type },
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata,
+      involvedObject,
+      reason,
+      message: note,
+      type,
       ...{
         source: { component },
         reportingComponent: component,

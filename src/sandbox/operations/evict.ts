@@ -29,8 +29,14 @@ export async function evict(
   call: Call,
 ): Promise<void> {
   const attributes = {
-    ...{ type, operation: 'CREATE' as const, subresource: 'eviction', ...target, call, form },
-    ...{ object: eviction, old: undefined },
+    type,
+    operation: 'CREATE' as const,
+    subresource: 'eviction',
+    ...target,
+    call,
+    form,
+    object: eviction,
+    old: undefined,
   };
   await core.admission.mutate(attributes, (item) => item);
   await core.admission.validate(attributes);

@@ -1,4 +1,4 @@
-// The seed's demonstration, step by step, with the numbers of its screenshots (seed inventory S0, row 22):
+// The seed's demonstration, step by step, with the numbers of its screenshots:
 // once with orders that name goods and buyer by object name, once by generated id.
 import assert from 'node:assert/strict';
 import { orderManifest, saleManifest } from '../sale.ts';
