@@ -10,6 +10,7 @@ import { install, installDefinitions, writeManifests } from '../manifests/instal
 import { AnotherInstallationError, refuseSecond } from '../manifests/installations.ts';
 import { deployment, version } from '../manifests/names.ts';
 import { serve } from '../process/serve.ts';
+import { type ProveFlags, runProve, withProveOptions } from '../prove/command.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { unreadVariables, withServeOptions } from '../settings/options.ts';
 import { parseDuration, parsePort, wholeNumber } from '../settings/parse.ts';
@@ -174,6 +175,16 @@ withDoctorOptions(
   // Load the doctor only for this command.
   const { doctor } = await import('../doctor/command.ts');
   process.exitCode = await doctor(namedIn(options));
+});
+
+withProveOptions(
+  program
+    .command('prove')
+    .description(
+      'show from the objects alone that every unit of every goods is accounted for, order by order',
+    ),
+).action(async (options: ProveFlags) => {
+  process.exitCode = await runProve(options);
 });
 
 program

@@ -31,6 +31,7 @@ const allowed: Record<string, string[]> = {
     'webhooks',
     'certs',
   ],
+  'src/prove': ['src/api', 'src/kube', 'src/runtime', 'src/settings'],
   'src/uninstall': ['src/api', 'src/kube', 'src/manifests', 'src/runtime', 'src/settings', 'src/workloads'],
   'src/sandbox': ['src/runtime', 'src/kube', 'certs'],
   'src/process': [
@@ -64,6 +65,7 @@ const allowed: Record<string, string[]> = {
     'src/local',
     'src/manifests',
     'src/process',
+    'src/prove',
     'src/runtime',
     'src/settings',
     'src/uninstall',
