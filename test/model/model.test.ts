@@ -2,7 +2,7 @@
 // one fault each, which spin must catch. Needs Debian's `spin` and a C compiler; where there is none it is left out.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -50,17 +50,19 @@ interface Search {
 function search(defines: readonly string[]): Search {
   const dir = mkdtempSync(join(tmpdir(), 'spikegate-model-'));
   try {
+    // The checker writes its trail beside the model.
+    copyFileSync(model, join(dir, 'ledger.pml'));
     const run = (program: string, args: readonly string[]): string => {
       const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: dir, encoding: 'utf8' });
       if (error || status !== 0) throw new Error(`${program}: ${error?.message ?? stdout + stderr}`);
       return stdout;
     };
-    run('spin', ['-a', ...defines, model]);
+    run('spin', ['-a', ...defines, 'ledger.pml']);
     // Assertions and end states; states compressed without loss.
     run('cc', ['-O2', '-w', '-DSAFETY', '-DCOLLAPSE', '-DVECTORSZ=512', '-o', 'pan', 'pan.c']);
     const found = run('./pan', ['-m50000', '-w24']);
     const errors = Number(/errors: (\d+)/.exec(found)?.[1] ?? Number.NaN);
-    const trail = errors > 0 ? run('spin', ['-t', ...defines, model]) : '';
+    const trail = errors > 0 ? run('spin', ['-t', ...defines, 'ledger.pml']) : '';
     return {
       errors,
       states: Number(/(\d+) states, stored/.exec(found)?.[1]),

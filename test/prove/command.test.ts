@@ -11,9 +11,9 @@ import { SpikeOrder } from '../../src/api/spike-order.ts';
 import { createClient } from '../../src/kube/client.ts';
 import { loadConfig } from '../../src/kube/config.ts';
 import { crdOf } from '../../src/manifests/crd.ts';
-import type { Snapshot } from '../../src/prove/account.ts';
+import { prove, type Snapshot } from '../../src/prove/account.ts';
 import { proveSettled } from '../../src/prove/command.ts';
-import { readCluster } from '../../src/prove/sources.ts';
+import { readCluster, readDump } from '../../src/prove/sources.ts';
 import { startSandbox } from '../../src/sandbox/index.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import { soon } from '../workloads/lab.ts';
@@ -48,16 +48,20 @@ describe('a dump', () => {
     ['documents.yaml', (items) => items.map((item) => stringify(item)).join('---\n')],
   ];
   for (const [name, form] of forms) {
-    it(`${name} in order is proved: exit code 0`, async () => {
-      const { status, stdout, stderr } = await run(
-        name,
-        form([{ apiVersion: 'v1', kind: 'Pod' }, ...good]),
-        '--short',
-      );
-      assert.equal(status, 0, stderr);
-      assert.match(stdout, /^shop\/apple: 20 units = .*\n\nproved: every unit of 1 goods is accounted for/);
+    it(`${name} is read: goods and orders, and no other kind`, async () => {
+      const file = join(dir, name);
+      await writeFile(file, form([{ apiVersion: 'v1', kind: 'Pod' }, ...good]));
+      const snapshot = await readDump(file);
+      assert.deepEqual([snapshot.goods.length, snapshot.orders.length], [1, good.length - 1]);
+      assert.deepEqual(prove(snapshot, { holdLimitMs: 1000 }).contradictions, []);
     });
   }
+
+  it('in order is proved: exit code 0', async () => {
+    const { status, stdout, stderr } = await run('good.json', JSON.stringify(list(good)), '--short');
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^shop\/apple: 20 units = .*\n\nproved: every unit of 1 goods is accounted for/);
+  });
 
   it('with a contradiction says the first one: exit code 1', async () => {
     const { status, stdout } = await run('bad.json', JSON.stringify(list(bad)));
@@ -91,13 +95,18 @@ describe('a dump', () => {
       /SpikeGoods shop\/g is not one that/,
     ],
   ] as const) {
-    it(`that ${what} cannot be read: exit code 2`, async () => {
-      const { status, stdout, stderr } = await run('broken.json', text);
-      assert.deepEqual([status, stdout], [2, '']);
-      assert.match(stderr, /^spikegate prove: the objects could not be read: /);
-      assert.match(stderr, message);
+    it(`that ${what} cannot be read`, async () => {
+      const file = join(dir, 'broken.json');
+      await writeFile(file, text);
+      await assert.rejects(readDump(file), message);
     });
   }
+
+  it('that cannot be read: exit code 2', async () => {
+    const { status, stdout, stderr } = await run('broken.json', '{"kind": ');
+    assert.deepEqual([status, stdout], [2, '']);
+    assert.match(stderr, /^spikegate prove: the objects could not be read: no JSON: /);
+  });
 });
 
 describe('a running cluster', () => {
@@ -141,21 +150,19 @@ describe('a running cluster', () => {
         const resource = { ...definitions, plural: 'customresourcedefinitions', namespaced: false };
         await client.create(resource, crdOf(kind) as never);
       }
-      const inDefault = <T extends { metadata: object }>(it: T) => ({
-        ...it,
-        metadata: { ...it.metadata, namespace: 'default' },
-      });
-      const bare = ({ metadata: { name }, ...rest }: SpikeOrder) => ({
-        ...rest,
-        metadata: { name, namespace: 'default' },
-      });
-      await soon(() => client.create(SpikeGoods, inDefault(goods('apple', 5)) as never), 20_000);
-      await soon(() => client.create(SpikeOrder, bare(order('first', { apple: 1 })) as never), 20_000);
+      // Without what admission allocates.
+      const bare = <T extends { metadata: { name: string }; spec: { goodsId?: string; orderId?: string } }>({
+        metadata: { name },
+        spec: { goodsId: _, orderId: __, ...spec },
+        ...rest
+      }: T) => ({ ...rest, spec, metadata: { name, namespace: 'default' } }) as never;
+      await soon(() => client.create(SpikeGoods, bare(goods('apple', 5))), 20_000);
+      await soon(() => client.create(SpikeOrder, bare(order('first', { apple: 1 }))), 20_000);
       const late = { ...client, list: client.list.bind(client) } as typeof client;
       late.list = async (resource, options) => {
         const listed = await client.list(resource, options);
         if (resource.plural === 'spikegoods')
-          await client.create(SpikeOrder, bare(order('between', { apple: 1 })) as never);
+          await client.create(SpikeOrder, bare(order('between', { apple: 1 })));
         return listed;
       };
       const { orders: seen } = await readCluster(late, undefined);
