@@ -21,7 +21,7 @@ export interface ProveFlags {
   output: 'text' | 'json';
 }
 
-export const exitCodes = { proved: 0, contradicted: 1, failed: 2 } as const;
+const exitCodes = { proved: 0, contradicted: 1, failed: 2 } as const;
 
 const lookEveryMs = 500;
 /** A leader sees a hold that is past its limit within this time. */

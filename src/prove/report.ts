@@ -13,7 +13,7 @@ export function headline({ goods, stockCount, lines }: Account): string {
 }
 
 /** Where each unit is, order by order. */
-export function details({ lines }: Account): string[] {
+function details({ lines }: Account): string[] {
   const width = Math.max(...lines.map(({ units }) => String(units).length));
   return lines.map(({ place, units, whose }) =>
     `  ${place.padEnd(8)}  ${String(units).padStart(width)}  ${whose}`.trimEnd(),
@@ -36,7 +36,7 @@ export function asText(proof: Proof, { isShort }: { isShort: boolean }): string 
   return [...text, ...(text.length > 0 ? [''] : []), verdict].join('\n');
 }
 
-export const contradictionText = ({ reason, where, message }: Contradiction): string =>
+const contradictionText = ({ reason, where, message }: Contradiction): string =>
   `contradiction: ${reason}  ${where}\n  ${message}`;
 
 export const asJson = ({ accounts, contradictions }: Proof): string =>

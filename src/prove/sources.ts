@@ -41,7 +41,7 @@ async function listAll<T extends KubeObject>(
 }
 
 /** A dump that is not what it should be: which document, and why. */
-export class DumpError extends Error {
+class DumpError extends Error {
   override readonly name = 'DumpError';
 }
 
