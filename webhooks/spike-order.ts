@@ -32,6 +32,9 @@ const allocated = ['orderId', 'createTime', 'expiredTime', 'payTime'] as const;
 /** Clocks of replicas may differ by this much when one sets a deadline and another checks it. */
 const clockSkewMs = 5000;
 
+/** A payment window that another replica can have: a day. */
+const longestWindowMs = 86_400_000;
+
 /**
  * Other webhooks may take time between our mutating and our validating call. The API server gives a request 60 s.
  */
@@ -225,11 +228,14 @@ function saleIsOn(call: OrderCall): ReturnType<OrderRule> {
   return undefined;
 }
 
-/** Checks the deadline on CREATE, after all mutating webhooks: another one may have changed it. */
+/**
+ * Checks the deadline on CREATE, after all mutating webhooks: another one may have changed it. The replica that gave it
+ * may have a longer payment window than this one: while a rollout changes the window, both serve.
+ */
 function deadlineIsWithinWindow({ object, now, context }: OrderCall): ReturnType<OrderRule> {
   const { isPay, expiredTime } = object.spec;
   if (isPay) return undefined;
-  const latest = now + context.policy.paymentWindowMs + clockSkewMs;
+  const latest = now + Math.max(context.policy.paymentWindowMs, longestWindowMs) + clockSkewMs;
   const deadline = parseTime(expiredTime);
   if (deadline !== undefined && deadline <= latest) return undefined;
   return refuse(

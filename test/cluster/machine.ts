@@ -33,10 +33,15 @@ export function lookAtMachine(): Machine {
   };
 }
 
-/** Lines such as `mounts: + /run/x`, empty when nothing differs. */
-export function differences(before: Machine, after: Machine): string[] {
+/**
+ * What the cluster of this control group changed: lines such as `mounts: + /run/x`, empty when nothing differs. Other
+ * clusters of the machine come and go meanwhile, and so do control groups that are no cluster's.
+ */
+export function differences(before: Machine, after: Machine, group: string): string[] {
+  const isOurs = (line: string) => [undefined, group].includes(/spikegate-\d+/.exec(line)?.[0]);
   return Object.keys(before).flatMap((what) => {
-    const [was, is] = [before[what] ?? [], after[what] ?? []];
+    const ours = what === 'control groups' ? (line: string) => line.includes(group) : isOurs;
+    const [was, is] = [(before[what] ?? []).filter(ours), (after[what] ?? []).filter(ours)];
     return [
       ...is.filter((line) => !was.includes(line)).map((line) => `${what}: + ${line}`),
       ...was.filter((line) => !is.includes(line)).map((line) => `${what}: - ${line}`),
@@ -50,7 +55,11 @@ function processes(): string[] {
     .flatMap((pid) => {
       try {
         const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-        return programs.test(name) ? [`${pid} ${name}`] : [];
+        if (!programs.test(name)) return [];
+        // The control group tells whose it is.
+        const [, group = ''] =
+          /^\d+:(?:pids)?:(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8')) ?? [];
+        return [`${pid} ${name} ${group}`];
       } catch {
         // It ended meanwhile.
         return [];

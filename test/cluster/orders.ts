@@ -61,6 +61,7 @@ export async function whileOrdering(
     goods: (index) => goods[index % 4 === 3 ? 1 : 0]!,
     isPaid: (index) => index % 3 === 0,
   });
+  const began = Date.now();
   try {
     await pause(calmMs);
     await work();
@@ -92,7 +93,10 @@ export async function whileOrdering(
   t.diagnostic(
     `${what}: ${accepted.length} accepted, ${failed.length} failed; at most ${untilAnswered.toFixed(1)} s without an accepted order, ${untilStatus.toFixed(1)} s until a status`,
   );
-  for (const [message, count] of counted(failed)) t.diagnostic(`${count} × ${message}`);
+  for (const [message, all] of byMessage(failed)) {
+    const [from, to] = [all[0]!, all.at(-1)!].map(({ sentAt }) => ((sentAt - began) / 1000).toFixed(1));
+    t.diagnostic(`${all.length} × ${message} (sent ${from} to ${to} s after the first order)`);
+  }
   return { outcomes, accepted, failed };
 }
 
@@ -111,13 +115,10 @@ function longestWait(accepted: Outcome[], stored: Map<string, SpikeOrder>): numb
   return Math.max(0, ...waits);
 }
 
-function counted(failed: Outcome[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { error } of failed) {
-    const message = error?.message.slice(0, 200) ?? '';
-    counts.set(message, (counts.get(message) ?? 0) + 1);
-  }
-  return counts;
+/** In the order in which they were sent. */
+function byMessage(failed: Outcome[]): Map<string, Outcome[]> {
+  const sent = failed.toSorted((a, b) => a.sentAt - b.sentAt);
+  return Map.groupBy(sent, ({ error }) => error?.message.slice(0, 300) ?? '');
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -13,6 +13,7 @@ import { root, variables } from './harness.ts';
 import { packWebImage } from './images.ts';
 import { differences, lookAtMachine } from './machine.ts';
 import { ensureModules, moduleNames } from './programs.ts';
+import { readState } from './state.ts';
 
 const log = (line: string) => console.log(line);
 const wanted = process.argv.slice(2);
@@ -36,7 +37,9 @@ async function main(): Promise<number> {
   const dir = join(work, 'cluster');
   const figures = join(work, 'figures');
   const before = lookAtMachine();
+  let group = '';
   const end = async () => {
+    group = readState(dir)?.group ?? group;
     await removeCluster(dir);
     rmSync(work, { recursive: true, force: true });
   };
@@ -51,7 +54,7 @@ async function main(): Promise<number> {
   } finally {
     await end();
   }
-  const left = differences(before, lookAtMachine());
+  const left = differences(before, lookAtMachine(), group);
   for (const line of left) console.error(`left behind: ${line}`);
   if (left.length === 0) log('The cluster is removed, and nothing of it is left on this machine.');
   return passed && left.length === 0 ? 0 : 1;

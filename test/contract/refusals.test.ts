@@ -8,6 +8,9 @@ import type { Rule, Webhooks } from '../../webhooks/webhook.ts';
 import { exactly, filledIn, type RefusalCase, refusals, withoutField } from '../refusals.ts';
 import { World } from './world.ts';
 
+/** Another replica may have a payment window as long as this. */
+const dayMs = 86_400_000;
+
 /** Rules that refused something in this run, as `SpikeOrder CREATE 3`. */
 const refused = new Set<string>();
 const watched = registry.map(watch);
@@ -69,7 +72,7 @@ function withTimes(message: string, world: World, said: string): string {
   return message
     .replace('<now>', iso(world.clock.now()))
     .replace('<created>', created?.createTime)
-    .replace('<deadline>', created?.expiredTime ?? iso(world.clock.now() + world.paymentWindowMs + 5000))
+    .replace('<deadline>', created?.expiredTime ?? iso(world.clock.now() + dayMs + 5000))
     .replace('<windowEnd>', iso(world.clock.now() + world.paymentWindowMs))
     .replace('<id>', created?.orderId ?? said);
 }

@@ -152,6 +152,14 @@ describe('an update', () => {
     assert.equal((await world.create(atOnce, { meddled })).response.allowed, true);
   });
 
+  it('takes an order whose deadline comes from a replica with a longer payment window, as in a rollout', async () => {
+    await using world = new World();
+    for (const manifest of [buyer(), goods()]) await world.create(manifest);
+    const meddled = { spec: { expiredTime: at(2 * world.paymentWindowMs) } };
+    const { response } = await world.create(order(), { meddled });
+    assert.equal(response.allowed, true, response.status?.message);
+  });
+
   it('does not pay an order whose payment another replica stamped after the deadline', async () => {
     await using world = new World();
     for (const manifest of [buyer(), goods(), order()]) await world.create(manifest);

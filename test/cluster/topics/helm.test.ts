@@ -24,6 +24,18 @@ describe('the chart, self-signed', () => {
     assert.equal((await lab.replicas()).length, 2);
   });
 
+  // A Service beside a pod becomes variables in it, which a program may take for settings: SPIKEGATE_METRICS_PORT.
+  test('gives its pods no variables of Services but those of Kubernetes', async () => {
+    const print = 'console.log(Object.keys(process.env).join("\\n"))';
+    for (const { metadata } of await lab.replicas()) {
+      const names = await lab.kubectl(['exec', metadata.name, ...inRelease, '--', 'node', '-e', print]);
+      const ofServices = names.split('\n').filter((name) => /_SERVICE_|_PORT_\d+_TCP/.test(name));
+      const others = ofServices.filter((name) => !name.startsWith('KUBERNETES_'));
+      assert.deepEqual(others, []);
+      assert.ok(ofServices.length > 0, 'the kubelet always tells the address of the API server');
+    }
+  });
+
   test('passes helm test', async () => {
     const took = await seconds(() => lab.helm(['test', release.name, ...inRelease]));
     figure('helm', 'helm test', took, 's');
@@ -40,7 +52,7 @@ describe('the chart, self-signed', () => {
 
   test('takes other values, and the former ones back, without a failed order', async (t) => {
     await underOrders(lab, t, 'helm upgrade', async () => {
-      const values = ['--set', 'replicas=3', '--set-json', 'extraArgs=["--log-level=debug"]'];
+      const values = ['--set', 'replicas=3', '--set-json', 'extraArgs=["--payment-window=10m"]'];
       await lab.helm(['upgrade', release.name, chart, ...inRelease, '--wait', '--timeout', '3m', ...values]);
       assert.equal((await ready(lab)).length, 3);
     });
@@ -50,12 +62,13 @@ describe('the chart, self-signed', () => {
     });
   });
 
-  test('is removed, and installed again under another name and namespace', async () => {
+  test('is removed, and installed again under another name and namespace, beside which no second one is let', async () => {
     await lab.helm(['uninstall', release.name, ...inRelease, '--wait']);
     const other: Release = { name: 'flash', namespace: 'flash-sale' };
-    // Helm keeps the CRDs, with everybody's orders, as another release's.
-    await lab.install(other, ['--take-ownership']);
+    await lab.install(other);
     await lab.helm(['test', other.name, '--namespace', other.namespace]);
+    await assert.rejects(lab.install(), /another Spikegate: release flash in namespace flash-sale/);
+    assert.equal((await lab.replicas(other)).length, 2);
     await lab.uninstall(other);
   });
 });
