@@ -10,7 +10,8 @@ export type Machine = Record<string, string[]>;
 
 /** Folders in which programs of a node keep things when they are not told otherwise. */
 const folders = ['/run', '/var/lib', '/var/log', '/opt', '/etc', '/run/netns', '/var/run/containerd'];
-const programs = /^(containerd|kube|etcd|coredns|pause|runc|unshare)/;
+/** Of these names: other software is installed meanwhile. */
+const ofNodes = /cni|containerd|containers|kube|mount|netns|pods|runc|spikegate|xtables/;
 
 export function lookAtMachine(): Machine {
   return {
@@ -24,9 +25,11 @@ export function lookAtMachine(): Machine {
         .filter((entry) => entry.isDirectory())
         .map((entry) => join(entry.parentPath, entry.name)),
     ),
-    files: folders
-      .filter(existsSync)
-      .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name))),
+    files: folders.filter(existsSync).flatMap((folder) =>
+      readdirSync(folder)
+        .filter((name) => ofNodes.test(name))
+        .map((name) => join(folder, name)),
+    ),
     'kernel settings': kernelSettings.map((name) => {
       return `${name} = ${readFileSync(join('/proc/sys', name), 'utf8').trim()}`;
     }),
@@ -34,14 +37,20 @@ export function lookAtMachine(): Machine {
 }
 
 /**
- * What the cluster of this control group changed: lines such as `mounts: + /run/x`, empty when nothing differs. Other
- * clusters of the machine come and go meanwhile, and so do control groups that are no cluster's.
+ * What a cluster changed: lines such as `mounts: + /run/x`, empty when nothing differs. Other clusters of the machine come
+ * and go meanwhile, and so do processes and control groups that are no cluster's.
  */
-export function differences(before: Machine, after: Machine, group: string): string[] {
-  const isOurs = (line: string) => [undefined, group].includes(/spikegate-\d+/.exec(line)?.[0]);
+export function differences(
+  before: Machine,
+  after: Machine,
+  { group, dir }: { group: string; dir: string },
+): string[] {
+  const isOther = (line: string) => ![undefined, group].includes(/spikegate-\d+/.exec(line)?.[0]);
+  const isNamed = (line: string) => new RegExp(`${group}(?!\\d)`).test(line) || line.includes(dir);
   return Object.keys(before).flatMap((what) => {
-    const ours = what === 'control groups' ? (line: string) => line.includes(group) : isOurs;
-    const [was, is] = [(before[what] ?? []).filter(ours), (after[what] ?? []).filter(ours)];
+    const named = what === 'control groups' || what === 'processes';
+    const isOurs = (line: string) => (named ? isNamed(line) : !isOther(line));
+    const [was, is] = [(before[what] ?? []).filter(isOurs), (after[what] ?? []).filter(isOurs)];
     return [
       ...is.filter((line) => !was.includes(line)).map((line) => `${what}: + ${line}`),
       ...was.filter((line) => !is.includes(line)).map((line) => `${what}: - ${line}`),
@@ -49,17 +58,15 @@ export function differences(before: Machine, after: Machine, group: string): str
   });
 }
 
+/** Their control groups and command lines tell whose they are. */
 function processes(): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
       try {
-        const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-        if (!programs.test(name)) return [];
-        // The control group tells whose it is.
-        const [, group = ''] =
-          /^\d+:(?:pids)?:(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8')) ?? [];
-        return [`${pid} ${name} ${group}`];
+        const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
+        const [, group = ''] = /^\d+:(?:pids)?:(.*)$/m.exec(read('cgroup')) ?? [];
+        return [`${pid} ${group} ${read('cmdline').replaceAll('\0', ' ').trim()}`];
       } catch {
         // It ended meanwhile.
         return [];

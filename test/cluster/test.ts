@@ -54,7 +54,7 @@ async function main(): Promise<number> {
   } finally {
     await end();
   }
-  const left = differences(before, lookAtMachine(), group);
+  const left = differences(before, lookAtMachine(), { group, dir });
   for (const line of left) console.error(`left behind: ${line}`);
   if (left.length === 0) log('The cluster is removed, and nothing of it is left on this machine.');
   return passed && left.length === 0 ? 0 : 1;

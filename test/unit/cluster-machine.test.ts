@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { addressesOf, freeNumbers } from '../cluster/addresses.ts';
 import { refuseOtherMachines } from '../cluster/commands.ts';
 import { treesOf } from '../cluster/control-groups.ts';
+import { differences } from '../cluster/machine.ts';
 
 test('a cluster takes no range that the machine has a route or an address in', () => {
   assert.equal(freeNumbers([])[0], 215);
@@ -43,4 +44,24 @@ test('on another system, or without root, one line says what a cluster needs', (
   );
   assert.throws(() => refuseOtherMachines('linux', 1000), /^Error: a cluster needs root: .+$/);
   assert.doesNotThrow(() => refuseOtherMachines('linux', 0));
+});
+
+test('what a cluster left behind is told, and not what other clusters and programs did meanwhile', () => {
+  const before = { routes: ['10.215.0.0/16 dev spikegate-215'], processes: [], files: ['/run/netns'] };
+  const after = {
+    routes: ['10.21.0.0/16 dev spikegate-21', '10.9.0.0/16 dev eth7'],
+    processes: [
+      '7 /spikegate-215/programs etcd',
+      '8 / etcd --data-dir=/tmp/a/etcd',
+      '9 /spikegate-21/kubepods pause',
+    ],
+    files: [],
+  };
+  assert.deepEqual(differences(before, after, { group: 'spikegate-21', dir: '/tmp/a' }), [
+    'routes: + 10.21.0.0/16 dev spikegate-21',
+    'routes: + 10.9.0.0/16 dev eth7',
+    'processes: + 8 / etcd --data-dir=/tmp/a/etcd',
+    'processes: + 9 /spikegate-21/kubepods pause',
+    'files: - /run/netns',
+  ]);
 });
