@@ -87,6 +87,33 @@ describe('disasters', () => {
     });
   }
 
+  test('the clock of one replica is more than two minutes behind', async (t) => {
+    const what = 'clock of a replica 130 s behind';
+    await underOrders(lab, t, what, async () => {
+      const behind = `${release.name}-behind`;
+      const { metadata, spec } = JSON.parse(
+        await lab.kubectl(['get', deployment, ...inRelease, '-o', 'json']),
+      );
+      const labels = { ...spec.selector.matchLabels, clock: 'behind' };
+      spec.replicas = 1;
+      spec.selector.matchLabels = labels;
+      spec.template.metadata.labels = { ...spec.template.metadata.labels, ...labels };
+      spec.template.spec.containers[0].env.push({ name: 'NODE_OPTIONS', value: withClockOffBy(-130_000) });
+      const { namespace } = metadata;
+      const copy = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { namespace, name: behind }, spec };
+      await lab.kubectl(['scale', deployment, ...inRelease, '--replicas=1']);
+      await lab.kubectl(['create', '-f', '-'], JSON.stringify(copy));
+      await recovered(what);
+      // The other pod goes too, so that the replica with the wrong clock leads.
+      await lab.kubectl(['scale', deployment, ...inRelease, '--replicas=0']);
+      await eventually(async () => assert.match(await lab.leader(), /-behind-/), 90_000);
+      await lab.kubectl(['scale', deployment, ...inRelease, '--replicas=2']);
+      await lab.kubectl(['rollout', 'status', deployment, ...inRelease, '--timeout=120s']);
+      await lab.kubectl(['delete', 'deployment', behind, ...inRelease]);
+      await recovered(what);
+    });
+  });
+
   test("the node's kubelet stops for a minute", async (t) => {
     await whileOrdering(lab, t, 'kubelet stopped for a minute', async () => {
       await lab.cluster.stopProgram('kubelet');
@@ -148,4 +175,10 @@ async function processesOf(lab: Lab, pod: string): Promise<number[]> {
   });
   assert.notEqual(pids.length, 0, `${pod} has no process`);
   return pids;
+}
+
+/** NODE_OPTIONS of a process whose Date is off by so many milliseconds. */
+function withClockOffBy(ms: number): string {
+  const code = `const D=Date;globalThis.Date=class extends D{constructor(...a){super(...(a.length?a:[D.now()+${ms}]))}static now(){return D.now()+${ms}}}`;
+  return `--import=data:text/javascript,${encodeURIComponent(code)}`;
 }
