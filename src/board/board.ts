@@ -78,9 +78,14 @@ export class Board {
     this.#news.add(item);
   }
 
-  /** Handles requests to /board. Returns false for every other path. */
+  /** Handles requests to /board, and leads / there. Returns false for every other path. */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     const path = (request.url ?? '').split('?', 1)[0]!;
+    if (path === '/') {
+      response.setHeader('Location', 'board');
+      answer(response, 307, '');
+      return true;
+    }
     if (path !== '/board' && !path.startsWith('/board/')) return false;
     for (const [name, value] of Object.entries(strictHeaders)) response.setHeader(name, value);
     const { host } = request.headers;

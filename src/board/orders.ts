@@ -54,12 +54,15 @@ export class OrderBook {
     return this.#counts;
   }
 
-  /** The `most` unpaid orders with the earliest deadlines. Searched among all orders once per second. */
+  /** The `most` unpaid orders with the earliest deadlines. Searched among all orders at most once per call. */
   due(most: number): DuePart {
     const { cache, clock } = this.#options;
     const now = clock.monotonic();
-    const isStale = now - this.#soonestAt >= 1000;
-    if (isStale || (this.#soonest.length < most && this.#soonest.length < this.#open.size)) {
+    // Rows that were paid, or expired, leave the list. A list with a gap is searched again: it must never be empty
+    // while orders wait.
+    const isWhole = this.#soonest.every((key) => this.#open.has(key) && cache.get(key));
+    const isFull = this.#soonest.length >= Math.min(most, this.#open.size);
+    if (now - this.#soonestAt >= 1000 || !isWhole || !isFull) {
       this.#soonestAt = now;
       this.#soonest = soonest(this.#open, most);
     }

@@ -18,6 +18,9 @@ import {
   type User,
 } from './kubeconfig.ts';
 
+/** A header that is sent several times is a list. */
+export type Headers = Record<string, string | string[]>;
+
 /** TLS options of a connection, and the headers of each request. */
 export interface Credentials {
   tls: {
@@ -27,7 +30,7 @@ export interface Credentials {
     servername?: string;
     rejectUnauthorized?: boolean;
   };
-  headers: Record<string, string>;
+  headers: Headers;
   /** Set when the kubeconfig names a proxy. It replaces our own agent. */
   proxy?: Agent;
 }
@@ -128,8 +131,7 @@ async function readCredentials(access: Access): Promise<Credentials> {
   const ca = content(cluster['certificate-authority'], cluster['certificate-authority-data']);
   const cert = content(user['client-certificate'], user['client-certificate-data']);
   const key = content(user['client-key'], user['client-key-data']);
-  const headers: Record<string, string> = {};
-  if (user.as) headers['impersonate-user'] = user.as;
+  const headers: Headers = impersonation(user);
   const token = tokenOf(user);
   if (token) headers.authorization = `Bearer ${token}`;
   else if (user.username) headers.authorization = basic(`${user.username}:${user.password ?? ''}`);
@@ -142,6 +144,30 @@ async function readCredentials(access: Access): Promise<Credentials> {
       ...(cluster['insecure-skip-tls-verify'] === true && { rejectUnauthorized: false }),
     },
     headers,
+  };
+}
+
+/**
+ * `as`, `as-uid`, `as-groups` and `as-user-extra` as client-go sends them (transport/round_trippers.go). Groups are a
+ * header each; a key of `extra` is percent-encoded.
+ */
+function impersonation(user: User): Headers {
+  if (!user.as) {
+    const alone = (['as-uid', 'as-groups', 'as-user-extra'] as const).find(
+      (field) => user[field] !== undefined,
+    );
+    if (alone) throw new Error(`kubeconfig: ${alone} needs as`);
+    return {};
+  }
+  const extra = Object.entries(user['as-user-extra'] ?? {}).map(([key, values]) => [
+    `impersonate-extra-${encodeURIComponent(key.toLowerCase())}`,
+    values,
+  ]);
+  return {
+    'impersonate-user': user.as,
+    ...(user['as-uid'] ? { 'impersonate-uid': user['as-uid'] } : {}),
+    ...(user['as-groups']?.length ? { 'impersonate-group': user['as-groups'] } : {}),
+    ...Object.fromEntries(extra),
   };
 }
 
@@ -163,7 +189,7 @@ async function askLibrary(access: Access): Promise<Credentials> {
   const options: RequestOptions = { headers: {} };
   await (await access.library).applyToHTTPSOptions(options);
   const { ca, cert, key, servername, rejectUnauthorized, auth } = options;
-  const headers: Record<string, string> = {};
+  const headers: Headers = impersonation(access.user);
   for (const [name, value] of Object.entries(options.headers ?? {})) {
     if (value !== undefined) headers[name.toLowerCase()] = String(value).trim();
   }

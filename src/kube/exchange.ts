@@ -5,13 +5,14 @@ import http from 'node:http';
 import https from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../runtime/clock.ts';
+import type { Headers } from './config.ts';
 import { ConnectionError } from './errors.ts';
 
 export interface Call {
   method: string;
   /** With the query. */
   path: string;
-  headers: Record<string, string>;
+  headers: Headers;
   body?: string | undefined;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
@@ -38,7 +39,7 @@ export class Exchange {
   #sent = false;
   #answered = false;
 
-  constructor(call: Call, base: URL, headers: Record<string, string>, agent: http.Agent) {
+  constructor(call: Call, base: URL, headers: Headers, agent: http.Agent) {
     this.#call = call;
     this.#request = (base.protocol === 'http:' ? http : https).request({
       // URL keeps the brackets of an IPv6 address; the resolver does not accept them.

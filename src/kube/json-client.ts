@@ -17,7 +17,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from './client.ts';
-import type { ConnectionConfig } from './config.ts';
+import type { ConnectionConfig, Headers } from './config.ts';
 import { ConnectionError, refusal } from './errors.ts';
 import type { Answer, Call } from './exchange.ts';
 import { apiVersionOf, type Draft, type KubeObject, type Resource } from './objects.ts';
@@ -172,7 +172,7 @@ export class JsonClient implements Client {
     body?: unknown,
     contentType = 'application/json',
   ): Call {
-    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': this.#userAgent };
+    const headers: Headers = { accept: 'application/json', 'user-agent': this.#userAgent };
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     if (text !== undefined) {
       headers['content-type'] = contentType;

@@ -25,6 +25,9 @@ export interface User {
   username?: string;
   password?: string;
   as?: string;
+  'as-uid'?: string;
+  'as-groups'?: string[];
+  'as-user-extra'?: Record<string, string[]>;
   exec?: object;
   'auth-provider'?: object;
 }
@@ -76,7 +79,8 @@ export function readKubeconfigs(files: readonly string[]): Kubeconfig {
   };
   for (const file of files) {
     const text = readFileSync(file, 'utf8');
-    const content = (parse(text) ?? {}) as Record<string, unknown>;
+    // Merge keys (<<) are YAML 1.1; kubectl reads them.
+    const content = (parse(text, { merge: true }) ?? {}) as Record<string, unknown>;
     const absolute = <T extends object>(entry: T, ...fields: (keyof T)[]): T => {
       const paths = fields.filter((field) => typeof entry[field] === 'string' && entry[field] !== '');
       return {

@@ -1,7 +1,7 @@
 // The sandbox: a Kubernetes API server in one process, for laptops, demos and tests. Starts its parts in the order
 // of their dependencies and stops them in reverse order. Knows nothing of Spikegate.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type Clock, systemClock } from '../runtime/clock.ts';
@@ -59,12 +59,19 @@ export interface Sandbox {
   stop(): Promise<void>;
 }
 
+/** Keys and every Secret of the cluster are in it. A folder that was somebody's before keeps its mode. */
+function keepPrivate(dir: string): void {
+  const isOurs = !existsSync(dir) || existsSync(path.join(dir, 'pki.json'));
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  if (isOurs) chmodSync(dir, 0o700);
+}
+
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const clock = options.clock ?? systemClock;
   const log = options.log ?? silent;
   const host = options.host ?? '127.0.0.1';
   const dir = path.resolve(options.dir);
-  mkdirSync(dir, { recursive: true });
+  keepPrivate(dir);
   const pki = await loadPki(dir, host, clock.now());
   const compaction = { ...defaultCompaction, ...options.compaction };
   const store = new Store({

@@ -37,6 +37,56 @@ function kubeconfig(name: string, user: object, cluster: object = {}): string {
   return file;
 }
 
+describe('a user whom the kubeconfig impersonates', () => {
+  test('has its groups, uid and extra values, each as client-go sends it', async () => {
+    const file = kubeconfig('as.json', {
+      token: 't',
+      as: 'ann',
+      'as-uid': 'u-1',
+      'as-groups': ['shop', 'admins'],
+      'as-user-extra': { 'Example.com/Reason': ['audit', 'night'] },
+    });
+    const { headers } = await loadConfig({ file }).credentials();
+    assert.deepEqual(headers, {
+      authorization: 'Bearer t',
+      'impersonate-user': 'ann',
+      'impersonate-uid': 'u-1',
+      'impersonate-group': ['shop', 'admins'],
+      'impersonate-extra-example.com%2Freason': ['audit', 'night'],
+    });
+  });
+
+  test('must be named where groups are', async () => {
+    const file = kubeconfig('as-nobody.json', { token: 't', 'as-groups': ['shop'] });
+    await assert.rejects(loadConfig({ file }).credentials(), /kubeconfig: as-groups needs as/);
+  });
+});
+
+test('merge keys are read, as kubectl reads them', async () => {
+  const file = join(dir, 'merged.yaml');
+  writeFileSync(
+    file,
+    `
+base: &base
+  server: https://127.0.0.1:7443
+  insecure-skip-tls-verify: true
+clusters:
+- name: c
+  cluster:
+    <<: *base
+    tls-server-name: shop
+users: []
+contexts:
+- {name: main, context: {cluster: c}}
+current-context: main
+`,
+  );
+  const config = loadConfig({ file });
+  assert.equal(config.server, 'https://127.0.0.1:7443');
+  const { tls } = await config.credentials();
+  assert.deepEqual(tls, { servername: 'shop', rejectUnauthorized: false });
+});
+
 describe('credentials', () => {
   test('a token and a CA', async () => {
     const file = kubeconfig('token', { token: 'secret' }, { 'certificate-authority-data': base64('the CA') });

@@ -74,7 +74,7 @@ export function decodeYaml(body: Buffer): unknown {
       text.trimStart().startsWith('{')
         ? JSON.parse(text)
         : // Its search for duplicate keys compares each with all before it.
-          parseYaml(text, { maxAliasCount: 100, schema: 'core', uniqueKeys: false }),
+          parseYaml(text, { maxAliasCount: 100, schema: 'core', uniqueKeys: false, merge: true }),
     );
   } catch (error) {
     throw badRequest(`error decoding YAML: ${(error as Error).message}`);

@@ -1,7 +1,7 @@
 // The SQLite file: a log of revisions by version, as kine has for etcd. The current state is the last row of each
 // key. Knows rows, no objects.
 
-import { mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
@@ -40,6 +40,12 @@ export interface RowLog {
   close(): void;
 }
 
+/** SQLite gives its other files (-wal, -shm) the mode of the first. Earlier versions made all of them for everybody. */
+function keepPrivate(file: string): void {
+  closeSync(openSync(file, 'a', 0o600));
+  for (const name of [file, `${file}-wal`, `${file}-shm`]) if (existsSync(name)) chmodSync(name, 0o600);
+}
+
 export class Log implements RowLog {
   private readonly db: DatabaseSync;
   private readonly insert: StatementSync;
@@ -48,6 +54,7 @@ export class Log implements RowLog {
 
   constructor(options: LogOptions) {
     if (options.file) mkdirSync(path.dirname(options.file), { recursive: true });
+    if (options.file) keepPrivate(options.file);
     this.db = new DatabaseSync(options.file ?? ':memory:');
     this.lock(options.file);
     this.db.exec(`PRAGMA synchronous = ${options.synchronous}`);
