@@ -6,6 +6,7 @@ import {
   configmap,
   configmaps,
   crds,
+  eventually,
   type Json,
   open,
   types,
@@ -222,4 +223,17 @@ test('built-in kinds are validated', async (t) => {
   });
   assert.match(service.body.spec.clusterIP, /^10\.96\./);
   assert.ok(service.body.spec.ports[0].nodePort >= 30000);
+});
+
+test('an owner of fields is dated anew with each changed value', async (t) => {
+  const { call } = await open(t);
+  const made = await call('POST', configmaps, configmap('dated'));
+  const [{ time }] = made.body.metadata.managedFields;
+  let writes = 0;
+  // Times are whole seconds.
+  await eventually(async () => {
+    const changed = { data: { a: `value ${writes++}` } };
+    const { body } = await call('PATCH', `${configmaps}/dated`, changed, { 'content-type': types.merge });
+    assert.notEqual(body.metadata.managedFields[0].time, time);
+  });
 });

@@ -122,7 +122,9 @@ export function trackUpdate(
     }
     known = true;
     const fields = entry.fields.minus(removed).union(mine.fields);
-    entries.push(fields.equals(entry.fields) ? entry : { ...mine, fields });
+    // A changed value is dated too, also where its field had this owner before.
+    const isSame = mine.fields.empty && fields.equals(entry.fields);
+    entries.push(isSame ? entry : { ...mine, fields });
   }
   if (!known) entries.push(mine);
   const list = written(entries);
