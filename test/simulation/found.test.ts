@@ -50,7 +50,9 @@ async function setUp() {
     }
   };
   await run();
-  const lead = (epoch: number) => replica.lead(epoch, (why) => lost.push(why));
+  /** `newestTerm`: what the lease says, when somebody looks. */
+  const lead = (epoch: number, newestTerm = () => epoch) =>
+    replica.lead(epoch, (why) => lost.push(why), newestTerm);
   return { server, clock, replica, run, lead, lost };
 }
 
@@ -95,8 +97,10 @@ describe('found by simulation', () => {
 
   it('a deposed leader does not let goods go that an order refers to', async () => {
     const { server, clock, replica, run, lead, lost } = await setUp();
-    lead(1);
+    let newestTerm = 1;
+    lead(1, () => newestTerm);
     await run();
+    newestTerm = 2;
     // The leader of term 2 accepted an order; this one has not heard of it.
     server.create(server.orders, paidOrder);
     server.delete(server.goods, server.create(server.goods, settled(2)));
