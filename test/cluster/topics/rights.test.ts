@@ -47,7 +47,8 @@ describe('rights', () => {
     assert.deepEqual(wrong, []);
   };
   const isForbidden = (status: number) => status === 403;
-  const isAllowed = (status: number) => status < 300;
+  /** 429: a deletion waits for orders that may be under way, and is asked for again. The right to it is there. */
+  const isAllowed = (status: number) => status < 300 || status === 429;
 
   test("Spikegate's account makes no rights, opens no pod, and changes no webhooks or kinds of others", async () => {
     const token = await tokenOf(release.namespace, release.name);
