@@ -10,6 +10,7 @@ import { SpikeOrder } from '../../src/api/spike-order.ts';
 import { type Client, createClient } from '../../src/kube/client.ts';
 import { loadConfig } from '../../src/kube/config.ts';
 import type { KubeObject, Resource } from '../../src/kube/objects.ts';
+import { type Answer, callApi } from '../control-plane/api.ts';
 import { eventually, namespaces } from '../e2e/world.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { findPrograms, programPath } from './programs.ts';
@@ -130,6 +131,26 @@ export class Lab {
   async pods(namespace: string, labelSelector: string): Promise<Pod[]> {
     const { items } = await this.client.list(pods, { namespace, labelSelector });
     return items;
+  }
+
+  /**
+   * Asks a service through the API server, and waits while no endpoint of it is known there: a pod is Ready a moment
+   * before its service leads to it.
+   * @param service `name:port`, the port by its name
+   * @throws AssertionError when the answer is not 200
+   */
+  async askService(
+    method: 'GET' | 'POST',
+    namespace: string,
+    service: string,
+    path: string,
+  ): Promise<Answer['body']> {
+    return eventually(async () => {
+      const url = `/api/v1/namespaces/${namespace}/services/${service}/proxy/${path}`;
+      const { status, body } = await callApi(this.cluster, method, url);
+      assert.equal(status, 200, JSON.stringify(body));
+      return body;
+    }, 60_000);
   }
 
   /** Spikegate's own. */

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { callApi } from '../../control-plane/api.ts';
 import { eventually } from '../../e2e/world.ts';
 import { figure, Lab, release, root, seconds } from '../harness.ts';
 import { type Installed, installPrometheusOperator, startPrometheus } from '../third-party.ts';
@@ -32,10 +31,13 @@ describe('monitoring', () => {
   });
 
   const ask = async (path: string) => {
-    const service = `/api/v1/namespaces/${release.namespace}/services/prometheus-operated:web/proxy`;
-    const { status, body } = await callApi(lab.cluster, 'GET', `${service}/api/v1/${path}`);
-    assert.equal(status, 200, JSON.stringify(body));
-    return body.data;
+    const answer = await lab.askService(
+      'GET',
+      release.namespace,
+      'prometheus-operated:web',
+      `api/v1/${path}`,
+    );
+    return answer.data;
   };
   const firing = async (): Promise<string[]> => {
     const { alerts } = await ask('alerts');

@@ -151,8 +151,11 @@ describe('the samples of the workload kinds', () => {
     assert.match(await sql('SHOW DATABASES'), /gateway/);
     await sql('CREATE TABLE gateway.kept (number INT); INSERT INTO gateway.kept VALUES (42)');
     await lab.kubectl(['delete', 'pod', pod, '-n', namespace]);
-    await lab.kubectl(['wait', '--for=condition=Ready', 'pod', pod, '-n', namespace, '--timeout=120s']);
-    assert.equal(await sql('SELECT number FROM gateway.kept'), '42');
+    // Until its StatefulSet makes the pod anew, and the database listens, kubectl fails.
+    await eventually(
+      async () => assert.equal(await sql('SELECT number FROM gateway.kept'), '42'),
+      minutes(2),
+    );
     await untilPhase('dataservice', 'dataservice-sample', namespace, 'Ready');
   });
 });
