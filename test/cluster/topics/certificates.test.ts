@@ -49,7 +49,8 @@ describe('the chart, with cert-manager', () => {
       await eventually(async () => assert.notEqual(await caCertificate(lab), before));
       const took = await seconds(() => renewServing());
       await eventually(
-        async () => assert.notEqual(await caBundle(lab), bundle, 'the webhook configurations have the new CA'),
+        async () =>
+          assert.notEqual(await caBundle(lab), bundle, 'the webhook configurations have the new CA'),
         seenWithinMs,
       );
       figure('cert-manager', 'renewal of the CA until both pods serve what it signed', took, 's');
