@@ -11,6 +11,8 @@ import type { Gate } from '../src/ledger/gate.ts';
 export interface AdmissionContext {
   /** Look-ups in the caches. */
   catalogue: Catalogue;
+  /** Whether the caches have been filled. Before that a look-up that finds nothing says nothing. */
+  isInformed(): boolean;
   /** Holds stock for orders. */
   gate: Gate;
   live: LiveCluster;

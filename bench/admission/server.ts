@@ -52,6 +52,7 @@ async function start(pair: Pair): Promise<number> {
       registry,
       context: {
         catalogue,
+        isInformed: () => true,
         clock: time,
         newId: randomUUID,
         gate: new Gate({ writer, clock: time }),

@@ -129,6 +129,13 @@ export function isNamespaceTerminating(error: unknown): error is ApiError {
   );
 }
 
+/** Whether the API server, or its etcd, could not answer: the same request may succeed a moment later. */
+export function isUnavailable(error: unknown): boolean {
+  if (error instanceof ConnectionError) return true;
+  if (error instanceof ApiError) return error.code >= 500 || isTooManyRequests(error);
+  return error instanceof Error && error.cause !== undefined && isUnavailable(error.cause);
+}
+
 /**
  * Whether a failed write may have been stored all the same, which only a live read can tell. Every 5xx counts: a
  * proxy, a timed-out etcd write and a refused webhook look alike from here.

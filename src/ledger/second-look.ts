@@ -19,15 +19,13 @@ export class SecondLook<T extends KubeObject> {
     this.#clock = clock;
   }
 
-  /**
-   * Whether the object exists after all. When the read fails, the answer is no; the client is refused and retries.
-   */
+  /** Whether the object exists after all. Rejects when the read fails: then nobody knows. */
   async find(namespace: string, name: string): Promise<boolean> {
     const key = joinKey(namespace, name);
     const now = this.#clock.monotonic();
     if (!isObjectName(name) || now - (this.#missed.get(key) ?? Number.NEGATIVE_INFINITY) < missedForMs)
       return false;
-    const found = await this.#read(key).catch(() => undefined);
+    const found = await this.#read(key);
     if (found) {
       this.#missed.delete(key);
       return true;

@@ -59,6 +59,9 @@ interface Written {
 /** When somebody writes foreign terms as fast as this leader examines them, the next settlement goes on. */
 const mostLooks = 3;
 
+/** A hold that is about to lapse is not looked at more often. */
+const soonestMs = 1000;
+
 export class Settler {
   readonly #options: SettlerOptions;
   constructor(options: SettlerOptions) {
@@ -217,7 +220,9 @@ export class Settler {
     const [first, longest] = [earliest(clock), holdLimitMs];
     const waits = holdsOf(goods.status).map((hold) => {
       const age = isLot(hold) ? this.#options.lots.ageOf(goods, hold.uid) : ageOf(hold, first);
-      return Math.min(Math.max(holdLimitMs - age, 1000), longest);
+      // The time is not known just now, and is a moment later.
+      if (age === Number.NEGATIVE_INFINITY) return soonestMs;
+      return Math.min(Math.max(holdLimitMs - age, soonestMs), longest);
     });
     const phase = salePhase(goods.spec, 1, now);
     const turn = parseTime(phase === 'Scheduled' ? goods.spec.startTime : goods.spec.endTime);

@@ -67,6 +67,7 @@ export function createAdmission(options: AdmissionOptions): AdmissionServer {
 function contextOf({ settings, client, caches, stock, clock }: AdmissionOptions): AdmissionContext {
   return {
     catalogue: stock.catalogue,
+    isInformed: () => Object.values(caches).every(({ cache }) => cache.isSynced),
     gate: stock.gate,
     live: liveCluster(client, caches, stock, clock),
     clock,

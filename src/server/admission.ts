@@ -60,6 +60,7 @@ export async function validate(
   // must be able to lose its finalizers.
   if (operation === 'UPDATE' && hasSameSpec(call)) return allow(request);
   if (!isReadable(webhooks, call)) return allow(request, { warnings: [unreadable] });
+  if (!context.isInformed()) return deny(request, notInformed);
   let refusal = firstRefusal(webhooks, operation, call);
   if (refusal && (await webhooks.refreshAndRetry?.(call, refusal)))
     refusal = firstRefusal(webhooks, operation, call);
@@ -74,6 +75,12 @@ export async function validate(
   if (reserved.refusal) return deny(request, reserved.refusal);
   return allow(request, { warnings, ...(reserved.audit ? { auditAnnotations: reserved.audit } : {}) });
 }
+
+/** A process that has just started is called before its caches are filled where the endpoints are old. */
+const notInformed: Refusal = {
+  ...refuse('TooManyRequests', 'this replica has just started and does not know the objects yet; try again'),
+  retryAfterSeconds: 1,
+};
 
 function firstRefusal(
   webhooks: Webhooks<KubeObject>,

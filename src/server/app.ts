@@ -4,15 +4,17 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import type { AdmissionContext } from '../../webhooks/context.ts';
 import { mutatePath, validatePath } from '../../webhooks/registry.ts';
 import { reviewBytes, type Webhooks } from '../../webhooks/webhook.ts';
+import { type Refusal, refuse } from '../api/refusals.ts';
 import { longestName } from '../api/schema.ts';
 import type { AdmissionRequest, AdmissionResponse, AdmissionReview } from '../kube/admission.ts';
+import { isUnavailable } from '../kube/errors.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { debugs, type Log } from '../runtime/log.ts';
 import { mutate, validate } from './admission.ts';
 import { BadRequest, type Body, withBody } from './body.ts';
 import { BodyBudget } from './body-budget.ts';
 import { type CallerCheck, everybody } from './callers.ts';
-import { errored, reviewOf, whatIsWrong, whyNotJudged } from './review.ts';
+import { deny, errored, reviewOf, whatIsWrong, whyNotJudged } from './review.ts';
 import type { AdmissionMetrics, CountDecision } from './telemetry.ts';
 
 export interface AppOptions {
@@ -189,11 +191,21 @@ async function judged(
     const answer = judge(request, deadline);
     return answer instanceof Promise ? await withinTime(options, request, answer, deadline) : answer;
   } catch (error) {
-    options.log.error({ err: error, requestID: request.uid, kind: request.kind.kind }, 'admission failed');
+    const about = { err: error, requestID: request.uid, kind: request.kind.kind };
+    if (isUnavailable(error)) {
+      options.log.warn(about, 'the API server could not be asked');
+      return deny(request, notAnswered);
+    }
+    options.log.error(about, 'admission failed');
     options.metrics.panicked();
     return errored(request.uid, 500, 'InternalError', `internal error (request ${request.uid})`);
   }
 }
+
+const notAnswered: Refusal = {
+  ...refuse('TooManyRequests', 'the API server could not be asked about the objects; try again'),
+  retryAfterSeconds: 1,
+};
 
 /** Every wait in admission has its own time limit. This one makes sure that there is an answer in any case. */
 function withinTime(

@@ -2,12 +2,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { holdsOf } from '../../src/api/holds.ts';
+import { ApiError } from '../../src/kube/errors.ts';
 import { GoodsWriteError } from '../../src/ledger/ports.ts';
 import { buyer, goods, idOf, order } from '../refusals/scenario.ts';
 import { settle } from '../simulated-clock.ts';
 import { uidOf } from './reviews.ts';
 import { kindOf } from './things.ts';
 import { at, World } from './world.ts';
+
+/** What a call ends with while etcd is away. */
+const away = new ApiError(500, { reason: 'InternalError', message: 'etcdserver: no leader' });
 
 const heldIn = (world: World, name = 'goods1') =>
   holdsOf(world.get('SpikeGoods', name)?.status).map(({ order, quantity }) => [order, quantity]);
@@ -206,17 +210,41 @@ describe('an order that is refused', () => {
     assert.equal(world.clock.pending, 0);
   });
 
-  it('is told which request failed when the store fails', async () => {
-    await using world = await shop();
-    world.store.failures = Array.from({ length: 3 }, () => new GoodsWriteError('unknown', 'etcd is gone'));
+  const failing = async (world: World, error: GoodsWriteError) => {
+    world.store.failures = Array.from({ length: 3 }, () => error);
     const creating = world.create(order(), { uid: uidOf(1) });
     for (let i = 0; i < 20; i++) {
       await settle();
       await world.clock.advance(25);
     }
-    const { response } = await creating;
-    assert.equal(response.status?.code, 500);
-    assert.equal(response.status?.message, `internal error (request ${response.uid})`);
+    return (await creating).response;
+  };
+
+  it('is told which request failed when the store fails', async () => {
+    await using world = await shop();
+    const { status, uid } = await failing(world, new GoodsWriteError('unknown', 'a fault'));
+    assert.equal(status?.code, 500);
+    assert.equal(status?.message, `internal error (request ${uid})`);
+  });
+
+  it('hears that it may come again when the API server does not answer', async () => {
+    await using world = await shop();
+    const { status } = await failing(world, new GoodsWriteError('unknown', 'no leader', { cause: away }));
+    assert.equal(status?.code, 429);
+    assert.equal(status?.details?.retryAfterSeconds, 1);
+    assert.equal(world.panics, 0);
+  });
+
+  it('does not hear that its buyer is missing when nobody could look', async () => {
+    await using world = await shop();
+    for (const kind of ['buyers', 'goods'] as const) {
+      const { refresh } = world.context.live;
+      world.context.live.refresh = async () => Promise.reject(away);
+      const spec = kind === 'buyers' ? { buyerId: 'unseen' } : { goodsMap: { unseen: 1 } };
+      const { response } = await world.create(order('order1', spec));
+      assert.equal(response.status?.reason, 'TooManyRequests');
+      world.context.live.refresh = refresh;
+    }
   });
 });
 

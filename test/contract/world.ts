@@ -56,6 +56,8 @@ export class World {
   readonly store = new MemoryStore();
   readonly caches = this.store.caches;
   readonly paymentWindowMs = 5 * minute;
+  /** Whether the caches are filled. */
+  isInformed = true;
   /** Requests that came and are not answered yet. */
   inFlight = 0;
   /** Rules that threw. */
@@ -90,6 +92,7 @@ export class World {
     });
     this.context = {
       catalogue: new Catalogue(this.caches as unknown as SaleCaches),
+      isInformed: () => this.isInformed,
       gate: new Gate({ writer, clock: this.clock, random: () => 0 }),
       clock: this.clock,
       newId: () => this.#uuid('1d'),

@@ -171,11 +171,13 @@ export class FrontDoor {
   }
 
   #complete<T extends KubeObject>(kind: Named, operation: Operation, object: T, old?: T): T | undefined {
-    const ready = this.#options.replicas().filter((replica) => replica.ready);
-    if (ready.length === 0) return undefined;
-    return this.#options.wire.random
-      .pick(ready)
-      .complete(this.#request(kind, operation, object, old) as AdmissionRequest<T>);
+    return this.#anyReplica()?.complete(this.#request(kind, operation, object, old) as AdmissionRequest<T>);
+  }
+
+  /** Endpoints may be old: calls reach a process that has just started in the place of another. */
+  #anyReplica(): Replica | undefined {
+    const awake = this.#options.replicas().filter(({ life }) => life.alive && !life.isPaused);
+    return awake.length > 0 ? this.#options.wire.random.pick(awake) : undefined;
   }
 
   /** Undefined when one replica allowed it; a webhook that does not answer is a refusal (failurePolicy Fail). */
@@ -187,9 +189,8 @@ export class FrontDoor {
   ): Promise<string | undefined> {
     const { clock, wire, mishaps } = this.#options;
     const { random, schedule, note } = wire;
-    const ready = this.#options.replicas().filter((replica) => replica.ready);
-    if (ready.length === 0) return Promise.resolve('no webhook');
-    const replica = random.pick(ready);
+    const replica = this.#anyReplica();
+    if (!replica) return Promise.resolve('no webhook');
     const { uid, name } = (object ?? old)!.metadata;
     return new Promise((resolve) => {
       const end = (why: string | undefined) => {

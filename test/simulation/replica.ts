@@ -160,6 +160,7 @@ export class Replica {
         sellers: nobody<Seller>(),
         namespaces: this.namespaces,
       }),
+      isInformed: () => this.feeds.every((feed) => feed.isSynced),
       gate: this.gate,
       clock: this.time,
       newId: () => this.#wire.server.newUid(),

@@ -37,7 +37,13 @@ test('never asks for what cannot be a name', async () => {
   assert.deepEqual(asked, []);
 });
 
-test('a read that fails says no', async () => {
-  const look = new SecondLook(async () => Promise.reject(new Error('down')), new SimulatedClock(0));
-  assert.equal(await look.find('shop', 'ann'), false);
+test('a read that fails says nothing, and is tried again', async () => {
+  let isAway = true;
+  const look = new SecondLook(async () => {
+    if (isAway) throw new Error('etcd is away');
+    return { metadata: {} } as never;
+  }, new SimulatedClock(0));
+  await assert.rejects(look.find('shop', 'ann'), /etcd is away/);
+  isAway = false;
+  assert.equal(await look.find('shop', 'ann'), true);
 });
