@@ -17,7 +17,7 @@ const body = (name: string) =>
 export class Side {
   readonly server: Server;
   readonly worker = new Worker(join(import.meta.dirname, 'load.ts'));
-  private made = 0;
+  #made = 0;
 
   constructor(server: Server) {
     this.server = server;
@@ -32,8 +32,8 @@ export class Side {
   }
 
   requests(order: Omit<Requests, 'endpoint' | 'token' | 'from'>): Promise<number> {
-    const from = this.made;
-    this.made += order.count;
+    const from = this.#made;
+    this.#made += order.count;
     return this.ask('requests', { ...order, from });
   }
 

@@ -21,10 +21,10 @@ export interface TokenClaims {
 
 /** Tokens are JWTs, signed with the sandbox's own secret. */
 export class Tokens {
-  private readonly secret: string;
+  readonly #secret: string;
 
   constructor(secret: string) {
-    this.secret = secret;
+    this.#secret = secret;
   }
 
   sign(claims: TokenClaims): string {
@@ -40,13 +40,13 @@ export class Tokens {
         serviceaccount: { name: claims.name, uid: claims.uid },
       },
     });
-    return `${head}.${body}.${this.mac(`${head}.${body}`)}`;
+    return `${head}.${body}.${this.#mac(`${head}.${body}`)}`;
   }
 
   /** The claims of a token of ours that has not expired. */
   read(token: string, now: number): { namespace: string; name: string; uid: string } | undefined {
     const [head = '', body = '', signature = ''] = token.split('.');
-    const wanted = Buffer.from(this.mac(`${head}.${body}`));
+    const wanted = Buffer.from(this.#mac(`${head}.${body}`));
     const given = Buffer.from(signature);
     if (wanted.length !== given.length || !timingSafeEqual(wanted, given)) return undefined;
     const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Obj;
@@ -56,41 +56,41 @@ export class Tokens {
     return { namespace: asString(bound.namespace), name: asString(account.name), uid: asString(account.uid) };
   }
 
-  private mac(text: string): string {
-    return createHmac('sha256', this.secret).update(text).digest('base64url');
+  #mac(text: string): string {
+    return createHmac('sha256', this.#secret).update(text).digest('base64url');
   }
 }
 
 export class Authenticator {
-  private readonly bySocket = new WeakMap<object, User | null>();
-  private readonly tokens: Tokens;
-  private readonly store: Store;
-  private readonly now: () => number;
+  readonly #bySocket = new WeakMap<object, User | null>();
+  readonly #tokens: Tokens;
+  readonly #store: Store;
+  readonly #now: () => number;
 
   constructor(tokens: Tokens, store: Store, now: () => number) {
-    this.tokens = tokens;
-    this.store = store;
-    this.now = now;
+    this.#tokens = tokens;
+    this.#store = store;
+    this.#now = now;
   }
 
   /** The user of a request. Undefined without credentials, or with wrong ones. */
   user(req: IncomingMessage): User | undefined {
     const header = req.headers.authorization;
     if (header?.startsWith('Bearer ')) return this.tokenUser(header.slice('Bearer '.length));
-    return this.certificateUser(req.socket as TLSSocket);
+    return this.#certificateUser(req.socket as TLSSocket);
   }
 
   tokenUser(token: string): User | undefined {
-    const claims = this.tokens.read(token, this.now());
+    const claims = this.#tokens.read(token, this.#now());
     if (!claims) return undefined;
     // A token is valid only while its account exists.
-    const account = this.store.table('/serviceaccounts').get(`${claims.namespace}/${claims.name}`);
+    const account = this.#store.table('/serviceaccounts').get(`${claims.namespace}/${claims.name}`);
     if (account?.uid !== claims.uid) return undefined;
     return { ...serviceAccount(claims.namespace, claims.name), uid: claims.uid };
   }
 
-  private certificateUser(socket: TLSSocket): User | undefined {
-    let user = this.bySocket.get(socket);
+  #certificateUser(socket: TLSSocket): User | undefined {
+    let user = this.#bySocket.get(socket);
     if (user === undefined) {
       user = null;
       if (socket.authorized) {
@@ -98,7 +98,7 @@ export class Authenticator {
         const groups = [subject?.O ?? []].flat();
         if (subject?.CN) user = { name: String(subject.CN), groups: [...groups, 'system:authenticated'] };
       }
-      this.bySocket.set(socket, user);
+      this.#bySocket.set(socket, user);
     }
     return user ?? undefined;
   }

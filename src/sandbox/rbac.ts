@@ -72,27 +72,27 @@ function isSubject(subject: Obj, user: User, bindingNamespace: string): boolean 
 }
 
 export class Authorizer {
-  private readonly store: Store;
-  private bindings: Item[] | undefined;
-  private readonly roles = new Map<string, Obj[]>();
+  readonly #store: Store;
+  #bindings: Item[] | undefined;
+  readonly #roles = new Map<string, Obj[]>();
 
   constructor(store: Store) {
-    this.store = store;
+    this.#store = store;
     store.onCommit((changes) => {
       if (!changes.some(({ entry }) => entry.table.startsWith(prefix))) return;
-      this.bindings = undefined;
-      this.roles.clear();
+      this.#bindings = undefined;
+      this.#roles.clear();
     });
   }
 
   resource(user: User, wanted: ResourceAccess): Obj {
     if (user.groups.includes('system:masters')) return { allowed: true };
-    return this.decide(user, wanted.namespace, (rule) => resourceCovered(rule, wanted));
+    return this.#decide(user, wanted.namespace, (rule) => resourceCovered(rule, wanted));
   }
 
   path(user: User, verb: string, path: string): Obj {
     if (user.groups.includes('system:masters')) return { allowed: true };
-    return this.decide(user, undefined, (rule) => pathCovered(rule, verb, path));
+    return this.#decide(user, undefined, (rule) => pathCovered(rule, verb, path));
   }
 
   /** The permissions of a user in a namespace, for `kubectl auth can-i --list`. */
@@ -102,7 +102,7 @@ export class Authorizer {
       { verbs: ['*'], nonResourceURLs: ['*'] },
     ];
     const own = user.groups.includes('system:masters') ? masters : [];
-    const all = [...own, ...basics, ...this.grants(user, namespace).flatMap(({ rules }) => rules)];
+    const all = [...own, ...basics, ...this.#grants(user, namespace).flatMap(({ rules }) => rules)];
     return {
       resourceRules: all.filter((rule) => rule.resources),
       nonResourceRules: all.filter((rule) => rule.nonResourceURLs),
@@ -110,14 +110,14 @@ export class Authorizer {
     };
   }
 
-  private decide(user: User, namespace: string | undefined, covers: (rule: Obj) => boolean): Obj {
+  #decide(user: User, namespace: string | undefined, covers: (rule: Obj) => boolean): Obj {
     if (user.groups.includes('system:authenticated') && basics.some(covers)) return { allowed: true };
-    const grant = this.grants(user, namespace).find(({ rules }) => rules.some(covers));
+    const grant = this.#grants(user, namespace).find(({ rules }) => rules.some(covers));
     return grant ? { allowed: true, reason: `RBAC: allowed by ${grant.by}` } : { allowed: false };
   }
 
-  private grants(user: User, namespace: string | undefined): { rules: Obj[]; by: string }[] {
-    return this.allBindings()
+  #grants(user: User, namespace: string | undefined): { rules: Obj[]; by: string }[] {
+    return this.#allBindings()
       .filter((binding) => binding.kind === 'ClusterRoleBinding' || binding.metadata.namespace === namespace)
       .filter((binding) =>
         asList(binding.subjects).some((subject) =>
@@ -127,28 +127,28 @@ export class Authorizer {
       .map((binding) => {
         const ref = asObj(binding.roleRef);
         return {
-          rules: this.role(ref, binding.metadata.namespace ?? ''),
+          rules: this.#role(ref, binding.metadata.namespace ?? ''),
           by: `${binding.kind} "${binding.metadata.name}" of ${ref.kind} "${ref.name}"`,
         };
       });
   }
 
-  private allBindings(): Item[] {
-    this.bindings ??= ['rolebindings', 'clusterrolebindings'].flatMap((plural) =>
-      [...this.store.table(`${prefix}/${plural}`).entries(everywhere)].map(parse),
+  #allBindings(): Item[] {
+    this.#bindings ??= ['rolebindings', 'clusterrolebindings'].flatMap((plural) =>
+      [...this.#store.table(`${prefix}/${plural}`).entries(everywhere)].map(parse),
     );
-    return this.bindings;
+    return this.#bindings;
   }
 
-  private role(ref: Obj, namespace: string): Obj[] {
+  #role(ref: Obj, namespace: string): Obj[] {
     const cluster = ref.kind === 'ClusterRole';
     const key = cluster ? asString(ref.name) : `${namespace}/${ref.name}`;
     const table = `${prefix}/${cluster ? 'clusterroles' : 'roles'}`;
-    let rules = this.roles.get(`${table}/${key}`);
+    let rules = this.#roles.get(`${table}/${key}`);
     if (!rules) {
-      const entry = this.store.table(table).get(key);
+      const entry = this.#store.table(table).get(key);
       rules = entry ? asList(parse(entry).rules) : [];
-      this.roles.set(`${table}/${key}`, rules);
+      this.#roles.set(`${table}/${key}`, rules);
     }
     return rules;
   }

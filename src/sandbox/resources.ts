@@ -120,43 +120,43 @@ export function ordered(item: Item): Item {
 export const jsonPrefix = (apiVersion: string) => `{"apiVersion":${JSON.stringify(apiVersion)},`;
 
 export class Registry {
-  private readonly types = new Map<string, ResourceType>();
+  readonly #types = new Map<string, ResourceType>();
   /** Increases whenever the served kinds change. For ETags and caches. */
   generation = 0;
 
   add(type: ResourceType): void {
-    this.types.set(`${type.group}/${type.version}/${type.plural}`, type);
+    this.#types.set(`${type.group}/${type.version}/${type.plural}`, type);
     this.generation++;
   }
 
   remove(group: string, version: string, plural: string): void {
-    if (this.types.delete(`${group}/${version}/${plural}`)) this.generation++;
+    if (this.#types.delete(`${group}/${version}/${plural}`)) this.generation++;
   }
 
   get(group: string, version: string, plural: string): ResourceType | undefined {
-    return this.types.get(`${group}/${version}/${plural}`);
+    return this.#types.get(`${group}/${version}/${plural}`);
   }
 
   /** The type of a table, in any version, for what is the same in all versions. */
   ofTable(table: string): ResourceType | undefined {
-    for (const type of this.types.values()) if (type.table === table && !type.convert) return type;
+    for (const type of this.#types.values()) if (type.table === table && !type.convert) return type;
     return undefined;
   }
 
   ofKind(apiVersion: string, kind: string): ResourceType | undefined {
-    for (const type of this.types.values())
+    for (const type of this.#types.values())
       if (type.kind === kind && apiVersionOf(type) === apiVersion) return type;
     return undefined;
   }
 
   all(): ResourceType[] {
-    return [...this.types.values()];
+    return [...this.#types.values()];
   }
 
   /** One type per table, in the stored version. */
   stored(): ResourceType[] {
     const seen = new Map<string, ResourceType>();
-    for (const type of this.types.values()) {
+    for (const type of this.#types.values()) {
       if (!type.convert && !seen.has(type.table)) seen.set(type.table, type);
     }
     return [...seen.values()];

@@ -57,30 +57,30 @@ const exempt = (type: ResourceType) =>
 
 export class Admission {
   readonly audit: AuditRecord[] = [];
-  private readonly client = new WebhookClient();
-  private readonly store: Store;
-  private readonly registry: Registry;
-  private readonly now: () => number;
-  private configured: Partial<Record<Phase, Obj[]>> = {};
+  readonly #client = new WebhookClient();
+  readonly #store: Store;
+  readonly #registry: Registry;
+  readonly #now: () => number;
+  #configured: Partial<Record<Phase, Obj[]>> = {};
 
   constructor(store: Store, registry: Registry, now: () => number) {
-    this.store = store;
-    this.registry = registry;
-    this.now = now;
+    this.#store = store;
+    this.#registry = registry;
+    this.#now = now;
     store.onCommit((changes) => {
       const touched = (phase: Phase) => changes.some(({ entry }) => entry.table === tables[phase]);
-      if (touched('mutating')) delete this.configured.mutating;
-      if (touched('validating')) delete this.configured.validating;
+      if (touched('mutating')) delete this.#configured.mutating;
+      if (touched('validating')) delete this.#configured.validating;
     });
   }
 
   close(): void {
-    this.client.close();
+    this.#client.close();
   }
 
   /** Whether any webhook may be called. Without one, the fast path builds no reviews. */
   any(phase: Phase, attributes: Attributes): boolean {
-    return this.matching(phase, attributes).length > 0;
+    return this.#matching(phase, attributes).length > 0;
   }
 
   /**
@@ -88,10 +88,10 @@ export class Admission {
    * reinvocation.
    */
   async mutate(attributes: Attributes, refine: (item: Item) => Item): Promise<Item | undefined> {
-    const hooks = this.matching('mutating', attributes);
+    const hooks = this.#matching('mutating', attributes);
     let lastChange = -1;
     const invoke = async (hook: Obj, index: number) => {
-      const { verdict } = await this.consult(hook, attributes, true);
+      const { verdict } = await this.#consult(hook, attributes, true);
       if (!verdict?.patch || !attributes.object) return;
       const before = JSON.stringify(attributes.object);
       let patched: Item;
@@ -112,28 +112,28 @@ export class Admission {
 
   /** Calls all webhooks side by side. The first denial in their order is the answer. */
   async validate(attributes: Attributes): Promise<void> {
-    const hooks = this.matching('validating', attributes);
+    const hooks = this.#matching('validating', attributes);
     if (hooks.length === 0) return;
-    const results = await Promise.allSettled(hooks.map((hook) => this.consult(hook, attributes, false)));
+    const results = await Promise.allSettled(hooks.map((hook) => this.#consult(hook, attributes, false)));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
   }
 
-  private hooks(phase: Phase): Obj[] {
-    let hooks = this.configured[phase];
+  #hooks(phase: Phase): Obj[] {
+    let hooks = this.#configured[phase];
     if (!hooks) {
-      const entries = [...this.store.table(tables[phase]).entries({ namespace: '', after: '' })];
+      const entries = [...this.#store.table(tables[phase]).entries({ namespace: '', after: '' })];
       hooks = entries.flatMap((entry) => asList(parse(entry).webhooks));
-      this.configured[phase] = hooks;
+      this.#configured[phase] = hooks;
     }
     return hooks;
   }
 
-  private matching(phase: Phase, attributes: Attributes): Obj[] {
-    const hooks = this.hooks(phase);
+  #matching(phase: Phase, attributes: Attributes): Obj[] {
+    const hooks = this.#hooks(phase);
     if (hooks.length === 0 || exempt(attributes.type)) return [];
-    const target = this.target(attributes);
-    const labels = this.namespaceLabels(attributes);
+    const target = this.#target(attributes);
+    const labels = this.#namespaceLabels(attributes);
     return hooks.filter(
       (hook) =>
         matchedVersion(hook, target) !== undefined &&
@@ -142,11 +142,11 @@ export class Admission {
     );
   }
 
-  private target({ type, operation, subresource }: Attributes): Target {
+  #target({ type, operation, subresource }: Attributes): Target {
     const equivalents = () =>
-      this.registry
+      this.#registry
         .versions(type.group)
-        .filter((v) => v !== type.version && this.registry.get(type.group, v, type.plural) !== undefined);
+        .filter((v) => v !== type.version && this.#registry.get(type.group, v, type.plural) !== undefined);
     return {
       operation,
       group: type.group,
@@ -158,27 +158,27 @@ export class Admission {
     };
   }
 
-  private namespaceLabels({ type, namespace, object, old }: Attributes): Record<string, string> | undefined {
+  #namespaceLabels({ type, namespace, object, old }: Attributes): Record<string, string> | undefined {
     if (type.table === '/namespaces') return (object ?? old)?.metadata.labels ?? {};
     if (!type.namespaced) return undefined;
-    return this.store.table('/namespaces').get(namespace)?.labels ?? {};
+    return this.#store.table('/namespaces').get(namespace)?.labels ?? {};
   }
 
   /** Calls one webhook. Throws its denial, or the error of a failing webhook according to its failure policy. */
-  private async consult(
+  async #consult(
     hook: Obj,
     attributes: Attributes,
     mutating: boolean,
   ): Promise<{ verdict: Verdict | undefined }> {
     const name = asString(hook.name);
     const { call } = attributes;
-    if (!this.meetsConditions(hook, attributes)) return { verdict: undefined };
+    if (!this.#meetsConditions(hook, attributes)) return { verdict: undefined };
     if (call.dryRun && hook.sideEffects !== 'None' && hook.sideEffects !== 'NoneOnDryRun')
       throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
     let verdict: Verdict;
     try {
-      const { uid, body } = this.review(hook, attributes);
-      const answer = await this.client.post(
+      const { uid, body } = this.#review(hook, attributes);
+      const answer = await this.#client.post(
         asObj(hook.clientConfig),
         body,
         asNumber(hook.timeoutSeconds, 10),
@@ -191,17 +191,17 @@ export class Admission {
       );
     }
     call.warnings.push(...verdict.warnings);
-    this.record(name, attributes, verdict);
+    this.#record(name, attributes, verdict);
     if (!verdict.allowed) throw denial(name, verdict.status) as ApiError;
     return { verdict };
   }
 
   /** Throws 403 when a condition cannot be judged and the webhook must not fail. */
-  private meetsConditions(hook: Obj, attributes: Attributes): boolean {
+  #meetsConditions(hook: Obj, attributes: Attributes): boolean {
     const outcome = matchConditions(hook, () => {
       const { object = null, old: oldObject = null } = attributes;
       // A condition sees no uid that could be compared with another's.
-      return { request: requestOf(this.fields(hook, attributes), ''), object, oldObject };
+      return { request: requestOf(this.#fields(hook, attributes), ''), object, oldObject };
     });
     if ('matches' in outcome) return outcome.matches;
     if (hook.failurePolicy === 'Ignore') return false;
@@ -209,9 +209,9 @@ export class Admission {
     throw forbidden(type, name, outcome.error);
   }
 
-  private review(hook: Obj, attributes: Attributes): { uid: string; body: string } {
+  #review(hook: Obj, attributes: Attributes): { uid: string; body: string } {
     const { type, object, old, form } = attributes;
-    const fields = this.fields(hook, attributes);
+    const fields = this.#fields(hook, attributes);
     const { version } = fields.resource;
     const seen = { group: type.group, version };
     const text = (item: Item | undefined) => {
@@ -223,9 +223,9 @@ export class Admission {
     return reviewBody({ ...fields, object: text(object), oldObject: text(old) });
   }
 
-  private fields(hook: Obj, attributes: Attributes): Omit<ReviewFields, 'object' | 'oldObject'> {
+  #fields(hook: Obj, attributes: Attributes): Omit<ReviewFields, 'object' | 'oldObject'> {
     const { type, call, form } = attributes;
-    const version = matchedVersion(hook, this.target(attributes)) ?? type.version;
+    const version = matchedVersion(hook, this.#target(attributes)) ?? type.version;
     const seen = { group: type.group, version };
     return {
       kind: form ?? { ...seen, kind: type.kind },
@@ -242,10 +242,10 @@ export class Admission {
     };
   }
 
-  private record(webhook: string, attributes: Attributes, verdict: Verdict): void {
+  #record(webhook: string, attributes: Attributes, verdict: Verdict): void {
     const { operation, type, namespace, object, old } = attributes;
     this.audit.push({
-      at: this.now(),
+      at: this.#now(),
       webhook,
       operation,
       resource: type.plural + (attributes.subresource ? `/${attributes.subresource}` : ''),

@@ -9,11 +9,11 @@ const idleConnections = 25;
 const idleMs = 90_000;
 
 export class WebhookClient {
-  private readonly agents = new Map<string, Agent>();
+  readonly #agents = new Map<string, Agent>();
 
   close(): void {
-    for (const agent of this.agents.values()) agent.destroy();
-    this.agents.clear();
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
   }
 
   /**
@@ -25,7 +25,7 @@ export class WebhookClient {
     if (clientConfig.url === undefined) {
       throw new Error(`${shown}: service ${JSON.stringify(asObj(clientConfig.service).name)} not found`);
     }
-    const { code, text } = await this.send(
+    const { code, text } = await this.#send(
       url,
       asString(clientConfig.caBundle),
       body,
@@ -41,8 +41,8 @@ export class WebhookClient {
     }
   }
 
-  private agent(caBundle: string): Agent {
-    let agent = this.agents.get(caBundle);
+  #agent(caBundle: string): Agent {
+    let agent = this.#agents.get(caBundle);
     if (!agent) {
       agent = new Agent({
         keepAlive: true,
@@ -51,12 +51,12 @@ export class WebhookClient {
         scheduling: 'lifo',
         ...(caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {}),
       });
-      this.agents.set(caBundle, agent);
+      this.#agents.set(caBundle, agent);
     }
     return agent;
   }
 
-  private send(
+  #send(
     url: string,
     caBundle: string,
     body: string,
@@ -72,7 +72,7 @@ export class WebhookClient {
       };
       const call = request(
         url,
-        { method: 'POST', agent: this.agent(caBundle), headers, signal },
+        { method: 'POST', agent: this.#agent(caBundle), headers, signal },
         (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -85,7 +85,7 @@ export class WebhookClient {
       call.on('error', (error: NodeJS.ErrnoException) => {
         // The other side closed a kept connection before it answered, so retry once.
         if (call.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted) {
-          this.send(url, caBundle, body, timeoutMs).then(resolve, reject);
+          this.#send(url, caBundle, body, timeoutMs).then(resolve, reject);
         } else reject(error);
       });
       call.end(body);

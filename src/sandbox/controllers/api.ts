@@ -21,17 +21,17 @@ export const isLost = (error: unknown) =>
 
 export class ControllerApi {
   readonly core: Core;
-  private readonly user: ReturnType<typeof controllerUser>;
-  private readonly manager: string;
+  readonly #user: ReturnType<typeof controllerUser>;
+  readonly #manager: string;
 
   constructor(core: Core, account: string) {
     this.core = core;
-    this.user = controllerUser(account);
-    this.manager = 'kube-controller-manager';
+    this.#user = controllerUser(account);
+    this.#manager = 'kube-controller-manager';
   }
 
   call(): Call {
-    return callOf(this.user, this.manager);
+    return callOf(this.#user, this.#manager);
   }
 
   /** The type of a table's stored form. A table's name is `group/plural`. */
@@ -100,7 +100,7 @@ export class ControllerApi {
   event(item: Item, reason: string, note: string, type: 'Normal' | 'Warning' = 'Normal'): void {
     const { name, namespace = 'default', uid, resourceVersion } = item.metadata;
     const at = timestamp(this.core.clock.now());
-    const component = this.user.name.split(':').at(-1) ?? '';
+    const component = this.#user.name.split(':').at(-1) ?? '';
     const involvedObject = {
       kind: item.kind,
       namespace,

@@ -21,72 +21,72 @@ const evictionTimeoutMs = 120_000;
 const scalable = new Set(['apps/deployments', 'apps/replicasets', 'apps/statefulsets']);
 
 export class StatusKeeper {
-  private readonly api: ControllerApi;
-  private readonly queue: KeyQueue;
-  private stopListening: () => void = () => {};
+  readonly #api: ControllerApi;
+  readonly #queue: KeyQueue;
+  #stopListening: () => void = () => {};
 
   constructor(core: Core) {
-    this.api = new ControllerApi(core, 'disruption-controller');
-    this.queue = new KeyQueue({
+    this.#api = new ControllerApi(core, 'disruption-controller');
+    this.#queue = new KeyQueue({
       clock: core.clock,
       workers: 2,
-      work: (key) => this.visit(key),
+      work: (key) => this.#visit(key),
       failed: (key, error) => core.log.warn({ err: error, object: key }, 'status waits'),
     });
   }
 
   start(): void {
-    this.touch('');
-    this.stopListening = this.api.core.store.onCommit((changes) => {
+    this.#touch('');
+    this.#stopListening = this.#api.core.store.onCommit((changes) => {
       const touched = new Set<string>();
       for (const { entry } of changes) {
         const own = entry.table === budgets || entry.table === autoscalers;
         if (own || entry.table === '/pods' || scalable.has(entry.table)) touched.add(entry.namespace);
       }
-      for (const namespace of touched) this.touch(namespace);
+      for (const namespace of touched) this.#touch(namespace);
     });
   }
 
   close(): void {
-    this.stopListening();
-    this.queue.close();
+    this.#stopListening();
+    this.#queue.close();
   }
 
-  private touch(namespace: string): void {
+  #touch(namespace: string): void {
     for (const table of [budgets, autoscalers])
-      for (const entry of this.api.entries(table, namespace))
-        this.queue.addAfter(`${table} ${joinKey(entry.namespace, entry.name)}`, gatherMs);
+      for (const entry of this.#api.entries(table, namespace))
+        this.#queue.addAfter(`${table} ${joinKey(entry.namespace, entry.name)}`, gatherMs);
   }
 
-  private async visit(key: string): Promise<void> {
+  async #visit(key: string): Promise<void> {
     const [table = '', path = ''] = key.split(' ');
     const { namespace, name } = splitKey(path);
-    const item = this.api.get(table, namespace, name);
+    const item = this.#api.get(table, namespace, name);
     if (!item || item.metadata.deletionTimestamp) return;
-    if (table === autoscalers) return this.api.status(table, item, this.autoscaler(item));
+    if (table === autoscalers) return this.#api.status(table, item, this.#autoscaler(item));
     // Computed again at each retry, because an eviction may have charged the budget in between.
     const change = (live: Item) => {
-      live.status = this.budget(live, key);
+      live.status = this.#budget(live, key);
     };
-    await this.api.update(table, namespace, name, change, 'status').catch((error) => {
+    await this.#api.update(table, namespace, name, change, 'status').catch((error) => {
       if (!isLost(error)) throw error;
     });
   }
 
-  private budget(item: Item, key: string): Record<string, unknown> {
+  #budget(item: Item, key: string): Record<string, unknown> {
     const spec = asObj(item.spec);
     const selector = parseLabelSelector(spec.selector);
-    const pods = [...this.api.entries('/pods', item.metadata.namespace)]
+    const pods = [...this.#api.entries('/pods', item.metadata.namespace)]
       .filter((entry) => spec.selector !== undefined && matchesLabels(selector, entry.labels))
       .map(parse)
       .filter(isActive);
-    const evicted = this.evicted(item, pods);
+    const evicted = this.#evicted(item, pods);
     const healthy = pods.filter(
       (pod) => isReady(pod) && own(evicted, pod.metadata.name) === undefined,
     ).length;
     const counted =
       spec.maxUnavailable !== undefined || typeof spec.minAvailable === 'string'
-        ? this.expected(pods)
+        ? this.#expected(pods)
         : pods.length;
     const desired =
       spec.maxUnavailable === undefined
@@ -98,7 +98,7 @@ export class StatusKeeper {
         ? { type: 'DisruptionAllowed', status: 'True', reason: 'SufficientPods', message: '' }
         : { type: 'DisruptionAllowed', status: 'False', reason: 'InsufficientPods', message: '' };
     const waiting = Object.keys(evicted).length > 0;
-    if (waiting) this.queue.addAfter(key, evictionTimeoutMs);
+    if (waiting) this.#queue.addAfter(key, evictionTimeoutMs);
     return {
       observedGeneration: item.metadata.generation,
       ...(waiting ? { disruptedPods: evicted } : {}),
@@ -106,13 +106,13 @@ export class StatusKeeper {
       currentHealthy: healthy,
       desiredHealthy: desired,
       expectedPods: counted,
-      conditions: this.conditions(item, [condition]),
+      conditions: this.#conditions(item, [condition]),
     };
   }
 
   /** Pods that an eviction has just charged to the budget and that still exist. */
-  private evicted(budget: Item, pods: readonly Item[]): Record<string, string> {
-    const now = this.api.core.clock.now();
+  #evicted(budget: Item, pods: readonly Item[]): Record<string, string> {
+    const now = this.#api.core.clock.now();
     const charged = Object.entries(asObj(asObj(budget.status).disruptedPods)).map(
       ([name, at]) => [name, asString(at)] as const,
     );
@@ -127,10 +127,10 @@ export class StatusKeeper {
   /**
    * Number of pods that there should be: what their owners want, so that a pod that is gone already still counts.
    */
-  private expected(pods: readonly Item[]): number {
+  #expected(pods: readonly Item[]): number {
     const counts = new Map<string, number>();
     for (const pod of pods) {
-      const owner = this.topOwner(pod);
+      const owner = this.#topOwner(pod);
       if (owner) counts.set(owner.metadata.uid, replicasOf(owner));
       else counts.set(pod.metadata.uid, 1);
     }
@@ -138,24 +138,24 @@ export class StatusKeeper {
   }
 
   /** The Deployment, ReplicaSet or StatefulSet to which a pod belongs. */
-  private topOwner(item: Item): Item | undefined {
+  #topOwner(item: Item): Item | undefined {
     const reference = asList(item.metadata.ownerReferences).find((r) => r.controller === true);
     const table = `apps/${asString(reference?.kind).toLowerCase()}s`;
     if (!reference || !scalable.has(table)) return undefined;
-    const owner = this.api.get(table, item.metadata.namespace ?? '', asString(reference.name));
+    const owner = this.#api.get(table, item.metadata.namespace ?? '', asString(reference.name));
     if (owner?.metadata.uid !== reference.uid) return undefined;
-    return this.topOwner(owner as Item) ?? owner;
+    return this.#topOwner(owner as Item) ?? owner;
   }
 
-  private autoscaler(item: Item): Record<string, unknown> {
+  #autoscaler(item: Item): Record<string, unknown> {
     const target = asObj(asObj(item.spec).scaleTargetRef);
     const plural = `${asString(target.kind).toLowerCase()}s`;
-    const found = this.api.get(`apps/${plural}`, item.metadata.namespace ?? '', asString(target.name));
+    const found = this.#api.get(`apps/${plural}`, item.metadata.namespace ?? '', asString(target.name));
     const message = 'the sandbox runs no containers, so there are no metrics to scale by';
     return {
       currentReplicas: found ? statusNumber(found, 'replicas') : 0,
       desiredReplicas: found ? replicasOf(found) : 0,
-      conditions: this.conditions(item, [
+      conditions: this.#conditions(item, [
         found
           ? {
               type: 'AbleToScale',
@@ -174,9 +174,9 @@ export class StatusKeeper {
     };
   }
 
-  private conditions(item: Item, wanted: Record<string, unknown>[]): Record<string, unknown>[] {
+  #conditions(item: Item, wanted: Record<string, unknown>[]): Record<string, unknown>[] {
     // The conditions of these kinds have no lastUpdateTime.
-    return withConditions(item, wanted, timestamp(this.api.core.clock.now())).map(
+    return withConditions(item, wanted, timestamp(this.#api.core.clock.now())).map(
       ({ lastUpdateTime: _, ...rest }) => rest,
     );
   }

@@ -14,63 +14,64 @@ const table = 'apiextensions.k8s.io/customresourcedefinitions';
 const cleanup = 'customresourcecleanup.apiextensions.k8s.io';
 
 export class CrdController {
-  private readonly core: Core;
-  private readonly served = new Map<string, ResourceType[]>();
-  private readonly busy = new Set<string>();
-  private readonly call = callOf(
+  readonly #core: Core;
+  readonly #served = new Map<string, ResourceType[]>();
+  readonly #busy = new Set<string>();
+  readonly #call = callOf(
     { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] },
     'kube-apiserver',
   );
-  private stop: () => void = () => {};
+  #stop: () => void = () => {};
 
   constructor(core: Core) {
-    this.core = core;
+    this.#core = core;
   }
 
   start(): void {
-    for (const entry of this.core.store.table(table).entries({ namespace: '', after: '' }))
-      this.take(parse(entry));
-    this.stop = this.core.store.onCommit((changes) => {
-      for (const change of changes) this.changed(change);
+    for (const entry of this.#core.store.table(table).entries({ namespace: '', after: '' }))
+      this.#take(parse(entry));
+    this.#stop = this.#core.store.onCommit((changes) => {
+      for (const change of changes) this.#changed(change);
     });
-    for (const name of this.served.keys()) void this.settle(name);
+    for (const name of this.#served.keys()) void this.#settle(name);
   }
 
   close(): void {
-    this.stop();
+    this.#stop();
   }
 
-  private changed(change: Change): void {
+  #changed(change: Change): void {
     const { entry, type } = change;
     if (entry.table === table) {
-      if (type === 'DELETED') this.drop(entry.name);
-      else this.take(parse(entry));
-      if (type !== 'DELETED') void this.settle(entry.name);
+      if (type === 'DELETED') this.#drop(entry.name);
+      else this.#take(parse(entry));
+      if (type !== 'DELETED') void this.#settle(entry.name);
     } else if (type === 'DELETED') {
       const [group, plural] = entry.table.split('/');
       const name = `${plural}.${group}`;
-      if (this.served.has(name) && this.core.store.table(table).get(name)?.deleting) void this.settle(name);
+      if (this.#served.has(name) && this.#core.store.table(table).get(name)?.deleting)
+        void this.#settle(name);
     }
   }
 
   /** Serves the present definition, unless another kind of the group has its names. */
-  private take(crd: Item): void {
-    if (this.rivals(crd).length > 0) return;
-    const before = this.served.get(crd.metadata.name) ?? [];
+  #take(crd: Item): void {
+    if (this.#rivals(crd).length > 0) return;
+    const before = this.#served.get(crd.metadata.name) ?? [];
     const types = typesOf(crd);
-    for (const old of before) this.core.registry.remove(old.group, old.version, old.plural);
-    for (const type of types) this.core.registry.add(type);
-    this.served.set(crd.metadata.name, types);
+    for (const old of before) this.#core.registry.remove(old.group, old.version, old.plural);
+    for (const type of types) this.#core.registry.add(type);
+    this.#served.set(crd.metadata.name, types);
   }
 
-  private drop(name: string): void {
-    for (const old of this.served.get(name) ?? [])
-      this.core.registry.remove(old.group, old.version, old.plural);
-    this.served.delete(name);
+  #drop(name: string): void {
+    for (const old of this.#served.get(name) ?? [])
+      this.#core.registry.remove(old.group, old.version, old.plural);
+    this.#served.delete(name);
   }
 
   /** Other definitions of the group that use one of its names. */
-  private rivals(crd: Item): string[] {
+  #rivals(crd: Item): string[] {
     const spec = asObj(crd.spec);
     const names = asObj(spec.names);
     const taken = (other: ResourceType) =>
@@ -79,36 +80,36 @@ export class CrdController {
       (other.kind === names.kind ||
         other.singular === names.singular ||
         other.shortNames.some((s) => asStrings(names.shortNames).includes(s)));
-    return this.core.registry
+    return this.#core.registry
       .all()
       .filter(taken)
       .map((type) => type.kind);
   }
 
   /** Brings status, finalizer and, during a deletion, the instances to where they must be. */
-  private async settle(name: string): Promise<void> {
-    if (this.busy.has(name)) return;
-    this.busy.add(name);
+  async #settle(name: string): Promise<void> {
+    if (this.#busy.has(name)) return;
+    this.#busy.add(name);
     try {
-      const entry = this.core.store.table(table).get(name);
+      const entry = this.#core.store.table(table).get(name);
       if (!entry) return;
-      if (entry.deleting) await this.empty(parse(entry));
-      else await this.establish(parse(entry));
+      if (entry.deleting) await this.#empty(parse(entry));
+      else await this.#establish(parse(entry));
     } catch (error) {
       if ((error as { code?: number }).code !== 404)
-        this.core.log.warn({ err: error, crd: name }, 'crd not settled');
+        this.#core.log.warn({ err: error, crd: name }, 'crd not settled');
     } finally {
-      this.busy.delete(name);
+      this.#busy.delete(name);
     }
   }
 
-  private async establish(crd: Item): Promise<void> {
-    const type = this.type();
+  async #establish(crd: Item): Promise<void> {
+    const type = this.#type();
     if (!asStrings(crd.metadata.finalizers).includes(cleanup)) {
       await update(
-        this.core,
+        this.#core,
         type,
-        this.call,
+        this.#call,
         { namespace: '', name: crd.metadata.name, subresource: '' },
         (live) => {
           live.metadata.finalizers = [...new Set([...asStrings(live.metadata.finalizers), cleanup])];
@@ -116,18 +117,18 @@ export class CrdController {
         },
       );
     }
-    const rivals = this.rivals(crd);
-    await this.writeStatus(crd.metadata.name, (live) => {
+    const rivals = this.#rivals(crd);
+    await this.#writeStatus(crd.metadata.name, (live) => {
       const names = asObj(asObj(live.spec).names);
       return {
         ...asObj(live.status),
-        conditions: this.conditions(live, rivals),
+        conditions: this.#conditions(live, rivals),
         acceptedNames: rivals.length > 0 ? asObj(live.status).acceptedNames : names,
       };
     });
   }
 
-  private conditions(crd: Item, rivals: readonly string[]): Obj[] {
+  #conditions(crd: Item, rivals: readonly string[]): Obj[] {
     const ok = rivals.length === 0;
     const wanted: Obj[] = [
       ok
@@ -152,12 +153,12 @@ export class CrdController {
             message: 'not all names are accepted',
           },
     ];
-    return this.stamped(crd, wanted);
+    return this.#stamped(crd, wanted);
   }
 
   /** Keeps the times of unchanged conditions. */
-  private stamped(crd: Item, wanted: Obj[]): Obj[] {
-    const now = timestamp(this.core.clock.now());
+  #stamped(crd: Item, wanted: Obj[]): Obj[] {
+    const now = timestamp(this.#core.clock.now());
     const before = asList(asObj(crd.status).conditions);
     return wanted.map(({ type, status, reason, message }) => {
       const old = before.find((condition) => condition.type === type && condition.status === status);
@@ -165,11 +166,11 @@ export class CrdController {
     });
   }
 
-  private async writeStatus(name: string, status: (live: Item) => Obj): Promise<void> {
+  async #writeStatus(name: string, status: (live: Item) => Obj): Promise<void> {
     await update(
-      this.core,
-      this.type(),
-      this.call,
+      this.#core,
+      this.#type(),
+      this.#call,
       { namespace: '', name, subresource: 'status' },
       (live) => {
         const next = status(live);
@@ -180,17 +181,17 @@ export class CrdController {
   }
 
   /** Deletes the instances. The definition goes with the last one. */
-  private async empty(crd: Item): Promise<void> {
+  async #empty(crd: Item): Promise<void> {
     const name = crd.metadata.name;
     if (!asStrings(crd.metadata.finalizers).includes(cleanup)) return;
-    const type = this.served.get(name)?.[0];
+    const type = this.#served.get(name)?.[0];
     const call = callOf(controllerUser('generic-garbage-collector'), 'kube-apiserver');
-    const left = type ? [...this.core.store.table(type.table).entries({ namespace: '', after: '' })] : [];
-    await this.writeStatus(name, (live) => ({
+    const left = type ? [...this.#core.store.table(type.table).entries({ namespace: '', after: '' })] : [];
+    await this.#writeStatus(name, (live) => ({
       ...asObj(live.status),
       conditions: [
         ...asList(asObj(live.status).conditions).filter((c) => c.type !== 'Terminating'),
-        ...this.stamped(live, [
+        ...this.#stamped(live, [
           {
             type: 'Terminating',
             status: 'True',
@@ -203,17 +204,17 @@ export class CrdController {
     for (const entry of left) {
       if (entry.deleting || !type) continue;
       await remove(
-        this.core,
+        this.#core,
         type,
         { namespace: entry.namespace, name: entry.name, collection: true },
         {},
         call,
       ).catch((error) =>
-        this.core.log.warn({ err: error, object: entry.key }, 'instance of a deleted definition stays'),
+        this.#core.log.warn({ err: error, object: entry.key }, 'instance of a deleted definition stays'),
       );
     }
-    if (type && this.core.store.table(type.table).size > 0) return;
-    await update(this.core, this.type(), this.call, { namespace: '', name, subresource: '' }, (live) => {
+    if (type && this.#core.store.table(type.table).size > 0) return;
+    await update(this.#core, this.#type(), this.#call, { namespace: '', name, subresource: '' }, (live) => {
       live.metadata.finalizers = asStrings(live.metadata.finalizers).filter(
         (finalizer) => finalizer !== cleanup,
       );
@@ -221,7 +222,7 @@ export class CrdController {
     });
   }
 
-  private type(): ResourceType {
-    return this.core.registry.get('apiextensions.k8s.io', 'v1', 'customresourcedefinitions') as ResourceType;
+  #type(): ResourceType {
+    return this.#core.registry.get('apiextensions.k8s.io', 'v1', 'customresourcedefinitions') as ResourceType;
   }
 }

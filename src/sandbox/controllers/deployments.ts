@@ -42,19 +42,19 @@ export class DeploymentController extends OwnerController {
     let current = all.find((set) => equal(mould(asObj(set.spec).template), mould(spec.template)));
     const old = all.filter((set) => set !== current).sort((a, b) => revisionOf(a) - revisionOf(b));
     if (!deployment.metadata.deletionTimestamp) {
-      const limit = this.limits(deployment);
-      if (!current && spec.paused !== true) current = await this.createSet(deployment, old, limit.total);
+      const limit = this.#limits(deployment);
+      if (!current && spec.paused !== true) current = await this.#createSet(deployment, old, limit.total);
       if (current) {
-        await this.markRevision(deployment, current, old);
+        await this.#markRevision(deployment, current, old);
         if (spec.paused !== true || old.every((set) => replicasOf(set) === 0))
-          await this.roll(deployment, current, old, limit);
-        await this.cleanUp(deployment, old);
+          await this.#roll(deployment, current, old, limit);
+        await this.#cleanUp(deployment, old);
       }
     }
-    await this.writeStatus(deployment, current?.metadata.name);
+    await this.#writeStatus(deployment, current?.metadata.name);
   }
 
-  private limits(deployment: Item): { total: number; unavailable: number } {
+  #limits(deployment: Item): { total: number; unavailable: number } {
     const replicas = replicasOf(deployment);
     const strategy = asObj(asObj(deployment.spec).strategy);
     if (strategy.type === 'Recreate') return { total: replicas, unavailable: replicas };
@@ -65,12 +65,12 @@ export class DeploymentController extends OwnerController {
     return { total: replicas + surge, unavailable: surge === 0 && unavailable === 0 ? 1 : unavailable };
   }
 
-  private annotationsFor(deployment: Item, revision: number): Record<string, string> {
+  #annotationsFor(deployment: Item, revision: number): Record<string, string> {
     const own = Object.entries(deployment.metadata.annotations ?? {}).filter(([key]) => !notCopied.has(key));
     return { ...Object.fromEntries(own), [revisionKey]: String(revision) };
   }
 
-  private async createSet(deployment: Item, old: readonly Item[], most: number): Promise<Item> {
+  async #createSet(deployment: Item, old: readonly Item[], most: number): Promise<Item> {
     const spec = asObj(deployment.spec);
     const template = structuredClone(asObj(spec.template));
     const hash = hashOf(mould(template));
@@ -89,7 +89,7 @@ export class DeploymentController extends OwnerController {
         name: `${deployment.metadata.name}-${hash}`,
         namespace: deployment.metadata.namespace,
         labels,
-        annotations: this.annotationsFor(deployment, revision),
+        annotations: this.#annotationsFor(deployment, revision),
         ownerReferences: [this.reference(deployment)],
       },
       spec: {
@@ -109,9 +109,9 @@ export class DeploymentController extends OwnerController {
   }
 
   /** The template in use has the highest revision, also after a rollback. */
-  private async markRevision(deployment: Item, current: Item, old: readonly Item[]): Promise<void> {
+  async #markRevision(deployment: Item, current: Item, old: readonly Item[]): Promise<void> {
     const revision = Math.max(revisionOf(current), Math.max(0, ...old.map(revisionOf)) + 1);
-    const wanted = this.annotationsFor(deployment, revision);
+    const wanted = this.#annotationsFor(deployment, revision);
     const has = current.metadata.annotations ?? {};
     if (Object.entries(wanted).some(([key, value]) => own(has, key) !== value)) {
       await this.api.update(sets, current.metadata.namespace ?? '', current.metadata.name, (live) => {
@@ -130,7 +130,7 @@ export class DeploymentController extends OwnerController {
     }
   }
 
-  private async scale(deployment: Item, set: Item, replicas: number): Promise<void> {
+  async #scale(deployment: Item, set: Item, replicas: number): Promise<void> {
     const before = replicasOf(set);
     if (before === replicas) return;
     await this.api.update(sets, set.metadata.namespace ?? '', set.metadata.name, (live) => {
@@ -141,7 +141,7 @@ export class DeploymentController extends OwnerController {
     this.api.event(deployment, 'ScalingReplicaSet', text);
   }
 
-  private async roll(
+  async #roll(
     deployment: Item,
     current: Item,
     old: readonly Item[],
@@ -151,18 +151,18 @@ export class DeploymentController extends OwnerController {
     const recreate = asObj(asObj(deployment.spec).strategy).type === 'Recreate';
     const running = old.reduce((sum, set) => sum + replicasOf(set), 0);
     if (running === 0 && !(recreate && old.some((set) => statusNumber(set, 'replicas') > 0))) {
-      await this.scale(deployment, current, wanted);
+      await this.#scale(deployment, current, wanted);
       return;
     }
     if (recreate) {
-      for (const set of old) await this.scale(deployment, set, 0);
+      for (const set of old) await this.#scale(deployment, set, 0);
       return;
     }
     const have = replicasOf(current);
-    if (have > wanted) return this.scale(deployment, current, wanted);
+    if (have > wanted) return this.#scale(deployment, current, wanted);
     const grown = Math.min(wanted, have + Math.max(0, limit.total - running - have));
-    await this.scale(deployment, current, grown);
-    await this.shrink(
+    await this.#scale(deployment, current, grown);
+    await this.#shrink(
       deployment,
       old,
       wanted - limit.unavailable - statusNumber(current, 'availableReplicas'),
@@ -170,7 +170,7 @@ export class DeploymentController extends OwnerController {
   }
 
   /** Takes pods from old sets, unavailable ones first, while at least `needed` of them stay available. */
-  private async shrink(deployment: Item, old: readonly Item[], needed: number): Promise<void> {
+  async #shrink(deployment: Item, old: readonly Item[], needed: number): Promise<void> {
     let spare =
       old.reduce((sum, set) => sum + statusNumber(set, 'availableReplicas'), 0) - Math.max(0, needed);
     for (const set of old) {
@@ -178,18 +178,18 @@ export class DeploymentController extends OwnerController {
       const available = Math.min(have, statusNumber(set, 'availableReplicas'));
       const taken = Math.max(0, Math.min(available, spare));
       spare -= taken;
-      await this.scale(deployment, set, available - taken);
+      await this.#scale(deployment, set, available - taken);
     }
   }
 
-  private async cleanUp(deployment: Item, old: readonly Item[]): Promise<void> {
+  async #cleanUp(deployment: Item, old: readonly Item[]): Promise<void> {
     const idle = old.filter((set) => replicasOf(set) === 0 && statusNumber(set, 'replicas') === 0);
     const keep = asNumber(asObj(deployment.spec).revisionHistoryLimit, 10);
     for (const set of idle.slice(0, Math.max(0, idle.length - keep)))
       await this.api.delete(sets, set.metadata.namespace ?? '', set.metadata.name);
   }
 
-  private async writeStatus(deployment: Item, currentName: string | undefined): Promise<void> {
+  async #writeStatus(deployment: Item, currentName: string | undefined): Promise<void> {
     const live = this.api.get(this.table, deployment.metadata.namespace ?? '', deployment.metadata.name);
     if (!live || live.metadata.uid !== deployment.metadata.uid) return;
     const all = this.controlled(sets, live);
@@ -199,7 +199,7 @@ export class DeploymentController extends OwnerController {
     const [total, ready, available] = [sum('replicas'), sum('readyReplicas'), sum('availableReplicas')];
     const updated = current ? statusNumber(current, 'replicas') : 0;
     const unavailable = Math.max(0, Math.max(wanted, total) - available);
-    const enough = available >= wanted - this.limits(live).unavailable;
+    const enough = available >= wanted - this.#limits(live).unavailable;
     const done = updated === wanted && total === wanted && available === wanted;
     const name = JSON.stringify(currentName ?? '');
     const conditions = withConditions(

@@ -10,35 +10,35 @@ const keptMs = 3_600_000;
 const everyMs = 60_000;
 
 export class EventExpiry {
-  private readonly api: ControllerApi;
-  private cancel: Cancel = () => {};
-  private closed = false;
+  readonly #api: ControllerApi;
+  #cancel: Cancel = () => {};
+  #closed = false;
 
   constructor(core: Core) {
-    this.api = new ControllerApi(core, 'event-expiry');
+    this.#api = new ControllerApi(core, 'event-expiry');
   }
 
   start(): void {
-    this.cancel = this.api.core.clock.after(everyMs, async () => {
-      await this.round().catch((error) => this.api.core.log.warn({ err: error }, 'events stay'));
-      if (!this.closed) this.start();
+    this.#cancel = this.#api.core.clock.after(everyMs, async () => {
+      await this.#round().catch((error) => this.#api.core.log.warn({ err: error }, 'events stay'));
+      if (!this.#closed) this.start();
     });
   }
 
   close(): void {
-    this.closed = true;
-    this.cancel();
+    this.#closed = true;
+    this.#cancel();
   }
 
-  private async round(): Promise<void> {
-    const before = this.api.core.clock.now() - keptMs;
-    for (const entry of [...this.api.entries('/events')]) {
-      if (this.closed) return;
+  async #round(): Promise<void> {
+    const before = this.#api.core.clock.now() - keptMs;
+    for (const entry of [...this.#api.entries('/events')]) {
+      if (this.#closed) return;
       const event = parse(entry);
       const told =
         asObj(event.series).lastObservedTime ?? event.lastTimestamp ?? event.metadata.creationTimestamp;
       const at = Date.parse(asString(told));
-      if (at < before) await this.api.delete('/events', entry.namespace, entry.name);
+      if (at < before) await this.#api.delete('/events', entry.namespace, entry.name);
     }
   }
 }

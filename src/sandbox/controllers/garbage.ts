@@ -13,157 +13,157 @@ import { KeyQueue } from './queue.ts';
 const workers = 20;
 
 export class GarbageCollector {
-  private readonly api: ControllerApi;
-  private readonly queue: KeyQueue;
+  readonly #api: ControllerApi;
+  readonly #queue: KeyQueue;
   /** uid → where the object is. */
-  private readonly objects = new Map<string, { table: string; key: string }>();
+  readonly #objects = new Map<string, { table: string; key: string }>();
   /** Owner uid → uids that refer to it. */
-  private readonly dependents = new Map<string, Set<string>>();
-  private stopListening: () => void = () => {};
+  readonly #dependents = new Map<string, Set<string>>();
+  #stopListening: () => void = () => {};
 
   constructor(core: Core) {
-    this.api = new ControllerApi(core, 'generic-garbage-collector');
-    this.queue = new KeyQueue({
+    this.#api = new ControllerApi(core, 'generic-garbage-collector');
+    this.#queue = new KeyQueue({
       clock: core.clock,
       workers,
-      work: (uid) => this.visit(uid),
+      work: (uid) => this.#visit(uid),
       failed: (uid, error) =>
         core.log.warn(
-          { err: error, object: this.objects.get(uid)?.key },
+          { err: error, object: this.#objects.get(uid)?.key },
           'garbage collection of an object waits',
         ),
     });
   }
 
   start(): void {
-    for (const type of this.api.core.registry.stored()) {
-      for (const entry of this.api.entries(type.table)) {
-        this.index(entry);
-        if (entry.owners || entry.deleting) this.queue.add(entry.uid);
+    for (const type of this.#api.core.registry.stored()) {
+      for (const entry of this.#api.entries(type.table)) {
+        this.#index(entry);
+        if (entry.owners || entry.deleting) this.#queue.add(entry.uid);
       }
     }
-    this.stopListening = this.api.core.store.onCommit((changes) => {
-      for (const change of changes) this.take(change);
+    this.#stopListening = this.#api.core.store.onCommit((changes) => {
+      for (const change of changes) this.#take(change);
     });
   }
 
   close(): void {
-    this.stopListening();
-    this.queue.close();
+    this.#stopListening();
+    this.#queue.close();
   }
 
-  private index(entry: Entry): void {
-    this.objects.set(entry.uid, { table: entry.table, key: entry.key });
+  #index(entry: Entry): void {
+    this.#objects.set(entry.uid, { table: entry.table, key: entry.key });
     for (const owner of entry.owners ?? []) {
-      let set = this.dependents.get(owner);
+      let set = this.#dependents.get(owner);
       if (!set) {
         set = new Set();
-        this.dependents.set(owner, set);
+        this.#dependents.set(owner, set);
       }
       set.add(entry.uid);
     }
   }
 
-  private unindex(entry: Entry): void {
+  #unindex(entry: Entry): void {
     for (const owner of entry.owners ?? []) {
-      const set = this.dependents.get(owner);
+      const set = this.#dependents.get(owner);
       set?.delete(entry.uid);
-      if (set?.size === 0) this.dependents.delete(owner);
+      if (set?.size === 0) this.#dependents.delete(owner);
     }
   }
 
-  private take({ type, entry, prev }: Change): void {
-    if (prev?.owners) this.unindex(prev);
+  #take({ type, entry, prev }: Change): void {
+    if (prev?.owners) this.#unindex(prev);
     if (type === 'DELETED') {
-      this.unindex(entry);
-      this.objects.delete(entry.uid);
-      for (const dependent of this.dependents.get(entry.uid) ?? []) this.queue.add(dependent);
+      this.#unindex(entry);
+      this.#objects.delete(entry.uid);
+      for (const dependent of this.#dependents.get(entry.uid) ?? []) this.#queue.add(dependent);
     } else {
-      this.index(entry);
-      if (entry.owners || entry.deleting) this.queue.add(entry.uid);
+      this.#index(entry);
+      if (entry.owners || entry.deleting) this.#queue.add(entry.uid);
     }
     // This object may be the one for which its owner waits.
-    for (const owner of prev?.owners ?? []) if (this.objects.has(owner)) this.queue.add(owner);
+    for (const owner of prev?.owners ?? []) if (this.#objects.has(owner)) this.#queue.add(owner);
   }
 
-  private find(uid: string): Entry | undefined {
-    const place = this.objects.get(uid);
-    const entry = place && this.api.core.store.table(place.table).get(place.key);
+  #find(uid: string): Entry | undefined {
+    const place = this.#objects.get(uid);
+    const entry = place && this.#api.core.store.table(place.table).get(place.key);
     return entry?.uid === uid ? entry : undefined;
   }
 
-  private async visit(uid: string): Promise<void> {
-    const entry = this.find(uid);
+  async #visit(uid: string): Promise<void> {
+    const entry = this.#find(uid);
     if (!entry) return;
     if (entry.deleting) {
       const item = parse(entry);
       const finalizers = asStrings(item.metadata.finalizers);
-      if (finalizers.includes(orphanFinalizer)) await this.orphan(entry);
-      else if (finalizers.includes(foregroundFinalizer)) await this.foreground(entry);
+      if (finalizers.includes(orphanFinalizer)) await this.#orphan(entry);
+      else if (finalizers.includes(foregroundFinalizer)) await this.#foreground(entry);
       return;
     }
-    if (entry.owners) await this.judge(entry, parse(entry));
+    if (entry.owners) await this.#judge(entry, parse(entry));
   }
 
   /** Deletes an object when all its owners are gone, and removes references to owners that are gone. */
-  private async judge(entry: Entry, item: Item): Promise<void> {
+  async #judge(entry: Entry, item: Item): Promise<void> {
     const references = asList(item.metadata.ownerReferences);
     const alive = references.filter(
-      (reference) => this.ownerOf(entry, asString(reference.uid)) !== undefined,
+      (reference) => this.#ownerOf(entry, asString(reference.uid)) !== undefined,
     );
-    const going = alive.filter((reference) => this.waits(asString(reference.uid)));
+    const going = alive.filter((reference) => this.#waits(asString(reference.uid)));
     if (alive.length > going.length) {
       const gone = references.filter((reference) => !alive.includes(reference) || going.includes(reference));
       if (gone.length > 0)
-        await this.cut(
+        await this.#cut(
           entry,
           gone.map((reference) => asString(reference.uid)),
         );
       return;
     }
-    const hasOwn = (this.dependents.get(entry.uid)?.size ?? 0) > 0;
+    const hasOwn = (this.#dependents.get(entry.uid)?.size ?? 0) > 0;
     const propagationPolicy = going.length > 0 && hasOwn ? 'Foreground' : 'Background';
     const keeps = asStrings(item.metadata.finalizers).includes(orphanFinalizer) ? {} : { propagationPolicy };
-    await this.api.delete(entry.table, entry.namespace, entry.name, {
+    await this.#api.delete(entry.table, entry.namespace, entry.name, {
       preconditions: { uid: entry.uid },
       ...keeps,
     });
   }
 
   /** An owner must be in the same namespace, or cluster-scoped. */
-  private ownerOf(entry: Entry, uid: string): Entry | undefined {
-    const owner = this.find(uid);
+  #ownerOf(entry: Entry, uid: string): Entry | undefined {
+    const owner = this.#find(uid);
     return owner && (owner.namespace === '' || owner.namespace === entry.namespace) ? owner : undefined;
   }
 
-  private waits(uid: string): boolean {
-    const owner = this.find(uid);
+  #waits(uid: string): boolean {
+    const owner = this.#find(uid);
     return (
       owner?.deleting === true && asStrings(parse(owner).metadata.finalizers).includes(foregroundFinalizer)
     );
   }
 
-  private async foreground(entry: Entry): Promise<void> {
-    const all = [...(this.dependents.get(entry.uid) ?? [])].flatMap((uid) => this.find(uid) ?? []);
+  async #foreground(entry: Entry): Promise<void> {
+    const all = [...(this.#dependents.get(entry.uid) ?? [])].flatMap((uid) => this.#find(uid) ?? []);
     const blocking = all.filter((dependent) =>
       asList(parse(dependent).metadata.ownerReferences).some(
         (r) => r.uid === entry.uid && r.blockOwnerDeletion === true,
       ),
     );
-    for (const dependent of all) if (!dependent.deleting) this.queue.add(dependent.uid);
-    if (blocking.length === 0) await this.dropFinalizer(entry, foregroundFinalizer);
+    for (const dependent of all) if (!dependent.deleting) this.#queue.add(dependent.uid);
+    if (blocking.length === 0) await this.#dropFinalizer(entry, foregroundFinalizer);
   }
 
-  private async orphan(entry: Entry): Promise<void> {
-    for (const uid of [...(this.dependents.get(entry.uid) ?? [])]) {
-      const dependent = this.find(uid);
-      if (dependent) await this.cut(dependent, [entry.uid]);
+  async #orphan(entry: Entry): Promise<void> {
+    for (const uid of [...(this.#dependents.get(entry.uid) ?? [])]) {
+      const dependent = this.#find(uid);
+      if (dependent) await this.#cut(dependent, [entry.uid]);
     }
-    await this.dropFinalizer(entry, orphanFinalizer);
+    await this.#dropFinalizer(entry, orphanFinalizer);
   }
 
-  private cut(entry: Entry, owners: readonly string[]): Promise<void> {
-    return this.change(entry, (live) => {
+  #cut(entry: Entry, owners: readonly string[]): Promise<void> {
+    return this.#change(entry, (live) => {
       const rest = (live.metadata.ownerReferences ?? []).filter(
         (reference) => !owners.includes(reference.uid),
       );
@@ -172,14 +172,14 @@ export class GarbageCollector {
     });
   }
 
-  private dropFinalizer(entry: Entry, finalizer: string): Promise<void> {
-    return this.change(entry, (live) => {
+  #dropFinalizer(entry: Entry, finalizer: string): Promise<void> {
+    return this.#change(entry, (live) => {
       live.metadata.finalizers = asStrings(live.metadata.finalizers).filter((name) => name !== finalizer);
     });
   }
 
-  private async change(entry: Entry, change: (live: Item) => void): Promise<void> {
-    await this.api
+  async #change(entry: Entry, change: (live: Item) => void): Promise<void> {
+    await this.#api
       .update(entry.table, entry.namespace, entry.name, (live) => {
         if (live.metadata.uid === entry.uid) change(live);
       })

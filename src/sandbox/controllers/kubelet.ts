@@ -14,50 +14,50 @@ const neverReady = 'spikegate.io/sandbox-never-ready';
 const longestGraceMs = 300;
 
 export class Kubelet {
-  private readonly api: ControllerApi;
-  private readonly queue: KeyQueue;
-  private readonly readyAfterMs: number;
-  private nextIp = 1;
-  private stopListening: () => void = () => {};
+  readonly #api: ControllerApi;
+  readonly #queue: KeyQueue;
+  readonly #readyAfterMs: number;
+  #nextIp = 1;
+  #stopListening: () => void = () => {};
 
   constructor(core: Core, readyAfterMs: number) {
-    this.api = new ControllerApi(core, 'sandbox-kubelet');
-    this.readyAfterMs = readyAfterMs;
-    this.queue = new KeyQueue({
+    this.#api = new ControllerApi(core, 'sandbox-kubelet');
+    this.#readyAfterMs = readyAfterMs;
+    this.#queue = new KeyQueue({
       clock: core.clock,
       workers: 16,
-      work: (key) => this.visit(key),
+      work: (key) => this.#visit(key),
       failed: (key, error) => core.log.warn({ err: error, pod: key }, 'pod waits'),
     });
   }
 
   async start(): Promise<void> {
-    await this.ensureNode();
-    for (const entry of this.api.entries('/pods')) this.queue.add(entry.key);
-    this.stopListening = this.api.core.store.onCommit((changes) => {
+    await this.#ensureNode();
+    for (const entry of this.#api.entries('/pods')) this.#queue.add(entry.key);
+    this.#stopListening = this.#api.core.store.onCommit((changes) => {
       for (const { type, entry } of changes as readonly Change[])
-        if (entry.table === '/pods' && type !== 'DELETED') this.queue.add(entry.key);
+        if (entry.table === '/pods' && type !== 'DELETED') this.#queue.add(entry.key);
     });
   }
 
   close(): void {
-    this.stopListening();
-    this.queue.close();
+    this.#stopListening();
+    this.#queue.close();
   }
 
-  private async ensureNode(): Promise<void> {
+  async #ensureNode(): Promise<void> {
     const labels = {
       'kubernetes.io/hostname': nodeName,
       'kubernetes.io/os': 'linux',
       'kubernetes.io/arch': 'amd64',
     };
-    await this.api.ensure('/nodes', {
+    await this.#api.ensure('/nodes', {
       apiVersion: 'v1',
       kind: 'Node',
       metadata: { name: nodeName, labels },
       spec: {},
     } as unknown as Item);
-    const node = this.api.get('/nodes', '', nodeName) as Item;
+    const node = this.#api.get('/nodes', '', nodeName) as Item;
     const capacity = { cpu: '64', memory: '256Gi', pods: '10000' };
     const ready = {
       type: 'Ready',
@@ -79,17 +79,22 @@ export class Kubelet {
       bootID: '',
       kubeProxyVersion: '',
     };
-    await this.api.status('/nodes', node, { capacity, allocatable: capacity, conditions: [ready], nodeInfo });
+    await this.#api.status('/nodes', node, {
+      capacity,
+      allocatable: capacity,
+      conditions: [ready],
+      nodeInfo,
+    });
   }
 
-  private async visit(key: string): Promise<void> {
+  async #visit(key: string): Promise<void> {
     const { namespace, name } = splitKey(key);
-    const pod = this.api.get('/pods', namespace, name);
+    const pod = this.#api.get('/pods', namespace, name);
     if (!pod) return;
-    const { clock } = this.api.core;
-    if (pod.metadata.deletionTimestamp) return this.end(pod, key);
+    const { clock } = this.#api.core;
+    if (pod.metadata.deletionTimestamp) return this.#end(pod, key);
     if (!asObj(pod.spec).nodeName) {
-      await this.api.update(
+      await this.#api.update(
         '/pods',
         namespace,
         name,
@@ -103,28 +108,28 @@ export class Kubelet {
     if (asObj(pod.status).phase !== 'Pending') return;
     const age = clock.now() - Date.parse(pod.metadata.creationTimestamp);
     if (pod.metadata.annotations?.[neverReady] !== undefined) return;
-    if (age < this.readyAfterMs) this.queue.addAfter(key, this.readyAfterMs - age);
-    else await this.run(pod);
+    if (age < this.#readyAfterMs) this.#queue.addAfter(key, this.#readyAfterMs - age);
+    else await this.#run(pod);
   }
 
   /** There is no process to wait for, so the grace period is cut short. Other finalizers still keep the pod. */
-  private async end(pod: Item, key: string): Promise<void> {
-    const { clock } = this.api.core;
+  async #end(pod: Item, key: string): Promise<void> {
+    const { clock } = this.#api.core;
     if ((pod.metadata.deletionGracePeriodSeconds ?? 0) === 0) return;
     const graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1000;
     const asked = Date.parse(pod.metadata.deletionTimestamp as string) - graceMs;
     const wait = asked + Math.min(longestGraceMs, graceMs) - clock.now();
-    if (wait > 0) this.queue.addAfter(key, wait);
+    if (wait > 0) this.#queue.addAfter(key, wait);
     else {
       const options = { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } };
-      await this.api.delete('/pods', pod.metadata.namespace ?? '', pod.metadata.name, options);
+      await this.#api.delete('/pods', pod.metadata.namespace ?? '', pod.metadata.name, options);
     }
   }
 
-  private async run(pod: Item): Promise<void> {
-    const now = timestamp(this.api.core.clock.now());
-    const ip = `10.244.${(this.nextIp >> 8) & 255}.${this.nextIp & 255}`;
-    this.nextIp++;
+  async #run(pod: Item): Promise<void> {
+    const now = timestamp(this.#api.core.clock.now());
+    const ip = `10.244.${(this.#nextIp >> 8) & 255}.${this.#nextIp & 255}`;
+    this.#nextIp++;
     const conditions = [
       'PodReadyToStartContainers',
       'Initialized',
@@ -150,7 +155,7 @@ export class Kubelet {
         lastState: {},
       }),
     );
-    await this.api.status('/pods', pod, {
+    await this.#api.status('/pods', pod, {
       ...asObj(pod.status),
       phase: 'Running',
       hostIP: '127.0.0.1',

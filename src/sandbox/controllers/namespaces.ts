@@ -16,59 +16,59 @@ const table = '/namespaces';
 const workers = 4;
 
 export class NamespaceController {
-  private readonly api: ControllerApi;
-  private readonly given: ControllerApi;
-  private readonly queue: KeyQueue;
-  private readonly ca: string;
-  private readonly deleting = new Set<string>();
-  private stopListening: () => void = () => {};
+  readonly #api: ControllerApi;
+  readonly #given: ControllerApi;
+  readonly #queue: KeyQueue;
+  readonly #ca: string;
+  readonly #deleting = new Set<string>();
+  #stopListening: () => void = () => {};
 
   constructor(core: Core, ca: string) {
-    this.api = new ControllerApi(core, 'namespace-controller');
-    this.given = new ControllerApi(core, 'service-account-controller');
-    this.ca = ca;
-    this.queue = new KeyQueue({
+    this.#api = new ControllerApi(core, 'namespace-controller');
+    this.#given = new ControllerApi(core, 'service-account-controller');
+    this.#ca = ca;
+    this.#queue = new KeyQueue({
       clock: core.clock,
       workers,
-      work: (name) => this.visit(name),
+      work: (name) => this.#visit(name),
       failed: (name, error) => core.log.warn({ err: error, namespace: name }, 'namespace is not empty yet'),
     });
   }
 
   start(): void {
-    for (const entry of this.api.entries(table)) this.queue.add(entry.name);
-    this.stopListening = this.api.core.store.onCommit((changes) => {
-      for (const change of changes) this.take(change);
+    for (const entry of this.#api.entries(table)) this.#queue.add(entry.name);
+    this.#stopListening = this.#api.core.store.onCommit((changes) => {
+      for (const change of changes) this.#take(change);
     });
   }
 
   close(): void {
-    this.stopListening();
-    this.queue.close();
+    this.#stopListening();
+    this.#queue.close();
   }
 
-  private take({ type, entry }: Change): void {
-    if (entry.table === table && type !== 'DELETED') this.queue.add(entry.name);
-    else if (entry.table === table) this.deleting.delete(entry.name);
-    else if (this.deleting.has(entry.namespace)) this.queue.add(entry.namespace);
+  #take({ type, entry }: Change): void {
+    if (entry.table === table && type !== 'DELETED') this.#queue.add(entry.name);
+    else if (entry.table === table) this.#deleting.delete(entry.name);
+    else if (this.#deleting.has(entry.namespace)) this.#queue.add(entry.namespace);
     else if (type === 'DELETED' && entry.table === '/serviceaccounts' && entry.name === 'default')
-      this.queue.add(entry.namespace);
+      this.#queue.add(entry.namespace);
   }
 
-  private async visit(name: string): Promise<void> {
-    const namespace = this.api.get(table, '', name);
+  async #visit(name: string): Promise<void> {
+    const namespace = this.#api.get(table, '', name);
     if (!namespace) return;
     if (namespace.metadata.deletionTimestamp) {
-      this.deleting.add(name);
-      await this.empty(namespace);
+      this.#deleting.add(name);
+      await this.#empty(namespace);
       return;
     }
-    await this.given.ensure('/serviceaccounts', {
+    await this.#given.ensure('/serviceaccounts', {
       apiVersion: 'v1',
       kind: 'ServiceAccount',
       metadata: { name: 'default', namespace: name },
     } as Item);
-    await this.given.ensure('/configmaps', {
+    await this.#given.ensure('/configmaps', {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: {
@@ -76,31 +76,31 @@ export class NamespaceController {
         namespace: name,
         annotations: { 'kubernetes.io/description': aboutCa },
       },
-      data: { 'ca.crt': this.ca },
+      data: { 'ca.crt': this.#ca },
     } as unknown as Item);
   }
 
   /** Deletes everything in the namespace, then the namespace. Its conditions say what webhooks refuse. */
-  private async empty(namespace: Item): Promise<void> {
+  async #empty(namespace: Item): Promise<void> {
     const name = namespace.metadata.name;
     if (asStrings(asObj(namespace.spec).finalizers).length === 0) return;
     let failure: unknown;
-    for (const type of this.api.core.registry.stored()) {
+    for (const type of this.#api.core.registry.stored()) {
       if (!type.namespaced) continue;
-      for (const entry of [...this.api.entries(type.table, name)]) {
+      for (const entry of [...this.#api.entries(type.table, name)]) {
         if (entry.deleting) continue;
-        await this.api.delete(type.table, name, entry.name, {}, true).catch((error) => {
+        await this.#api.delete(type.table, name, entry.name, {}, true).catch((error) => {
           failure ??= error;
         });
       }
     }
-    const left = this.remaining(name);
+    const left = this.#remaining(name);
     if (left.length > 0 || failure) {
-      await this.tell(namespace, left, failure);
+      await this.#tell(namespace, left, failure);
       if (failure) throw failure;
       return;
     }
-    await this.api
+    await this.#api
       .update(
         table,
         '',
@@ -115,9 +115,9 @@ export class NamespaceController {
       });
   }
 
-  private remaining(name: string): string[] {
-    return this.api.core.registry.stored().flatMap((type) => {
-      const count = type.namespaced ? [...this.api.entries(type.table, name)].length : 0;
+  #remaining(name: string): string[] {
+    return this.#api.core.registry.stored().flatMap((type) => {
+      const count = type.namespaced ? [...this.#api.entries(type.table, name)].length : 0;
       return count > 0
         ? [
             `${type.group ? `${type.plural}.${type.group}` : `${type.plural}.`} has ${count} resource instances`,
@@ -126,8 +126,8 @@ export class NamespaceController {
     });
   }
 
-  private async tell(namespace: Item, left: readonly string[], failure: unknown): Promise<void> {
-    const now = timestamp(this.api.core.clock.now());
+  async #tell(namespace: Item, left: readonly string[], failure: unknown): Promise<void> {
+    const now = timestamp(this.#api.core.clock.now());
     const before = asList(asObj(namespace.status).conditions);
     const condition = (
       type: string,
@@ -162,6 +162,6 @@ export class NamespaceController {
         ['ContentRemoved', 'All content successfully removed'],
       ),
     ];
-    await this.api.status(table, namespace, { ...asObj(namespace.status), conditions });
+    await this.#api.status(table, namespace, { ...asObj(namespace.status), conditions });
   }
 }

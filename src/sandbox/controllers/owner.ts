@@ -27,26 +27,26 @@ const selectorOf = (owner: Item) => parseLabelSelector(asObj(owner.spec).selecto
 export abstract class OwnerController {
   protected readonly api: ControllerApi;
   protected readonly table: string;
-  private readonly controls: ReadonlySet<string>;
-  private readonly queue: KeyQueue;
+  readonly #controls: ReadonlySet<string>;
+  readonly #queue: KeyQueue;
   /** By uid. */
-  private readonly owned = new Map<string, Own>();
+  readonly #owned = new Map<string, Own>();
   /** By uid of an owner, why its last pod could not be made. */
-  private readonly refused = new Map<string, string>();
-  private stopListening: () => void = () => {};
+  readonly #refused = new Map<string, string>();
+  #stopListening: () => void = () => {};
 
   constructor(core: Core, options: OwnerOptions) {
     this.api = new ControllerApi(core, options.account);
     this.table = options.table;
-    this.controls = new Set(options.controls);
-    this.queue = new KeyQueue({
+    this.#controls = new Set(options.controls);
+    this.#queue = new KeyQueue({
       clock: core.clock,
       workers: 8,
       work: async (key) => {
         const { namespace, name } = splitKey(key);
         const item = this.api.get(this.table, namespace, name);
         if (!item) return;
-        if (!item.metadata.deletionTimestamp) await this.claim(item);
+        if (!item.metadata.deletionTimestamp) await this.#claim(item);
         await this.reconcile(item);
       },
       failed: (key, error) => core.log.warn({ err: error, table: this.table, object: key }, 'workload waits'),
@@ -58,45 +58,45 @@ export abstract class OwnerController {
 
   start(): void {
     for (const entry of this.api.entries(this.table)) {
-      this.note(entry);
-      this.queue.add(entry.key);
+      this.#note(entry);
+      this.#queue.add(entry.key);
     }
-    this.stopListening = this.api.core.store.onCommit((changes) => {
-      for (const change of changes) this.take(change);
+    this.#stopListening = this.api.core.store.onCommit((changes) => {
+      for (const change of changes) this.#take(change);
     });
   }
 
   close(): void {
-    this.stopListening();
-    this.queue.close();
+    this.#stopListening();
+    this.#queue.close();
   }
 
   protected later(item: Item, ms: number): void {
-    this.queue.addAfter(joinKey(item.metadata.namespace ?? '', item.metadata.name), ms);
+    this.#queue.addAfter(joinKey(item.metadata.namespace ?? '', item.metadata.name), ms);
   }
 
-  private take({ type, entry, prev }: Change): void {
+  #take({ type, entry, prev }: Change): void {
     if (entry.table === this.table) {
       if (type === 'DELETED') {
-        this.owned.delete(entry.uid);
-        this.refused.delete(entry.uid);
-      } else this.note(entry);
-      this.queue.add(entry.key);
-    } else if (this.controls.has(entry.table)) {
+        this.#owned.delete(entry.uid);
+        this.#refused.delete(entry.uid);
+      } else this.#note(entry);
+      this.#queue.add(entry.key);
+    } else if (this.#controls.has(entry.table)) {
       for (const owner of new Set([...(entry.owners ?? []), ...(prev?.owners ?? [])])) {
-        const own = this.owned.get(owner);
-        if (own) this.queue.add(own.key);
+        const own = this.#owned.get(owner);
+        if (own) this.#queue.add(own.key);
       }
       if (type === 'DELETED' || entry.owners) return;
       // An object without a controller may be adopted.
-      for (const { key, namespace, selector } of this.owned.values())
-        if (namespace === entry.namespace && matchesLabels(selector, entry.labels)) this.queue.add(key);
+      for (const { key, namespace, selector } of this.#owned.values())
+        if (namespace === entry.namespace && matchesLabels(selector, entry.labels)) this.#queue.add(key);
     }
   }
 
-  private note(entry: Entry): void {
+  #note(entry: Entry): void {
     const { uid, key, namespace } = entry;
-    this.owned.set(uid, { key, namespace, selector: selectorOf(parse(entry)) });
+    this.#owned.set(uid, { key, namespace, selector: selectorOf(parse(entry)) });
   }
 
   /**
@@ -104,10 +104,10 @@ export abstract class OwnerController {
    * Kubernetes' controllers do (controller_ref_manager.go): pods survive an orphaning deletion, and a changed label
    * takes a pod out for inspection.
    */
-  private async claim(owner: Item): Promise<void> {
+  async #claim(owner: Item): Promise<void> {
     const selector = selectorOf(owner);
     const { uid } = owner.metadata;
-    for (const table of this.controls) {
+    for (const table of this.#controls) {
       for (const { deleting, labels, owners, namespace, name } of this.api.entries(
         table,
         owner.metadata.namespace,
@@ -160,11 +160,11 @@ export abstract class OwnerController {
     const { uid, name } = owner.metadata;
     try {
       await this.api.create('/pods', pod);
-      this.refused.delete(uid);
+      this.#refused.delete(uid);
     } catch (error) {
       const what = `create Pod ${pod.metadata.name ?? ''} in ${owner.kind} ${name} failed error: ${(error as Error).message}`;
-      if (this.refused.get(uid) !== what) this.api.event(owner, 'FailedCreate', what, 'Warning');
-      this.refused.set(uid, what);
+      if (this.#refused.get(uid) !== what) this.api.event(owner, 'FailedCreate', what, 'Warning');
+      this.#refused.set(uid, what);
       throw error;
     }
   }

@@ -15,76 +15,76 @@ const firstRetryMs = 50;
 const longestRetryMs = 5_000;
 
 export class KeyQueue {
-  private readonly options: QueueOptions;
-  private readonly waiting = new Set<string>();
-  private readonly active = new Set<string>();
-  private readonly again = new Set<string>();
-  private readonly failures = new Map<string, number>();
-  private readonly timers = new Map<string, Cancel>();
-  private closed = false;
+  readonly #options: QueueOptions;
+  readonly #waiting = new Set<string>();
+  readonly #active = new Set<string>();
+  readonly #again = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  readonly #timers = new Map<string, Cancel>();
+  #closed = false;
 
   constructor(options: QueueOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   add(key: string): void {
-    if (this.closed) return;
-    this.timers.get(key)?.();
-    this.timers.delete(key);
-    if (this.active.has(key)) this.again.add(key);
+    if (this.#closed) return;
+    this.#timers.get(key)?.();
+    this.#timers.delete(key);
+    if (this.#active.has(key)) this.#again.add(key);
     else {
-      this.waiting.add(key);
-      this.pump();
+      this.#waiting.add(key);
+      this.#pump();
     }
   }
 
   /** Adds `key` after `ms`, unless it is due earlier anyway. */
   addAfter(key: string, ms: number): void {
-    if (this.closed || this.waiting.has(key) || this.timers.has(key)) return;
-    this.timers.set(
+    if (this.#closed || this.#waiting.has(key) || this.#timers.has(key)) return;
+    this.#timers.set(
       key,
-      this.options.clock.after(ms, () => {
-        this.timers.delete(key);
+      this.#options.clock.after(ms, () => {
+        this.#timers.delete(key);
         this.add(key);
       }),
     );
   }
 
   close(): void {
-    this.closed = true;
-    for (const cancel of this.timers.values()) cancel();
-    this.timers.clear();
-    this.waiting.clear();
+    this.#closed = true;
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#waiting.clear();
   }
 
-  private pump(): void {
-    while (!this.closed && this.active.size < this.options.workers && this.waiting.size > 0) {
-      const key = this.waiting.values().next().value as string;
-      this.waiting.delete(key);
-      this.active.add(key);
-      void this.run(key);
+  #pump(): void {
+    while (!this.#closed && this.#active.size < this.#options.workers && this.#waiting.size > 0) {
+      const key = this.#waiting.values().next().value as string;
+      this.#waiting.delete(key);
+      this.#active.add(key);
+      void this.#run(key);
     }
   }
 
-  private async run(key: string): Promise<void> {
+  async #run(key: string): Promise<void> {
     // Leave the commit that announced the change, so that other listeners hear of it first.
     await new Promise<void>((resolve) => setImmediate(resolve));
     try {
-      if (!this.closed) await this.options.work(key);
-      this.failures.delete(key);
+      if (!this.#closed) await this.#options.work(key);
+      this.#failures.delete(key);
     } catch (error) {
-      if (!this.closed) this.retry(key, error);
+      if (!this.#closed) this.#retry(key, error);
     }
-    this.active.delete(key);
-    if (this.again.delete(key)) this.waiting.add(key);
-    this.pump();
+    this.#active.delete(key);
+    if (this.#again.delete(key)) this.#waiting.add(key);
+    this.#pump();
   }
 
-  private retry(key: string, error: unknown): void {
-    const count = (this.failures.get(key) ?? 0) + 1;
-    this.failures.set(key, count);
+  #retry(key: string, error: unknown): void {
+    const count = (this.#failures.get(key) ?? 0) + 1;
+    this.#failures.set(key, count);
     // The first failures are conflicts with other writers. Log only what keeps failing.
-    if (count > 3) this.options.failed(key, error);
+    if (count > 3) this.#options.failed(key, error);
     this.addAfter(key, Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(count, 10)));
   }
 }

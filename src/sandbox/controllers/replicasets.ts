@@ -17,15 +17,15 @@ export class ReplicaSetController extends OwnerController {
     const pods = this.controlled('/pods', set).filter(isActive);
     let failure: Error | undefined;
     try {
-      if (!set.metadata.deletionTimestamp) await this.step(set, pods);
+      if (!set.metadata.deletionTimestamp) await this.#step(set, pods);
     } catch (error) {
       failure = error as Error;
     }
-    await this.writeStatus(set, failure);
+    await this.#writeStatus(set, failure);
     if (failure) throw failure;
   }
 
-  private async step(set: Item, pods: readonly Item[]): Promise<void> {
+  async #step(set: Item, pods: readonly Item[]): Promise<void> {
     const wanted = replicasOf(set);
     const template = asObj(asObj(set.spec).template);
     for (let n = pods.length; n < Math.min(wanted, pods.length + burst); n++) {
@@ -48,7 +48,7 @@ export class ReplicaSetController extends OwnerController {
     }
   }
 
-  private async writeStatus(set: Item, failure: Error | undefined): Promise<void> {
+  async #writeStatus(set: Item, failure: Error | undefined): Promise<void> {
     const pods = this.controlled('/pods', set).filter(isActive);
     const minReady = asNumber(asObj(set.spec).minReadySeconds);
     const now = this.api.core.clock.now();
@@ -58,7 +58,7 @@ export class ReplicaSetController extends OwnerController {
     if (next.length > 0) this.later(set, Math.min(...next));
     const ready = pods.filter(isReady).length;
     await this.api.status(this.table, set, {
-      ...this.conditions(set, failure),
+      ...this.#conditions(set, failure),
       replicas: pods.length,
       ...(pods.length > 0 ? { fullyLabeledReplicas: pods.length } : {}),
       ...(ready > 0 ? { readyReplicas: ready } : {}),
@@ -68,7 +68,7 @@ export class ReplicaSetController extends OwnerController {
   }
 
   /** Why pods could not be created or deleted, while that is so. */
-  private conditions(set: Item, failure: Error | undefined): Obj {
+  #conditions(set: Item, failure: Error | undefined): Obj {
     const others = asList(asObj(set.status).conditions).filter(({ type }) => type !== failed);
     const now = timestamp(this.api.core.clock.now());
     const told = { type: failed, status: 'True', reason: 'FailedCreate', message: failure?.message };

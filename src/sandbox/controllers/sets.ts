@@ -24,40 +24,40 @@ export class StatefulSetController extends OwnerController {
       this.reference(set),
     );
     try {
-      if (!set.metadata.deletionTimestamp) await this.step(set, revision);
+      if (!set.metadata.deletionTimestamp) await this.#step(set, revision);
     } finally {
-      await this.writeStatus(set, revision);
+      await this.#writeStatus(set, revision);
     }
   }
 
-  private pods(set: Item): Map<number, Item> {
+  #pods(set: Item): Map<number, Item> {
     const ordinal = (pod: Item) => Number(pod.metadata.name.slice(set.metadata.name.length + 1));
     return new Map(this.controlled('/pods', set).map((pod) => [ordinal(pod), pod]));
   }
 
-  private async step(set: Item, revision: Revision): Promise<void> {
+  async #step(set: Item, revision: Revision): Promise<void> {
     const spec = asObj(set.spec);
     const wanted = replicasOf(set);
     const start = asNumber(asObj(spec.ordinals).start);
     const parallel = spec.podManagementPolicy === 'Parallel';
-    const pods = this.pods(set);
+    const pods = this.#pods(set);
     for (let n = start; n < start + wanted; n++) {
       const pod = pods.get(n);
-      if (!pod) await this.createPod(set, n, revision);
+      if (!pod) await this.#createPod(set, n, revision);
       // One after the other: the next pod is created when this one is ready.
       if (!parallel && !(pod && isActive(pod) && isReady(pod))) return;
     }
     for (const n of [...pods.keys()].sort((a, b) => b - a)) {
       if (n >= start && n < start + wanted) continue;
       const pod = pods.get(n) as Item;
-      if (isActive(pod)) await this.deletePod(pod);
+      if (isActive(pod)) await this.#deletePod(pod);
       if (!parallel) return;
     }
-    await this.rollOne(set, pods, revision, start + wanted);
+    await this.#rollOne(set, pods, revision, start + wanted);
   }
 
   /** Replaces the highest pod of an old revision when all pods above it are ready. */
-  private async rollOne(set: Item, pods: Map<number, Item>, revision: Revision, end: number): Promise<void> {
+  async #rollOne(set: Item, pods: Map<number, Item>, revision: Revision, end: number): Promise<void> {
     const update = asObj(asObj(set.spec).updateStrategy);
     if (update.type === 'OnDelete') return;
     const first = asNumber(asObj(update.rollingUpdate).partition);
@@ -65,14 +65,14 @@ export class StatefulSetController extends OwnerController {
       const pod = pods.get(n);
       if (!pod) return;
       if (revisionOf(pod) !== revision.name) {
-        if (isActive(pod)) await this.deletePod(pod);
+        if (isActive(pod)) await this.#deletePod(pod);
         return;
       }
       if (!isReady(pod)) return;
     }
   }
 
-  private async createPod(set: Item, n: number, revision: Revision): Promise<void> {
+  async #createPod(set: Item, n: number, revision: Revision): Promise<void> {
     const name = `${set.metadata.name}-${n}`;
     const spec = asObj(set.spec);
     const labels = {
@@ -80,7 +80,7 @@ export class StatefulSetController extends OwnerController {
       'statefulset.kubernetes.io/pod-name': name,
       'apps.kubernetes.io/pod-index': String(n),
     };
-    const claims = await this.ensureClaims(set, name);
+    const claims = await this.#ensureClaims(set, name);
     const template = asObj(spec.template);
     const volumes = [
       ...asList(asObj(template.spec).volumes).filter((v) => !claims.some((c) => c.name === v.name)),
@@ -96,7 +96,7 @@ export class StatefulSetController extends OwnerController {
     await this.makePod(set, this.podFrom(set, template, { name, labels }, extra));
   }
 
-  private async ensureClaims(set: Item, podName: string): Promise<Obj[]> {
+  async #ensureClaims(set: Item, podName: string): Promise<Obj[]> {
     const out: Obj[] = [];
     for (const template of asList(asObj(set.spec).volumeClaimTemplates)) {
       const volume = asString(asObj(template.metadata).name);
@@ -118,14 +118,14 @@ export class StatefulSetController extends OwnerController {
     return out;
   }
 
-  private async deletePod(pod: Item): Promise<void> {
+  async #deletePod(pod: Item): Promise<void> {
     await this.api.delete('/pods', pod.metadata.namespace ?? '', pod.metadata.name, {
       preconditions: { uid: pod.metadata.uid },
     });
   }
 
-  private async writeStatus(set: Item, revision: Revision): Promise<void> {
-    const pods = [...this.pods(set).values()].filter(isActive);
+  async #writeStatus(set: Item, revision: Revision): Promise<void> {
+    const pods = [...this.#pods(set).values()].filter(isActive);
     const ready = pods.filter(isReady);
     const updated = pods.filter((pod) => revisionOf(pod) === revision.name);
     const before = asString(asObj(set.status).currentRevision) || revision.name;
@@ -161,13 +161,13 @@ export class DaemonSetController extends OwnerController {
     );
     const pods = this.controlled('/pods', set);
     try {
-      if (!set.metadata.deletionTimestamp) await this.step(set, revision, pods);
+      if (!set.metadata.deletionTimestamp) await this.#step(set, revision, pods);
     } finally {
-      await this.writeStatus(set, revision, pods.filter(isActive));
+      await this.#writeStatus(set, revision, pods.filter(isActive));
     }
   }
 
-  private async step(set: Item, revision: Revision, pods: readonly Item[]): Promise<void> {
+  async #step(set: Item, revision: Revision, pods: readonly Item[]): Promise<void> {
     const old = pods.filter(isActive).find((pod) => revisionOf(pod) !== revision.hash);
     const onDelete = asObj(asObj(set.spec).updateStrategy).type === 'OnDelete';
     if (pods.length === 0) {
@@ -183,7 +183,7 @@ export class DaemonSetController extends OwnerController {
     }
   }
 
-  private async writeStatus(set: Item, revision: Revision, active: readonly Item[]): Promise<void> {
+  async #writeStatus(set: Item, revision: Revision, active: readonly Item[]): Promise<void> {
     const ready = active.filter(isReady).length;
     const updated = active.filter((pod) => revisionOf(pod) === revision.hash).length;
     await this.api.status(this.table, set, {

@@ -58,18 +58,18 @@ export class FieldSet {
   }
 
   minus(other: FieldSet): FieldSet {
-    return this.combine(other, (mine, theirs) => mine && !theirs);
+    return this.#combine(other, (mine, theirs) => mine && !theirs);
   }
 
   and(other: FieldSet): FieldSet {
-    return this.combine(other, (mine, theirs) => mine && theirs);
+    return this.#combine(other, (mine, theirs) => mine && theirs);
   }
 
-  private combine(other: FieldSet, keep: (mine: boolean, theirs: boolean) => boolean): FieldSet {
+  #combine(other: FieldSet, keep: (mine: boolean, theirs: boolean) => boolean): FieldSet {
     const out = new FieldSet();
     for (const member of this.members) if (keep(true, other.members.has(member))) out.members.add(member);
     for (const [element, child] of this.children) {
-      const rest = child.combine(other.children.get(element) ?? nothing, keep);
+      const rest = child.#combine(other.children.get(element) ?? nothing, keep);
       if (!rest.empty) out.children.set(element, rest);
     }
     return out;

@@ -97,10 +97,10 @@ export interface ServerParts {
 export class ApiServer {
   readonly server: Server;
   readonly connections: Connections;
-  private readonly parts: ServerParts;
+  readonly #parts: ServerParts;
 
   constructor(parts: ServerParts) {
-    this.parts = parts;
+    this.#parts = parts;
     const { pki } = parts;
     this.server = createServer(
       {
@@ -112,7 +112,7 @@ export class ApiServer {
         ALPNProtocols: ['http/1.1'],
         handshakeTimeout: limits.handshakeMs,
       },
-      (req, res) => void this.handle(req, res),
+      (req, res) => void this.#handle(req, res),
     );
     // Clients keep connections for long. Closing a connection first loses requests that are on their way.
     this.server.keepAliveTimeout = 180_000;
@@ -129,7 +129,7 @@ export class ApiServer {
     });
   }
 
-  private async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const warnings: string[] = [];
     let accept: Accepted | undefined;
     res.on('error', () => res.destroy());
@@ -137,7 +137,7 @@ export class ApiServer {
       const raw = req.url ?? '/';
       const cut = raw.indexOf('?');
       const path = cut < 0 ? raw : raw.slice(0, cut);
-      const user = this.impersonated(req, this.parts.authenticator.user(req));
+      const user = this.#impersonated(req, this.#parts.authenticator.user(req));
       if (!user && !openPaths.has(path.replace(/^(\/(?:healthz|readyz|livez)).*/, '$1')))
         throw unauthorized();
       if (user) this.connections.trust(req.socket);
@@ -145,19 +145,19 @@ export class ApiServer {
       const route = user ? resourceRoute(path) : undefined;
       accept = path.startsWith('/openapi') ? undefined : accepted(req.headers.accept);
       if (route && user)
-        await this.resource(req, res, route, query, user, accept ?? accepted(undefined), warnings);
-      else this.own(req, res, path, user, accept ?? accepted(undefined));
+        await this.#resource(req, res, route, query, user, accept ?? accepted(undefined), warnings);
+      else this.#own(req, res, path, user, accept ?? accepted(undefined));
     } catch (error) {
-      this.fail(req, res, error, accept, warnings);
+      this.#fail(req, res, error, accept, warnings);
     }
   }
 
   /** `kubectl --as`: the user whom an allowed caller impersonates. */
-  private impersonated(req: IncomingMessage, user: User | undefined): User | undefined {
+  #impersonated(req: IncomingMessage, user: User | undefined): User | undefined {
     const name = req.headers['impersonate-user'];
     if (!user || typeof name !== 'string') return user;
     const allowed = (resource: string, wanted: string) =>
-      this.parts.access.authorizer.resource(user, {
+      this.#parts.access.authorizer.resource(user, {
         verb: 'impersonate',
         group: '',
         resource,
@@ -182,7 +182,7 @@ export class ApiServer {
     return { name, groups: [...new Set([...own, ...groups, 'system:authenticated'])] };
   }
 
-  private async resource(
+  async #resource(
     req: IncomingMessage,
     res: ServerResponse,
     route: ResourceRoute,
@@ -191,7 +191,7 @@ export class ApiServer {
     accept: Accepted,
     warnings: string[],
   ): Promise<void> {
-    const { core, hub } = this.parts;
+    const { core, hub } = this.#parts;
     const legacyWatch = route.plural === 'watch' && !core.registry.get(route.group, route.version, 'watch');
     if (legacyWatch) throw noSuchPath();
     const type = core.registry.get(route.group, route.version, route.plural);
@@ -200,7 +200,7 @@ export class ApiServer {
     const scoped = type.namespaced || route.namespace === '';
     if (!scoped || (type.namespaced && route.name && !route.namespace)) throw noSuchPath();
     const verb = verbOf(req.method ?? '', route, query);
-    this.authorize(user, verb, { ...route, name: route.name || nameSelected(query) });
+    this.#authorize(user, verb, { ...route, name: route.name || nameSelected(query) });
     const call = callFor(req, query, user);
     call.warnings = warnings;
     if (type.kind === 'Endpoints' && type.builtin) {
@@ -209,18 +209,18 @@ export class ApiServer {
       res.setHeader('warning', warningHeaders(warnings));
     }
     const context: Context = { core, hub, req, res, query, route, type, accept, call };
-    const answer = await this.run(context, verb, type);
+    const answer = await this.#run(context, verb, type);
     if (answer) send(res, answer, accept, warnings);
   }
 
-  private run(context: Context, verb: Verb, type: ResourceType): Promise<Answer | undefined> {
+  #run(context: Context, verb: Verb, type: ResourceType): Promise<Answer | undefined> {
     const { route } = context;
     if (isReview(type.kind) && type.builtin) {
       if (verb !== 'create' || route.name) throw methodNotAllowed();
-      return review(this.parts.access, context);
+      return review(this.#parts.access, context);
     }
     if (route.subresource && !(route.subresource === 'status' && type.status)) {
-      const token = (c: Context) => requestToken(this.parts.access, c);
+      const token = (c: Context) => requestToken(this.#parts.access, c);
       return subresource(context, { '/serviceaccounts/token': token })(context);
     }
     const creates = verb === 'create' && (route.name !== '' || (type.namespaced && route.namespace === ''));
@@ -231,13 +231,13 @@ export class ApiServer {
     return handlers[verb](context);
   }
 
-  private authorize(
+  #authorize(
     user: User,
     verb: Verb,
     { group, plural, subresource: part, namespace, name }: ResourceRoute,
   ): void {
     const wanted = { verb, group, resource: plural, subresource: part, namespace, name };
-    if (this.parts.access.authorizer.resource(user, wanted).allowed) return;
+    if (this.#parts.access.authorizer.resource(user, wanted).allowed) return;
     const full = part ? `${plural}/${part}` : plural;
     const where = namespace ? `in the namespace ${JSON.stringify(namespace)}` : 'at the cluster scope';
     throw forbidden(
@@ -248,14 +248,14 @@ export class ApiServer {
   }
 
   /** All paths that are no resource: discovery, OpenAPI, health. */
-  private own(
+  #own(
     req: IncomingMessage,
     res: ServerResponse,
     path: string,
     user: User | undefined,
     accept: Accepted,
   ): void {
-    const { core, openapi, whyNotReady } = this.parts;
+    const { core, openapi, whyNotReady } = this.#parts;
     if (req.method !== 'GET' && req.method !== 'HEAD') {
       if (path.startsWith('/api')) throw methodNotAllowed();
       throw new NoRoute();
@@ -270,17 +270,11 @@ export class ApiServer {
     } else if (user && path === '/') {
       send(res, { code: 200, json: JSON.stringify({ paths: openapi.paths() }) }, accept, []);
     } else {
-      this.discovery(req, res, path, accept, core);
+      this.#discovery(req, res, path, accept, core);
     }
   }
 
-  private discovery(
-    req: IncomingMessage,
-    res: ServerResponse,
-    path: string,
-    accept: Accepted,
-    core: Core,
-  ): void {
+  #discovery(req: IncomingMessage, res: ServerResponse, path: string, accept: Accepted, core: Core): void {
     const root = path === '/api' || path === '/apis';
     const form = root ? accept.discovery : '';
     const found = discover(core.registry, path, form, req.headers.host ?? '');
@@ -296,7 +290,7 @@ export class ApiServer {
     } else send(res, { code: 200, json: JSON.stringify(found), headers }, accept, []);
   }
 
-  private fail(
+  #fail(
     req: IncomingMessage,
     res: ServerResponse,
     error: unknown,
@@ -311,7 +305,7 @@ export class ApiServer {
     if (error instanceof ApiError) told = error;
     else if (error instanceof StoreTrouble) told = unavailable(error.message);
     else {
-      this.parts.core.log.error({ err: error, method: req.method, url: req.url }, 'request failed');
+      this.#parts.core.log.error({ err: error, method: req.method, url: req.url }, 'request failed');
       told = new ApiError(
         500,
         'InternalError',

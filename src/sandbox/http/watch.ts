@@ -36,41 +36,41 @@ interface Watcher extends WatchRequest {
 }
 
 export class WatchHub {
-  private readonly watchers = new Map<string, Set<Watcher>>();
-  private readonly store: Store;
-  private readonly clock: Clock;
-  private stopBookmarks: Cancel = () => {};
-  private closed = false;
+  readonly #watchers = new Map<string, Set<Watcher>>();
+  readonly #store: Store;
+  readonly #clock: Clock;
+  #stopBookmarks: Cancel = () => {};
+  #closed = false;
 
   constructor(store: Store, clock: Clock) {
-    this.store = store;
-    this.clock = clock;
-    store.onCommit((changes) => this.tell(changes));
-    this.scheduleBookmarks();
+    this.#store = store;
+    this.#clock = clock;
+    store.onCommit((changes) => this.#tell(changes));
+    this.#scheduleBookmarks();
   }
 
   get size(): number {
     let n = 0;
-    for (const set of this.watchers.values()) n += set.size;
+    for (const set of this.#watchers.values()) n += set.size;
     return n;
   }
 
   close(): void {
-    this.closed = true;
-    this.stopBookmarks();
-    for (const set of this.watchers.values()) for (const watcher of [...set]) this.finish(watcher);
+    this.#closed = true;
+    this.#stopBookmarks();
+    for (const set of this.#watchers.values()) for (const watcher of [...set]) this.#finish(watcher);
   }
 
   start(res: ServerResponse, request: WatchRequest): void {
-    this.store.settle();
+    this.#store.settle();
     res.writeHead(200, {
       'content-type': 'application/json',
       'cache-control': 'no-cache, private',
       'transfer-encoding': 'chunked',
     });
     const { rv } = request;
-    if (rv !== undefined && rv > 0 && rv < this.store.oldest) {
-      res.end(errorLine(tooOld(rv, this.store.oldest)));
+    if (rv !== undefined && rv > 0 && rv < this.#store.oldest) {
+      res.end(errorLine(tooOld(rv, this.#store.oldest)));
       return;
     }
     const { view, namespace, selection } = request;
@@ -85,25 +85,25 @@ export class WatchHub {
       selection,
     ]);
     const watcher: Watcher = { ...request, res, shared, told: rv ?? 0, end: () => {} };
-    this.begin(watcher);
-    this.follow(watcher);
-    watcher.end = this.clock.after(request.timeoutMs, () => this.finish(watcher));
-    res.on('close', () => this.forget(watcher));
+    this.#begin(watcher);
+    this.#follow(watcher);
+    watcher.end = this.#clock.after(request.timeoutMs, () => this.#finish(watcher));
+    res.on('close', () => this.#forget(watcher));
   }
 
-  private follow(watcher: Watcher): void {
+  #follow(watcher: Watcher): void {
     const { table } = watcher.view.type;
-    let set = this.watchers.get(table);
+    let set = this.#watchers.get(table);
     if (!set) {
       set = new Set();
-      this.watchers.set(table, set);
+      this.#watchers.set(table, set);
     }
     set.add(watcher);
   }
 
   /** Sends what the watcher has missed: history from its version, or all objects. */
-  private begin(watcher: Watcher): void {
-    const table = this.store.table(watcher.view.type.table);
+  #begin(watcher: Watcher): void {
+    const table = this.#store.table(watcher.view.type.table);
     const { rv } = watcher;
     const lines: string[] = [];
     const fromNow = rv === undefined || rv === 0 || watcher.initialEvents;
@@ -113,17 +113,17 @@ export class WatchHub {
           lines.push(line('ADDED', single(watcher.view, entry)));
     } else if (!fromNow) {
       for (const change of table.since(rv)) {
-        const text = this.lineFor(watcher, change);
+        const text = this.#lineFor(watcher, change);
         if (text) lines.push(text);
       }
     }
-    watcher.told = Math.max(this.store.version, rv ?? 0);
-    if (watcher.initialEvents && watcher.bookmarks) lines.push(this.bookmark(watcher, true));
+    watcher.told = Math.max(this.#store.version, rv ?? 0);
+    if (watcher.initialEvents && watcher.bookmarks) lines.push(this.#bookmark(watcher, true));
     if (lines.length > 0) watcher.res.write(lines.join(''));
     else watcher.res.flushHeaders();
   }
 
-  private tell(changes: readonly Change[]): void {
+  #tell(changes: readonly Change[]): void {
     const byTable = new Map<string, Change[]>();
     for (const change of changes) {
       const list = byTable.get(change.entry.table);
@@ -131,25 +131,21 @@ export class WatchHub {
       else byTable.set(change.entry.table, [change]);
     }
     for (const [table, list] of byTable) {
-      const watchers = this.watchers.get(table);
+      const watchers = this.#watchers.get(table);
       if (!watchers || watchers.size === 0) continue;
       const written = new Map<string, Buffer | undefined>();
-      for (const watcher of watchers) this.tellOne(watcher, list, written);
+      for (const watcher of watchers) this.#tellOne(watcher, list, written);
     }
   }
 
-  private tellOne(
-    watcher: Watcher,
-    changes: readonly Change[],
-    written: Map<string, Buffer | undefined>,
-  ): void {
+  #tellOne(watcher: Watcher, changes: readonly Change[], written: Map<string, Buffer | undefined>): void {
     const fresh = (changes[0] as Change).entry.rv > watcher.told;
     let bytes: Buffer | undefined;
     if (fresh && written.has(watcher.shared)) bytes = written.get(watcher.shared);
     else {
       const lines = changes
         .filter((change) => change.entry.rv > watcher.told)
-        .map((change) => this.lineFor(watcher, change));
+        .map((change) => this.#lineFor(watcher, change));
       const text = lines.join('');
       bytes = text === '' ? undefined : Buffer.from(text);
       if (fresh) written.set(watcher.shared, bytes);
@@ -161,7 +157,7 @@ export class WatchHub {
   }
 
   /** The line of a change for this watcher. '' when the change does not concern it. */
-  private lineFor({ view, namespace, selection }: WatchRequest, { type, entry, prev }: Change): string {
+  #lineFor({ view, namespace, selection }: WatchRequest, { type, entry, prev }: Change): string {
     if (namespace && entry.namespace !== namespace) return '';
     const now = type !== 'DELETED' && selects(view, selection, entry);
     const before = prev !== undefined && selects(view, selection, prev);
@@ -172,30 +168,34 @@ export class WatchHub {
     return line('DELETED', single(view, restamped(prev, entry.rv)));
   }
 
-  private bookmark(watcher: Watcher, initial: boolean): string {
+  #bookmark(watcher: Watcher, initial: boolean): string {
     const { type } = watcher.view;
     const annotations = initial ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
-    const metadata = { resourceVersion: String(this.store.version), creationTimestamp: null, ...annotations };
+    const metadata = {
+      resourceVersion: String(this.#store.version),
+      creationTimestamp: null,
+      ...annotations,
+    };
     return line('BOOKMARK', JSON.stringify({ kind: type.kind, apiVersion: apiVersionOf(type), metadata }));
   }
 
-  private scheduleBookmarks(): void {
-    this.stopBookmarks = this.clock.after(bookmarkEveryMs, () => {
-      this.store.settle();
-      for (const set of this.watchers.values())
-        for (const watcher of set) if (watcher.bookmarks) watcher.res.write(this.bookmark(watcher, false));
-      if (!this.closed) this.scheduleBookmarks();
+  #scheduleBookmarks(): void {
+    this.#stopBookmarks = this.#clock.after(bookmarkEveryMs, () => {
+      this.#store.settle();
+      for (const set of this.#watchers.values())
+        for (const watcher of set) if (watcher.bookmarks) watcher.res.write(this.#bookmark(watcher, false));
+      if (!this.#closed) this.#scheduleBookmarks();
     });
   }
 
-  private finish(watcher: Watcher): void {
-    this.forget(watcher);
-    watcher.res.end(watcher.bookmarks && !this.closed ? this.bookmark(watcher, false) : undefined);
+  #finish(watcher: Watcher): void {
+    this.#forget(watcher);
+    watcher.res.end(watcher.bookmarks && !this.#closed ? this.#bookmark(watcher, false) : undefined);
   }
 
-  private forget(watcher: Watcher): void {
+  #forget(watcher: Watcher): void {
     watcher.end();
-    this.watchers.get(watcher.view.type.table)?.delete(watcher);
+    this.#watchers.get(watcher.view.type.table)?.delete(watcher);
   }
 }
 

@@ -24,12 +24,12 @@ const internal = new Set(['x-value-struct', 'x-scalar', '$ref']);
 
 class Publisher {
   readonly schemas: Record<string, Obj> = {};
-  private readonly v2: boolean;
-  private readonly prefix: string;
+  readonly #v2: boolean;
+  readonly #prefix: string;
 
   constructor(v2: boolean) {
-    this.v2 = v2;
-    this.prefix = v2 ? '#/definitions/' : '#/components/schemas/';
+    this.#v2 = v2;
+    this.#prefix = v2 ? '#/definitions/' : '#/components/schemas/';
   }
 
   ref(type: string): Obj {
@@ -38,7 +38,7 @@ class Publisher {
       this.schemas[name] = {};
       this.schemas[name] = this.schema(definitions[type] ?? {});
     }
-    return { $ref: this.prefix + name };
+    return { $ref: this.#prefix + name };
   }
 
   schema(given: Schema): Obj {
@@ -51,19 +51,19 @@ class Publisher {
     if (given.items) out.items = this.schema(given.items);
     if (isObj(given.additionalProperties))
       out.additionalProperties = this.schema(given.additionalProperties as Schema);
-    if (given['x-kubernetes-int-or-string']) this.intOrString(out);
-    if (this.v2) this.simplify(given, out);
+    if (given['x-kubernetes-int-or-string']) this.#intOrString(out);
+    if (this.#v2) this.#simplify(given, out);
     if (!given.$ref) return out;
     const target = this.ref(given.$ref.slice(given.$ref.lastIndexOf('/') + 1));
     if (Object.keys(out).length === 0) return target;
     // OpenAPI ignores fields beside a $ref. Readers of v2 do not know allOf, so they get the bare reference.
-    return this.v2 ? target : { allOf: [target], ...out };
+    return this.#v2 ? target : { allOf: [target], ...out };
   }
 
-  private intOrString(out: Obj): void {
+  #intOrString(out: Obj): void {
     out.format = 'int-or-string';
     delete out['x-kubernetes-int-or-string'];
-    if (this.v2) out.type = 'string';
+    if (this.#v2) out.type = 'string';
     else {
       delete out.type;
       out.oneOf = [{ type: 'integer' }, { type: 'string' }];
@@ -71,7 +71,7 @@ class Publisher {
   }
 
   /** OpenAPI v2 has no keywords for these. kube-apiserver drops them, too. */
-  private simplify(given: Schema, out: Obj): void {
+  #simplify(given: Schema, out: Obj): void {
     for (const name of ['anyOf', 'oneOf', 'not', 'nullable']) delete out[name];
     if (given.nullable) delete out.type;
     if (preservesUnknown(given)) {

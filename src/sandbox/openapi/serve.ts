@@ -17,22 +17,22 @@ interface Document {
 const protobuf = /application\/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+protobuf/;
 
 export class OpenApi {
-  private readonly registry: Registry;
-  private documents = new Map<string, Document>();
-  private made = -1;
+  readonly #registry: Registry;
+  #documents = new Map<string, Document>();
+  #made = -1;
 
   constructor(registry: Registry) {
-    this.registry = registry;
+    this.#registry = registry;
   }
 
   /** Returns whether it has answered. Throws 406. */
   serve(req: IncomingMessage, res: ServerResponse, path: string): boolean {
-    if (path === '/openapi/v2') this.send(req, res, this.v2(req.headers.accept));
-    else if (path === '/openapi/v3' || path === '/openapi/v3/') this.send(req, res, this.index());
+    if (path === '/openapi/v2') this.#send(req, res, this.#v2(req.headers.accept));
+    else if (path === '/openapi/v3' || path === '/openapi/v3/') this.#send(req, res, this.#index());
     else {
       const groupVersion = path.slice('/openapi/v3/'.length);
-      if (!path.startsWith('/openapi/v3/') || !this.groupVersions().includes(groupVersion)) return false;
-      this.send(req, res, this.v3(groupVersion));
+      if (!path.startsWith('/openapi/v3/') || !this.#groupVersions().includes(groupVersion)) return false;
+      this.#send(req, res, this.#v3(groupVersion));
     }
     return true;
   }
@@ -48,32 +48,32 @@ export class OpenApi {
       '/readyz',
       '/version',
     ];
-    return [...roots, ...this.groupVersions().map((gv) => `/${gv}`)].sort();
+    return [...roots, ...this.#groupVersions().map((gv) => `/${gv}`)].sort();
   }
 
-  private groupVersions(): string[] {
+  #groupVersions(): string[] {
     const of = ({ group, version }: { group: string; version: string }) =>
       group ? `apis/${apiVersionOf({ group, version })}` : `api/${version}`;
-    return [...new Set(this.registry.all().map(of))].sort();
+    return [...new Set(this.#registry.all().map(of))].sort();
   }
 
-  private keep(key: string, make: () => { bytes: Buffer; type: string }): Document {
-    if (this.made !== this.registry.generation) {
-      this.documents = new Map();
-      this.made = this.registry.generation;
+  #keep(key: string, make: () => { bytes: Buffer; type: string }): Document {
+    if (this.#made !== this.#registry.generation) {
+      this.#documents = new Map();
+      this.#made = this.#registry.generation;
     }
-    let document = this.documents.get(key);
+    let document = this.#documents.get(key);
     if (!document) {
       const { bytes, type } = make();
       document = { bytes, type, hash: createHash('sha256').update(bytes).digest('hex').toUpperCase() };
-      this.documents.set(key, document);
+      this.#documents.set(key, document);
     }
     return document;
   }
 
-  private v3(groupVersion: string): Document {
-    return this.keep(groupVersion, () => {
-      const types = this.registry
+  #v3(groupVersion: string): Document {
+    return this.#keep(groupVersion, () => {
+      const types = this.#registry
         .all()
         .filter(
           (type) => groupVersion === (type.group ? `apis/${apiVersionOf(type)}` : `api/${type.version}`),
@@ -82,24 +82,24 @@ export class OpenApi {
     });
   }
 
-  private index(): Document {
-    return this.keep('index', () => {
+  #index(): Document {
+    return this.#keep('index', () => {
       const paths = Object.fromEntries(
-        this.groupVersions().map((gv) => [
+        this.#groupVersions().map((gv) => [
           gv,
-          { serverRelativeURL: `/openapi/v3/${gv}?hash=${this.v3(gv).hash}` },
+          { serverRelativeURL: `/openapi/v3/${gv}?hash=${this.#v3(gv).hash}` },
         ]),
       );
       return { bytes: Buffer.from(JSON.stringify({ paths })), type: 'application/json' };
     });
   }
 
-  private v2(accept = ''): Document {
+  #v2(accept = ''): Document {
     const asProtobuf = protobuf.test(accept);
     if (!asProtobuf && accept && !/application\/json|\*\/\*/.test(accept))
       throw notAcceptable(['application/json', 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf']);
-    return this.keep(asProtobuf ? 'v2.pb' : 'v2', () => {
-      const document = documentV2(this.registry.all());
+    return this.#keep(asProtobuf ? 'v2.pb' : 'v2', () => {
+      const document = documentV2(this.#registry.all());
       if (!asProtobuf) return { bytes: Buffer.from(JSON.stringify(document)), type: 'application/json' };
       return {
         bytes: encodeDocument(document),
@@ -108,7 +108,7 @@ export class OpenApi {
     });
   }
 
-  private send(req: IncomingMessage, res: ServerResponse, { bytes, hash, type }: Document): void {
+  #send(req: IncomingMessage, res: ServerResponse, { bytes, hash, type }: Document): void {
     const etag = `"${hash}"`;
     const headers = { etag, vary: 'Accept', 'cache-control': 'no-cache, private' };
     if (req.headers['if-none-match'] === etag) {

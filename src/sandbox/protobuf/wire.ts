@@ -50,10 +50,10 @@ export const signed = (value: bigint): number => Number(BigInt.asIntN(64, value)
 
 /** Writes messages. A nested message has its own writer. */
 export class WireWriter {
-  private readonly parts: Uint8Array[] = [];
+  readonly #parts: Uint8Array[] = [];
 
   bytes(number: number, value: Uint8Array): this {
-    this.parts.push(encoded(BigInt((number << 3) | 2)), encoded(BigInt(value.length)), value);
+    this.#parts.push(encoded(BigInt((number << 3) | 2)), encoded(BigInt(value.length)), value);
     return this;
   }
 
@@ -62,14 +62,14 @@ export class WireWriter {
   }
 
   number(number: number, value: number | boolean): this {
-    this.parts.push(encoded(BigInt(number << 3)), encoded(BigInt.asUintN(64, BigInt(Number(value)))));
+    this.#parts.push(encoded(BigInt(number << 3)), encoded(BigInt.asUintN(64, BigInt(Number(value)))));
     return this;
   }
 
   double(number: number, value: number): this {
     const bytes = Buffer.alloc(8);
     bytes.writeDoubleLE(value);
-    this.parts.push(encoded(BigInt((number << 3) | 1)), bytes);
+    this.#parts.push(encoded(BigInt((number << 3) | 1)), bytes);
     return this;
   }
 
@@ -80,7 +80,7 @@ export class WireWriter {
   }
 
   finish(): Buffer {
-    return Buffer.concat(this.parts);
+    return Buffer.concat(this.#parts);
   }
 }
 

@@ -115,12 +115,12 @@ class Walk {
       const items = deref(this.root, schema.items);
       for (let i = 0; i < value.length; i++) this.visit(items, value[i], `${path}[${i}]`, false);
     } else if (isObj(value)) {
-      this.fields(schema, value, path, isRoot || schema['x-kubernetes-embedded-resource'] === true);
-      this.fillDefaults(schema, value, path);
+      this.#fields(schema, value, path, isRoot || schema['x-kubernetes-embedded-resource'] === true);
+      this.#fillDefaults(schema, value, path);
     }
   }
 
-  private fields(schema: Schema, value: Obj, path: string, embedded: boolean): void {
+  #fields(schema: Schema, value: Obj, path: string, embedded: boolean): void {
     const open =
       preservesUnknown(schema) ||
       schema.additionalProperties === true ||
@@ -142,7 +142,7 @@ class Walk {
     }
   }
 
-  private fillDefaults(schema: Schema, value: Obj, path: string): void {
+  #fillDefaults(schema: Schema, value: Obj, path: string): void {
     for (const name of defaultsOf(schema)) {
       if (own(value, name) !== undefined) continue;
       const child = own(schema.properties, name) as Schema;

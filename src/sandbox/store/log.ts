@@ -47,32 +47,32 @@ function keepPrivate(file: string): void {
 }
 
 export class Log implements RowLog {
-  private readonly db: DatabaseSync;
-  private readonly insert: StatementSync;
-  private readonly erase: StatementSync;
-  private readonly setMeta: StatementSync;
+  readonly #db: DatabaseSync;
+  readonly #insert: StatementSync;
+  readonly #erase: StatementSync;
+  readonly #setMeta: StatementSync;
 
   constructor(options: LogOptions) {
     if (options.file) mkdirSync(path.dirname(options.file), { recursive: true });
     if (options.file) keepPrivate(options.file);
-    this.db = new DatabaseSync(options.file ?? ':memory:');
-    this.lock(options.file);
-    this.db.exec(`PRAGMA synchronous = ${options.synchronous}`);
-    this.db.exec('PRAGMA cache_size = -4096');
-    this.db.exec(schema);
-    this.insert = this.db.prepare('INSERT INTO log (rv, op, tbl, json) VALUES (?, ?, ?, ?)');
-    this.erase = this.db.prepare('DELETE FROM log WHERE rv = ?');
-    this.setMeta = this.db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)');
+    this.#db = new DatabaseSync(options.file ?? ':memory:');
+    this.#lock(options.file);
+    this.#db.exec(`PRAGMA synchronous = ${options.synchronous}`);
+    this.#db.exec('PRAGMA cache_size = -4096');
+    this.#db.exec(schema);
+    this.#insert = this.#db.prepare('INSERT INTO log (rv, op, tbl, json) VALUES (?, ?, ?, ?)');
+    this.#erase = this.#db.prepare('DELETE FROM log WHERE rv = ?');
+    this.#setMeta = this.#db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)');
   }
 
   /** Locks the file: a second writer would use the same versions again. */
-  private lock(file: string | undefined): void {
+  #lock(file: string | undefined): void {
     try {
-      this.db.exec('PRAGMA locking_mode = EXCLUSIVE');
-      this.db.exec('PRAGMA journal_mode = WAL');
-      this.db.exec('BEGIN IMMEDIATE; COMMIT');
+      this.#db.exec('PRAGMA locking_mode = EXCLUSIVE');
+      this.#db.exec('PRAGMA journal_mode = WAL');
+      this.#db.exec('BEGIN IMMEDIATE; COMMIT');
     } catch (error) {
-      this.db.close();
+      this.#db.close();
       if (!/locked/.test((error as Error).message)) throw error;
       throw new Error(`another sandbox is using ${file}: stop it first, or choose another folder`);
     }
@@ -80,51 +80,51 @@ export class Log implements RowLog {
 
   /** Everything in the file, oldest first. */
   rows(): Iterable<Row> {
-    return this.db
+    return this.#db
       .prepare('SELECT rv, op, tbl, json FROM log ORDER BY rv')
       .iterate() as Iterable<unknown> as Iterable<Row>;
   }
 
   meta(name: string): number {
-    const row = this.db.prepare('SELECT value FROM meta WHERE name = ?').get(name);
+    const row = this.#db.prepare('SELECT value FROM meta WHERE name = ?').get(name);
     return Number(row?.value ?? 0);
   }
 
   /** Writes all rows or none. When it returns, they survive the process. */
   append(rows: readonly Row[]): void {
-    this.transaction(() => {
-      for (const row of rows) this.insert.run(row.rv, row.op, row.tbl, row.json);
+    this.#transaction(() => {
+      for (const row of rows) this.#insert.run(row.rv, row.op, row.tbl, row.json);
     });
   }
 
   /** Deletes superseded rows, and records the version to which history reaches back. */
   compact(rv: number, superseded: readonly number[]): void {
-    this.transaction(() => {
-      for (const old of superseded) this.erase.run(old);
-      this.setMeta.run('compacted', rv);
+    this.#transaction(() => {
+      for (const old of superseded) this.#erase.run(old);
+      this.#setMeta.run('compacted', rv);
     });
   }
 
   /** As large as a small object: less room is not enough. */
   probe(): void {
-    this.transaction(() => {
-      this.insert.run(-1, 0, '', ' '.repeat(4096));
-      this.erase.run(-1);
+    this.#transaction(() => {
+      this.#insert.run(-1, 0, '', ' '.repeat(4096));
+      this.#erase.run(-1);
     });
   }
 
   close(): void {
-    this.db.close();
+    this.#db.close();
   }
 
-  private transaction(work: () => void): void {
-    this.db.exec('BEGIN IMMEDIATE');
+  #transaction(work: () => void): void {
+    this.#db.exec('BEGIN IMMEDIATE');
     try {
       work();
-      this.db.exec('COMMIT');
+      this.#db.exec('COMMIT');
     } catch (error) {
       // A failed COMMIT may have ended the transaction.
-      if (this.db.isTransaction) this.db.exec('ROLLBACK');
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
   }

@@ -58,111 +58,111 @@ function newBatch(): Batch {
 
 export class Store {
   readonly recovered: Recovered;
-  private readonly log: RowLog;
-  private readonly options: StoreOptions;
-  private readonly tables = new Map<string, Table>();
-  private readonly listeners = new Set<(changes: readonly Change[]) => void>();
-  private order: Change[] = [];
-  private batch: Batch | undefined;
-  private rv = 0;
-  private compactedTo = 0;
-  private stopCompaction: Cancel = () => {};
-  private closed = false;
-  private problem: string | undefined;
+  readonly #log: RowLog;
+  readonly #options: StoreOptions;
+  readonly #tables = new Map<string, Table>();
+  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
+  #order: Change[] = [];
+  #batch: Batch | undefined;
+  #rv = 0;
+  #compactedTo = 0;
+  #stopCompaction: Cancel = () => {};
+  #closed = false;
+  #problem: string | undefined;
 
   constructor(options: StoreOptions) {
-    this.options = options;
+    this.#options = options;
     const { file, synchronous = 'NORMAL', openLog = () => new Log({ file, synchronous }) } = options;
-    this.log = openLog(file);
-    this.recovered = this.recover();
-    this.scheduleCompaction();
+    this.#log = openLog(file);
+    this.recovered = this.#recover();
+    this.#scheduleCompaction();
   }
 
   /** Why the last write failed; undefined while all is well. */
   get trouble(): string | undefined {
-    return this.problem;
+    return this.#problem;
   }
 
   /** The version of the latest write. Lists are consistent at it. */
   get version(): number {
-    return this.rv;
+    return this.#rv;
   }
 
   /** History reaches back to this version: a watch may start here, and not before. */
   get oldest(): number {
-    return this.compactedTo;
+    return this.#compactedTo;
   }
 
   table(name: string): Table {
-    let table = this.tables.get(name);
+    let table = this.#tables.get(name);
     if (!table) {
       table = new Table();
-      this.tables.set(name, table);
+      this.#tables.set(name, table);
     }
     return table;
   }
 
   /** Writes a waiting batch first: a read must not show what a crash could still undo. */
   settle(): void {
-    if (this.batch) this.flush();
+    if (this.#batch) this.#flush();
   }
 
   /** Adds `item`. The caller has checked that its key is free. */
   add(table: string, item: Item): Entry {
-    return this.write('ADDED', table, item, undefined);
+    return this.#write('ADDED', table, item, undefined);
   }
 
   /** Replaces `prev`. The caller has checked that it is current. */
   replace(prev: Entry, item: Item): Entry {
-    return this.write('MODIFIED', prev.table, item, prev);
+    return this.#write('MODIFIED', prev.table, item, prev);
   }
 
   /** Removes `prev`. `item` is the last state that watchers see. */
   remove(prev: Entry, item: Item): Entry {
-    return this.write('DELETED', prev.table, item, prev);
+    return this.#write('DELETED', prev.table, item, prev);
   }
 
   /** Resolves when everything written so far survives the process. Rejects when it could not be written. */
   durable(): Promise<void> {
-    return this.batch?.done ?? Promise.resolve();
+    return this.#batch?.done ?? Promise.resolve();
   }
 
   /** Calls `listener` with the changes of each commit, after it. */
   onCommit(listener: (changes: readonly Change[]) => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   close(): void {
-    if (this.closed) return;
+    if (this.#closed) return;
     this.settle();
-    this.closed = true;
-    this.stopCompaction();
-    this.log.close();
+    this.#closed = true;
+    this.#stopCompaction();
+    this.#log.close();
   }
 
-  private write(type: ChangeType, table: string, item: Item, prev: Entry | undefined): Entry {
-    if (this.closed) throw new Error('the store is closed');
-    const entry = entryOf(table, item, ++this.rv);
-    const change: Change = { type, entry, prev, at: this.options.clock.monotonic() };
+  #write(type: ChangeType, table: string, item: Item, prev: Entry | undefined): Entry {
+    if (this.#closed) throw new Error('the store is closed');
+    const entry = entryOf(table, item, ++this.#rv);
+    const change: Change = { type, entry, prev, at: this.#options.clock.monotonic() };
     this.table(table).apply(change);
-    if (!this.batch) {
-      this.batch = newBatch();
-      const mine = this.batch;
+    if (!this.#batch) {
+      this.#batch = newBatch();
+      const mine = this.#batch;
       setImmediate(() => {
-        if (this.batch === mine) this.flush();
+        if (this.#batch === mine) this.#flush();
       });
     }
-    this.batch.changes.push(change);
+    this.#batch.changes.push(change);
     return entry;
   }
 
-  private flush(): void {
-    const batch = this.batch;
-    if (!batch || this.closed) return;
-    this.batch = undefined;
+  #flush(): void {
+    const batch = this.#batch;
+    if (!batch || this.#closed) return;
+    this.#batch = undefined;
     try {
-      this.log.append(
+      this.#log.append(
         batch.changes.map(({ type, entry }) => ({
           rv: entry.rv,
           op: opOf[type],
@@ -172,83 +172,83 @@ export class Store {
       );
     } catch (error) {
       for (const change of batch.changes.toReversed()) this.table(change.entry.table).revert(change);
-      this.problem = (error as Error).message;
-      batch.reject(new StoreTrouble(`nothing can be written: ${this.problem}`, { cause: error }));
+      this.#problem = (error as Error).message;
+      batch.reject(new StoreTrouble(`nothing can be written: ${this.#problem}`, { cause: error }));
       return;
     }
-    this.problem = undefined;
-    for (const change of batch.changes) this.order.push(change);
+    this.#problem = undefined;
+    for (const change of batch.changes) this.#order.push(change);
     batch.resolve();
-    for (const listener of this.listeners) listener(batch.changes);
+    for (const listener of this.#listeners) listener(batch.changes);
   }
 
-  private recover(): Recovered {
-    this.compactedTo = this.log.meta('compacted');
-    this.rv = this.compactedTo;
-    const at = this.options.clock.monotonic();
-    for (const row of this.log.rows()) {
+  #recover(): Recovered {
+    this.#compactedTo = this.#log.meta('compacted');
+    this.#rv = this.#compactedTo;
+    const at = this.#options.clock.monotonic();
+    for (const row of this.#log.rows()) {
       const entry = describe(row.tbl, JSON.parse(row.json) as Item, row.rv, row.json);
       const table = this.table(row.tbl);
       const prev = table.get(entry.key);
       const type = typeOf[row.op] ?? 'MODIFIED';
-      this.rv = Math.max(this.rv, row.rv);
-      if (row.rv <= this.compactedTo) {
+      this.#rv = Math.max(this.#rv, row.rv);
+      if (row.rv <= this.#compactedTo) {
         if (type !== 'DELETED') table.load(entry);
         continue;
       }
       const change: Change = { type, entry, prev, at };
       table.apply(change);
-      this.order.push(change);
+      this.#order.push(change);
     }
     let objects = 0;
-    for (const table of this.tables.values()) objects += table.size;
-    return { objects, changes: this.order.length, resourceVersion: this.rv, compacted: this.compactedTo };
+    for (const table of this.#tables.values()) objects += table.size;
+    return { objects, changes: this.#order.length, resourceVersion: this.#rv, compacted: this.#compactedTo };
   }
 
-  private scheduleCompaction(): void {
-    this.stopCompaction = this.options.clock.after(this.options.compaction.everyMs, () => {
+  #scheduleCompaction(): void {
+    this.#stopCompaction = this.#options.clock.after(this.#options.compaction.everyMs, () => {
       this.compact();
-      if (this.problem !== undefined) this.probe();
-      if (!this.closed) this.scheduleCompaction();
+      if (this.#problem !== undefined) this.#probe();
+      if (!this.#closed) this.#scheduleCompaction();
     });
   }
 
   /** Checks whether there is room again, in case nobody writes meanwhile. */
-  private probe(): void {
+  #probe(): void {
     try {
-      this.log.probe();
-      this.problem = undefined;
+      this.#log.probe();
+      this.#problem = undefined;
     } catch (error) {
-      this.problem = (error as Error).message;
+      this.#problem = (error as Error).message;
     }
   }
 
   /** Drops what is older than, or beyond, the limits. With `upTo`, everything up to that version. */
   compact(upTo?: number): void {
-    if (this.closed) return;
+    if (this.#closed) return;
     this.settle();
-    const { maxAgeMs, maxChanges } = this.options.compaction;
-    const tooOld = this.options.clock.monotonic() - maxAgeMs;
-    let cut = Math.max(0, this.order.length - maxChanges);
-    while (cut < this.order.length && (this.order[cut] as Change).at < tooOld) cut++;
+    const { maxAgeMs, maxChanges } = this.#options.compaction;
+    const tooOld = this.#options.clock.monotonic() - maxAgeMs;
+    let cut = Math.max(0, this.#order.length - maxChanges);
+    while (cut < this.#order.length && (this.#order[cut] as Change).at < tooOld) cut++;
     if (upTo !== undefined)
-      while (cut < this.order.length && (this.order[cut] as Change).entry.rv <= upTo) cut++;
+      while (cut < this.#order.length && (this.#order[cut] as Change).entry.rv <= upTo) cut++;
     if (cut === 0) return;
-    const to = (this.order[cut - 1] as Change).entry.rv;
+    const to = (this.#order[cut - 1] as Change).entry.rv;
     const superseded: number[] = [];
-    for (const { type, entry, prev } of this.order.slice(0, cut)) {
+    for (const { type, entry, prev } of this.#order.slice(0, cut)) {
       if (prev) superseded.push(prev.rv);
       if (type === 'DELETED') superseded.push(entry.rv);
     }
     try {
-      this.log.compact(to, superseded);
+      this.#log.compact(to, superseded);
     } catch (error) {
       // Superseded rows stay until there is room. Only the disk notices.
-      this.problem = (error as Error).message;
+      this.#problem = (error as Error).message;
       return;
     }
-    this.order = this.order.slice(cut);
-    this.compactedTo = to;
-    for (const table of this.tables.values()) table.compact(to);
+    this.#order = this.#order.slice(cut);
+    this.#compactedTo = to;
+    for (const table of this.#tables.values()) table.compact(to);
   }
 }

@@ -30,46 +30,46 @@ export interface Range {
 }
 
 export class Table {
-  private readonly current = new Map<string, Entry>();
-  private keys: string[] = [];
-  private history: Change[] = [];
+  readonly #current = new Map<string, Entry>();
+  #keys: string[] = [];
+  #history: Change[] = [];
 
   get(key: string): Entry | undefined {
-    return this.current.get(key);
+    return this.#current.get(key);
   }
 
   get size(): number {
-    return this.current.size;
+    return this.#current.size;
   }
 
   apply(change: Change): void {
-    this.set(change.entry.key, change.type === 'DELETED' ? undefined : change.entry);
-    this.history.push(change);
+    this.#set(change.entry.key, change.type === 'DELETED' ? undefined : change.entry);
+    this.#history.push(change);
   }
 
   /** Undoes the latest change, which could not be made durable. */
   revert(change: Change): void {
-    this.set(change.entry.key, change.prev);
-    if (this.history.at(-1) === change) this.history.pop();
+    this.#set(change.entry.key, change.prev);
+    if (this.#history.at(-1) === change) this.#history.pop();
   }
 
   load(entry: Entry): void {
-    this.set(entry.key, entry);
+    this.#set(entry.key, entry);
   }
 
-  private set(key: string, entry: Entry | undefined): void {
-    const known = this.current.has(key);
-    if (entry) this.current.set(key, entry);
-    else this.current.delete(key);
+  #set(key: string, entry: Entry | undefined): void {
+    const known = this.#current.has(key);
+    if (entry) this.#current.set(key, entry);
+    else this.#current.delete(key);
     if (known === (entry !== undefined)) return;
-    const last = this.keys.at(-1);
+    const last = this.#keys.at(-1);
     if (entry && (last === undefined || last < key)) {
-      this.keys.push(key);
+      this.#keys.push(key);
       return;
     }
-    const at = lowerBound(this.keys, key, same);
-    if (entry) this.keys.splice(at, 0, key);
-    else this.keys.splice(at, 1);
+    const at = lowerBound(this.#keys, key, same);
+    if (entry) this.#keys.splice(at, 0, key);
+    else this.#keys.splice(at, 1);
   }
 
   /** Current entries in key order. */
@@ -78,11 +78,11 @@ export class Table {
     const prefix = range.namespace ? `${range.namespace}/` : '';
     let start = prefix;
     if (range.after > prefix) start = range.after;
-    for (let i = lowerBound(this.keys, start, same); i < this.keys.length; i++) {
-      const key = this.keys[i] as string;
+    for (let i = lowerBound(this.#keys, start, same); i < this.#keys.length; i++) {
+      const key = this.#keys[i] as string;
       if (prefix && !key.startsWith(prefix)) return;
       if (key === range.after) continue;
-      const entry = this.current.get(key);
+      const entry = this.#current.get(key);
       if (entry) yield entry;
     }
   }
@@ -90,8 +90,8 @@ export class Table {
   /** Entries at version `rv`. History must still reach back to it. */
   at(rv: number, range: Range): Entry[] {
     const before = new Map<string, Entry | undefined>();
-    for (let i = lowerBound(this.history, rv + 1, version); i < this.history.length; i++) {
-      const { entry, prev } = this.history[i] as Change;
+    for (let i = lowerBound(this.#history, rv + 1, version); i < this.#history.length; i++) {
+      const { entry, prev } = this.#history[i] as Change;
       if (!before.has(entry.key)) before.set(entry.key, prev);
     }
     const prefix = range.namespace ? `${range.namespace}/` : '';
@@ -104,19 +104,19 @@ export class Table {
 
   /** The changes after version `rv`. */
   since(rv: number): Change[] {
-    return this.history.slice(lowerBound(this.history, rv + 1, version));
+    return this.#history.slice(lowerBound(this.#history, rv + 1, version));
   }
 
   /** Drops the changes up to `rv` and returns them. */
   compact(rv: number): Change[] {
-    const cut = lowerBound(this.history, rv + 1, version);
+    const cut = lowerBound(this.#history, rv + 1, version);
     if (cut === 0) return [];
-    const dropped = this.history.slice(0, cut);
-    this.history = this.history.slice(cut);
+    const dropped = this.#history.slice(0, cut);
+    this.#history = this.#history.slice(cut);
     return dropped;
   }
 
   isCurrent(entry: Entry): boolean {
-    return this.current.get(entry.key) === entry;
+    return this.#current.get(entry.key) === entry;
   }
 }

@@ -19,7 +19,7 @@ const allocatedPorts = (service: Item): number[] =>
   asList(asObj(service.spec).ports).flatMap((port) => (port.nodePort ? [asNumber(port.nodePort)] : []));
 
 class Allocator {
-  private ip = 256;
+  #ip = 256;
 
   /** Fills in what `service` lacks. `others`: all stored Services. Returns what is not available. */
   allocate(service: Item, others: Iterable<Item>): FieldError[] {
@@ -31,10 +31,10 @@ class Allocator {
       ips.add(asString(asObj(other.spec).clusterIP));
       for (const port of allocatedPorts(other)) ports.add(port);
     }
-    return [...this.allocateIp(spec, ips), ...allocatePorts(spec, ports)];
+    return [...this.#allocateIp(spec, ips), ...allocatePorts(spec, ports)];
   }
 
-  private allocateIp(spec: Obj, taken: ReadonlySet<string>): FieldError[] {
+  #allocateIp(spec: Obj, taken: ReadonlySet<string>): FieldError[] {
     if (spec.type === 'ExternalName') return [];
     const asked = asString(spec.clusterIP);
     if (asked && asked !== 'None') {
@@ -57,8 +57,8 @@ class Allocator {
     } else if (!asked) {
       let address = '';
       do {
-        this.ip = this.ip >= 65_534 ? 256 : this.ip + 1;
-        address = `${ipBase}.${this.ip >> 8}.${this.ip & 255}`;
+        this.#ip = this.#ip >= 65_534 ? 256 : this.#ip + 1;
+        address = `${ipBase}.${this.#ip >> 8}.${this.#ip & 255}`;
       } while (taken.has(address));
       spec.clusterIP = address;
     }

@@ -21,12 +21,12 @@ const timeoutMs = 60_000;
 
 export class Runner {
   readonly dir = mkdtempSync(path.join(tmpdir(), 'kubectl-'));
-  private readonly target: Target;
-  private readonly env: NodeJS.ProcessEnv;
+  readonly #target: Target;
+  readonly #env: NodeJS.ProcessEnv;
 
   constructor(target: Target) {
-    this.target = target;
-    this.env = { ...process.env, KUBECONFIG: target.kubeconfig, HOME: this.dir };
+    this.#target = target;
+    this.#env = { ...process.env, KUBECONFIG: target.kubeconfig, HOME: this.dir };
   }
 
   close(): void {
@@ -39,8 +39,8 @@ export class Runner {
 
   run(args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
     return new Promise((resolve) => {
-      const options = { env: { ...this.env, ...env }, cwd: this.dir, timeout: timeoutMs };
-      const child = execFile(this.target.kubectl, args, options, (error, stdout, stderr) =>
+      const options = { env: { ...this.#env, ...env }, cwd: this.dir, timeout: timeoutMs };
+      const child = execFile(this.#target.kubectl, args, options, (error, stdout, stderr) =>
         resolve({ code: error ? Number(error.code ?? -1) : 0, out: stdout + stderr }),
       );
       child.stdin?.end();
@@ -53,7 +53,7 @@ export class Runner {
     expected: RegExp,
     meanwhile: () => Promise<unknown>,
   ): Promise<Result> {
-    const child = spawn(this.target.kubectl, args, { env: this.env, cwd: this.dir });
+    const child = spawn(this.#target.kubectl, args, { env: this.#env, cwd: this.dir });
     let out = '';
     let done = () => {};
     let begin = () => {};
