@@ -25,10 +25,20 @@ export interface FairnessSettings {
 }
 
 export const fullFairness: FairnessSettings = {
-  ...{ backlog: 8000, hugeRate: 60, smallRate: 10, leaderless: 5, after: 25, steady: 30 },
+  backlog: 8000,
+  hugeRate: 60,
+  smallRate: 10,
+  leaderless: 5,
+  after: 25,
+  steady: 30,
 };
 export const quickFairness: FairnessSettings = {
-  ...{ backlog: 400, hugeRate: 30, smallRate: 10, leaderless: 2, after: 6, steady: 6 },
+  backlog: 400,
+  hugeRate: 30,
+  smallRate: 10,
+  leaderless: 2,
+  after: 6,
+  steady: 6,
 };
 
 const small = { namespace: 'bench-small', goods: ['goods'], buyers: 8 };
@@ -91,7 +101,10 @@ async function measure(
       return create(
         smallShop,
         orderOf(cluster, small.namespace, 'goods', {
-          ...{ clients: small.buyers, from: from - count, count, rate: settings.smallRate },
+          clients: small.buyers,
+          from: from - count,
+          count,
+          rate: settings.smallRate,
         }),
       );
     };
@@ -139,7 +152,9 @@ async function openHuge(
     from += count;
     const result = await create(
       orderOf(cluster, huge.namespace, name, {
-        ...{ clients: huge.buyers, from: from - count, count },
+        clients: huge.buyers,
+        from: from - count,
+        count,
         ...(rate ? { rate } : {}),
       }),
     );

@@ -16,10 +16,16 @@ export interface HistorySettings {
 }
 
 export const fullHistory: HistorySettings = {
-  ...{ objects: 5000, stages: [0, 10_000, 20_000, 40_000, 80_000], reads: 15, late: 500 },
+  objects: 5000,
+  stages: [0, 10_000, 20_000, 40_000, 80_000],
+  reads: 15,
+  late: 500,
 };
 export const quickHistory: HistorySettings = {
-  ...{ objects: 1000, stages: [0, 2000, 4000], reads: 3, late: 100 },
+  objects: 1000,
+  stages: [0, 2000, 4000],
+  reads: 3,
+  late: 100,
 };
 
 const changed = 200;

@@ -17,7 +17,9 @@ export const quickSandbox: SandboxSettings = { rounds: 2, creates: 200, objects:
 
 const pods = '/api/v1/namespaces/default/pods';
 const pod = JSON.stringify({
-  ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'status' } },
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'status' },
   spec: { automountServiceAccountToken: false, containers: [{ name: 'c', image: 'i' }] },
 });
 

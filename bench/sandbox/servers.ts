@@ -41,8 +41,11 @@ async function mayDoAll(kubeconfig: string, subject: object): Promise<void> {
   const admin = createClient(loadConfig({ file: kubeconfig }), { userAgent: 'spikegate-bench' });
   const group = 'rbac.authorization.k8s.io';
   const resource = {
-    ...{ group, version: 'v1', kind: 'ClusterRoleBinding' },
-    ...{ plural: 'clusterrolebindings', namespaced: false },
+    group,
+    version: 'v1',
+    kind: 'ClusterRoleBinding',
+    plural: 'clusterrolebindings',
+    namespaced: false,
   };
   await admin.create(resource, {
     apiVersion: `${group}/v1`,
@@ -60,7 +63,9 @@ export async function realServer(): Promise<Server> {
   const { kubeconfig, ca, ports, tokens, pids } = plane;
   return {
     name: `kube-apiserver ${plane.version} + etcd`,
-    ...{ endpoint: { port: ports.apiserver, ca }, token: tokens.bench as string, kubeconfig },
+    endpoint: { port: ports.apiserver, ca },
+    token: tokens.bench as string,
+    kubeconfig,
     memory: () => sum([pids.etcd, pids.apiserver]),
     disk: () => filesOf(join(plane.dir, 'etcd')),
     stop: () => plane.stop(),
@@ -86,7 +91,9 @@ export async function sandboxServer(): Promise<Server> {
   await mayDoAll(kubeconfig, { kind: 'ServiceAccount', name: 'default', namespace: 'default' });
   return {
     name: 'sandbox',
-    ...{ endpoint: { port: Number(new URL(server).port), ca }, token: await token(kubeconfig), kubeconfig },
+    endpoint: { port: Number(new URL(server).port), ca },
+    token: await token(kubeconfig),
+    kubeconfig,
     memory: () => sum([child.pid as number]),
     disk: () => filesOf(dir),
     async stop() {
@@ -104,7 +111,8 @@ async function token(kubeconfig: string): Promise<string> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
   const answer = await config.makeApiClient(CoreV1Api).createNamespacedServiceAccountToken({
-    ...{ name: 'default', namespace: 'default' },
+    name: 'default',
+    namespace: 'default',
     body: { spec: { audiences: ['https://kubernetes.default.svc'], expirationSeconds: 3600 } } as never,
   });
   return answer.status?.token as string;

@@ -10,7 +10,9 @@ const hooksPath = (kind: string) =>
   `/apis/admissionregistration.k8s.io/v1/${kind.toLowerCase()}webhookconfigurations`;
 const body = (name: string) =>
   JSON.stringify({
-    ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels: { bench: 'yes' } } },
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, labels: { bench: 'yes' } },
     data: { text: 'x'.repeat(200) },
   });
 
@@ -46,12 +48,17 @@ export class Side {
       const clientConfig = { url, caBundle: Buffer.from(ca).toString('base64') };
       const scope = { operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'] };
       const hook = {
-        ...{ name: 'bench.example.com', clientConfig, rules: [{ ...scope, resources: ['configmaps'] }] },
-        ...{ admissionReviewVersions: ['v1'], sideEffects: 'None' },
+        name: 'bench.example.com',
+        clientConfig,
+        rules: [{ ...scope, resources: ['configmaps'] }],
+        admissionReviewVersions: ['v1'],
+        sideEffects: 'None',
       };
       const configuration = JSON.stringify({
-        ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: `${kind}WebhookConfiguration` },
-        ...{ metadata: { name: 'bench' }, webhooks: [hook] },
+        apiVersion: 'admissionregistration.k8s.io/v1',
+        kind: `${kind}WebhookConfiguration`,
+        metadata: { name: 'bench' },
+        webhooks: [hook],
       });
       const order = { path: hooksPath(kind), body: configuration, clients: 1, count: 1 };
       await this.requests({ method: 'POST', ...order });

@@ -100,7 +100,9 @@ async function settle(place: Place, { kind, what, spec }: Shape, count: number):
   await Promise.all(
     names.map((name) =>
       admin.create(kind, {
-        ...{ apiVersion: kind.apiVersion, kind: kind.kind, spec },
+        apiVersion: kind.apiVersion,
+        kind: kind.kind,
+        spec,
         metadata: { name, namespace },
       } as never),
     ),
@@ -108,7 +110,11 @@ async function settle(place: Place, { kind, what, spec }: Shape, count: number):
   const createdSeconds = (Date.now() - began) / 1000;
   const { requests, refused, lastAt } = await silence(place, kind as Resource, namespace, began);
   return {
-    ...{ kind: kind.kind, what, createdSeconds, requests, refused },
+    kind: kind.kind,
+    what,
+    createdSeconds,
+    requests,
+    refused,
     seconds: (lastAt - began) / 1000,
     cpuSeconds: (cpuMsOf(serve.pid) - cpu) / 1000,
     rssMiB: memoryOf(serve.pid).rssMiB,

@@ -113,7 +113,8 @@ async function sandbox(dir: string): Promise<Target> {
   ])) as [string];
   const { kubeconfig } = JSON.parse(line) as { kubeconfig: string };
   return {
-    ...{ kubeconfig, serveAs: kubeconfig },
+    kubeconfig,
+    serveAs: kubeconfig,
     async stop() {
       const ended = once(child, 'exit');
       child.kill('SIGTERM');

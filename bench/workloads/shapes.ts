@@ -14,7 +14,10 @@ export interface Shape {
 
 const resources = { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } };
 const service = {
-  ...{ enabled: true, image: 'shop/any:1.0', replicas: 1, resources },
+  enabled: true,
+  image: 'shop/any:1.0',
+  replicas: 1,
+  resources,
   ports: [{ name: 'http', port: 8080, targetPort: 8080, protocol: 'TCP' }],
 };
 
@@ -32,8 +35,14 @@ export const shapes: readonly Shape[] = [
     kind: ElasticWeb as Kind,
     what: 'two pods behind a load balancer',
     spec: {
-      ...{ image: 'tomcat:8.0.18-jre8', port: 8081, targetPort: 8080, podPort: 8080 },
-      ...{ singlePodQPS: 500, totalQPS: 700, protocol: 'TCP', resources },
+      image: 'tomcat:8.0.18-jre8',
+      port: 8081,
+      targetPort: 8080,
+      podPort: 8080,
+      singlePodQPS: 500,
+      totalQPS: 700,
+      protocol: 'TCP',
+      resources,
     },
   },
   {

@@ -42,7 +42,11 @@ const part = (
   configMaps: readonly ConfigMapPart[] = [],
   image?: string,
 ): BuiltIn => ({
-  ...{ object, port, needs, configMaps, files: configMaps.flatMap(({ files }) => files) },
+  object,
+  port,
+  needs,
+  configMaps,
+  files: configMaps.flatMap(({ files }) => files),
   ...(image === undefined ? {} : { image }),
 });
 

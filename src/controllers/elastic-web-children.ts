@@ -23,7 +23,10 @@ function trafficPorts(spec: ElasticWebSpec): Port[] {
   const of = (protocol: 'TCP' | 'UDP', suffix: string): Port => {
     const portName = `${name.slice(0, 15 - suffix.length).replace(/-$/, '')}${suffix}`;
     return {
-      ...{ name: portName, protocol, containerPort: podPort, port },
+      name: portName,
+      protocol,
+      containerPort: podPort,
+      port,
       // Named, so that during a roll-out with another podPort each pod is reached at its own port.
       targetPort: targetPort === podPort || typeof targetPort === 'string' ? portName : targetPort,
       servicePort: `http-traffic${suffix}`,
@@ -45,7 +48,9 @@ function metricsPort(spec: ElasticWebSpec, traffic: readonly Port[]): Port | und
   const isTaken = traffic.some(({ name }) => name === 'metric');
   return {
     name: typeof mtargetPort === 'string' ? mtargetPort : isTaken ? 'metrics' : 'metric',
-    ...{ protocol: 'TCP', port: number, servicePort: 'metric-traffic' },
+    protocol: 'TCP',
+    port: number,
+    servicePort: 'metric-traffic',
     targetPort: typeof mtargetPort === 'string' && shared ? shared.name : mtargetPort,
     ...(shared ? {} : { containerPort: number }),
   };
@@ -59,13 +64,18 @@ export function elasticWebChildren(web: ElasticWeb, replicas: number): Desired[]
   return [
     { kind: deployments, name: web.metadata.name, component, labels: app, body: deployment(web, replicas) },
     ...serviceBodies(web, traffic, metrics).map(([name, body]) => ({
-      ...{ kind: services, name, component, body },
+      kind: services,
+      name,
+      component,
+      body,
       labels: { ...app, ...(metrics ? { release: 'prometheus' } : {}) },
     })),
     ...(metrics
       ? [
           {
-            ...{ kind: serviceMonitors, name: web.metadata.name, component },
+            kind: serviceMonitors,
+            name: web.metadata.name,
+            component,
             labels: { ...app, release: 'prometheus' },
             body: {
               spec: {
@@ -92,7 +102,9 @@ function deployment(web: ElasticWeb, replicas: number): object {
         spec: {
           containers: [
             {
-              ...{ name: containerName, image: spec.image, imagePullPolicy: 'IfNotPresent' },
+              name: containerName,
+              image: spec.image,
+              imagePullPolicy: 'IfNotPresent',
               ports: ports.flatMap(({ name, containerPort, protocol }) =>
                 containerPort === undefined ? [] : [{ name, containerPort, protocol }],
               ),
@@ -118,7 +130,10 @@ function serviceBodies(web: ElasticWeb, traffic: Port[], metrics: Port | undefin
       type,
       selector: selectorOf(web, component),
       ports: ports.map(({ servicePort, port, targetPort, protocol }) => ({
-        ...{ name: servicePort, port, targetPort, protocol },
+        name: servicePort,
+        port,
+        targetPort,
+        protocol,
         ...nodePort(spec, type, isFirst && servicePort !== 'metric-traffic'),
       })),
     },

@@ -73,7 +73,11 @@ class Fleet {
     const { status, verdict } = this.#describe(owner, memory, outcome);
     announce(recorder, owner, outcome, verdict);
     const result = await writeStatus<ImoocPod>({
-      ...{ client, clock, cache, resource: ImoocPod, object: owner },
+      client,
+      clock,
+      cache,
+      resource: ImoocPod,
+      object: owner,
       fields: { phase: phaseOf(verdict), ...status },
       conditions: summaryOf(verdict),
     });

@@ -136,7 +136,15 @@ export class SaleLeader {
     const { namespaces, catalogue, settings, clock } = this.#options;
     this.#unsubscribe.push(
       ...wire({
-        ...{ caches, namespaces, catalogue, settings, clock, deferral, books, lots, lifecycle },
+        caches,
+        namespaces,
+        catalogue,
+        settings,
+        clock,
+        deferral,
+        books,
+        lots,
+        lifecycle,
         controllers: { orders, goods, buyers, sellers },
       }),
     );
@@ -223,7 +231,12 @@ export class SaleLeader {
   #leading(settler: Settler): Leading {
     const { client, catalogue, clock, caches, recorder } = this.#options;
     return {
-      ...{ client, catalogue, clock, caches, settler, recorder },
+      client,
+      catalogue,
+      clock,
+      caches,
+      settler,
+      recorder,
       async complete(resource, object) {
         await client.patch(resource, object.metadata, {}, { type: 'merge' });
       },
@@ -240,7 +253,13 @@ export class SaleLeader {
       Rejected: 'Rejected',
     };
     return new OrderLifecycle({
-      ...{ catalogue, gate, goods, orders, resyncGoods, lots, clock },
+      catalogue,
+      gate,
+      goods,
+      orders,
+      resyncGoods,
+      lots,
+      clock,
       isGoing: (namespace) => this.#isGoing(namespace),
       paymentWindowMs: settings.paymentWindowMs,
       entered(order, { from, to: phase, why }, { log }) {

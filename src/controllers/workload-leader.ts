@@ -83,7 +83,10 @@ export class WorkloadLeader {
       onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
     });
     const reflector = new Reflector<Owner>({
-      ...{ client, clock, cache, resource: workload.kind },
+      client,
+      clock,
+      cache,
+      resource: workload.kind,
       onError: (error, info) =>
         log.debug(
           { err: (error as Error).message, kind: workload.kind.kind, ...info },
@@ -112,13 +115,21 @@ export class WorkloadLeader {
     const { controllerMetrics, queueMetrics } = this.#options;
     const { kind, owns } = workload;
     const reconciler = workload.reconciler({
-      ...{ client, clock, log, recorder, reach, cache },
+      client,
+      clock,
+      log,
+      recorder,
+      reach,
+      cache,
       sources: this.#sources,
       children: this.#children,
       wake: (key) => controller.enqueue(key),
     });
     const controller = new Controller({
-      ...{ name: kind.singular, workers, clock, log },
+      name: kind.singular,
+      workers,
+      clock,
+      log,
       about: (key) => aboutKey(kind.kind, key, cache.get(key)),
       groupOf: (key) => splitKey(key).namespace,
       ...(controllerMetrics ? { metrics: controllerMetrics } : {}),

@@ -89,8 +89,18 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   return {
     expected,
     ...server,
-    ...{ denied, definitions, mutating, validating, installations, service, answers, served },
-    ...{ goods, orders, namespaces, stuck, deployments, pods },
+    denied,
+    definitions,
+    mutating,
+    validating,
+    installations,
+    service,
+    answers,
+    served,
+    namespaces,
+    stuck,
+    deployments,
+    pods,
     ...again,
   };
 }

@@ -37,7 +37,9 @@ export function certificates({ namespace, name, service, certSecret }: Certifica
     },
     { apiVersion, kind: 'Issuer', metadata: metadata(authority), spec: { ca: { secretName: authority } } },
     {
-      ...{ apiVersion, kind: 'Certificate', metadata: metadata(`${name}-serving`) },
+      apiVersion,
+      kind: 'Certificate',
+      metadata: metadata(`${name}-serving`),
       spec: {
         secretName: certSecret,
         // The API server calls the first of these names.

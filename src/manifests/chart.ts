@@ -74,7 +74,9 @@ function tester(): string {
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { ...where, namespace } },
     { apiVersion: `${rbacGroup}/v1`, kind: 'Role', metadata: where, rules },
     {
-      ...{ apiVersion: `${rbacGroup}/v1`, kind: 'RoleBinding', metadata: where },
+      apiVersion: `${rbacGroup}/v1`,
+      kind: 'RoleBinding',
+      metadata: where,
       subjects: [{ kind: 'ServiceAccount', name, namespace }],
       roleRef: { apiGroup: rbacGroup, kind: 'Role', name },
     },
@@ -109,7 +111,9 @@ function preparer(): string {
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { ...metadata, namespace } },
     { apiVersion: `${rbacGroup}/v1`, kind: 'ClusterRole', metadata, rules },
     {
-      ...{ apiVersion: `${rbacGroup}/v1`, kind: 'ClusterRoleBinding', metadata },
+      apiVersion: `${rbacGroup}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata,
       subjects: [{ kind: 'ServiceAccount', name, namespace }],
       roleRef: { apiGroup: rbacGroup, kind: 'ClusterRole', name },
     },

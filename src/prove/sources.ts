@@ -32,7 +32,8 @@ async function listAll<T extends KubeObject>(
   for (let next = first.metadata.continue; next; ) {
     const page = await client.list(resource, {
       ...(namespace === undefined ? {} : { namespace }),
-      ...{ limit: pageSize, continue: next },
+      limit: pageSize,
+      continue: next,
     });
     items.push(...page.items);
     next = page.metadata.continue;

@@ -19,7 +19,10 @@ const forged = (metadata: object) => ({
   metadata: { name: 'order1', namespace: 'default', uid: uidOf(1), ...metadata },
   spec: {
     ...order().spec,
-    ...{ orderId: uidOf(1), createTime: at(0), expiredTime: at(minute), isPay: false },
+    orderId: uidOf(1),
+    createTime: at(0),
+    expiredTime: at(minute),
+    isPay: false,
   },
 });
 

@@ -67,7 +67,11 @@ export class Shop {
       (resolve, reject) => {
         const asked = request(
           {
-            ...{ host: '127.0.0.1', port: this.port, path, method: 'POST', agent: this.#agent },
+            host: '127.0.0.1',
+            port: this.port,
+            path,
+            method: 'POST',
+            agent: this.#agent,
             headers: { 'content-type': 'application/json', ...headers },
             timeout: 30_000,
           },
@@ -160,8 +164,11 @@ export class Shop {
     times.sort((a, b) => a - b);
     const at = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0;
     return {
-      ...{ orders: times.length, failed },
-      ...{ p50: at(0.5), p95: at(0.95), longest: times.at(-1) ?? 0 },
+      orders: times.length,
+      failed,
+      p50: at(0.5),
+      p95: at(0.95),
+      longest: times.at(-1) ?? 0,
     };
   }
 

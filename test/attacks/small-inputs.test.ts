@@ -38,7 +38,9 @@ after(async () => {
 });
 
 const pod = (name: string, env: Obj[]) => ({
-  ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name } },
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name },
   spec: { containers: [{ name: 'c', image: 'x', env }] },
 });
 
@@ -80,8 +82,10 @@ async function served(plural: string, spec: Obj): Promise<string> {
 }
 
 const custom = (plural: string, spec: Obj) => ({
-  ...{ apiVersion: 'test.example.com/v1', kind: `${plural[0]?.toUpperCase()}${plural.slice(1)}` },
-  ...{ metadata: { name: 'a' }, spec },
+  apiVersion: 'test.example.com/v1',
+  kind: `${plural[0]?.toUpperCase()}${plural.slice(1)}`,
+  metadata: { name: 'a' },
+  spec,
 });
 
 const nested = (depth: number, wrap: (inner: Obj) => Obj): Obj => {

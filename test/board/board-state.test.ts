@@ -27,8 +27,19 @@ test('a goods row adds up: left, held, reserved and sold are the stock', async (
   assert.deepEqual(
     { ...row, startsAt: 0, endsAt: 0 },
     {
-      ...{ key: 'shop/phone', title: 'Phone', phase: 'OnSale', price: 1000, spikePrice: 800 },
-      ...{ stock: 100, left: 40, held: 10, reserved: 20, sold: 30, pace: 0, startsAt: 0, endsAt: 0 },
+      key: 'shop/phone',
+      title: 'Phone',
+      phase: 'OnSale',
+      price: 1000,
+      spikePrice: 800,
+      stock: 100,
+      left: 40,
+      held: 10,
+      reserved: 20,
+      sold: 30,
+      pace: 0,
+      startsAt: 0,
+      endsAt: 0,
     },
   );
   assert.deepEqual(

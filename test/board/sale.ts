@@ -117,7 +117,11 @@ export function offers(now: number): Offer[] {
     { name: 'hush-2', title: 'Hush 2 headphones', stock: 600, price: 29_900, spikePrice: 17_900 },
     { name: 'trail-40', title: 'Trail 40 running shoes', stock: 60, price: 15_900, spikePrice: 7900 },
     {
-      ...{ name: 'volt', title: 'Volt e-bike', stock: 40, price: 249_900, spikePrice: 189_900 },
+      name: 'volt',
+      title: 'Volt e-bike',
+      stock: 40,
+      price: 249_900,
+      spikePrice: 189_900,
       startTime: new Date(now + 2 * hour).toISOString(),
     },
   ];
@@ -146,7 +150,12 @@ export async function stockUp(client: Client, goods: Offer[]): Promise<void> {
   }
   for (const { name, title, stock, price, spikePrice, startTime } of goods) {
     await create(SpikeGoods, name, {
-      ...{ goodsName: title, sellerId: 'corner-shop', price, spikePrice, day: 1, stockCount: stock },
+      goodsName: title,
+      sellerId: 'corner-shop',
+      price,
+      spikePrice,
+      day: 1,
+      stockCount: stock,
       ...(startTime ? { startTime } : {}),
     });
   }
@@ -155,7 +164,11 @@ export async function stockUp(client: Client, goods: Offer[]): Promise<void> {
 /** `pauseMs`: how long each of the twelve clients waits between two orders. */
 export async function rush(client: Client, orders: number, pauseMs: number): Promise<void> {
   await crowd({
-    ...{ client, namespace, clients, orders, pauseMs },
+    client,
+    namespace,
+    clients,
+    orders,
+    pauseMs,
     buyer: (index) => (index % 40 === 39 ? 'nobody' : `buyer-${index % buyers}`),
     goods: (index) => ({ [wanted(index)]: 1 + (index % 3 === 0 ? 1 : 0) }),
     async afterwards(name, index) {

@@ -40,7 +40,10 @@ async function open(t: TestContext, facts: { elector?: Elector; trouble?: string
   } as unknown as ServeBoardOptions['client'];
   const followed = { trouble: undefined as string | undefined, lastActivity: 0 };
   const board = createBoard({
-    ...{ caches, news, clock, client },
+    caches,
+    news,
+    clock,
+    client,
     settings: { ...defaultServeSettings(), metricsHost: '127.0.0.1' },
     elector: elector as ServeBoardOptions['elector'],
     reflectors: [{ trouble: undefined, lastActivity: 0 }, followed],
@@ -48,7 +51,9 @@ async function open(t: TestContext, facts: { elector?: Elector; trouble?: string
   });
   const registry = new Registry();
   const server = new MetricsServer({
-    ...{ host: '127.0.0.1', port: 0, registry },
+    host: '127.0.0.1',
+    port: 0,
+    registry,
     pages: (request, response) => board.handle(request, response),
   });
   await server.start(new AbortController().signal);

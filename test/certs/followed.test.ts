@@ -21,7 +21,11 @@ const of = <T extends KubeObject>(
   plural: string,
   namespaced: boolean,
 ): Resource<T> => ({
-  ...{ group, version: 'v1', kind, plural, namespaced },
+  group,
+  version: 'v1',
+  kind,
+  plural,
+  namespaced,
 });
 type Secret = KubeObject & { data?: Record<string, string> };
 type Configuration = KubeObject & { webhooks: { clientConfig: { caBundle?: string } }[] };
@@ -70,7 +74,8 @@ for (const name of ['sandbox', 'control-plane'] as const) {
       const log = (fields: object, message: string) =>
         void failures.push(`${message} ${JSON.stringify(fields)}`);
       const cluster = {
-        ...{ client: own, clock: systemClock },
+        client: own,
+        clock: systemClock,
         logger: { info: () => {}, warn: log, error: log },
       };
       source = new SecretSource({
@@ -80,7 +85,9 @@ for (const name of ['sandbox', 'control-plane'] as const) {
           name: deployment.service,
         }),
         names: servingNames(deployment.service, namespace),
-        ...{ clock: systemClock, logger: cluster.logger, checkEvery },
+        clock: systemClock,
+        logger: cluster.logger,
+        checkEvery,
       });
       await source.start(stop.signal);
     });

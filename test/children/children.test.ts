@@ -103,7 +103,9 @@ describe('what admission lets in', { skip: where.skip }, () => {
       for (let round = 0; round < rounds; round++) {
         const spec = wild.mutated(kind.specSchema, usual[kind.kind]!(random), random.int(0, 3));
         const owner = {
-          ...{ apiVersion: kind.apiVersion, kind: kind.kind, spec },
+          apiVersion: kind.apiVersion,
+          kind: kind.kind,
+          spec,
           metadata: { name: nameOf(random), namespace, uid: `uid-${round}`, resourceVersion: '1' },
         } as unknown as Owner;
         if (kind.validate(owner)) continue;

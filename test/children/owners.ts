@@ -31,8 +31,11 @@ const env = [
 ];
 
 export const elasticWebSpec = (random: Random): object => ({
-  ...{ image: 'shop/web:1', port: port(random), podPort: random.pick([8080, 9090]) },
-  ...{ singlePodQPS: 100, totalQPS: random.pick([0, 50, 1000]) },
+  image: 'shop/web:1',
+  port: port(random),
+  podPort: random.pick([8080, 9090]),
+  singlePodQPS: 100,
+  totalQPS: random.pick([0, 50, 1000]),
   ...maybe(random, 'targetPort', random.pick([8080, 'http', 'web'])),
   ...maybe(random, 'mtargetPort', random.pick([8090, 8080, 'http', 'metrics', 'metric'])),
   ...maybe(random, 'protocol', random.pick(['TCP', 'UDP', 'Both'])),
@@ -44,7 +47,9 @@ export const elasticWebSpec = (random: Random): object => ({
 });
 
 const seckillService = (random: Random): object => ({
-  ...{ enabled: random.chance(0.8), image: 'shop/x:1', replicas: random.int(0, 3) },
+  enabled: random.chance(0.8),
+  image: 'shop/x:1',
+  replicas: random.int(0, 3),
   ...maybe(random, 'resources', resources),
   ...maybe(random, 'env', env),
   ...maybe(
@@ -100,12 +105,12 @@ const reach = parseReach(anywhere);
 export function admitted(kind: Kind, owner: Owner): { owner: Owner } | { refusal: Refusal } {
   const webhooks = registry.find((it) => it.kind.plural === kind.plural) as unknown as Webhooks<Owner>;
   const call = {
-    ...{
-      request: { operation: 'CREATE', userInfo: {} },
-      namespace: owner.metadata.namespace,
-      old: undefined,
-    },
-    ...{ object: owner, now: 0, deadline: 0 },
+    request: { operation: 'CREATE', userInfo: {} },
+    namespace: owner.metadata.namespace,
+    old: undefined,
+    object: owner,
+    now: 0,
+    deadline: 0,
     context: { policy: { nodePorts: defaultNodePorts, reach: { prometheus: reach, thirdParty: reach } } },
   } as unknown as Call<Owner>;
   const object = webhooks.default(call);

@@ -29,7 +29,8 @@ export function followUps(draft: Draft): Draft[] {
   const { template, replicas = 1, selector, volumeClaimTemplates = [] } = specOf<Maker>(draft) ?? {};
   const pod = (more: object, labels: Record<string, string>, claims: object[] = []) =>
     ({
-      ...{ apiVersion: 'v1', kind: 'Pod' },
+      apiVersion: 'v1',
+      kind: 'Pod',
       spec: { ...template.spec, volumes: [...(template.spec.volumes ?? []), ...claims] },
       metadata: { namespace, ...more, labels: { ...template.metadata?.labels, ...labels } },
     }) as unknown as Draft;
@@ -40,7 +41,9 @@ export function followUps(draft: Draft): Draft[] {
       const matchLabels = { ...selector.matchLabels, 'pod-template-hash': hash };
       return [
         {
-          ...{ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: set, namespace, labels } },
+          apiVersion: 'apps/v1',
+          kind: 'ReplicaSet',
+          metadata: { name: set, namespace, labels },
           spec: { replicas, selector: { matchLabels }, template: { ...template, metadata: { labels } } },
         } as unknown as Draft,
         pod({ generateName: `${set}-` }, { 'pod-template-hash': hash }),
@@ -60,7 +63,9 @@ export function followUps(draft: Draft): Draft[] {
         ...volumeClaimTemplates.map(
           (claim) =>
             ({
-              ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', spec: claim.spec },
+              apiVersion: 'v1',
+              kind: 'PersistentVolumeClaim',
+              spec: claim.spec,
               metadata: { name: `${claim.metadata.name}-${last}`, namespace, labels: selector.matchLabels },
             }) as unknown as Draft,
         ),

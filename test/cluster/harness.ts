@@ -23,7 +23,11 @@ export const samples = join(root, 'manifests', 'samples');
 export const variables = { cluster: 'SPIKEGATE_TEST_CLUSTER', figures: 'SPIKEGATE_TEST_FIGURES' } as const;
 
 const builtIn = (kind: string, plural: string, group = '', namespaced = true): Resource => ({
-  ...{ group, version: 'v1', kind, plural, namespaced },
+  group,
+  version: 'v1',
+  kind,
+  plural,
+  namespaced,
 });
 export const pods = builtIn('Pod', 'pods') as Resource<Pod>;
 const leases = builtIn('Lease', 'leases', 'coordination.k8s.io') as Resource<Lease>;

@@ -159,7 +159,8 @@ const loadProgram = (lab: Lab, program: string, at: string) =>
     imageFrom(folder, {
       name: imageOf(program),
       files: { [at]: { from: programPath(program) } },
-      ...{ entrypoint: [at], user: '65532:65532' },
+      entrypoint: [at],
+      user: '65532:65532',
     }),
   );
 
@@ -170,7 +171,10 @@ export async function startPrometheus(lab: Lab, namespace: string): Promise<void
   await lab.cluster.applyAll([
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
     {
-      ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata, subjects },
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata,
+      subjects,
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
     },
     {
@@ -178,8 +182,14 @@ export async function startPrometheus(lab: Lab, namespace: string): Promise<void
       kind: 'Prometheus',
       metadata,
       spec: {
-        ...{ image: imageOf('prometheus'), version: 'v3.5.0', replicas: 1, serviceAccountName: 'prometheus' },
-        ...{ serviceMonitorSelector: {}, ruleSelector: {}, scrapeInterval: '5s', evaluationInterval: '5s' },
+        image: imageOf('prometheus'),
+        version: 'v3.5.0',
+        replicas: 1,
+        serviceAccountName: 'prometheus',
+        serviceMonitorSelector: {},
+        ruleSelector: {},
+        scrapeInterval: '5s',
+        evaluationInterval: '5s',
         resources: { requests: { cpu: '50m', memory: '100Mi' } },
       },
     },

@@ -34,7 +34,9 @@ async function created(world: World, manifest: Manifest): Promise<Thing> {
 
 /** `kubectl get -o json | jq '{apiVersion,kind,metadata,spec}'` */
 const copyOf = ({ apiVersion, kind, spec }: Thing, metadata: Manifest['metadata']): Manifest => ({
-  ...{ apiVersion, kind, metadata },
+  apiVersion,
+  kind,
+  metadata,
   spec: structuredClone(spec),
 });
 

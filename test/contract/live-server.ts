@@ -53,7 +53,12 @@ export async function liveServer(
   options: Partial<AdmissionServerOptions> = {},
 ): Promise<AdmissionServer> {
   const server = new AdmissionServer({
-    ...{ host: '127.0.0.1', port: 0, clock: systemClock, log: silentLog, drainMs: 0, certs },
+    host: '127.0.0.1',
+    port: 0,
+    clock: systemClock,
+    log: silentLog,
+    drainMs: 0,
+    certs,
     ...options,
   });
   server.use(app);

@@ -56,7 +56,12 @@ async function markReady(client: Client, pod: Pod): Promise<void> {
     podIP: '10.0.0.1',
     conditions: ['PodScheduled', 'Initialized', 'ContainersReady', 'Ready'].map(is),
     containerStatuses: containers.map(({ name, image }) => ({
-      ...{ name, image, imageID: image, ready: true, started: true, restartCount: 0 },
+      name,
+      image,
+      imageID: image,
+      ready: true,
+      started: true,
+      restartCount: 0,
       state: { running: { startedAt: now } },
     })),
   };

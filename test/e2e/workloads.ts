@@ -131,9 +131,12 @@ export class Workloads {
     const name = `${plural}.${group}`;
     const openAPIV3Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
     const definition = {
-      ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name } },
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name },
       spec: {
-        ...{ group, scope: 'Namespaced' },
+        group,
+        scope: 'Namespaced',
         names: { kind: kind.kind, plural, singular: kind.kind.toLowerCase(), listKind: `${kind.kind}List` },
         versions: [{ name: versions[0], served: true, storage: true, schema: { openAPIV3Schema } }],
       },

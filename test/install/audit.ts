@@ -59,7 +59,9 @@ export const singles = (rule: PolicyRule): PolicyRule[] =>
     rule.resources.flatMap((resource) =>
       rule.verbs.flatMap((verb) =>
         (rule.resourceNames ? rule.resourceNames.map((name) => [name]) : [undefined]).map((names) => ({
-          ...{ apiGroups: [group], resources: [resource], verbs: [verb] },
+          apiGroups: [group],
+          resources: [resource],
+          verbs: [verb],
           ...(names ? { resourceNames: names } : {}),
         })),
       ),

@@ -122,15 +122,20 @@ describe('the chart', () => {
 
   test('takes every other value', () => {
     const values = {
-      ...{ replicas: 3, imagePullSecrets: [{ name: 'r' }], extraArgs: ['--drain=20s'] },
-      ...{ terminationGracePeriodSeconds: 60, podAnnotations: { a: 'b' }, podLabels: { c: 'd' } },
-      ...{ nodeSelector: { e: 'f' }, tolerations: [{ operator: 'Exists' }], affinity: { nodeAffinity: {} } },
-      ...{ resources: { requests: { cpu: '1' } }, priorityClass: { create: false, name: 'other' } },
-      ...{
-        disruptionBudget: { enabled: false },
-        networkPolicy: { enabled: false },
-        crds: { upgrade: false },
-      },
+      replicas: 3,
+      imagePullSecrets: [{ name: 'r' }],
+      extraArgs: ['--drain=20s'],
+      terminationGracePeriodSeconds: 60,
+      podAnnotations: { a: 'b' },
+      podLabels: { c: 'd' },
+      nodeSelector: { e: 'f' },
+      tolerations: [{ operator: 'Exists' }],
+      affinity: { nodeAffinity: {} },
+      resources: { requests: { cpu: '1' } },
+      priorityClass: { create: false, name: 'other' },
+      disruptionBudget: { enabled: false },
+      networkPolicy: { enabled: false },
+      crds: { upgrade: false },
       test: { namespace: 'shop' },
     };
     const { objects, hooks } = render(chart, { values });

@@ -187,7 +187,9 @@ export class Cluster {
           names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
           versions: [
             {
-              ...{ name: version, served: true, storage: true },
+              name: version,
+              served: true,
+              storage: true,
               schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
             },
           ],
@@ -210,5 +212,8 @@ interface StandIn {
 }
 
 export const certManagerKinds: StandIn[] = ['Issuer', 'Certificate'].map((kind) => ({
-  ...{ group: 'cert-manager.io', version: 'v1', kind, plural: `${kind.toLowerCase()}s` },
+  group: 'cert-manager.io',
+  version: 'v1',
+  kind,
+  plural: `${kind.toLowerCase()}s`,
 }));

@@ -34,8 +34,11 @@ describe('an installation by the manifests', { skip }, () => {
   const options = (kubeconfig: string): ObserveOptions => ({
     client: createClient(loadConfig({ file: kubeconfig })),
     expected: {
-      ...{ ...deployment, probeNamespace: 'default' },
-      ...{ holdLimit: 120_000, paymentWindow: 300_000, grace: 30_000 },
+      ...deployment,
+      probeNamespace: 'default',
+      holdLimit: 120_000,
+      paymentWindow: 300_000,
+      grace: 30_000,
     },
     clock: systemClock,
     dial: dialTls,

@@ -61,7 +61,10 @@ export const cases: Record<string, Case> = {
   },
   SpikegateNoLeader: { fires: {}, leaders: [0, 0], summary: 'No replica leads.', silent: {} },
   SpikegateSeveralLeaders: {
-    ...{ fires: {}, leaders: [1, 1], silent: {}, silentLeaders: [0, 1] },
+    fires: {},
+    leaders: [1, 1],
+    silent: {},
+    silentLeaders: [0, 1],
     summary: '2 replicas say that they lead.',
   },
   SpikegateClockWrong: {

@@ -103,7 +103,11 @@ test('an order can be followed through the logs by its uid', { timeout: 120_000 
       assert.equal(lines.length, 1, 'one line for one decision');
       const names = ['kind', 'name', 'allowed', 'reason', 'level'];
       assert.deepEqual(part(lines[0], names), {
-        ...{ kind: 'SpikeOrder', name: 'order2', allowed: false, reason: 'SoldOut', level: 30 },
+        kind: 'SpikeOrder',
+        name: 'order2',
+        allowed: false,
+        reason: 'SoldOut',
+        level: 30,
       });
       assert.ok(refusal.message.includes(lines[0]!.msg));
     });

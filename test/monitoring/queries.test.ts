@@ -92,7 +92,8 @@ describe('every query names only what is exported:', () => {
   it("a Seckill's dashboard, as far as it asks for metrics of ours", async () => {
     const exports = await exportsOf(new Exported());
     const text = seckillDashboard({
-      ...{ name: 'sale', namespace: 'shop' },
+      name: 'sale',
+      namespace: 'shop',
       services: [{ short: 'go', deployment: 'sale-go' }],
       topic: { topic: 't', consumerGroup: 'g' },
     });

@@ -7,7 +7,8 @@ export const holdsAt = '2026-01-01T00:00:00.000Z';
 
 export function goods(name: string, stockCount: number, status?: SpikeGoodsStatus): SpikeGoods {
   return {
-    ...{ apiVersion: 'myapp.spike.com/v1', kind: 'SpikeGoods' },
+    apiVersion: 'myapp.spike.com/v1',
+    kind: 'SpikeGoods',
     metadata: {
       name,
       namespace: 'shop',
@@ -22,7 +23,8 @@ export function goods(name: string, stockCount: number, status?: SpikeGoodsStatu
 
 export function order(name: string, goodsMap: Record<string, number>, phase?: OrderPhase): SpikeOrder {
   return {
-    ...{ apiVersion: 'myapp.spike.com/v1', kind: 'SpikeOrder' },
+    apiVersion: 'myapp.spike.com/v1',
+    kind: 'SpikeOrder',
     metadata: {
       name,
       namespace: 'shop',

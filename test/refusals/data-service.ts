@@ -176,22 +176,18 @@ const tooLong = `d${'x'.repeat(40)}`;
 export const dataServices: RefusalCase[] = [
   ...wrongSpecs.flatMap(({ what, spec, field, must }): RefusalCase[] => [
     {
-      ...{
-        name: `a DataService ${what}`,
-        reason: 'Invalid',
-        field,
-        message: message(field, must),
-        setup: [],
-      },
+      name: `a DataService ${what}`,
+      reason: 'Invalid',
+      field,
+      message: message(field, must),
+      setup: [],
       action: { create: dataService('data1', spec) },
     },
     {
-      ...{
-        name: `a change to a DataService ${what}`,
-        reason: 'Invalid',
-        field,
-        message: message(field, must),
-      },
+      name: `a change to a DataService ${what}`,
+      reason: 'Invalid',
+      field,
+      message: message(field, must),
       setup: there(dataService()),
       action: patched('DataService', 'data1', spec),
     },
@@ -200,14 +196,17 @@ export const dataServices: RefusalCase[] = [
     const field = 'spec.uuc.thirdParty.url';
     return {
       name: `a DataService that has ${url} asked`,
-      ...{ reason: 'PlaceNotAllowed', field, setup: [] },
+      reason: 'PlaceNotAllowed',
+      field,
+      setup: [],
       message: `${field}: ${what}, which is never asked (serve --third-party-allow)`,
       action: { create: dataService('data1', { uuc: { kind: 3, thirdParty: { url } } }) },
     };
   }),
   {
     name: 'a DataService that turns to a metadata service',
-    ...{ reason: 'PlaceNotAllowed', field: 'spec.uuc.thirdParty.url' },
+    reason: 'PlaceNotAllowed',
+    field: 'spec.uuc.thirdParty.url',
     message:
       'spec.uuc.thirdParty.url: 169.254.169.254:80 is 169.254.169.254, which is never asked (serve --third-party-allow)',
     setup: there(dataService('data1', { uuc: { kind: 3, thirdParty: { url: 'uuc.example.com:80' } } })),

@@ -143,19 +143,28 @@ export const elasticWebs: RefusalCase[] = [
   ...wrongSpecs.flatMap(({ what, spec, field, must }): RefusalCase[] => [
     {
       name: `an ElasticWeb with ${what}`,
-      ...{ reason: 'Invalid', field, message: `${field} ${must}`, setup: [] },
+      reason: 'Invalid',
+      field,
+      message: `${field} ${must}`,
+      setup: [],
       action: { create: elasticWeb('web1', spec) },
     },
     {
       name: `an ElasticWeb that gets ${what}`,
-      ...{ reason: 'Invalid', field, message: `${field} ${must}`, setup: there(elasticWeb()) },
+      reason: 'Invalid',
+      field,
+      message: `${field} ${must}`,
+      setup: there(elasticWeb()),
       action: patched('ElasticWeb', 'web1', spec),
     },
   ]),
   ...wrongBySchema.map(
     ({ what, spec, field, must }): RefusalCase => ({
       name: `an ElasticWeb with ${what}`,
-      ...{ reason: 'Invalid', field, message: `${field} ${must}`, setup: [] },
+      reason: 'Invalid',
+      field,
+      message: `${field} ${must}`,
+      setup: [],
       action: { create: elasticWeb('web1', spec) },
       contractOnly: 'the API server refuses it by the schema, in its own words',
     }),
@@ -167,19 +176,24 @@ export const elasticWebs: RefusalCase[] = [
     return [
       {
         name: `an ElasticWeb that has ${server} asked`,
-        ...{ ...refusal, setup: [] },
+        ...refusal,
+        setup: [],
         action: { create: elasticWeb('web1', { metrics: { server } }) },
       },
       {
         name: `an ElasticWeb that turns to ${server}`,
-        ...{ ...refusal, setup: there(elasticWeb()) },
+        ...refusal,
+        setup: there(elasticWeb()),
         action: patched('ElasticWeb', 'web1', { metrics: { server } }),
       },
     ];
   }),
   {
     name: 'an ElasticWeb whose name no Service can have',
-    ...{ reason: 'Invalid', field: 'metadata.name', message: dnsName, setup: [] },
+    reason: 'Invalid',
+    field: 'metadata.name',
+    message: dnsName,
+    setup: [],
     action: { create: elasticWeb('web.1') },
   },
   {

@@ -151,18 +151,29 @@ const tooLong = `s${'x'.repeat(51)}`;
 export const seckills: RefusalCase[] = [
   ...wrongSpecs.flatMap(({ what, spec, field, must }): RefusalCase[] => [
     {
-      ...{ name: `a Seckill ${what}`, reason: 'Invalid', field, message: `${field} ${must}`, setup: [] },
+      name: `a Seckill ${what}`,
+      reason: 'Invalid',
+      field,
+      message: `${field} ${must}`,
+      setup: [],
       action: { create: withoutNulls(seckill('seckill1', spec)) },
     },
     {
-      ...{ name: `a change to a Seckill ${what}`, reason: 'Invalid', field, message: `${field} ${must}` },
+      name: `a change to a Seckill ${what}`,
+      reason: 'Invalid',
+      field,
+      message: `${field} ${must}`,
       setup: there(seckill()),
       action: patched('Seckill', 'seckill1', spec),
     },
   ]),
   ...wrongShapes.map(
     ({ what, spec, field, must }): RefusalCase => ({
-      ...{ name: `a Seckill ${what}`, reason: 'Invalid', field, message: `${field} ${must}`, setup: [] },
+      name: `a Seckill ${what}`,
+      reason: 'Invalid',
+      field,
+      message: `${field} ${must}`,
+      setup: [],
       action: { create: seckill('seckill1', spec) },
       contractOnly: 'the API server refuses it by the schema, in its own words',
     }),

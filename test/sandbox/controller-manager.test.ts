@@ -22,7 +22,9 @@ const skip = !process.env.SPIKEGATE_LONG_TESTS
 const deployments = '/apis/apps/v1/namespaces/default/deployments';
 const pods = '/api/v1/namespaces/default/pods';
 const deployment = (name: string): Json => ({
-  ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name } },
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name },
   spec: {
     replicas: 2,
     selector: { matchLabels: { app: name } },

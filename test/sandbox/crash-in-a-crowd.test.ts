@@ -57,7 +57,10 @@ test('a SIGKILL in the middle of a crowd loses no order', { timeout: 120_000 }, 
     const known: { accepted: string[] } = { accepted: [] };
     const answered = new Promise<void>((resolve) => {
       void crowd({
-        ...{ client, namespace, clients: 16, orders: 1000 },
+        client,
+        namespace,
+        clients: 16,
+        orders: 1000,
         buyer: () => 'buyer1',
         goods: () => ({ goods1: 1 }),
         onAnswer({ accepted }) {

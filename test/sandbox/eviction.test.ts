@@ -41,7 +41,9 @@ const budget = (name: string, spec: Json): Json => ({
 
 const evict = ({ call }: Rig, name: string, deleteOptions?: Json) =>
   call('POST', `${pods}/${name}/eviction`, {
-    ...{ apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name } },
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: { name },
     ...(deleteOptions ? { deleteOptions } : {}),
   });
 

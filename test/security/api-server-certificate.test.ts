@@ -35,7 +35,10 @@ test('only the API server may call the webhooks', { skip, timeout: 180_000 }, as
     const namespace = await world.namespace();
     const create = (name: string) =>
       world.client.create(Buyer, {
-        ...{ apiVersion: Buyer.apiVersion, kind: 'Buyer', metadata: { name, namespace }, spec: {} },
+        apiVersion: Buyer.apiVersion,
+        kind: 'Buyer',
+        metadata: { name, namespace },
+        spec: {},
       });
 
     await world.serve(1, { 'client-ca-file': file, 'client-names': 'kube-apiserver' });

@@ -59,14 +59,12 @@ describe('a webhook whose callers need a certificate', () => {
 
   async function ask(client: Partial<Pair>, more: RequestOptions & { body?: string } = {}) {
     const call = request({
-      ...{
-        host: '127.0.0.1',
-        port: server.port,
-        path,
-        method: 'POST',
-        agent: false,
-        rejectUnauthorized: false,
-      },
+      host: '127.0.0.1',
+      port: server.port,
+      path,
+      method: 'POST',
+      agent: false,
+      rejectUnauthorized: false,
       headers: { 'content-type': 'application/json' },
       ...client,
       ...more,
@@ -123,7 +121,10 @@ describe('a webhook whose callers need a certificate', () => {
       const sessions: Buffer[] = [];
       const open = async (session?: Buffer): Promise<TLSSocket> => {
         const socket = connect({
-          ...{ host: '127.0.0.1', port: server.port, rejectUnauthorized: false, maxVersion },
+          host: '127.0.0.1',
+          port: server.port,
+          rejectUnauthorized: false,
+          maxVersion,
           ...(session ? { session } : {}),
         });
         socket.on('session', (it: Buffer) => sessions.push(it));

@@ -69,11 +69,9 @@ const bindings: Resource = {
 async function withToken({ client, target }: World, directory: string) {
   const { namespace, serviceAccount } = deployment;
   await client.create(bindings, {
-    ...{
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRoleBinding',
-      metadata: { name: 'secrets-test' },
-    },
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'secrets-test' },
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
     subjects: [{ kind: 'ServiceAccount', name: serviceAccount, namespace }],
   } as Draft);
@@ -102,7 +100,10 @@ async function everythingThatKnowsSecrets(world: World): Promise<string> {
     client.create(
       DataService as unknown as Resource,
       {
-        ...{ apiVersion: DataService.apiVersion, kind: 'DataService', metadata: { name, namespace }, spec },
+        apiVersion: DataService.apiVersion,
+        kind: 'DataService',
+        metadata: { name, namespace },
+        spec,
       } as Draft,
     );
   const url = `127.0.0.1:${world.balancer.port}`;

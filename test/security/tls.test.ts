@@ -15,8 +15,12 @@ async function speak(
   version: SecureVersion,
 ): Promise<{ protocol: string | null; serial: string }> {
   const socket: TLSSocket = connect({
-    ...{ host: '127.0.0.1', port, rejectUnauthorized: false, ciphers: ancient },
-    ...{ minVersion: version, maxVersion: version },
+    host: '127.0.0.1',
+    port,
+    rejectUnauthorized: false,
+    ciphers: ancient,
+    minVersion: version,
+    maxVersion: version,
   });
   try {
     await once(socket, 'secureConnect');

@@ -7,9 +7,13 @@ import { ObjectCache } from '../../src/kube/cache.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 
 const orderOf = (n: number, isPay: boolean): SpikeOrder => ({
-  ...{ apiVersion: 'myapp.spike.com/v1', kind: 'SpikeOrder' },
+  apiVersion: 'myapp.spike.com/v1',
+  kind: 'SpikeOrder',
   metadata: {
-    ...{ name: `o${n}`, namespace: 'shop', uid: `u${n}`, creationTimestamp: '2026-01-01T00:00:00Z' },
+    name: `o${n}`,
+    namespace: 'shop',
+    uid: `u${n}`,
+    creationTimestamp: '2026-01-01T00:00:00Z',
     resourceVersion: String(1000 * Number(isPay) + n),
   },
   spec: { buyerId: 'ann', goodsMap: { g: 1 }, isPay, expiredTime: new Date(1e12 + n).toISOString() },

@@ -23,7 +23,11 @@ const authority = (key: string, lifetime: number) => ({
 });
 const leaf = (signer: { key: string; cert: string }) =>
   issueLeaf({
-    ...{ key: keys[2]!, now, lifetime: hour, random: randomBytes, names: ['a.shop.svc'] },
+    key: keys[2]!,
+    now,
+    lifetime: hour,
+    random: randomBytes,
+    names: ['a.shop.svc'],
     authority: signer,
   });
 const notAfter = (pem: string) => new X509Certificate(pem).validToDate.getTime() / 1000;
@@ -85,7 +89,11 @@ describe('a source of certificates', () => {
     const lines: Logged[] = [];
     const abort = new AbortController();
     const source = new FileSource({
-      ...{ directory, clock: systemClock, logger: recordingLogger(lines), debounce: 5, pollEvery: 20 },
+      directory,
+      clock: systemClock,
+      logger: recordingLogger(lines),
+      debounce: 5,
+      pollEvery: 20,
       metrics: { read: () => void counts.reads++, failed: () => void counts.failures++ },
     });
     try {

@@ -97,7 +97,9 @@ for (const { how, watchLag } of seeing)
 
     it('get a new CA with the overlap between its publication and its first leaf', async () => {
       world = new World({
-        ...{ newKey, settings: { ...settings, checkEvery: hour / 2 }, apiServerLag: 6 * hour },
+        newKey,
+        settings: { ...settings, checkEvery: hour / 2 },
+        apiServerLag: 6 * hour,
         ...watchLag,
       });
       await threeReplicas();

@@ -29,7 +29,9 @@ describe('checks', () => {
     });
     const port = await listening(server);
     const third = (more: Partial<ThirdParty>): ThirdParty => ({
-      ...{ url: `http://127.0.0.1:${port}/well`, username: 'u', password: 'p' },
+      url: `http://127.0.0.1:${port}/well`,
+      username: 'u',
+      password: 'p',
       ...more,
     });
     assert.deepEqual(await checkThirdParty(third({}), 80), {

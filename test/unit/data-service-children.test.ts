@@ -15,7 +15,9 @@ import { render } from '../../src/controllers/data-service/templates.ts';
 
 function dataService(spec: DataServiceSpec, name = 'data', more: Partial<DataService> = {}): DataService {
   return {
-    ...{ apiVersion: 'd3os-product.com.d3os/v1', kind: 'DataService', spec },
+    apiVersion: 'd3os-product.com.d3os/v1',
+    kind: 'DataService',
+    spec,
     metadata: {
       name,
       namespace: 'shop',
@@ -143,7 +145,9 @@ describe('the shapes of a DataService', () => {
     assert.deepEqual(addressOf('jdbc:mysql://db:3307/x?y=1', 3306), { host: 'db', port: 3307 });
     assert.deepEqual(addressOf('[::1]:3307', 3306), { host: '::1', port: 3307 });
     assert.deepEqual(addressOf('https://u/health', 80), {
-      ...{ host: 'u', port: 443, http: { secure: true, path: '/health' } },
+      host: 'u',
+      port: 443,
+      http: { secure: true, path: '/health' },
     });
     for (const wrong of ['$(id)', 'a b', 'db:99999', '; rm -rf /', ''])
       assert.equal(addressOf(wrong, 1), undefined, wrong);

@@ -38,9 +38,11 @@ function world(ready: number) {
         for (const { kind, name, component } of desired) {
           if (!makers.includes(kind.kind) || owned.some(({ metadata }) => metadata.name === name)) continue;
           owned.push({
-            ...{ apiVersion: 'apps/v1', kind: kind.kind },
+            apiVersion: 'apps/v1',
+            kind: kind.kind,
             metadata: { name, labels: { 'app.kubernetes.io/component': component } } as never,
-            ...{ spec: { replicas: 1 }, status: { replicas: 1, updatedReplicas: 1, readyReplicas: ready } },
+            spec: { replicas: 1 },
+            status: { replicas: 1, updatedReplicas: 1, readyReplicas: ready },
           } as KubeObject);
         }
         return new Outcome();
@@ -49,7 +51,8 @@ function world(ready: number) {
   };
   const reconciler = dataServiceWorkload.reconciler(working as unknown as Working<DataService>);
   const object = {
-    ...{ apiVersion: DataService.apiVersion, kind: DataService.kind },
+    apiVersion: DataService.apiVersion,
+    kind: DataService.kind,
     metadata: { name: 'one', namespace: 'shop', uid: 'u', resourceVersion: '1', generation: 1 },
     spec: { eureka: { image: 'shop/eureka:1.0' }, auth: { image: 'shop/auth:1.0' } },
   } as DataService;

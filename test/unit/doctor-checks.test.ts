@@ -85,8 +85,13 @@ function healthy(): Observation {
     served: { value: { chain: [leaf(now - day, 30 * day)], from: 'secret/x', host } },
     lease: object({ metadata, spec }),
     leaseMoves: false,
-    ...{ goods: object([]), orders: object([]), steady: new Set<string>() },
-    ...{ namespaces: object([]), stuck: object([]), deployments: object([]), pods: object([]) },
+    goods: object([]),
+    orders: object([]),
+    steady: new Set<string>(),
+    namespaces: object([]),
+    stuck: object([]),
+    deployments: object([]),
+    pods: object([]),
   };
 }
 

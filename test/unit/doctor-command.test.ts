@@ -27,12 +27,10 @@ const finding: Finding = {
   remedy: 'kubectl get pods',
 };
 const report: Report = {
-  ...{
-    server: 'https://a',
-    version: 'v1.37.2',
-    unchecked: ['goods: these credentials may not'],
-    passed: ['x'],
-  },
+  server: 'https://a',
+  version: 'v1.37.2',
+  unchecked: ['goods: these credentials may not'],
+  passed: ['x'],
   findings: [finding, { ...finding, severity: 'warning', reason: 'VersionsDiffer' }],
 };
 

@@ -18,7 +18,11 @@ const old = goodsOf('apple', 100, {
 function lowered(stockCount: number) {
   const object = { ...old, spec: { ...old.spec, stockCount } };
   const call = {
-    ...{ object, old, namespace: 'shop', now: Date.parse(time), deadline: 0 },
+    object,
+    old,
+    namespace: 'shop',
+    now: Date.parse(time),
+    deadline: 0,
     request: { operation: 'UPDATE', name: 'apple', userInfo: {} },
     context: { catalogue: { findGoods: () => old } },
   } as unknown as Call<SpikeGoods>;

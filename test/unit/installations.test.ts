@@ -33,7 +33,11 @@ function configurations(name: string, made: Made): WebhookConfiguration[] {
     ? { 'meta.helm.sh/release-name': release, 'meta.helm.sh/release-namespace': namespace }
     : {};
   const metadata = {
-    ...{ name, uid: name, resourceVersion: '1', creationTimestamp: created, annotations },
+    name,
+    uid: name,
+    resourceVersion: '1',
+    creationTimestamp: created,
+    annotations,
     labels: takesOver ? { [takesOverLabel]: 'true' } : {},
   };
   const clientConfig = url ? { url } : { service: { namespace, name: namesOf(name).service } };
@@ -98,7 +102,10 @@ describe('a process', () => {
     const list = async ({ kind }: Resource) => ({ items: found.now.filter((it) => it.kind === kind) });
     const client = { list } as unknown as Client;
     const guard = new InstallationGuard({
-      ...{ settings: { ...settings, takeOver }, client, clock, log: silentLog },
+      settings: { ...settings, takeOver },
+      client,
+      clock,
+      log: silentLog,
       onLost: (why) => void lost.push(why),
     });
     return { guard, clock, lost };

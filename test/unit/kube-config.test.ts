@@ -161,9 +161,12 @@ echo "{\\"kind\\":\\"ExecCredential\\",\\"status\\":{\\"token\\":\\"token-$n\\"}
       writeFileSync(join(dir, name), `${name} of a file`);
     }
     const user = {
-      ...{ 'client-certificate': 'both-cert', 'client-certificate-data': base64('cert') },
-      ...{ 'client-key': 'both-key', 'client-key-data': base64('key') },
-      ...{ tokenFile: 'both-token', token: 'old' },
+      'client-certificate': 'both-cert',
+      'client-certificate-data': base64('cert'),
+      'client-key': 'both-key',
+      'client-key-data': base64('key'),
+      tokenFile: 'both-token',
+      token: 'old',
     };
     const cluster = { 'certificate-authority': 'both-ca', 'certificate-authority-data': base64('CA') };
     const { tls, headers } = await loadConfig({ file: kubeconfig('both', user, cluster) }).credentials();

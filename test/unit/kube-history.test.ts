@@ -14,7 +14,10 @@ const thing = (name: string, version: number, uid = name): KubeObject => ({
   apiVersion: 'test/v1',
   kind: 'Thing',
   metadata: {
-    ...{ name, namespace: 'default', uid, resourceVersion: String(version) },
+    name,
+    namespace: 'default',
+    uid,
+    resourceVersion: String(version),
     creationTimestamp: '2026-01-01T00:00:00Z',
   },
 });

@@ -15,7 +15,10 @@ function setUp(offMs: number) {
   const server = { aheadMs: offMs };
   const trueNow = () => clock.now() + server.aheadMs;
   return {
-    ...{ clock, time, server, trueNow },
+    clock,
+    time,
+    server,
+    trueNow,
     doubts: () => doubts,
     /** One request: `there` ms until it is answered, `back` ms until the answer is here. */
     async ask(there = 5, back = 5) {

@@ -10,7 +10,10 @@ function orderOf(uid: string, goodsMap: Record<string, number>, phase?: OrderPha
     apiVersion: 'myapp.spike.com/v1',
     kind: 'SpikeOrder',
     metadata: {
-      ...{ name: `order-${uid}`, namespace: 'shop', uid, resourceVersion: '1' },
+      name: `order-${uid}`,
+      namespace: 'shop',
+      uid,
+      resourceVersion: '1',
       creationTimestamp: '2026-01-01T00:00:00Z',
     },
     spec: { buyerId: 'buyer', goodsMap },

@@ -80,7 +80,10 @@ describe('the writer of goods', () => {
     let debugging = true;
     const log = { ...silentLog, debug: (fields: object) => void lines.push({ ...fields }) };
     const writer = new GoodsWriter({
-      ...{ store, clock, random: () => 0.5, metrics: noLedgerMetrics },
+      store,
+      clock,
+      random: () => 0.5,
+      metrics: noLedgerMetrics,
       log: { ...log, isLevelEnabled: () => debugging },
       newId: () => `write-${lines.length + 1}`,
     });

@@ -118,7 +118,8 @@ describe('a lot that is short', () => {
       time,
     }));
     const full = (it: SpikeGoods, more: Hold[]): SpikeGoods => ({
-      ...{ ...it, spec: { ...it.spec, stockCount: 10_000 } },
+      ...it,
+      spec: { ...it.spec, stockCount: 10_000 },
       status: { ...it.status, holds: formatHolds(more) },
     });
     const lot = holdsOf(statusOf(store)).filter(({ uid }) => uid === mine);

@@ -17,7 +17,10 @@ function order(phase?: 'Unpaid' | 'Paid' | 'Expired'): SpikeOrder {
     apiVersion: 'myapp.spike.com/v1',
     kind: 'SpikeOrder',
     metadata: {
-      ...{ name: 'o1', namespace: 'shop', uid: 'uid-o1', creationTimestamp: '2026-01-01T00:00:00Z' },
+      name: 'o1',
+      namespace: 'shop',
+      uid: 'uid-o1',
+      creationTimestamp: '2026-01-01T00:00:00Z',
       resourceVersion: String(++revision),
     },
     spec: { buyerId: 'b', goodsMap: { phone: 2 }, expiredTime: '2026-01-01T00:05:00.000Z' },

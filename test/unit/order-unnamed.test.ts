@@ -67,7 +67,11 @@ function setUp(createdAt: string, seesOldGoods = false) {
     entered() {},
   });
   return {
-    ...{ clock, store, lifecycle, phase: () => order.status?.phase, key: keyOf(order) },
+    clock,
+    store,
+    lifecycle,
+    phase: () => order.status?.phase,
+    key: keyOf(order),
     reads: () => reads + store.done.reads,
   };
 }

@@ -10,7 +10,10 @@ const orderOf = (name: string, goods: string): SpikeOrder => ({
   apiVersion: 'myapp.spike.com/v1',
   kind: 'SpikeOrder',
   metadata: {
-    ...{ name, namespace: 'shop', uid: `uid-of-${name}`, resourceVersion: '1' },
+    name,
+    namespace: 'shop',
+    uid: `uid-of-${name}`,
+    resourceVersion: '1',
     creationTimestamp: '2026-01-01T00:00:00Z',
   },
   spec: { buyerId: 'buyer', goodsMap: { [goods]: 1 } },

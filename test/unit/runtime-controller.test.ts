@@ -25,7 +25,10 @@ function set(
   const write = (level: string) => (fields: object, message: string) =>
     lines.push({ level, message, ...fields });
   const log: Log = {
-    ...{ debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
     isLevelEnabled: () => debugging,
   };
   const counts: Record<string, number> = {};

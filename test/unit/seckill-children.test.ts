@@ -16,7 +16,9 @@ const kafkaScaler = { bootstrapServers: 'b:9092', consumerGroup: 'g', topic: 't'
 
 function seckill(spec: SeckillSpec, name = 'sale'): Seckill {
   return {
-    ...{ apiVersion: 'ops.couponkill.io/v1', kind: 'Seckill', spec },
+    apiVersion: 'ops.couponkill.io/v1',
+    kind: 'Seckill',
+    spec,
     metadata: { name, namespace: 'shop', uid: name, resourceVersion: '1', creationTimestamp: '' },
   };
 }
@@ -81,7 +83,10 @@ describe('the children of a Seckill', () => {
       ['HorizontalPodAutoscaler sale-user-hpa', 'ScaledObject sale-go-kafka'],
     );
     assert.deepEqual(bodyOf(desired, 'ScaledObject').spec.triggers[0].metadata, {
-      ...{ bootstrapServers: 'b:9092', consumerGroup: 'g', topic: 't', lagThreshold: '5' },
+      bootstrapServers: 'b:9092',
+      consumerGroup: 'g',
+      topic: 't',
+      lagThreshold: '5',
     });
   });
 

@@ -116,13 +116,19 @@ describe('the webhooks', () => {
       for (const chosen of subsets(fields[kind.kind]!)) {
         const spec = { ...base[kind.kind], ...chosen };
         const object = {
-          ...{ apiVersion: kind.apiVersion, kind: kind.kind, spec },
+          apiVersion: kind.apiVersion,
+          kind: kind.kind,
+          spec,
           metadata: { name: 'x', creationTimestamp: '2026-01-01T00:00:00Z', uid: 'u', resourceVersion: '1' },
         };
         if (isAsked(`mutate.${kind.singular}.spikegate.io`, { object, oldObject: object })) continue;
         skipped++;
         const call = {
-          ...{ object, old: object, namespace: 'shop', now: Date.parse('2026-01-01T00:01:00Z'), deadline: 0 },
+          object,
+          old: object,
+          namespace: 'shop',
+          now: Date.parse('2026-01-01T00:01:00Z'),
+          deadline: 0,
           request: { operation: 'UPDATE', userInfo: { username: 'alice' } },
           context: { newId: () => 'new', ids: { of: () => 'new' }, policy: { paymentWindowMs: 300_000 } },
         };

@@ -105,7 +105,8 @@ test('victims: not placed, pending, not ready, restarted, then the newest', () =
     name: string,
     over: { node?: boolean; phase?: string; ready?: boolean; restarts?: number; at?: number },
   ) => ({
-    ...{ apiVersion: 'v1', kind: 'Pod' },
+    apiVersion: 'v1',
+    kind: 'Pod',
     metadata: {
       name,
       uid: name,

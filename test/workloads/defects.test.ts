@@ -92,13 +92,18 @@ describe('defects of the seeds', { timeout: 120_000 }, () => {
     it('renders its files anew for each', () => {
       const at = (namespace: string) => {
         const object = {
-          ...{ apiVersion: DataService.apiVersion, kind: 'DataService' },
+          apiVersion: DataService.apiVersion,
+          kind: 'DataService',
           spec: { mysql: { kind: 1 }, auth: { image: 'i:1' } },
           metadata: { name: 'data', namespace, uid: namespace, resourceVersion: '1', creationTimestamp: '' },
         };
         const always = () => true;
         const { desired } = planOf(object, {
-          ...{ prefix: '', isUsable: always, isThere: always, isKnown: always, passwordOf: () => undefined },
+          prefix: '',
+          isUsable: always,
+          isThere: always,
+          isKnown: always,
+          passwordOf: () => undefined,
         });
         return JSON.stringify(desired.filter(({ kind }) => kind === configMaps).map(({ body }) => body));
       };
@@ -140,7 +145,8 @@ describe('defects of the seeds', { timeout: 120_000 }, () => {
 
     it('measures a rate, which a counter that begins again does not upset', () => {
       const object = {
-        ...{ apiVersion: ElasticWeb.apiVersion, kind: 'ElasticWeb' },
+        apiVersion: ElasticWeb.apiVersion,
+        kind: 'ElasticWeb',
         metadata: { name: 'web', namespace: 'shop', uid: 'u', resourceVersion: '1', creationTimestamp: '' },
         spec: { ...elasticWeb().spec, metrics: { server: 'http://p.svc', window: '2m' } },
       } as unknown as ElasticWeb;

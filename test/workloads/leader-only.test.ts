@@ -25,7 +25,10 @@ import { Lab, pause, soon } from './lab.ts';
 import { deploymentsV1 } from './resources.ts';
 
 const leases: Resource = {
-  ...{ group: 'coordination.k8s.io', version: 'v1', kind: 'Lease', plural: 'leases' },
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  kind: 'Lease',
+  plural: 'leases',
   namespaced: true,
 };
 
@@ -47,20 +50,22 @@ test('only the leader asks Prometheus and makes children', { timeout: 60_000 }, 
   const renewTime = new Date().toISOString().replace('Z', '000Z');
   const held = { holderIdentity: 'somebody', leaseDurationSeconds: 3600, acquireTime: renewTime, renewTime };
   await client.create(leases, {
-    ...{ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { namespace, name } },
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { namespace, name },
     spec: { ...held, leaseTransitions: 1 },
   } as never);
   const replica = await serve(
     {
       ...defaultServeSettings(),
-      ...{
-        kubeconfig: sandbox.kubeconfig,
-        host: '127.0.0.1',
-        port,
-        metricsHost: '127.0.0.1',
-        metricsPort: 0,
-      },
-      ...{ drain: 0, retryPeriod: 100, prometheusAllow: parseReach(thisMachine) },
+      kubeconfig: sandbox.kubeconfig,
+      host: '127.0.0.1',
+      port,
+      metricsHost: '127.0.0.1',
+      metricsPort: 0,
+      drain: 0,
+      retryPeriod: 100,
+      prometheusAllow: parseReach(thisMachine),
     },
     silentLog,
     () => {},

@@ -19,7 +19,11 @@ const waiting = (reason: string, message: string) => ({
   conditions: [{ type: 'Ready', status: 'False' }],
   containerStatuses: [
     {
-      ...{ name: 'c', image: 'i', imageID: '', ready: false, restartCount: 3 },
+      name: 'c',
+      image: 'i',
+      imageID: '',
+      ready: false,
+      restartCount: 3,
       state: { waiting: { reason, message } },
     },
   ],
@@ -43,7 +47,11 @@ const ready = {
   ],
   containerStatuses: [
     {
-      ...{ name: 'c', image: 'i', imageID: '', ready: true, restartCount: 4 },
+      name: 'c',
+      image: 'i',
+      imageID: '',
+      ready: true,
+      restartCount: 4,
       state: { running: {} },
     },
   ],

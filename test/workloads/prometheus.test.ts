@@ -64,13 +64,11 @@ test('pods follow the requests per second that Prometheus sees', { skip, timeout
   try {
     await lab.lead();
     const metrics = {
-      ...{
-        server: `http://127.0.0.1:${port}`,
-        window: '3s',
-        interval: '1s',
-        stabilization: '3s',
-        timeout: '1s',
-      },
+      server: `http://127.0.0.1:${port}`,
+      window: '3s',
+      interval: '1s',
+      stabilization: '3s',
+      timeout: '1s',
       maxStepUp: 10,
     };
     const spec = { ...elasticWeb().spec, singlePodQPS: 20, totalQPS: 10, maxReplicas: 8, metrics };

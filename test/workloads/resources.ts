@@ -8,7 +8,10 @@ const of = <T extends KubeObject>(
   kind: string,
   plural: string,
 ): Resource<T> => ({
-  ...{ group, version, kind, plural },
+  group,
+  version,
+  kind,
+  plural,
   namespaced: true,
 });
 

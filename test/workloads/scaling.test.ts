@@ -69,8 +69,14 @@ describe('replicas', () => {
 
 describe('a meter', () => {
   const settings: MeterSettings = {
-    ...{ server: 'http://p', query: 'q', timeoutMs: 5000, intervalMs: 30_000, singlePodQPS: 50 },
-    ...{ stabilizationMs: 60_000, min: 1, max: 10 },
+    server: 'http://p',
+    query: 'q',
+    timeoutMs: 5000,
+    intervalMs: 30_000,
+    singlePodQPS: 50,
+    stabilizationMs: 60_000,
+    min: 1,
+    max: 10,
   };
   function world(answers: (number | MetricsError)[]) {
     const clock = new SimulatedClock();
@@ -121,7 +127,9 @@ describe('a meter', () => {
     assert.deepEqual(
       { ...read(), seenAt: 0 },
       {
-        ...{ qps: 240, replicas: 5, seenAt: 0 },
+        qps: 240,
+        replicas: 5,
+        seenAt: 0,
         failure: { reason: 'Unreachable', message: 'ECONNREFUSED' },
       },
     );

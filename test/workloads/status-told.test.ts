@@ -12,7 +12,11 @@ import { Lab, places, soon } from './lab.ts';
 import { deploymentsV1 } from './resources.ts';
 
 const quotas: Resource = {
-  ...{ group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true },
+  group: '',
+  version: 'v1',
+  kind: 'ResourceQuota',
+  plural: 'resourcequotas',
+  namespaced: true,
 };
 type Owner = KubeObject & { status?: { phase?: string; message?: string; conditions?: Condition[] } };
 

@@ -107,7 +107,9 @@ class Plans {
       secret && literal !== undefined
         ? [
             {
-              ...{ kind: secrets, name: secret.name, component },
+              kind: secrets,
+              name: secret.name,
+              component,
               body: { type: 'Opaque', data: { [secret.key]: Buffer.from(literal).toString('base64') } },
             },
           ]
@@ -123,7 +125,9 @@ class Plans {
   component(name: Component, spec: ComponentSpec): Desired[] {
     const files = this.#files(name, spec);
     const configs = builtIn[name].configMaps.map((it) => ({
-      ...{ kind: configMaps, name: `${this.#situation.prefix}${it.name}`, component: name },
+      kind: configMaps,
+      name: `${this.#situation.prefix}${it.name}`,
+      component: name,
       body: { data: files.get(it.name) },
     }));
     return [...configs, this.#runnable(name, spec, files), this.#service(name, spec)];
@@ -238,7 +242,10 @@ class Plans {
           type: ports.some(({ nodePort }) => nodePort) ? 'NodePort' : 'ClusterIP',
           selector: selectorOf(this.#object, name),
           ports: ports.map((it, index) => ({
-            ...{ name: portName(name, it, index), port: it.port, targetPort: it.port, protocol: 'TCP' },
+            name: portName(name, it, index),
+            port: it.port,
+            targetPort: it.port,
+            protocol: 'TCP',
             ...(it.nodePort ? { nodePort: it.nodePort } : {}),
           })),
         },
@@ -260,7 +267,8 @@ function withScripts(known: readonly string[], config: Record<string, string>): 
 
 function mountsOf(name: Component): { volumeMounts?: object[] } {
   const mounts: object[] = builtIn[name].configMaps.map(({ name: volume, mountPath, isFile, files }) => ({
-    ...{ name: volume, mountPath },
+    name: volume,
+    mountPath,
     ...(isFile ? { subPath: files[0] } : {}),
   }));
   if (name === 'mysql') mounts.push({ name: 'data', mountPath: '/var/lib/mysql' });

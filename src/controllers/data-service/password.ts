@@ -11,7 +11,11 @@ import type { Reference, Referenced, References } from '../../workloads/referenc
 import { passwordKey } from './credentials.ts';
 
 const resource = asResource<Referenced>({
-  ...{ group: '', version: 'v1', kind: secrets.kind, plural: secrets.plural, namespaced: true },
+  group: '',
+  version: 'v1',
+  kind: secrets.kind,
+  plural: secrets.plural,
+  namespaced: true,
 });
 
 /** Base64url: no character with a meaning in SQL strings or shells. */
@@ -28,7 +32,9 @@ export async function ensurePassword(
   if (references.get(reference)) return;
   const { namespace, name } = reference;
   const draft = {
-    ...{ apiVersion: 'v1', kind: 'Secret', type: 'Opaque' },
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
     metadata: { name, namespace, labels: labelsOf(object, 'mysql') },
     data: { [passwordKey]: Buffer.from(generate()).toString('base64') },
   } as Draft<Referenced>;

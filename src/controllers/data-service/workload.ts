@@ -71,7 +71,8 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     this.#references = new References({ ...working, wake });
     const outside = new Outside({ reach: working.reach.thirdParty });
     this.#thirdParties = new ThirdParties({
-      ...{ clock: working.clock, wake },
+      clock: working.clock,
+      wake,
       check: (thirdParty, port, signal) => checkThirdParty(thirdParty, port, outside, signal),
     });
     this.#troubles = podTroubles(working.sources.cacheOf(pods), DataService.kind, wake);
@@ -111,7 +112,11 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     const { verdict, fields, conditions } = judge(states, outcome, lacking);
     announce(recorder, object, outcome, verdict);
     const result = await writeStatus<DataService>({
-      ...{ client, clock, cache, resource: DataService, object },
+      client,
+      clock,
+      cache,
+      resource: DataService,
+      object,
       fields: { ...fields, namePrefix: prefix },
       conditions: [...conditions, ...outcome.conditions()],
     });
@@ -170,7 +175,10 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     const { namespace = '' } = object.metadata;
     const unread = await this.#references.follow(keyOf(object), referencesOf(credentials, namespace));
     const failures = unread.map(({ reference: { kind, name }, error }) => ({
-      ...{ kind, name, error, reason: 'SecretNotRead' },
+      kind,
+      name,
+      error,
+      reason: 'SecretNotRead',
     }));
     const mysql = object.spec.mysql;
     if (!mysql || kindOf('mysql', mysql) === 'thirdParty') return { isGone: false, failures };

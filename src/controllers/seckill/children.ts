@@ -267,7 +267,8 @@ function dashboardOf(seckill: Seckill, parts: readonly Part[]): Desired {
     body: {
       data: {
         [`${name}.json`]: dashboard({
-          ...{ name, namespace },
+          name,
+          namespace,
           services: parts.map((part) => ({ short: part.short, deployment: part.name })),
           topic: seckill.spec.scaling?.keda?.kafkaScaler,
         }),

@@ -71,8 +71,11 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
     const { verdict, ...state } = this.#judge(seckill, parts, outcome, failures);
     announce(this.#working.recorder, seckill, outcome, verdict);
     const result = await writeStatus({
-      ...{ client, resource: Seckill, object: seckill },
-      ...{ clock: this.#working.clock, cache: this.#working.cache },
+      client,
+      resource: Seckill,
+      object: seckill,
+      clock: this.#working.clock,
+      cache: this.#working.cache,
       ...state,
     });
     outcome.throwIfFailed();
@@ -148,7 +151,9 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
     if (replicas < bounds(seckill).min) return false;
     const { kind } = resource;
     const draft = {
-      ...{ apiVersion: apiVersionOf(resource), kind, metadata: { name, namespace, uid: live.metadata.uid } },
+      apiVersion: apiVersionOf(resource),
+      kind,
+      metadata: { name, namespace, uid: live.metadata.uid },
       spec: { replicas },
     } as unknown as Deployment;
     try {

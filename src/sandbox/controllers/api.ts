@@ -118,13 +118,11 @@ export class ControllerApi {
       reason,
       message: note,
       type,
-      ...{
-        source: { component },
-        reportingComponent: component,
-        count: 1,
-        firstTimestamp: at,
-        lastTimestamp: at,
-      },
+      source: { component },
+      reportingComponent: component,
+      count: 1,
+      firstTimestamp: at,
+      lastTimestamp: at,
     };
     this.create('/events', event as unknown as Item).catch((error) =>
       this.core.log.warn({ err: error, reason }, 'an event is lost'),

@@ -104,7 +104,9 @@ describe('rights', () => {
           method: 'POST',
           path: `${sale}/default/spikeorders${dryRun}`,
           body: {
-            ...{ apiVersion: 'myapp.spike.com/v1', kind: 'SpikeOrder', ...named('mine') },
+            apiVersion: 'myapp.spike.com/v1',
+            kind: 'SpikeOrder',
+            ...named('mine'),
             spec: { buyerId: 'ann', goodsMap: { phone: 1 } },
           },
         },
@@ -122,7 +124,9 @@ describe('rights', () => {
       await lab.kubectl(['create', 'rolebinding', role, '--namespace', namespace, ...account]);
     }
     const buyer = {
-      ...{ apiVersion: 'myapp.spike.com/v1', kind: 'Buyer', ...named('ann') },
+      apiVersion: 'myapp.spike.com/v1',
+      kind: 'Buyer',
+      ...named('ann'),
       spec: { buyerName: 'Ann', phone: '1', address: 'here' },
     };
     const buyers = `${sale}/${namespace}/buyers`;

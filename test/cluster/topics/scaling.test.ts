@@ -76,12 +76,22 @@ describe('scaling', () => {
       kind: 'ElasticWeb',
       metadata: { namespace, name },
       spec: {
-        ...{ image: webImage, serviceType: 'ClusterIP', port: 80, podPort: 8080, targetPort: 8080 },
-        ...{ mtargetPort: 8080, metricsPath: '/metrics', singlePodQPS: 5, totalQPS: 5 },
-        ...{ minReplicas: 1, maxReplicas: 3 },
+        image: webImage,
+        serviceType: 'ClusterIP',
+        port: 80,
+        podPort: 8080,
+        targetPort: 8080,
+        mtargetPort: 8080,
+        metricsPath: '/metrics',
+        singlePodQPS: 5,
+        totalQPS: 5,
+        minReplicas: 1,
+        maxReplicas: 3,
         metrics: {
           server: `http://prometheus-operated.${namespace}.svc:9090`,
-          ...{ window: '20s', interval: '5s', stabilization: '10s' },
+          window: '20s',
+          interval: '5s',
+          stabilization: '10s',
         },
       },
     });
@@ -150,7 +160,9 @@ describe('scaling', () => {
           keda: {
             enabled: true,
             kafkaScaler: {
-              ...{ bootstrapServers: broker, consumerGroup: kafka.group, topic: kafka.topic },
+              bootstrapServers: broker,
+              consumerGroup: kafka.group,
+              topic: kafka.topic,
               lagThreshold: '5',
             },
           },
@@ -177,7 +189,9 @@ describe('scaling', () => {
 });
 
 const service = (cpu: string) => ({
-  ...{ enabled: true, image: webImage, replicas: 1 },
+  enabled: true,
+  image: webImage,
+  replicas: 1,
   resources: { requests: { cpu, memory: '16Mi' }, limits: { cpu: '500m', memory: '64Mi' } },
   ports: [{ name: 'http', port: 80, targetPort: 8080 }],
 });
@@ -196,7 +210,9 @@ async function startKafka(lab: Lab, namespace: string): Promise<string> {
   await lab.cluster.applyAll([
     { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: metadata.labels, ports } },
     {
-      ...{ apiVersion: 'v1', kind: 'Pod', metadata },
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata,
       spec: { containers: [{ name: 'kafka', image: kafkaImage, imagePullPolicy: 'Never', args }] },
     },
   ]);

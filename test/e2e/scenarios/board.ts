@@ -24,7 +24,10 @@ async function board(world: World): Promise<void> {
     await seenEverywhere(world, namespace);
     const result = await crowd({
       signal: world.scenarioEnds,
-      ...{ client: world.client, namespace, clients: 16, orders },
+      client: world.client,
+      namespace,
+      clients: 16,
+      orders,
       buyer: () => 'buyer1',
       goods: () => ({ goods1: 1 }),
     });

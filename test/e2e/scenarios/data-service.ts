@@ -128,22 +128,19 @@ function inOrder(world: World): Promise<void> {
           entries[called] = Object.keys((await it.get(configMaps, called)).data).length;
       }
       assert.deepEqual(entries, {
-        ...{
-          'api-manager': 1,
-          auth: 1,
-          'ds-adapter': 1,
-          'es-adapter': 1,
-          'gateway-master': 1,
-          'gateway-web': 1,
-        },
-        ...{
-          'mysql-dataservice': 1,
-          'mysql-dataservice-init': 6,
-          proxy: 1,
-          'trd-adapter': 1,
-          'trd-adapter-py': 1,
-        },
-        ...{ web: 1, 'web-template': 1 },
+        'api-manager': 1,
+        auth: 1,
+        'ds-adapter': 1,
+        'es-adapter': 1,
+        'gateway-master': 1,
+        'gateway-web': 1,
+        'mysql-dataservice': 1,
+        'mysql-dataservice-init': 6,
+        proxy: 1,
+        'trd-adapter': 1,
+        'trd-adapter-py': 1,
+        web: 1,
+        'web-template': 1,
       });
 
       // 5. No password in any of them; the database has a volume.
@@ -176,7 +173,9 @@ function inOrder(world: World): Promise<void> {
 }
 
 const small = (more: object = {}) => ({
-  ...{ apiVersion: DataService.apiVersion, kind: 'DataService', metadata: { name: 'small' } },
+  apiVersion: DataService.apiVersion,
+  kind: 'DataService',
+  metadata: { name: 'small' },
   spec: {
     mysql: { name: 'mysql', kind: 'statefulSet' },
     auth: service(9081),
@@ -269,7 +268,9 @@ function edits(world: World): Promise<void> {
     await it.condition(kind, 'small', 'Degraded', 'True', /Secret db with the key password is not there/);
     await eventually(async () => assert.ok(await it.isGone(statefulSets, 'mysql-dataservice')));
     await it.create(it.resource(secrets), {
-      ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'db' } },
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'db' },
       data: { password: 'YQ==' },
     });
     await it.condition(kind, 'small', 'MysqlReady', 'False', /127.0.0.1:1/);
@@ -335,7 +336,9 @@ function sideBySide(world: World): Promise<void> {
 
     // 7. A name that somebody else has: not taken, and said.
     await it.create(it.resource(services), {
-      ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'proxy' } },
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'proxy' },
       spec: { ports: [{ port: 1 }] },
     });
     await it.patch(kind, 'small', { spec: { proxy: service(9094) } });

@@ -19,7 +19,9 @@ async function copied(world: World): Promise<void> {
   const { apiVersion, kind } = SpikeOrder;
   const make = (metadata: object, spec: object) =>
     world.client.create(SpikeOrder, {
-      ...{ apiVersion, kind, spec },
+      apiVersion,
+      kind,
+      spec,
       metadata: { namespace, ...metadata },
     } as Draft<SpikeOrder>);
   const spec = { buyerId: 'buyer1', goodsMap: { goods1: 1 } };
@@ -43,7 +45,9 @@ async function copied(world: World): Promise<void> {
 
   const goods = await world.goods(namespace, 'goods1');
   const copy = await world.client.create(SpikeGoods, {
-    ...{ apiVersion, kind: SpikeGoods.kind, metadata: { namespace, name: 'goods2' } },
+    apiVersion,
+    kind: SpikeGoods.kind,
+    metadata: { namespace, name: 'goods2' },
     spec: { ...goods.spec },
   } as Draft<SpikeGoods>);
   assert.ok(copy.spec.goodsId);

@@ -150,7 +150,9 @@ function sampleRuns(world: World): Promise<void> {
 
     // 10. A Secret that a service reads: a change of the key that is used makes new pods, another does not.
     await it.create(it.resource(secrets), {
-      ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'db' } },
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'db' },
       data: { password: 'YQ==', other: 'YQ==' },
     });
     const valueFrom = { secretKeyRef: { name: 'db', key: 'password' } };
@@ -272,7 +274,9 @@ function scaling(world: World): Promise<void> {
 function sideBySide(world: World): Promise<void> {
   return Workloads.run(world, async (it) => {
     const make = (called: string, replicas: number) => ({
-      ...{ apiVersion: Seckill.apiVersion, kind: 'Seckill', metadata: { name: called } },
+      apiVersion: Seckill.apiVersion,
+      kind: 'Seckill',
+      metadata: { name: called },
       spec: {
         services: {
           goService: { enabled: true, image: 'shop/go:1.0', replicas, ports: [{ port: 8080 }] },
@@ -300,7 +304,9 @@ function sideBySide(world: World): Promise<void> {
 
     // 3. A Service of that name is somebody else's: it is not taken, and named.
     await it.create(it.resource(services), {
-      ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'c-go-svc' } },
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'c-go-svc' },
       spec: { ports: [{ port: 1 }] },
     });
     await it.create(kind, make('c', 1));

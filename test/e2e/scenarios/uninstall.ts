@@ -34,7 +34,11 @@ const services: Resource = {
   namespaced: true,
 };
 const deployments: Resource = {
-  ...{ group: 'apps', version: 'v1', kind: 'Deployment', plural: 'deployments', namespaced: true },
+  group: 'apps',
+  version: 'v1',
+  kind: 'Deployment',
+  plural: 'deployments',
+  namespaced: true,
 };
 
 async function uninstall(world: World): Promise<void> {
@@ -46,9 +50,13 @@ async function uninstall(world: World): Promise<void> {
     said.length = 0;
     return runUninstall(
       {
-        ...{ kubeconfig: world.target.kubeconfig!, namespace: system, patience: 45_000 },
-        ...{ configuration: deployment.configuration, lease: deployment.lease },
-        ...{ certSecret: deployment.certSecret, ...flags },
+        kubeconfig: world.target.kubeconfig!,
+        namespace: system,
+        patience: 45_000,
+        configuration: deployment.configuration,
+        lease: deployment.lease,
+        certSecret: deployment.certSecret,
+        ...flags,
       },
       {
         print: (line) => void said.push(line),
@@ -128,7 +136,9 @@ async function aSale(world: World): Promise<string> {
 async function plantInstallation({ client }: World): Promise<void> {
   const metadata = { name: 'planted', namespace: system, labels };
   await client.create(services, {
-    ...{ apiVersion: 'v1', kind: 'Service', metadata },
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata,
     spec: { ports: [{ port: 443 }] },
   } as Draft);
   await client.create(secrets, { apiVersion: 'v1', kind: 'Secret', metadata });
@@ -139,7 +149,9 @@ const deploymentOf = (metadata: Draft['metadata']): Draft => {
   const podLabels = { app: metadata.name! };
   const spec = { containers: [{ name: 'a', image: 'a' }] };
   return {
-    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata,
     spec: { selector: { matchLabels: podLabels }, template: { metadata: { labels: podLabels }, spec } },
   } as Draft<KubeObject>;
 };
@@ -147,7 +159,9 @@ const deploymentOf = (metadata: Draft['metadata']): Draft => {
 /** What is in the same namespace and is somebody else's: without the label, or the child of an object called spikegate. */
 async function theirs({ client }: World): Promise<void> {
   await client.create(configMaps, {
-    ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'theirs', namespace: system } },
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'theirs', namespace: system },
   });
   const owner = await client.get(configMaps, { namespace: system, name: 'theirs' });
   const { apiVersion, kind } = { apiVersion: 'v1', kind: 'ConfigMap' };

@@ -13,13 +13,18 @@ const spike = (kind: string, name: string, spec: object) => ({
   spec,
 });
 const goods = (spec: object) =>
-  spike('SpikeGoods', 'goods1', { ...{ goodsName: 'iphone 13', sellerId: 'seller1', price: 10 }, ...spec });
+  spike('SpikeGoods', 'goods1', { goodsName: 'iphone 13', sellerId: 'seller1', price: 10, ...spec });
 const buyer = (address: string) =>
   spike('Buyer', 'buyer2', { buyerName: 'lisi', address, phone: '13900000001' });
 
 const files: Record<string, object> = {
   'bad.yaml': spike('SpikeGoods', 'bad', {
-    ...{ goodsName: 'x', sellerId: 'seller1', price: 'ten', spikePrice: 8, day: 1, stockCount: 5 },
+    goodsName: 'x',
+    sellerId: 'seller1',
+    price: 'ten',
+    spikePrice: 8,
+    day: 1,
+    stockCount: 5,
   }),
   'goods-more.yaml': goods({ spikePrice: 8, day: 1, stockCount: 50 }),
   'buyer.yaml': buyer('Beijing'),

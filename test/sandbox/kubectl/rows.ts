@@ -20,7 +20,9 @@ const section = (name: string, ...of: Omit<Row, 'section'>[]) => {
 };
 const is = (command: string, expected: RegExp, more: Partial<Row> = {}) => ({ command, expected, ...more });
 const fails = (command: string, expected: RegExp, more: Partial<Row> = {}) => ({
-  ...{ command, expected, code: 1 },
+  command,
+  expected,
+  code: 1,
   ...more,
 });
 
