@@ -38,7 +38,7 @@ export function parsePair(cert: string, key: string): ServingPair {
   };
 }
 
-/** The first certificate of a PEM text. @param what the file or field it came from, for the message */
+/** The first certificate of a PEM text. @param what Where the text came from (a file, a field), for the message. */
 export function parseCertificate(pem: string, what: string): X509Certificate {
   try {
     return new X509Certificate(pem);

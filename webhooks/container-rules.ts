@@ -43,7 +43,7 @@ export function requestsWithinLimits(path: string, resources: Resources | undefi
   });
 }
 
-/** As for Services: several ports need names, and no two may be equal. */
+/** The rule of Services: when there are several ports, each needs a name, and no two names may be equal. */
 export function portsAreSound(path: string, ports: readonly ServicePort[] = []): Refusal | undefined {
   const names = new Set<string>();
   const numbers = new Set<string>();

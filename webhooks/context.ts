@@ -11,7 +11,7 @@ import type { Gate } from '../src/ledger/gate.ts';
 export interface AdmissionContext {
   /** Look-ups in the caches. */
   catalogue: Catalogue;
-  /** Whether the caches have been filled. Before that a look-up that finds nothing says nothing. */
+  /** Whether the caches are filled. Before that, a look-up that finds nothing proves nothing. */
   isInformed(): boolean;
   /** Holds stock for orders. */
   gate: Gate;

@@ -227,7 +227,10 @@ function thirdPartiesAreAllowed({ object, old, context }: Call<DataService>): Re
 
 const schemes = { mysql: ['tcp', 'mysql', 'mariadb'], others: ['tcp', 'http', 'https'] };
 
-/** What the address would give away, or cannot mean. The URL gets into a ConfigMap, which many may read. */
+/**
+ * Refuses a URL with an unknown scheme, and a URL that contains credentials: it is written to a ConfigMap, which
+ * many people may read.
+ */
 function whyNotAsked(path: string, text: string, name: Component): Refusal | undefined {
   const field = `${path}.url`;
   const bare = text.trim().replace(/^jdbc:/, '');
@@ -254,9 +257,9 @@ function environmentIsSound(path: string, { env = {}, thirdParty }: ComponentSpe
   return passwordSecret && keyIsSound(`${path}.thirdParty.passwordSecret`, passwordSecret);
 }
 
-/** Of a ConfigMap (validation.MaxSecretSize). */
+/** Maximum size of a ConfigMap (Kubernetes' validation.MaxSecretSize). */
 const mostBytes = 1_048_576;
-/** What a placeholder may become: a host of 253 characters and more, or a URL of the spec. */
+/** Longest text that may replace a placeholder: a host of about 253 characters, or a URL of the spec. */
 const longestValue = 2_100;
 
 function filesFit(path: string, { config = {} }: ComponentSpec, name: Component): Refusal | undefined {
@@ -295,8 +298,8 @@ function storageIsSound(path: string, { storage }: ComponentSpec): Refusal | und
 }
 
 /**
- * A Service is a DNS label of 63 characters; of a StatefulSet Kubernetes adds 11 for the label
- * controller-revision-hash of its pods.
+ * A Service's name is a DNS label of at most 63 characters. For a StatefulSet, Kubernetes appends 11 characters to
+ * the name in the label controller-revision-hash of its pods.
  */
 const longestOf = { statefulSet: 52, deployment: 63, daemonSet: 63 };
 

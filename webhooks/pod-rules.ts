@@ -21,10 +21,10 @@ function isQualified(text: string): boolean {
   return name.length <= 63 && qualifiedName.test(name);
 }
 
-/** What a container may ask for without a domain. */
+/** The resources without a domain prefix that a container may request. */
 const standard = ['cpu', 'memory', 'ephemeral-storage'];
 
-/** `nvidia.com/gpu`: whole numbers, and the request is the limit. */
+/** Extended resources (`nvidia.com/gpu`): whole numbers only, and the request must equal the limit. */
 const isExtended = (name: string): boolean =>
   name.includes('/') &&
   !name.includes('kubernetes.io/') &&
@@ -59,7 +59,7 @@ export function resourcesAreSound(path: string, resources: Resources | undefined
   return undefined;
 }
 
-/** As Kubernetes had it before 1.34; newer ones take more. */
+/** The rule of Kubernetes before 1.34. Newer versions accept more names. */
 export const isVariableName = (name: string): boolean =>
   name.length <= 253 && /^[-._a-zA-Z][-._a-zA-Z0-9]*$/.test(name) && name !== '.' && !name.startsWith('..');
 
@@ -88,7 +88,7 @@ function isPodField(path: string): boolean {
   return isQualified(list === 'annotations' ? key.toLowerCase() : key);
 }
 
-/** One variable, without a look at the others. */
+/** Checks one variable by itself. */
 function variableIsSound(path: string, { name, valueFrom }: EnvVar): Refusal | undefined {
   if (!isVariableName(name)) {
     const must = 'must be the name of an environment variable';
@@ -109,7 +109,7 @@ function variableIsSound(path: string, { name, valueFrom }: EnvVar): Refusal | u
   return refuse('Invalid', `${field} ${must}, got ${JSON.stringify(fieldRef.fieldPath)}`, field);
 }
 
-/** A name of a container port stands for one number and one protocol. */
+/** A name of a container port must stand for one number and one protocol. */
 export function targetsAreClear(
   path: string,
   ports: readonly ServicePort[] | undefined,

@@ -46,13 +46,17 @@ export async function marked<T extends KubeObject>(kind: Kind, call: Call<T>): P
   return { ...refuse('TooManyRequests', message), retryAfterSeconds: 1 };
 }
 
-/** For how long a mark counts as one of the same request. Its time has no fraction of a second, so it may look 1 s older. */
+/**
+ * A mark that is younger than this belongs to the same request. The time of a mark has whole seconds, so it may look
+ * 1 s older than it is.
+ */
 const sameRequestMs = 1500;
 
 /**
- * kube-apiserver judges a deletion by its watch cache first. When that is refused, and the object has changed meanwhile
- * (we have just marked it), it asks again about the stored one, within the same request. It has seen no finalizer then, so
- * that an answer of yes would delete the object at once (apiserver pkg/storage/etcd3/store.go, conditionalDelete).
+ * kube-apiserver judges a deletion by its watch cache first. When we refuse and the object has changed meanwhile (we
+ * have just marked it), it calls us again with the stored object, within the same request. By then it has already
+ * decided that there is no finalizer, so it would delete the object at once if we allowed it (apiserver
+ * pkg/storage/etcd3/store.go, conditionalDelete).
  */
 function isMarkedJustNow({ object, now }: Call<KubeObject>): boolean {
   const { managedFields = [] } = object.metadata as { managedFields?: ManagedFields[] };

@@ -32,7 +32,7 @@ const allocated = ['orderId', 'createTime', 'expiredTime', 'payTime'] as const;
 /** Clocks of replicas may differ by this much when one sets a deadline and another checks it. */
 const clockSkewMs = 5000;
 
-/** A payment window that another replica can have: a day. */
+/** The longest payment window that another replica may have: a day. */
 const longestWindowMs = 86_400_000;
 
 /**
@@ -96,7 +96,8 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     const look = (kind: 'goods' | 'buyers', name: string) => context.live.refresh(kind, namespace, name);
     const isBuyerMissing = !catalogue.findBuyer(namespace, buyerId);
     if (isBuyerMissing && !(await look('buyers', buyerId))) return false;
-    // One after the other: who names 64 goods that do not exist costs one look, as who names one.
+    // Read the first missing goods alone. If they do not exist, the order is refused, and an order with 64 missing
+    // goods costs no more reads than an order with one.
     const [first, ...others] = Object.keys(goodsMap).filter((name) => !catalogue.findGoods(namespace, name));
     if (first === undefined) return isBuyerMissing;
     if (!(await look('goods', first))) return isBuyerMissing;
@@ -179,7 +180,7 @@ function orderLines(call: OrderCall): OrderLine[] {
   return linesOf(call.object.spec, (key) => call.context.catalogue.findGoods(call.namespace, key)).lines;
 }
 
-/** The answer of a real request, without a write. */
+/** The answer that a real request would get, without a write. */
 function dryRun(lines: readonly OrderLine[]): { refusal?: ReturnType<typeof refuse> } {
   for (const { goods, quantity } of lines) {
     const refusal = new StockDraft(goods).hold({ uid: 'dry-run', order: 'dry-run', quantity, time: '' });
@@ -229,8 +230,8 @@ function saleIsOn(call: OrderCall): ReturnType<OrderRule> {
 }
 
 /**
- * Checks the deadline on CREATE, after all mutating webhooks: another one may have changed it. The replica that gave it
- * may have a longer payment window than this one: while a rollout changes the window, both serve.
+ * Checks the deadline on CREATE, after all mutating webhooks, because another webhook may have changed it. During a
+ * rollout that changes the payment window, another replica may have set the deadline with a longer window.
  */
 function deadlineIsWithinWindow({ object, now, context }: OrderCall): ReturnType<OrderRule> {
   const { isPay, expiredTime } = object.spec;

@@ -78,7 +78,7 @@ export class Board {
     this.#news.add(item);
   }
 
-  /** Handles requests to /board, and leads / there. Returns false for every other path. */
+  /** Handles requests to /board, and redirects / to it. Returns false for every other path. */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     const path = (request.url ?? '').split('?', 1)[0]!;
     if (path === '/') {

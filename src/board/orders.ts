@@ -58,8 +58,8 @@ export class OrderBook {
   due(most: number): DuePart {
     const { cache, clock } = this.#options;
     const now = clock.monotonic();
-    // Rows that were paid, or expired, leave the list. A list with a gap is searched again: it must never be empty
-    // while orders wait.
+    // Orders that were paid or expired leave the list. Search again when the list has a gap: it must never be empty
+    // while orders wait for payment.
     const isWhole = this.#soonest.every((key) => this.#open.has(key) && cache.get(key));
     const isFull = this.#soonest.length >= Math.min(most, this.#open.size);
     if (now - this.#soonestAt >= 1000 || !isWhole || !isFull) {

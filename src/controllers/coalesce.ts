@@ -1,5 +1,5 @@
-// Lets a key pass at most once per interval, and tells it otherwise how long to wait. Derived sums may lag, and one
-// write for many changes keeps a crowd from causing a storm of writes.
+// Limits how often a key is handled: at most once per interval. Derived sums may lag, and one write for many changes
+// keeps a crowd from causing a storm of writes.
 import type { Clock } from '../runtime/clock.ts';
 
 export class Coalesce {

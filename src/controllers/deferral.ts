@@ -35,7 +35,7 @@ export class Deferral {
   readonly #options: DeferralOptions;
   /** By key, when it began to wait, in the order of arrival. */
   readonly #waiting = new Map<string, number>();
-  /** New keys of the last `windowMs`, oldest first; those before `#oldest` are counted no more. */
+  /** New keys of the last `windowMs`, oldest first. Entries before `#oldest` do not count any more. */
   #arrivals: Arrival[] = [];
   #oldest = 0;
   readonly #recent = new Map<string, number>();
@@ -97,7 +97,7 @@ export class Deferral {
       if (left > 0) this.#recent.set(group, left);
       else this.#recent.delete(group);
     }
-    // Copied when half of it is past: a crowd does not copy its whole window for every key.
+    // Copy only when half of the array is old: a crowd must not copy its whole window for every key.
     if (this.#oldest * 2 <= this.#arrivals.length) return;
     this.#arrivals = this.#arrivals.slice(this.#oldest);
     this.#oldest = 0;

@@ -9,7 +9,9 @@ import type { KubeObject, Resource } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { atOnce } from '../workloads/parallel.ts';
 
-/** By this time, every create that was admitted before the deletion was visible everywhere has arrived. */
+/**
+ * A replica that did not see the deletion yet may have admitted a create. After this time, that create has arrived.
+ */
 const lastComersMs = 2000;
 
 export interface DeletionOptions<T extends KubeObject> {

@@ -100,7 +100,9 @@ export function describeGoods(
   };
 }
 
-/** Said for as long as the leader leads that has overruled the term; the next one begins without it. */
+/**
+ * The type of a condition. The leader that overruled a term keeps it for its own term; the next leader removes it.
+ */
 const overruledType = 'TermOverruled';
 
 export const describeOverruled = (term: number): string =>

@@ -1,5 +1,5 @@
-// What is said when etcd was restored from a backup: which orders the backup lost or brought back, once for each of
-// their goods. Pure but for the recorder.
+// What people are told after etcd was restored from a backup: which orders the backup lost or brought back. One
+// message for each goods. Pure, except for the event recorder.
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
 import type { Rewind } from '../kube/history.ts';
@@ -7,11 +7,11 @@ import type { KubeObject } from '../kube/objects.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Recorder } from './leading.ts';
 
-/** Names in one message, and goods that get an event of their own. */
+/** Maximum number of names in one message, and of goods that get an event of their own. */
 const mostNames = 5;
 const mostGoods = 100;
 
-/** One line about a kind, for the log. */
+/** A log line about one kind. */
 export function describeRewind(kind: string, { from, to, lost, older, returned }: Rewind): string {
   const parts = [
     counted(lost, 'is gone', 'are gone'),
@@ -29,7 +29,7 @@ function counted(objects: readonly KubeObject[], one: string, many: string): str
   return `${objects.length} ${objects.length === 1 ? one : many} (${names.join(', ')}${more})`;
 }
 
-/** An event on each goods whose orders changed by the restore. */
+/** Records an event on each goods whose orders the restore changed. */
 export function announceRestore(
   rewind: Rewind,
   { catalogue, recorder }: { catalogue: Pick<Catalogue, 'findGoods'>; recorder: Recorder },

@@ -70,7 +70,7 @@ export interface SaleLeaderOptions {
   orderMetrics?: OrderMetrics;
   controllerMetrics?: ControllerMetrics;
   queueMetrics?: QueueMetrics;
-  /** Tells when the API server's history went back, and what that changed. */
+  /** Reports that the API server's history went back, and what that changed. */
   history: Pick<History, 'onWentBack' | 'onFound' | 'isCertain'>;
   /** A live look: whether the lease says that this process leads, by the term that was started. */
   holdsLease(): Promise<boolean>;
@@ -87,7 +87,10 @@ export interface OrderMetrics {
 /** Queues and the crowd's delay are fair between namespaces. */
 const namespaceOf = (key: string): string => splitKey(key).namespace;
 
-/** While the history of the API server is in doubt nothing is decided; that is over a moment after it answers. */
+/**
+ * Pause before the next attempt while the API server's history is in doubt. The doubt ends shortly after the API
+ * server answers.
+ */
 const certainAgainMs = 200;
 
 const otherWorkers = 4;
@@ -149,7 +152,7 @@ export class SaleLeader {
       }),
     );
     this.#unsubscribe.push(
-      // Goods are claimed anew, with the orders listed after that, whether they changed or not.
+      // After a restore, claim all goods again and list their orders after that, whether they changed or not.
       history.onWentBack(() => {
         for (const key of caches.goods.keys()) goods.enqueue(key);
       }),

@@ -136,7 +136,8 @@ export class WorkloadLeader {
       ...(queueMetrics ? { queueMetrics } : {}),
       reconcile: async (key, { signal, failures }) => {
         const object = cache.get(key);
-        // Try again later: a new namespace of this name may exist before this process hears of the old one's end.
+        // Retry later: a new namespace of this name may exist already, before this process sees that the old one is
+        // gone.
         if (object && isTerminating?.(splitKey(key).namespace)) return { requeueAfter: lookAgainMs };
         if (!object || object.metadata.deletionTimestamp) {
           reconciler.forget?.(key);

@@ -18,14 +18,14 @@ export interface DoctorOptions {
   output: 'text' | 'json';
 }
 
-/** As they are typed: names that are not given follow from the installation's. */
+/** The flags as typed. A name that is not given is derived from the installation's name. */
 export type DoctorFlags = { name: string } & Omit<
   DoctorOptions,
   'configuration' | 'service' | 'lease' | 'certSecret'
 > &
   Partial<DoctorOptions>;
 
-/** The names that were given, and those that follow from the installation's. */
+/** All names: those that were given, and those derived from the installation's name. */
 export function namedIn<T extends { name: string }>({
   name,
   ...flags

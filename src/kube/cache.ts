@@ -27,19 +27,18 @@ const maxTombstones = 10_000;
 
 /**
  * Two sources write here. The reflector delivers list and watch in the server's order (`replaceAll`, `apply`).
- * `observe` brings the answers to our own writes, often before the watch does and sometimes long after. The order
- * of arrival decides nothing. These rules do:
+ * `observe` adds the answers to our own writes, often before the watch does and sometimes long after. The order of
+ * arrival decides nothing. These rules do:
  *
  * - For one uid, the greater resourceVersion wins.
- * - For two uids under one name, the greater resourceVersion wins: names are used again, one object after the
- * other.
+ * - For two uids under one name, the greater resourceVersion wins: the name was used again for a later object.
  * - `frontier` is the resourceVersion up to which the reflector has delivered everything. An observed object that
- * is not in the cache and is not newer than the frontier has been deleted. Adding it would leak it, because no
- * further event about it will come.
- * - Tombstones say the same of single deletions, for events that the reflector itself repeats.
- * - A list is the truth. It replaces every version up to its own resourceVersion, older ones too, and brings objects
- * back that were deleted: etcd may have been restored from a backup. Where the list itself is older than what was seen
- * before it was asked for, it replaces everything.
+ *   is not in the cache and is not newer than the frontier has been deleted. Adding it would leak it, because no
+ *   further event about it will come.
+ * - A tombstone says the same of one deleted object. It rejects events that the reflector itself repeats.
+ * - A list overrides these rules, because etcd may have been restored from a backup. It replaces every version up to
+ *   the list's own resourceVersion, and brings deleted objects back. A list that is older than what the cache had
+ *   seen before the request replaces everything.
  */
 export class ObjectCache<T extends KubeObject> {
   readonly synced: Promise<void>;
@@ -154,35 +153,37 @@ export class ObjectCache<T extends KubeObject> {
     this.#changes.dispatch();
   }
 
-  /** The greatest resourceVersion that was ever seen here. */
+  /** The greatest resourceVersion that this cache has seen. */
   get newest(): number {
     return this.#newest;
   }
 
   /**
-   * `handler` is called when the server's history is found to have gone back, before the handlers of changes: with what
-   * a list replaced, or with nothing when an answer shows it and a list must follow.
+   * `handler` runs when the server's history went back, before the change handlers. It receives what a list
+   * replaced. It receives undefined when an answer showed it; then a list must follow. Returns a function that
+   * unsubscribes.
    */
   onRewind(handler: (rewind: Rewind | undefined) => void): () => void {
     this.#rewindHandlers.add(handler);
     return () => this.#rewindHandlers.delete(handler);
   }
 
-  /** An answer contradicts what was seen before its request was sent. */
+  /** Call it when an answer is older than what this process had seen before it sent the request. */
   contradicted(): void {
     for (const handler of this.#rewindHandlers) handler(undefined);
   }
 
   /**
-   * Replaces the contents by a whole, consistent list. An object that is missing from the list is gone, unless it
-   * was observed after the list was made. Handlers run when the whole list is in, so that they never see half of
-   * it. `seenBefore` is `newest` when the list was asked for: a list that is older shows that history went back.
+   * Replaces the contents by a whole, consistent list. An object that is missing from the list is removed, unless it
+   * was observed after the list was made. Handlers run when the whole list is in the cache, so they never see half
+   * of it. `seenBefore`: the value of `newest` when the list was requested. An older list shows that history went
+   * back.
    */
   replaceAll(items: T[], listResourceVersion: string, seenBefore = this.#frontier): void {
     const listed = Number(listResourceVersion);
     const from = Math.max(seenBefore, this.#frontier);
     const isOlder = listed < from;
-    // Versions up to here yield to what the list says.
+    // The list replaces versions up to this one.
     const upTo = isOlder ? Number.POSITIVE_INFINITY : listed;
     const [lost, older, returned]: T[][] = [[], [], []];
     const uids = new Set<string>();
@@ -214,7 +215,10 @@ export class ObjectCache<T extends KubeObject> {
     }
   }
 
-  /** Versions up to `upTo` are replaced whether they are older or newer, and a deletion does not count: a list knows. */
+  /**
+   * A list passes `upTo`: it replaces versions up to that one, whether they are older or newer, and it overrides
+   * tombstones.
+   */
   #put(incoming: T, source: Source, upTo = Number.NEGATIVE_INFINITY): boolean {
     const { uid, resourceVersion } = incoming.metadata;
     const old = this.#byUid.get(uid);

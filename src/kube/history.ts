@@ -1,20 +1,20 @@
-// Notices that the API server's history went back: etcd was restored from a backup while this process ran. Then
-// resourceVersions that were seen before never were, and watches wait silently for a future that is another one.
-// Knows caches and reflectors; knows no kind and nothing of what is done about it.
+// Notices that the API server's history went back: somebody restored etcd from a backup while this process ran. Some
+// resourceVersions in our caches then no longer exist, and a watch from such a version waits silently. Knows caches
+// and reflectors. Does not know any kind, nor what others do about a restore.
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import type { Client } from './client.ts';
 import type { KubeObject, Resource } from './objects.ts';
 
-/** What a cache found when it took in a list that contradicts what it had. */
+/** What a cache found when it received a list that contradicts its contents. */
 export interface Rewind {
-  /** The newest resourceVersion that was seen before, and the one of the list. */
+  /** The newest resourceVersion that the cache had seen, and the resourceVersion of the list. */
   from: number;
   to: number;
-  /** Objects that were there and are not, as they were. */
+  /** Objects that the list does not have any more, as the cache had them. */
   lost: readonly KubeObject[];
-  /** Objects that are back at an older version, as they are now. */
+  /** Objects that the list has at an older version, as the list has them. */
   older: readonly KubeObject[];
-  /** Objects that were deleted and are there again. */
+  /** Objects that had been deleted and are in the list again. */
   returned: readonly KubeObject[];
 }
 
@@ -28,29 +28,29 @@ interface Followed {
 
 export interface HistoryOptions {
   client: Client;
-  /** Kind whose list is looked at: one object of it comes with each look. */
+  /** The kind that is listed to read the server's resourceVersion. Each list asks for one object. */
   resource: Resource;
   clock?: Clock;
-  /** A cache has followed the API server back. Called once for each cache and restore. */
+  /** Called when a cache has followed the API server back: once for each cache and restore. */
   onFound?(kind: string, rewind: Rewind): void;
 }
 
-/** A watch from the future is noticed after this long at the most. */
+/** Pause between two probes. A restore that broke no watch is noticed after this time at most. */
 const lookEveryMs = 3000;
-/** While there is a doubt, things wait for the look. */
+/** Pause while a watch is broken: writes wait for the probe. */
 const lookAgainMs = 200;
 const lookLimitMs = 2500;
 
 /**
  * A Component of runtime/manager.ts.
  *
- *     certain ──a watch broke──▶ doubtful ──a look finds nothing older──▶ certain
+ *     certain ──a watch broke──▶ doubtful ──a probe finds nothing older──▶ certain
  *        └──────────evidence─────────┴──────▶ going back ──every cache has a new list──▶ certain
  *
- * Why a broken watch is a doubt: to restore etcd, the API servers are stopped (Kubernetes' documentation wants it), so
- * every watch breaks before the first answer from the older state. And revisions are given anew: a version of goods
- * from the lost history can have the very resourceVersion of another one that is stored, and compare-and-swap would not
- * notice. So nothing may be written upon what was known before until a look has shown that history goes on.
+ * A broken watch means doubt. To restore etcd, people stop the API servers, as Kubernetes' documentation demands, so
+ * every watch breaks before the first answer from the older state. After a restore, etcd assigns the same revisions
+ * again: a version of goods from the lost history can have the resourceVersion of a different stored version, and
+ * compare-and-swap would not notice. So while there is doubt, no write may rest on the caches. A probe ends the doubt.
  */
 export class History {
   readonly name = 'history of the API server';
@@ -70,7 +70,7 @@ export class History {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** Every cache whose versions come from the same etcd. */
+  /** Call it for every cache whose versions come from the same etcd. */
   follow(kind: string, followed: Followed): void {
     this.#followed.push(followed);
     followed.cache.onRewind((rewind) => {
@@ -83,15 +83,15 @@ export class History {
   }
 
   /**
-   * `handler` is called before anybody hears of the older objects: what rests on what was seen before must go. It may
-   * be called more than once for one restore. Returns what takes it off again.
+   * `handler` runs before any change handler sees the older objects. It must drop everything that rests on the old
+   * history. It may run more than once for one restore. Returns a function that unsubscribes.
    */
   onWentBack(handler: () => void): () => void {
     this.#handlers.add(handler);
     return () => this.#handlers.delete(handler);
   }
 
-  /** `listener` hears what a cache found when it followed back. Returns what takes it off again. */
+  /** `listener` receives what a cache found. Returns a function that unsubscribes. */
   onFound(listener: (kind: string, rewind: Rewind) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -107,12 +107,12 @@ export class History {
     await this.#running;
   }
 
-  /** Whether what the caches have may be written upon. */
+  /** Whether it is safe to write, based on what the caches contain. */
   get isCertain(): boolean {
     return this.#doubts === 0 && !this.#isFollowing;
   }
 
-  /** A watch broke. */
+  /** Call it when a watch broke. */
   doubt(): void {
     this.#doubts++;
     this.#hurry.abort();
@@ -128,7 +128,10 @@ export class History {
     }
   }
 
-  /** One look at the newest revision: a list that is consistent shows none that is older than what was seen before. */
+  /**
+   * Probes once: lists, consistently, and compares the list's resourceVersion with the newest one in the caches. A
+   * smaller one shows a restore.
+   */
   async look(): Promise<void> {
     const { client, resource } = this.#options;
     const seen = Math.max(...this.#followed.map(({ cache }) => cache.newest));
@@ -140,9 +143,9 @@ export class History {
       retry: false,
     });
     if (Number(metadata.resourceVersion) < seen) this.#wentBack();
-    // What broke while the look was under way needs another one.
+    // A watch that broke during the probe needs another probe.
     if (this.#doubts === doubts) this.#doubts = 0;
-    // The API server answers: who waits before trying again need not wait.
+    // The API server answers, so reflectors need not wait for their back-off.
     for (const { reflector } of this.#followed) reflector.retryNow();
   }
 

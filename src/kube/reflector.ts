@@ -132,7 +132,7 @@ export class Reflector<T extends KubeObject> {
     });
   }
 
-  /** The API server answers: ends a pause after a failure. */
+  /** The API server answers again: ends a pause after a failure. */
   retryNow(): void {
     if (this.#isPausing) this.#interrupt.abort();
   }
@@ -271,7 +271,7 @@ export class Reflector<T extends KubeObject> {
     const { signal } = this.#interrupt;
     this.#onError?.(error, { phase, failures: this.#backoff.failures, retryInMs });
     if (this.#stop.signal.aborted) return;
-    // What the API server asks for is kept to.
+    // When the API server asked for a pause (Retry-After), `retryNow` must not end it.
     this.#isPausing = asked === 0;
     await sleep(this.#clock, retryInMs, signal);
     this.#isPausing = false;

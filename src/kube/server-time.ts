@@ -1,66 +1,66 @@
-// The time of the API server, as this process can know it: from the Date header of its answers. Knows HTTP dates and
-// clocks; knows no request and nothing of what the time is for.
+// The time of the API server, as far as this process can know it: from the Date header of its answers. Knows HTTP
+// dates and clocks. Knows no request, and not what the time is used for.
 //
-// Why not the own clock: replicas compare times that other replicas wrote. A hold that a replica dates two minutes
-// back is taken for one whose order was never stored (ledger/settler.ts). The API server's clock is the one that all
-// of them can read.
+// Replicas compare times that other replicas wrote, so they need one common clock. If a replica's own clock were 2
+// minutes slow, its holds would look old, and the leader would drop them as holds without an order
+// (ledger/settler.ts). The API server's clock is the one that all replicas can read.
 import type { Cancel, Clock } from '../runtime/clock.ts';
 
-/** Between which two times it is now, both included. Epoch ms. */
+/** The present time is between these two, both included. Epoch ms. */
 export interface TimeBounds {
   earliest: number;
   latest: number;
 }
 
-/** A clock whose `now()` is the API server's time, and which knows how far it can be wrong. */
+/** A clock whose `now()` is the API server's time, and which knows how wrong it can be. */
 export interface ServerClock extends Clock {
   /** Undefined while the time is not known; then `now()` is this machine's own. */
   bounds(): TimeBounds | undefined;
 }
 
-/** The API server's time minus `monotonic()`, between two values. */
+/** The API server's time minus `monotonic()` is between these two values. */
 interface Offset {
   low: number;
   high: number;
-  /** When (monotonic) that was so; it widens with time. */
+  /** When (monotonic) the two values were right. The interval widens with time. */
   at: number;
 }
 
 /** The Date header has whole seconds, cut off (Go, net/http server.go: appendTime). */
 const dateStepMs = 1000;
 /**
- * Two clocks that NTP disciplines drift by up to 500 millionths each (RFC 5905, section 7), so in a second their
- * distance changes by a thousandth of it at the most.
+ * Two clocks that NTP disciplines drift by up to 500 ppm each (RFC 5905, section 7). So their difference changes by
+ * at most 1 ms per second.
  */
 const drift = 1 / 1000;
 /**
- * When answers contradict each other, the API server's clock was set, or there are several API servers and their
- * clocks differ. Both times are possible then, for as long as a hold lives that was dated by the older one.
+ * Two answers contradict each other when the API server's clock was set, or when several API servers have different
+ * clocks. Then both times count as possible, for as long as a hold lives that was dated by the older one.
  */
 const contradictedForMs = 150_000;
 /**
- * The wall clock of this machine went another way than `monotonic()` by more than this: somebody set it, or the
- * machine was suspended, when `monotonic()` stands still. Then only a new answer tells.
+ * When the wall clock of this machine and `monotonic()` differ by more than this since the last answer, somebody set
+ * the clock, or the machine was suspended (`monotonic()` stops then). The time is unknown until the next answer.
  */
 const leapMs = 1000;
 
 export interface ServerTimeOptions {
   /** The clock of this machine. */
   clock: Clock;
-  /** Told when the time has become unknown: any request to the API server makes it known again. */
+  /** Called when the time has become unknown. Any request to the API server makes it known again. */
   onDoubt?(): void;
 }
 
 export class ServerTime implements ServerClock {
   readonly #clock: Clock;
   readonly #onDoubt: (() => void) | undefined;
-  /** What all answers since the last contradiction agree on. */
+  /** The offset on which all answers since the last contradiction agree. */
   #offset: Offset | undefined;
-  /** What answers before it said, and until when that counts (monotonic). */
+  /** The offset before the last contradiction, and until when (monotonic) it still counts. */
   #contradicted: (Offset & { until: number }) | undefined;
-  /** The wall clock minus `monotonic()` at the last answer, and when that was. */
+  /** The wall clock minus `monotonic()` at the last answer, and the monotonic time of that answer. */
   #wall = { difference: 0, at: 0 };
-  /** Since when (monotonic) nothing that was known before counts. */
+  /** Since when (monotonic) the time is unknown. */
   #doubtedAt: number | undefined;
 
   constructor({ clock, onDoubt }: ServerTimeOptions) {
@@ -94,8 +94,8 @@ export class ServerTime implements ServerClock {
   }
 
   /**
-   * How far the API server's clock is ahead of this machine's (negative: behind), and half of what lies between the
-   * bounds. In ms; undefined while the time is not known.
+   * How far the API server's clock is ahead of this machine's (negative: behind), and half the distance between the
+   * bounds, in ms. Undefined while the time is unknown.
    */
   status(): { offsetMs: number; uncertaintyMs: number } | undefined {
     const bounds = this.bounds();
@@ -107,15 +107,15 @@ export class ServerTime implements ServerClock {
   }
 
   /**
-   * Takes in an answer of the API server: the text of its Date header, and when (monotonic) the request was sent and
-   * the header was here.
+   * Records an answer of the API server. `date`: its Date header. `sentAt`, `answeredAt`: when (monotonic) the
+   * request was sent and the headers arrived.
    */
   heard(date: string | undefined, sentAt: number, answeredAt: number): void {
     const dated = date ? Date.parse(date) : Number.NaN;
     if (Number.isNaN(dated)) return;
     const now = this.#clock.monotonic();
     this.#lookForLeap(now);
-    // On its way while the machine was suspended: how long that took cannot be told.
+    // The machine was suspended while this request was under way, so nobody can tell how long it took.
     if (this.#doubtedAt !== undefined && sentAt < this.#doubtedAt) return;
     const said: Offset = { low: dated - answeredAt, high: dated + dateStepMs - sentAt, at: now };
     const before = this.#offset && this.#doubtedAt === undefined ? aged(this.#offset, now) : undefined;
@@ -142,7 +142,7 @@ export class ServerTime implements ServerClock {
     };
   }
 
-  /** What is known by now; undefined when nothing is. */
+  /** The present offset with its bounds. Undefined when nothing is known. */
   #current(): Offset | undefined {
     if (!this.#offset) return undefined;
     const now = this.#clock.monotonic();
@@ -164,5 +164,5 @@ function aged({ low, high, at }: Offset, now: number): Offset {
   return { low: low - wider, high: high + wider, at: now };
 }
 
-/** The first moment that may be now; -Infinity while the time is not known: nothing is sure to have passed. */
+/** The lower bound of the present time. -Infinity while the time is unknown: no deadline has certainly passed. */
 export const earliest = (clock: ServerClock): number => clock.bounds()?.earliest ?? Number.NEGATIVE_INFINITY;

@@ -15,9 +15,9 @@ interface Line {
 interface Entry {
   lines: Line[];
   counts: keyof Totals | undefined;
-  /** The order has a state: its stock, if any, is in the sums. */
+  /** The order has a state. Its stock, if it holds any, is in the sums. */
   accepted: boolean;
-  /** Admission let the order in, and it has no state yet: it may still need units of a lot. */
+  /** Admission admitted the order, and it has no state yet. It may still need units of a lot. */
   awaited: boolean;
 }
 
@@ -30,13 +30,14 @@ export class Books {
   readonly #orders = new Map<string, Entry>();
   readonly #totals = new Map<string, Totals>();
   readonly #gone = new Set<string>();
-  /** Orders that were let in and have no state yet, by namespace/reference. */
+  /** Number of admitted orders without a state, by namespace/reference. */
   readonly #open = new Map<string, number>();
 
   /** Adds or updates an order. */
   put(order: SpikeOrder): void {
     const { uid, namespace = '' } = order.metadata;
-    // The cache knows late answers from objects that are back, after etcd was restored from a backup.
+    // An order that was deleted can exist again after etcd was restored from a backup. The cache has already
+    // rejected late events about deleted orders, so this is not one.
     this.#gone.delete(uid);
     const phase = order.status?.phase;
     const entry: Entry = {
@@ -87,7 +88,7 @@ export class Books {
     return this.#orders.has(uid);
   }
 
-  /** Whether an order of these goods was let in and has no state yet. */
+  /** Whether an admitted order of these goods has no state yet. */
   isAwaited(namespace: string, name: string, id: string | undefined): boolean {
     return [name, ...(id ? [id] : [])].some((reference) => this.#open.has(joinKey(namespace, reference)));
   }

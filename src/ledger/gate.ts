@@ -1,5 +1,5 @@
-// Holds: what admission takes for an order before Kubernetes may store it, on any replica. Whose turn it is when units
-// are short is decided here; what there is, in stock-draft.ts.
+// Takes the holds of an order before Kubernetes may store it, on any replica. Decides which order is next when units
+// are short. stock-draft.ts decides how many units there are.
 import { holdsOf, isHeld, mostHolds } from '../api/holds.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import { type OrderLine, timestamp } from '../api/sale.ts';
@@ -18,8 +18,8 @@ export interface HoldRequest {
   uid: string;
   order: string;
   /**
-   * Who orders, for those who are told to try again and come back: his wait counts from when he came first. Default:
-   * the name of the order. Of the namespace.
+   * The buyer's identity over retries, unique within the namespace: the place in line counts from the first try.
+   * Default: the name of the order.
    */
   who?: string;
   /** Sorted by name. */
@@ -53,9 +53,12 @@ export const holdLineOf = ({ goods, quantity }: OrderLine): HoldLine => ({
   quantity,
 });
 
-/** How long an order waits in line for units that may come free, in ms; the API server keeps its request open. */
+/**
+ * Longest time that an order waits in line for units that may become free, in ms. The API server keeps its request
+ * open meanwhile.
+ */
 const inLineMs = 2000;
-/** An answer needs so long to be heard in time. */
+/** Time in which an answer reaches the API server. */
 const answerMs = 300;
 
 export interface GateOptions {
@@ -63,7 +66,7 @@ export interface GateOptions {
   clock: ServerClock;
   /** Without lots every order waits for the write that holds its stock. */
   lots?: Lots;
-  /** In [0, 1). Spreads the times at which those come back who are told to try again. */
+  /** In [0, 1). Spreads the times at which refused clients retry. */
   random?: () => number;
 }
 
@@ -103,8 +106,9 @@ export class Gate {
   }
 
   /**
-   * First all goods at once: as many writes as goods, side by side, each with whatever else waits there. If units of
-   * one may come free, then in line for it, goods by goods in name order: who waits holds only what comes before.
+   * First tries all goods at once: one write for each goods, side by side; each write also carries the changes of
+   * other orders. If units of one goods may become free, the order waits in line: one goods after the other, in name
+   * order. While it waits for one goods, it holds units of earlier goods only.
    */
   async #admit(
     request: HoldRequest,
@@ -119,7 +123,7 @@ export class Gate {
     if (!short && !lines.some((line) => this.#waiting.isBusy(joinKey(namespace, line.goods)))) {
       const refused = await this.#holdAtOnce(request, take);
       if (!refused || !this.#mayComeFree(namespace, refused)) return refused?.refusal;
-      // Who goes on in line must not hold what comes after.
+      // While the order waits in line, it must not hold units of later goods.
       await refused.givenBack;
     }
     const now = this.#clock.monotonic();
@@ -130,8 +134,9 @@ export class Gate {
   }
 
   /**
-   * The first line that the goods refuse as they are: then nothing is written. A copy that says yes is checked by the
-   * write; one that says no is confirmed by a read, if it was not within the last second.
+   * The first line that the goods cannot satisfy now. Writes nothing. A cached copy with enough units is good enough
+   * here, because the write checks it again. A copy with too few units must have been confirmed within the last
+   * second; otherwise it is read.
    */
   async #short(
     request: HoldRequest,
@@ -153,13 +158,13 @@ export class Gate {
         },
         deadline === undefined ? {} : { deadline },
       );
-      // This replica may hold what is missing beforehand.
+      // This replica's own lot may have the missing units.
       if (refusal && !this.#lots?.has(key, line.quantity)) return { line, refusal };
     }
     return undefined;
   }
 
-  /** Whether units that are held now, and belong to no accepted order, would be enough. */
+  /** Whether there are enough units if those count that are held now and belong to no accepted order. */
   #mayComeFree(namespace: string, { line, refusal }: Refused): boolean {
     const goods = this.#writer.known(joinKey(namespace, line.goods));
     if (!refusal.retryAfterSeconds || !goods || !isMeant(line, goods)) return false;
@@ -178,7 +183,7 @@ export class Gate {
     const outcomes = await Promise.allSettled(request.lines.map(take));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed) {
-      // Nobody knows whether that line was stored: what is stored now must be looked at.
+      // Nobody knows whether that line was stored, so the release must read what is stored.
       this.#giveUp(request, false);
       throw failed.reason;
     }
@@ -195,7 +200,7 @@ export class Gate {
     return { ...(final ?? refused[0]!), givenBack };
   }
 
-  /** Goods by goods, in name order. */
+  /** One goods after the other, in name order. */
   async #holdInOrder(
     request: HoldRequest,
     take: (line: HoldLine) => Promise<Refusal | undefined>,
@@ -212,7 +217,10 @@ export class Gate {
     return undefined;
   }
 
-  /** Stands in line at a goods and takes when it is its turn, until it is given, refused for good, or time is up. */
+  /**
+   * Waits in line for one goods. Tries at each turn, until it gets the units, is refused for good, or the time is
+   * up.
+   */
   async #inLine(
     key: string,
     since: number,
@@ -259,7 +267,7 @@ export class Gate {
     return isHeld(goods.status, uid) || (this.#lots?.hasUnnamed(keyOf(goods), uid) ?? false);
   }
 
-  /** The answer does not wait for this. After a crash before the write, the holds lapse. */
+  /** The answer does not wait for this. If the process dies before the write, the holds lapse. */
   #giveUp(request: HoldRequest, fromStale: boolean): Promise<void> {
     if (request.isStored) return Promise.resolve();
     return this.release(request, fromStale).catch(() => undefined);
@@ -283,13 +291,13 @@ function holdTime(clock: ServerClock): string | undefined {
   return bounds && timestamp(Math.ceil(bounds.latest / 1000) * 1000);
 }
 
-/** The refusal when this process does not know the API server's time, which it has asked for meanwhile. */
+/** The refusal while this process does not know the API server's time. It has already asked for it. */
 export const timeUnknown: Refusal = {
   ...refuse('TooManyRequests', "this replica does not know the API server's time just now; try again"),
   retryAfterSeconds: 1,
 };
 
-/** A line of an order that its goods refuse. */
+/** A line of an order, and why its goods refused it. */
 interface Refused {
   line: HoldLine;
   refusal: Refusal;
@@ -298,13 +306,13 @@ interface Refused {
 const isMeant = (line: HoldLine, { metadata }: SpikeGoods): boolean =>
   line.uid === undefined || line.uid === metadata.uid;
 
-/** The units that are left are held, and others wait for them longer. */
+/** The last units are held, and other orders have waited longer for them. */
 const crowded = (key: string): Refusal => ({
   ...refuse('TooManyRequests', `others wait for the last units of ${splitKey(key).name} already; try again`),
   retryAfterSeconds: 1,
 });
 
-/** A retry finds the new goods, or none. */
+/** A retry sees the new goods, or none. */
 const replaced = ({ goods }: HoldLine): Refusal => ({
   ...refuse('TooManyRequests', `goods ${goods} were replaced by new ones; try again`),
   retryAfterSeconds: 1,

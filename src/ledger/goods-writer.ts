@@ -60,7 +60,7 @@ interface Entry extends ChangeOptions {
 
 interface Lane {
   pending: Entry[];
-  /** The batch that is evaluated or written now. */
+  /** The batch that is being evaluated or written. */
   inFlight: readonly Entry[];
   /** Parts of a batch that was refused as a whole. Each part is tried alone, before pending changes. */
   parts: Entry[][];
@@ -118,7 +118,7 @@ export class GoodsWriter {
     return this.#store.known(key);
   }
 
-  /** Tells everybody who waits to try again: what they asked for rests on a history that never was. */
+  /** Refuses all waiting changes with "try again". They rest on a history that no longer exists. */
   dropPending(): void {
     for (const lane of this.#lanes.values()) {
       for (const entry of [...lane.pending, ...lane.parts.flat(), ...lane.inFlight])

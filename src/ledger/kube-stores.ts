@@ -35,7 +35,7 @@ export class KubeStore<T extends KubeObject> {
     const known = this.#cache.get(key);
     try {
       const object = await this.#client.get(this.#resource, splitKey(key), { timeoutMs: liveCallMs });
-      // A read is consistent: it shows no older version than what was seen before it was sent.
+      // A consistent read never shows an older version than one that was seen before the read was sent.
       if (known?.metadata.uid === object.metadata.uid && isNewer(known, object)) this.#cache.contradicted();
       return object;
     } catch (error) {
@@ -58,7 +58,7 @@ export class KubeStore<T extends KubeObject> {
       timeoutMs: liveCallMs,
       retry: false,
     });
-    // A write makes a new revision, unless it changed nothing.
+    // A write makes a new revision, unless it changes nothing.
     const { resourceVersion } = stored.metadata;
     if (resourceVersion !== object.metadata.resourceVersion && Number(resourceVersion) <= seen)
       this.#cache.contradicted();
@@ -70,7 +70,10 @@ export class KubeStore<T extends KubeObject> {
 export const orderStore = (client: Client, cache: ObjectCache<SpikeOrder>): KubeStore<SpikeOrder> =>
   new KubeStore(client, SpikeOrder, cache);
 
-/** `isCertain`: whether what the cache has may be written upon (kube/history.ts); else every write begins with a read. */
+/**
+ * `isCertain`: whether it is safe to write, based on the cache (kube/history.ts). When it is not, every write begins
+ * with a read.
+ */
 export function goodsStore(
   client: Client,
   cache: ObjectCache<SpikeGoods>,

@@ -14,8 +14,8 @@ import { usedForMs } from './lots.ts';
 export const staleAfterMs = 2 * usedForMs + 1000;
 
 /**
- * Only its own replica gives a lot a new time. A change of its units alone is no refresh: the leader, too, takes
- * units from a lot.
+ * Only the lot's own replica gives it a new time. A change of its units alone is no refresh, because the leader
+ * takes units from a lot too.
  */
 interface Sighting {
   time: string;

@@ -19,7 +19,7 @@ export class SecondLook<T extends KubeObject> {
     this.#clock = clock;
   }
 
-  /** Whether the object exists after all. Rejects when the read fails: then nobody knows. */
+  /** A live read: whether the object exists after all. Rejects when the read fails; then nobody knows. */
   async find(namespace: string, name: string): Promise<boolean> {
     const key = joinKey(namespace, name);
     const now = this.#clock.monotonic();

@@ -59,7 +59,7 @@ interface Written {
 /** When somebody writes foreign terms as fast as this leader examines them, the next settlement goes on. */
 const mostLooks = 3;
 
-/** A hold that is about to lapse is not looked at more often. */
+/** Minimum time between two looks at a hold that is about to lapse. */
 const soonestMs = 1000;
 
 export class Settler {
@@ -220,7 +220,7 @@ export class Settler {
     const [first, longest] = [earliest(clock), holdLimitMs];
     const waits = holdsOf(goods.status).map((hold) => {
       const age = isLot(hold) ? this.#options.lots.ageOf(goods, hold.uid) : ageOf(hold, first);
-      // The time is not known just now, and is a moment later.
+      // The time is unknown now, and will be known shortly.
       if (age === Number.NEGATIVE_INFINITY) return soonestMs;
       return Math.min(Math.max(holdLimitMs - age, soonestMs), longest);
     });

@@ -182,7 +182,7 @@ const tooMany = (goods: string): Refusal => ({
   retryAfterSeconds: 1,
 });
 
-/** What is not available now may be available in a moment: replicas give the rest of their lots back. */
+/** Units that are not available now may become available soon: replicas give back the rest of their lots. */
 const unsettled = (goods: string): Refusal => ({
   ...refuse('TooManyRequests', `the last units of ${goods} are being counted; try again`),
   retryAfterSeconds: 1,

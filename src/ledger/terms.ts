@@ -1,10 +1,10 @@
-// The terms of leaders, as goods carry them (`status.ledgerEpoch`), and the lease that gives them. Decides what one
-// leader may do with goods: settle them, claim them first, or nothing at all. Knows nothing of stock.
+// The terms of leaders, as goods carry them (`status.ledgerEpoch`), and the lease that gives them. Decides what a
+// leader may do with goods: settle them, claim them first, or nothing. Knows nothing of stock.
 //
-// The lease is the truth about terms, and a number in a status is not: anybody who may write the status can write any
-// number there. So a leader compares for equality only. Goods with another term than its own are claimed, after a look
-// at the lease that was made after that term was seen and says that the lease is still its own. A leader that really
-// came later holds the lease, and then this one is fenced off.
+// Only the lease tells which terms exist. A number in a status proves nothing, because anybody who may write the
+// status can write any number. So a leader only compares terms for equality. When goods carry another term, the
+// leader reads the lease. If the lease is still its own, it claims the goods. If another leader holds the lease,
+// this one is fenced.
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { keyOf } from '../kube/objects.ts';
 
@@ -26,7 +26,7 @@ export class ForeignTermError extends Error {
   }
 }
 
-/** The API server may have been restored from a backup: the controller tries again when that is known. */
+/** The API server may have been restored from a backup. The controller retries until that is known. */
 class DoubtError extends Error {
   readonly reason = 'NotYet';
   constructor() {
@@ -40,7 +40,7 @@ export interface TermsOptions {
   epoch: number;
   /** A live read: whether the lease says that this process leads, with this term. */
   holdsLease(): Promise<boolean>;
-  /** Whether goods and orders that this process has seen may be relied on. Default: always. */
+  /** Whether the goods and orders in the caches are reliable (kube/history.ts). Default: always. */
   isCertain?(): boolean;
   /** The goods carried a term that is higher than this one and that the lease never gave. */
   onOverruled?(goods: SpikeGoods, term: number): void;
@@ -106,8 +106,9 @@ export class Terms {
   }
 
   /**
-   * Looks at the lease after claims are stored. Before it, a later leader may have claimed these goods, with a number
-   * that this one had looked into already; from here on such a leader comes after the claim. Throws FencedError.
+   * Reads the lease after claims are stored. A later leader may have claimed these goods before our claim, with a
+   * number that this leader had examined already; the lease shows that. A later leader that claims after this read
+   * overwrites our claim. Throws FencedError.
    */
   async confirm(goods: readonly SpikeGoods[]): Promise<void> {
     const [first] = goods;
@@ -126,7 +127,7 @@ export class Terms {
     this.#mine.add(uid);
   }
 
-  /** What was known of goods does not count any more: history went back. All are claimed anew. */
+  /** History went back, so what this leader knows of goods is worthless. It claims them all again. */
   forgetAll(): void {
     this.#mine.clear();
     this.#lookedInto.clear();
@@ -138,5 +139,5 @@ export class Terms {
   }
 }
 
-/** 0 when nobody has settled the goods. Anything that is no number is no term. */
+/** 0 when nobody has settled the goods. */
 const termOf = ({ status }: SpikeGoods): number => status?.ledgerEpoch ?? 0;

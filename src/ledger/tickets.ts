@@ -1,29 +1,32 @@
-// Who was told to try again: since when he tries, and how long he is asked to wait next. In memory, of one replica;
-// a bounded number, the oldest goes. Knows nothing of stock.
+// Remembers the clients that were told to try again: when each one first tried, and how long it must wait next. In
+// memory, for one replica, a bounded number. Knows nothing of stock.
 import type { Clock } from '../runtime/clock.ts';
 
 export interface Ticket {
-  /** When he came first, on the monotonic clock: who waits in line waits by this. */
+  /** When the client first tried (monotonic). Its place in line depends on this. */
   since: number;
 }
 
 interface Remembered extends Ticket {
-  /** Refusals so far; several within one wait count once. */
+  /** Number of refusals. Several refusals within one wait count once. */
   tries: number;
-  /** When he is expected back. */
+  /** When the client is expected to retry (monotonic). */
   back: number;
 }
 
-/** The wait doubles with every try up to this, and is stretched by up to as much again: nobody returns in step. */
+/**
+ * The wait doubles with every try up to this. A random part of up to the same length comes on top, so that clients
+ * do not return at the same moment.
+ */
 const longestWaitSeconds = 8;
-/** Who does not come back for so long after he was expected comes as somebody new. */
+/** A client that stays away this long after it was expected counts as new. */
 const forgottenAfterMs = 60_000;
 const mostTickets = 10_000;
 
 export class Tickets {
   readonly #clock: Clock;
   readonly #random: () => number;
-  /** In the order of the last refusal. */
+  /** Ordered by the last refusal. */
   readonly #tickets = new Map<string, Remembered>();
 
   constructor(clock: Clock, random: () => number) {
@@ -41,12 +44,12 @@ export class Tickets {
     return ticket && now - ticket.back < forgottenAfterMs ? ticket : { since: now };
   }
 
-  /** He is told to try again; returns in how many seconds, a whole number of at least 1. */
+  /** Call it when the client is told to try again. Returns the wait in whole seconds, at least 1. */
   refused(who: string, { since }: Ticket): number {
     const now = this.#clock.monotonic();
     const known = this.#tickets.get(who);
     const before = known && now - known.back < forgottenAfterMs ? known : undefined;
-    // Of several orders that somebody sends at once each is refused; that is one try.
+    // When a client sends several orders at once, each is refused. That counts as one try.
     const tries = before ? before.tries + Number(now >= before.back) : 0;
     const least = Math.min(2 ** tries, longestWaitSeconds);
     const seconds = least + Math.floor(this.#random() * (least + 1));
@@ -60,7 +63,7 @@ export class Tickets {
     return seconds;
   }
 
-  /** He has his answer. */
+  /** Call it when the client has its answer. */
   forget(who: string): void {
     this.#tickets.delete(who);
   }

@@ -1,17 +1,18 @@
-// Lines of orders that wait for units of a goods which are held and may come free: a lot that is given back, a hold
-// that lapses. Who came first is first, newcomers stand behind. Short, and for a moment only: each place is a request
-// that the API server keeps open. Knows nothing of stock; whose turn it is looks for himself.
+// Lines of orders that wait for held units of a goods that may become free: a lot may be given back, a hold may
+// lapse. An order that first tried earlier stands before one that tried later. Lines are short and waits are brief,
+// because each place is a request that the API server keeps open. Knows nothing of stock: an order whose turn it is
+// looks for itself.
 import type { Cancel, Clock } from '../runtime/clock.ts';
 
 export interface WaitingLineOptions {
   clock: Clock;
-  /** What changes whenever the goods of a key do: then everybody in its line may look again. */
+  /** A text that changes whenever the goods of `key` change. Then every order in the line may try again. */
   version(key: string): string | undefined;
   mostInLine?: number;
   mostInAll?: number;
 }
 
-/** How often a line looks whether its goods have changed, and after how long it looks at them in any case. */
+/** How often a line checks whether its goods have changed, and after how long its orders try again in any case. */
 const lookEveryMs = 50;
 const lookAnywayMs = 1000;
 
@@ -24,14 +25,14 @@ export class WaitingLines {
     this.#options = { mostInLine: 16, mostInAll: 64, ...options };
   }
 
-  /** Whether somebody waits at this goods: who comes now stands behind. */
+  /** Whether an order waits for these goods. A new order then stands behind it. */
   isBusy(key: string): boolean {
     return this.#lines.has(key);
   }
 
   /**
-   * A place in line by `since`. Undefined when there is none; when the line is full, who came earlier takes the
-   * place of who came last.
+   * Joins the line at a place given by `since`. When the line is full, an order takes the last place if the order
+   * there first tried later. Returns undefined when there is no place.
    */
   join(key: string, since: number): Place | undefined {
     let line = this.#lines.get(key);
@@ -55,7 +56,7 @@ export class WaitingLines {
 }
 
 class Line {
-  /** First comes first. */
+  /** The first in line comes first. */
   readonly places: Place[] = [];
   readonly #options: Required<WaitingLineOptions>;
   readonly #key: string;
@@ -77,10 +78,10 @@ class Line {
       if (this.places.length === 0) this.#cancel?.();
       left();
     });
-    // Of two that came at the same time the one that stands there already is first.
+    // Of two orders with the same time, the one that joined first stands before the other.
     const behind = this.places.findIndex((other) => other.since > since);
     this.places.splice(behind < 0 ? this.places.length : behind, 0, place);
-    // Nobody is before it, and nobody behind it was asked yet.
+    // It is the only order in the line, so it may try at once.
     if (this.places.length === 1) place.call();
     else this.#hasNew = true;
     this.#cancel ??= this.#options.clock.after(lookEveryMs, () => this.#look());
@@ -95,14 +96,14 @@ class Line {
       this.#seen = seen;
       this.#lookedAt = now;
       this.#hasNew = false;
-      // In their order, within one turn of the event loop: what they ask for is evaluated in that order.
+      // Call them in their order within one turn of the event loop: their changes are then evaluated in that order.
       for (const place of this.places) place.call();
     }
     this.#cancel = clock.after(lookEveryMs, () => this.#look());
   }
 }
 
-/** One order in line. */
+/** The place of one order in a line. */
 export class Place {
   readonly since: number;
   readonly #clock: Clock;
@@ -117,7 +118,10 @@ export class Place {
     this.#left = left;
   }
 
-  /** Resolves to true when it may look; to false when it has lost its place, or at `until` (monotonic, ms). */
+  /**
+   * Resolves to true when the order may try. Resolves to false when it has lost its place, or at `until` (monotonic,
+   * ms).
+   */
   turn(until: number): Promise<boolean> {
     if (this.#hasLeft) return Promise.resolve(false);
     if (this.#isCalled) {

@@ -74,7 +74,7 @@ class SoleLeader implements Elector {
 
   readonly leader = '';
 
-  /** Whoever says --no-leader-elect says that nobody else leads. */
+  /** With --no-leader-elect the operator says that nobody else leads. */
   async holdsLease(): Promise<boolean> {
     return this.isLeader;
   }

@@ -1,5 +1,5 @@
-// What one process does when etcd was restored from a backup while it ran: its caches follow, and what it had under
-// way is dropped.
+// What a process does when etcd was restored from a backup while it ran: it re-reads its caches and drops the work
+// in progress.
 import { describeRewind } from '../controllers/restored.ts';
 import type { Client } from '../kube/client.ts';
 import { History } from '../kube/history.ts';

@@ -1,5 +1,5 @@
-// This process does not serve beside another installation: at the start it refuses before anything is written, and it
-// stops when another one has taken over.
+// Keeps this process from serving beside another installation. It refuses to start before anything is written, and
+// stops when another installation has taken over.
 import type { Client } from '../kube/client.ts';
 import { isForbidden } from '../kube/errors.ts';
 import {
@@ -15,7 +15,9 @@ import type { Log } from '../runtime/log.ts';
 import type { Component } from '../runtime/manager.ts';
 import type { ServeSettings } from '../settings/serve.ts';
 
-/** Between two looks. A take-over is done by a person, who then removes what was replaced. */
+/**
+ * Pause between two looks. A person takes over an installation and then removes the old one, so nothing is urgent.
+ */
 const lookEveryMs = 30_000;
 
 export interface InstallationOptions {

@@ -64,7 +64,7 @@ export async function serve(
   const clock = systemClock;
   const metrics = createMetrics();
   const writeLatency = new MovingAverage();
-  // Any answer tells the time; this asks for one when what was known does not count any more.
+  // The time comes from any answer of the API server. This request asks for one when the time has become unknown.
   const time = new ServerTime({
     clock,
     onDoubt: () => void client.request('GET', '/version', { timeoutMs: 5000 }).catch(() => undefined),

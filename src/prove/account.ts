@@ -1,5 +1,5 @@
-// Whether every unit of a goods is accounted for, order by order, from the objects alone. Pure, with sums of its own: the
-// ledger's arithmetic does not check the ledger.
+// Checks that every unit of each goods is accounted for, order by order, from the objects alone. Pure. Does its own
+// sums and does not use the ledger's, because it checks the ledger.
 import { type Hold, holdsOf, isLot } from '../api/holds.ts';
 import { wasLetIn } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
@@ -26,11 +26,11 @@ export interface Contradiction {
   /** `spikegoods/namespace/name` or `spikeorders/namespace/name`. */
   where: string;
   message: string;
-  /** A settlement that is on its way puts it right: in a running cluster it counts only if it stays. */
+  /** The next settlement may remove this contradiction. In a running cluster it counts only if it stays. */
   mayPass: boolean;
 }
 
-/** Where units of a goods are. `left` is nobody's. */
+/** Where units of a goods are. `left` units belong to nobody. */
 export type Place = 'paid' | 'unpaid' | 'held' | 'in a lot' | 'left';
 
 export interface Line {
@@ -49,7 +49,7 @@ export interface Account {
 export interface Snapshot {
   goods: readonly SpikeGoods[];
   orders: readonly SpikeOrder[];
-  /** When it was taken, in epoch ms; without it no hold is found overdue. */
+  /** When the snapshot was taken, in epoch ms. Without it, no hold counts as overdue. */
   now?: number;
 }
 
@@ -58,13 +58,16 @@ export interface Proof {
   contradictions: Contradiction[];
 }
 
-/** An order as one goods sees it. */
+/** The units of one goods in one order. */
 interface Part {
   order: SpikeOrder;
   units: number;
 }
 
-/** @param holdLimitMs after which a hold without an order must be gone, with what a leader needs to see to it. */
+/**
+ * @param holdLimitMs A hold without an order must be gone after this time, which includes the time that a leader
+ * needs to notice it.
+ */
 export function prove(snapshot: Snapshot, { holdLimitMs }: { holdLimitMs: number }): Proof {
   const byReference = new Map<string, SpikeGoods>();
   const contradictions: Contradiction[] = [];
@@ -73,7 +76,7 @@ export function prove(snapshot: Snapshot, { holdLimitMs }: { holdLimitMs: number
     if (!goods.spec.goodsId) continue;
     const id = joinKey(goods.metadata.namespace ?? '', goods.spec.goodsId);
     const other = byReference.get(id);
-    // A reference is a name first.
+    // A reference is looked up as a name before it is looked up as an id.
     if (other && other.spec.goodsId === goods.spec.goodsId && other !== goods) {
       contradictions.push(
         contradiction(
@@ -196,7 +199,7 @@ class GoodsAccount {
     for (const { order, units } of this.#parts.values()) {
       if (isLive(order)) live += units;
       if (!isOpen(order) || this.#held.has(order.metadata.uid)) continue;
-      // A replica let it in on its lot and has not named it yet.
+      // A replica admitted the order on its lot and has not assigned its hold yet.
       inLots -= units;
       if (inLots >= 0) continue;
       const message = `it was let in with ${units} of ${this.#goods.metadata.name}: no hold, and no lot has so many`;
@@ -217,7 +220,7 @@ class GoodsAccount {
       const message = `num ${num} + reserved ${reserved} + held ${held} are more than stockCount ${spec.stockCount}`;
       yield this.#wrong('Overcommitted', message);
     }
-    // The hold of an accepted order goes in the write that counts it.
+    // The write that counts an accepted order also drops its hold.
     const counted = (phase: string) => {
       let sum = 0;
       for (const { order, units } of this.#parts.values()) {
@@ -252,7 +255,7 @@ function contradiction(
   return { reason, where: `${plural}/${keyOf(object)}`, message, mayPass };
 }
 
-/** How many holds somebody meant to write: every word but the first of each text. */
+/** How many holds these texts should contain: every word except the first of each text is one. */
 function writtenHolds(texts: unknown): number {
   if (!Array.isArray(texts)) return 0;
   return texts.reduce((sum: number, text) => sum + Math.max(1, String(text).split(' ').length - 1), 0);

@@ -1,5 +1,5 @@
-// `spikegate prove` as a command: reads the objects, looks again while a settlement may be on its way, prints, and gives
-// the exit code.
+// `spikegate prove` as a command: reads the objects, reads them again while a settlement may be under way, prints
+// the result, and gives the exit code.
 import { type Command, Option } from 'commander';
 import { createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
@@ -24,7 +24,7 @@ export interface ProveFlags {
 const exitCodes = { proved: 0, contradicted: 1, failed: 2 } as const;
 
 const lookEveryMs = 500;
-/** A leader sees a hold that is past its limit within this time. */
+/** A leader notices an overdue hold within this time. */
 const graceMs = 30_000;
 
 export function withProveOptions(command: Command): Command {
@@ -59,8 +59,8 @@ export function withProveOptions(command: Command): Command {
 }
 
 /**
- * Proves what `read` tells. A contradiction that a settlement may put right counts only if it stays for `patienceMs`;
- * without patience it counts at once. Any other one ends the looking.
+ * Proves what `read` returns. A contradiction that a settlement may remove counts only if it stays for `patienceMs`;
+ * with a patience of 0 it counts at once. Any other contradiction ends the proof.
  */
 export async function proveSettled(
   read: () => Promise<Snapshot>,
@@ -76,7 +76,7 @@ export async function proveSettled(
   }
 }
 
-/** Resolves to the exit code. Errors have been printed by then. */
+/** Resolves to the exit code. It has printed any error by then. */
 export async function runProve({
   file,
   namespace,

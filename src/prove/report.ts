@@ -3,7 +3,7 @@ import type { Account, Contradiction, Place, Proof } from './account.ts';
 
 const places: readonly Place[] = ['paid', 'unpaid', 'held', 'in a lot', 'left'];
 
-/** One goods in a line: what its stock adds up from. */
+/** One line for one goods: the sum that makes up its stock. */
 export function headline({ goods, stockCount, lines }: Account): string {
   const parts = places.flatMap((place) => {
     const units = lines.filter((line) => line.place === place).reduce((sum, line) => sum + line.units, 0);

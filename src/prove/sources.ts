@@ -1,4 +1,5 @@
-// Where `spikegate prove` gets the objects from: a cluster at one revision, or a file. Does not know what is proved.
+// Where `spikegate prove` reads the objects: from a cluster at one revision, or from a file. Does not know what is
+// proved.
 import { readFile } from 'node:fs/promises';
 import { parseAllDocuments } from 'yaml';
 import { SpikeGoods } from '../api/spike-goods.ts';
@@ -10,8 +11,8 @@ import type { Snapshot } from './account.ts';
 const pageSize = 500;
 
 /**
- * Goods and orders as they were together: the orders are listed at the very revision of the list of goods. etcd has one
- * revision for all kinds. Throws ApiError, 410 when that revision is gone.
+ * Reads goods and orders of the same moment. It lists the orders at the revision of the list of goods: etcd has one
+ * revision for all kinds. Throws ApiError; code 410 when etcd has compacted that revision.
  */
 export async function readCluster(client: Client, namespace: string | undefined): Promise<Snapshot> {
   const scope = namespace === undefined ? {} : { namespace };
@@ -41,14 +42,14 @@ async function listAll<T extends KubeObject>(
   return { items, resourceVersion: first.metadata.resourceVersion };
 }
 
-/** A dump that is not what it should be: which document, and why. */
+/** A document of the dump is invalid. The message says which one, and why. */
 class DumpError extends Error {
   override readonly name = 'DumpError';
 }
 
 /**
- * What `kubectl get spikegoods,spikeorders -A -o json` (or yaml) wrote: a List, or documents one after the other, in
- * JSON, lines of JSON or YAML. Other kinds are passed over. Throws DumpError.
+ * Reads the output of `kubectl get spikegoods,spikeorders -A -o json` (or yaml): a List, or several documents, as
+ * JSON, JSON lines or YAML. Skips other kinds. Throws DumpError.
  */
 export async function readDump(file: string): Promise<Snapshot> {
   const goods: SpikeGoods[] = [];
@@ -65,7 +66,7 @@ export async function readDump(file: string): Promise<Snapshot> {
 
 function documentsOf(text: string): unknown[] {
   const trimmed = text.trimStart();
-  // YAML reads JSON, too, but takes minutes for what JSON.parse reads in a second.
+  // The YAML parser reads JSON too, but takes minutes where JSON.parse takes a second.
   if (trimmed.startsWith('{') || trimmed.startsWith('[')) {
     try {
       return [JSON.parse(text)];

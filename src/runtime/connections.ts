@@ -1,27 +1,30 @@
-// The connections of an HTTPS server: a handshake has a time limit, what never becomes HTTP is destroyed, and when there
-// are too many the one that is missed least goes. Knows no path, no caller and no kind.
+// The open connections of an HTTPS server. Limits the time of a handshake, destroys connections that never send
+// HTTP, and closes the least useful connection when there are too many. Knows no path, no caller and no kind.
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 
 export interface ConnectionLimits {
-  /** Connections at once. */
+  /** Maximum number of open connections. */
   most: number;
-  /** Time for a TLS handshake, in ms. Node's own is two minutes. */
+  /** Time limit of a TLS handshake, in ms. Node's default is two minutes. */
   handshakeMs: number;
 }
 
 export const connectionLimits: ConnectionLimits = { most: 2000, handshakeMs: 5000 };
 
-/** What a connection is answered that speaks TLS and no HTTP; empty: nothing, it is destroyed. */
+/**
+ * The bytes to send to a client that completed TLS and then sent no HTTP. Empty: send nothing and destroy the
+ * connection.
+ */
 export type AnswerToNoHttp = (error: NodeJS.ErrnoException) => string;
 
 export class Connections {
   readonly #most: number;
-  /** By the other end's address and port, oldest first. Nobody has said who they are. */
+  /** Connections for which nobody called `trust`, by the client's address and port. Oldest first. */
   readonly #strangers = new Map<string, Socket>();
-  /** Those that `trust` was called for, the one that was used last at the end. */
+  /** Connections for which `trust` was called. The most recently used one is last. */
   readonly #trusted = new Map<string, Socket>();
-  /** TLS sockets by their key: the raw socket below is not public. */
+  /** The key of each TLS socket. Node does not publish the raw socket below it. */
   readonly #secured = new WeakMap<object, string>();
 
   constructor(server: Server, { most }: ConnectionLimits, answer: AnswerToNoHttp) {
@@ -29,7 +32,7 @@ export class Connections {
     server.on('connection', (socket: Socket) => this.#add(socket));
     server.on('secureConnection', (socket: Socket) => this.#secured.set(socket, keyOf(socket)));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      // A socket whose handshake is not over cannot be ended, only destroyed: `end` waits for the handshake for ever.
+      // A socket whose handshake is not over can only be destroyed: `end` would wait for the handshake for ever.
       const text = socket.writable && this.#secured.has(socket) ? answer(error) : '';
       if (text) socket.end(text);
       else socket.destroy();
@@ -45,7 +48,7 @@ export class Connections {
     yield* this.#trusted.values();
   }
 
-  /** The other end of this TLS connection has shown that it may call; on the hot path. */
+  /** Call it when this client has sent a valid request. On the hot path. */
   trust(tlsSocket: object): void {
     const key = this.#secured.get(tlsSocket);
     if (key === undefined) return;
@@ -66,7 +69,7 @@ export class Connections {
     });
   }
 
-  /** The oldest that nobody vouches for; where there is none, the one that has been silent longest. */
+  /** Closes the oldest untrusted connection. If there is none, closes the trusted one that has been idle longest. */
   #makeRoom(): void {
     for (const connections of [this.#strangers, this.#trusted]) {
       for (const [key, socket] of connections) {

@@ -76,7 +76,9 @@ export async function validate(
   return allow(request, { warnings, ...(reserved.audit ? { auditAnnotations: reserved.audit } : {}) });
 }
 
-/** A process that has just started is called before its caches are filled where the endpoints are old. */
+/**
+ * The endpoints of a Service may lag, so a process that has just started may be called before its caches are filled.
+ */
 const notInformed: Refusal = {
   ...refuse('TooManyRequests', 'this replica has just started and does not know the objects yet; try again'),
   retryAfterSeconds: 1,

@@ -10,7 +10,8 @@ export interface JsonLimits {
 
 /** Returns why the text must not be parsed, or undefined. One pass. A text that is not JSON may pass. */
 export function whyTooComplex(text: Uint8Array, { depth, tokens }: JsonLimits): string | undefined {
-  // What is closed again takes two bytes a level, and a token takes one: most reviews are too small for either.
+  // A closed level takes at least two bytes, and a token takes one. Most reviews are too small to exceed either
+  // limit.
   if (text.length <= 2 * depth && text.length <= tokens) return undefined;
   let open = 0;
   let seen = 0;

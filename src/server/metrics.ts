@@ -35,7 +35,7 @@ export interface Watched {
   /** By kind. */
   caches: Record<string, Sized>;
   clock: Clock;
-  /** What this process knows of the API server's clock. */
+  /** What this process knows about the API server's clock. */
   time: Pick<ServerTime, 'status'>;
   mostGoods: number;
   certs: Pick<CertSource, 'expiry' | 'authorityExpiry'>;

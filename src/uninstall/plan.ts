@@ -26,7 +26,7 @@ export interface DataBatch {
 
 export interface Plan {
   stages: { title: string; batches: Batch[] }[];
-  /** People's objects of every kind, also of kinds without any now: some may be created meanwhile. */
+  /** The objects of every kind of ours, also of kinds that have none now: somebody may create some meanwhile. */
   data: DataBatch[];
   /** Names of the CRDs that exist. */
   definitions: string[];
@@ -38,7 +38,7 @@ const label = 'app.kubernetes.io/part-of';
 const labelSelector = `${label}=${partOfLabels[label]}`;
 const pageSize = 500;
 
-/** Ours, whatever it guards: such a finalizer waits for a program that is being removed. */
+/** Any finalizer with our prefix: it waits for a program that is being removed. */
 export const isOurFinalizer = (name: string): boolean => name.startsWith('spikegate.io/');
 
 /** @throws ApiError, ConnectionError */

@@ -38,7 +38,10 @@ export interface HttpAnswer {
 
 export class TooLongError extends Error {}
 
-/** Why no answer came, as a code of Node's (`ECONNREFUSED`, …): messages may quote what the other side sent. */
+/**
+ * Why no answer came, as a Node error code (`ECONNREFUSED`, …). It does not use the error's message, which may quote
+ * what the other side sent.
+ */
 export function connectionFailure(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code) ? code : 'no connection';
@@ -127,7 +130,7 @@ export class Outside {
         if (error) return callback(error, []);
         for (const { address } of addresses) {
           const why = whyNotAddress(this.#reach, destination, address, this.#ownAddresses());
-          // What a name of the cluster resolves to is not told to whoever can read a status.
+          // Do not name the resolved address: the message goes into a status that many people may read.
           if (why) return callback(new NotAllowedError(why.replace(address, 'an address')), []);
         }
         const [first] = addresses;

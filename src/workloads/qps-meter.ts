@@ -57,7 +57,7 @@ export class QpsMeters {
     this.#random = options.random ?? Math.random;
   }
 
-  /** Follows the owner, or goes on to. Returns its latest reading within the present limits. */
+  /** Starts to follow the owner, or continues. Returns its latest reading within the present limits. */
   follow(key: string, settings: MeterSettings, known: Known): Reading {
     const meter = this.#meters.get(key) ?? this.#begin(key, settings, known);
     if (JSON.stringify(meter.settings) !== JSON.stringify(settings)) {
@@ -99,7 +99,7 @@ export class QpsMeters {
     return meter;
   }
 
-  /** The settings changed, so the answer that is on its way belongs to another question. */
+  /** The settings changed, so the pending answer belongs to another question. */
   #restart(key: string, meter: Meter): void {
     meter.abort.abort();
     meter.abort = new AbortController();

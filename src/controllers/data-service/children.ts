@@ -179,7 +179,7 @@ class Plans {
     };
   }
 
-  /** mysql runs its scripts once, with an empty volume, so a changed script must not roll it. */
+  /** mysql runs its scripts once, when its volume is empty. So a changed script must not roll its pods. */
   #hash(name: Component, files: Map<string, Record<string, string>>): string {
     const read = [...files].filter(([part]) => part !== 'mysql-dataservice-init');
     const passwords = this.#used(name).map((it) => this.#situation.passwordOf(it) ?? null);

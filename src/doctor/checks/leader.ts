@@ -38,7 +38,10 @@ export function hasRunOut({ lease, now }: Pick<Observation, 'lease' | 'now'>): b
   return now > Date.parse(renewTime) + leaseDurationSeconds * 1000;
 }
 
-/** The ledger uses the API server's clock. That machine's certificates, logs and tokens do not. */
+/**
+ * Largest clock difference of the leader's machine that is not reported. The ledger uses the API server's clock, but
+ * that machine's certificates, logs and tokens do not.
+ */
 const mostOffMs = 5000;
 
 export const leaderClockIsRight: Check = {

@@ -56,7 +56,7 @@ function changed(wanted: WebhookEntry, { webhooks = [] }: WebhookConfiguration):
   return differences(wanted, stored, { extras: 'allowed', path: wanted.name });
 }
 
-/** Orders are judged, and their stock is held, by each of them. */
+/** With two installations, each one would judge every order and hold its stock. */
 export const installationIsAlone: Check = {
   name: 'this cluster has one Spikegate',
   run({ installations, expected }) {

@@ -200,7 +200,7 @@ export class Admission {
   #meetsConditions(hook: Obj, attributes: Attributes): boolean {
     const outcome = matchConditions(hook, () => {
       const { object = null, old: oldObject = null } = attributes;
-      // A condition sees no uid that could be compared with another's.
+      // Conditions see an empty uid: no expression may depend on it.
       return { request: requestOf(this.#fields(hook, attributes), ''), object, oldObject };
     });
     if ('matches' in outcome) return outcome.matches;

@@ -1,11 +1,12 @@
-// matchConditions of webhooks: CEL expressions that say whether a request is sent to them. Knows one webhook and one
-// request; what a webhook answers is not its business. `authorizer` is not there, nor are Kubernetes' own CEL libraries.
+// The matchConditions of webhooks: CEL expressions that decide whether a request is sent to a webhook. Knows one
+// webhook and one request, and not the webhook's answer. Supports neither `authorizer` nor Kubernetes' own CEL
+// libraries.
 import { Environment } from '@marcbachmann/cel-js';
 import { asList, asString, type Item, type Obj } from '../types.ts';
 
 type Program = (variables: Record<string, unknown>) => unknown;
 
-/** What expressions see, as kube-apiserver gives it: absent fields of the request are not there at all. */
+/** The variables of an expression, as kube-apiserver gives them. Absent fields of the request are absent here too. */
 export interface Variables {
   request: Obj;
   object: Item | null;
@@ -15,7 +16,7 @@ export interface Variables {
 const environment = new Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true });
 for (const name of ['request', 'object', 'oldObject']) environment.registerVariable(name, 'dyn');
 
-/** Expressions are the cluster's, a handful; a configuration that is written often must not fill the memory. */
+/** A cluster has a handful of expressions. But a configuration that is written often must not fill the memory. */
 const compiled = new Map<string, Program>();
 const mostCompiled = 256;
 
@@ -35,8 +36,8 @@ export function compile(expression: string): Program {
 export type Outcome = { matches: boolean } | { error: string };
 
 /**
- * One condition that is false ends it, whatever the others are; else an error counts, for which the failure policy
- * decides (kube-apiserver pkg/admission/plugin/webhook/matchconditions).
+ * One condition that is false means that the webhook is not called. Otherwise an error counts, and the failure
+ * policy decides (kube-apiserver pkg/admission/plugin/webhook/matchconditions).
  */
 export function matchConditions(webhook: Obj, variables: () => Variables): Outcome {
   const conditions = asList(webhook.matchConditions);

@@ -22,7 +22,7 @@ export interface ReviewFields {
   oldObject: string;
 }
 
-/** The request without its objects: what `request` is in a match condition, too. */
+/** The request without its objects. It is also the variable `request` of a match condition. */
 export function requestOf(fields: Omit<ReviewFields, 'object' | 'oldObject'>, uid: string): Obj {
   const { user, subresource } = fields;
   return {

@@ -1,6 +1,6 @@
-// Limits the size of a definition's schema. Without a limit, whoever may write definitions could make one that
-// takes minutes to compile: V8 compiles ajv's code for nested schemas in more than linear time. The kinds of the
-// largest known operators (Prometheus, KEDA) have about 3,000 schemas, 20 deep.
+// Limits the size of a definition's schema. Without a limit, anybody who may write definitions could make one that
+// takes minutes to compile: V8 needs more than linear time for the code that ajv makes from nested schemas. The
+// kinds of the largest known operators (Prometheus, KEDA) have about 3,000 schemas, 20 deep.
 import type { Schema } from '../schema/schema.ts';
 import { isObj } from '../types.ts';
 

@@ -14,7 +14,7 @@ import { checkMarks, hasMarks } from './marks.ts';
 const linearTime = Object.assign(
   (pattern: string) => {
     const compiled = RE2JS.compile(pattern);
-    // ajv caches patterns by their text. Without this, every pattern would be the first one.
+    // ajv caches patterns by their toString(), so it must return the text of this pattern.
     return { test: (text: string) => compiled.matcher(text).find(), toString: () => pattern };
   },
   { code: '' },

@@ -122,7 +122,7 @@ export function trackUpdate(
     }
     known = true;
     const fields = entry.fields.minus(removed).union(mine.fields);
-    // A changed value is dated too, also where its field had this owner before.
+    // Update the time when a value changes, even if this manager owned the field before.
     const isSame = mine.fields.empty && fields.equals(entry.fields);
     entries.push(isSame ? entry : { ...mine, fields });
   }
