@@ -112,10 +112,10 @@ const rotationDefaults = {
 };
 
 /** Pause between two checks, however often somebody asks: another writer may undo every write at once. */
-const leastRest = 1_000;
+const minRest = 1_000;
 
 /** More rounds than one rotation needs. A check that reaches it has met a fault; the next check tries again. */
-const mostRounds = 20;
+const maxRounds = 20;
 
 export class SecretSource implements CertSource {
   readonly #options: Required<SecretSourceOptions>;
@@ -187,7 +187,7 @@ export class SecretSource implements CertSource {
       this.#settled = undefined;
       await this.#check(signal);
       this.#failures = 0;
-      return { ms, undisturbedMs: Math.min(ms, leastRest) };
+      return { ms, undisturbedMs: Math.min(ms, minRest) };
     } catch (error) {
       if (signal.aborted) return { ms };
       metrics.failed();
@@ -214,7 +214,7 @@ export class SecretSource implements CertSource {
 
   async #check(signal: AbortSignal): Promise<void> {
     const { clock, store, logger } = this.#options;
-    for (let round = 0; round < mostRounds; round++) {
+    for (let round = 0; round < maxRounds; round++) {
       const stored = await store.read();
       if (signal.aborted) return;
       const state = this.#parse(stored);
@@ -248,7 +248,7 @@ export class SecretSource implements CertSource {
         if (!(error instanceof ConflictError)) throw error;
       }
     }
-    throw new Error(`certificates must settle within ${mostRounds} steps, and did not`);
+    throw new Error(`certificates must settle within ${maxRounds} steps, and did not`);
   }
 
   #settle(version: string, state: ParsedSecret): void {

@@ -258,7 +258,7 @@ function environmentIsSound(path: string, { env = {}, thirdParty }: ComponentSpe
 }
 
 /** Maximum size of a ConfigMap (Kubernetes' validation.MaxSecretSize). */
-const mostBytes = 1_048_576;
+const maxBytes = 1_048_576;
 /** Longest text that may replace a placeholder: a host of about 253 characters, or a URL of the spec. */
 const longestValue = 2_100;
 
@@ -271,8 +271,8 @@ function filesFit(path: string, { config = {} }: ComponentSpec, name: Component)
       (file) => files.includes(file) || (isOfScripts(file) && isOfScripts(files[0]!)),
     );
     const size = own.reduce((sum, file) => sum + sizeOf(config[file]!), 0);
-    if (size + roomForBuiltIn <= mostBytes) continue;
-    const most = mostBytes - roomForBuiltIn;
+    if (size + roomForBuiltIn <= maxBytes) continue;
+    const most = maxBytes - roomForBuiltIn;
     const must = `must have at most ${most} bytes in ${files.join(', ')}: one ConfigMap has them`;
     return refuse('Invalid', `${path}.config ${must}, got ${size}`, `${path}.config`);
   }

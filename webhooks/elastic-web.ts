@@ -1,6 +1,6 @@
 // Admission of ElasticWeb: refuses what its Deployment or Service would fail on later, and warns of risks.
 import type { Kind } from '../src/api/define-kind.ts';
-import { ElasticWeb, mostReplicas, portOfMetrics, speaks } from '../src/api/elastic-web.ts';
+import { ElasticWeb, portOfMetrics, replicaLimit, speaks } from '../src/api/elastic-web.ts';
 import { destinationOf, whyNotThere } from '../src/api/reach.ts';
 import { refuse } from '../src/api/refusals.ts';
 import {
@@ -53,7 +53,7 @@ export const elasticWebWebhooks: Webhooks<ElasticWeb> = {
         : undefined,
     ({ object: { spec } }) =>
       spec.metrics && spec.maxReplicas === undefined
-        ? `spec.maxReplicas is not set: Prometheus may ask for up to ${mostReplicas} pods`
+        ? `spec.maxReplicas is not set: Prometheus may ask for up to ${replicaLimit} pods`
         : undefined,
     ({ object: { spec } }) =>
       spec.metrics && spec.minReplicas === 0
@@ -63,7 +63,7 @@ export const elasticWebWebhooks: Webhooks<ElasticWeb> = {
 };
 
 function minimumIsNoMore({ object }: WebCall): ReturnType<WebRule> {
-  const { minReplicas = 0, maxReplicas = mostReplicas } = object.spec;
+  const { minReplicas = 0, maxReplicas = replicaLimit } = object.spec;
   if (minReplicas <= maxReplicas) return undefined;
   return refuse(
     'Invalid',

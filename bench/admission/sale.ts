@@ -139,7 +139,7 @@ export function saleCaches() {
  * A leader settles ten times a second; at the rates one goods sees on a real API server (a thousand orders
  * a second at most) so many holds wait for it at the worst.
  */
-const mostWaiting = 100;
+const maxWaiting = 100;
 
 /** Compare-and-swap on the cache itself: a write takes one turn of the event loop, and no other CPU. */
 export function memoryGoodsStore(cache: ObjectCache<SpikeGoods>): GoodsStore {
@@ -162,7 +162,7 @@ export function memoryGoodsStore(cache: ObjectCache<SpikeGoods>): GoodsStore {
 /** What the leader's next settlement makes of it: the holds become reserved units. */
 function settled(goods: SpikeGoods): SpikeGoods {
   const holds = holdsOf(goods.status);
-  if (holds.length < mostWaiting) return goods;
+  if (holds.length < maxWaiting) return goods;
   return {
     ...goods,
     status: { ...goods.status, holds: [], reserved: (goods.status?.reserved ?? 0) + heldUnits(goods.status) },

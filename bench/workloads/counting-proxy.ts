@@ -23,7 +23,7 @@ export interface Seen {
   recent: readonly string[];
 }
 
-const mostRecent = 40;
+const maxRecent = 40;
 const namespaces = new Map<string, Counts>();
 const recent: string[] = [];
 
@@ -68,7 +68,7 @@ function count(request: http.IncomingMessage): Counts {
   counts.lastAt = Date.now();
   if (verb !== 'watch' && !resource.startsWith('leases.')) {
     const time = new Date().toISOString().slice(11, 19);
-    if (recent.push(`${time} ${request.method} ${request.url}`) > mostRecent) recent.shift();
+    if (recent.push(`${time} ${request.method} ${request.url}`) > maxRecent) recent.shift();
   }
   return counts;
 }

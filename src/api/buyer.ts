@@ -17,7 +17,7 @@ import {
  * Maximum number of ids in a list of a status. The count beside the list is always complete. Bounds the object's
  * size.
  */
-export const mostListedIds = 1000;
+export const maxListedIds = 1000;
 
 const spec = object({
   buyerName: optional(text(253, { description: 'Name of the buyer; the receiver of the orders.' })),
@@ -29,8 +29,8 @@ const spec = object({
 const status = object({
   buyerId: optional(text(36, { description: 'spec.buyerId.' })),
   orderList: optional(
-    listOf(text(64, { description: 'An order id.' }), mostListedIds, {
-      description: `Ids of the buyer's orders, oldest first; of more than ${mostListedIds} the newest.`,
+    listOf(text(64, { description: 'An order id.' }), maxListedIds, {
+      description: `Ids of the buyer's orders, oldest first; of more than ${maxListedIds} the newest.`,
     }),
   ),
   orderCount: optional(int(0, highestTotal, { description: 'Orders of the buyer, in every state.' })),

@@ -82,11 +82,11 @@ const thirdParty = object(
 );
 export type ThirdParty = Static<typeof thirdParty>;
 
-const strings = (mostEntries: number, mostCharacters: number, description: string) =>
+const strings = (maxEntries: number, maxCharacters: number, description: string) =>
   Type.Unsafe<Record<string, string>>({
     type: 'object',
-    maxProperties: mostEntries,
-    additionalProperties: { type: 'string', maxLength: mostCharacters },
+    maxProperties: maxEntries,
+    additionalProperties: { type: 'string', maxLength: maxCharacters },
     description,
   });
 

@@ -15,7 +15,7 @@ import {
   worded,
 } from './schema.ts';
 
-export const mostReplicas = 1000;
+export const replicaLimit = 1000;
 const highestQps = 1_000_000_000;
 
 const durationPattern = '^[1-9][0-9]{0,4}(s|m|h)$';
@@ -57,12 +57,12 @@ const metrics = object(
     timeout: duration('How long an answer may take.', '5s'),
     stabilization: duration('Pods go only when fewer would have done for so long.', '5m'),
     maxStepUp: optional(
-      int(1, mostReplicas, {
+      int(1, replicaLimit, {
         description: 'Most pods added at a time. Default: as many as there are, at least 4.',
       }),
     ),
     maxStepDown: optional(
-      int(1, mostReplicas, { description: 'Most pods removed at a time. Default: half of them.' }),
+      int(1, replicaLimit, { description: 'Most pods removed at a time. Default: half of them.' }),
     ),
   },
   { description: 'Takes the requests per second from Prometheus; totalQPS counts until there is an answer.' },
@@ -106,8 +106,8 @@ const spec = object({
   totalQPS: int(0, highestQps, {
     description: 'Requests per second to be served; 0: no pods, the Service stays.',
   }),
-  minReplicas: optional(int(0, mostReplicas, { description: 'Fewest pods.' })),
-  maxReplicas: optional(int(1, mostReplicas, { description: `Most pods; ${mostReplicas} unless set.` })),
+  minReplicas: optional(int(0, replicaLimit, { description: 'Fewest pods.' })),
+  maxReplicas: optional(int(1, replicaLimit, { description: `Most pods; ${replicaLimit} unless set.` })),
   resources: optional(resources),
   env: optional(env({ description: 'Environment of the container.' })),
   metrics: optional(metrics),
@@ -126,7 +126,7 @@ const status = object({
     }),
   ),
   observedTime: optional(time({ description: 'When it last differed, or was seen again after a silence.' })),
-  desiredReplicas: optional(int(0, mostReplicas, { description: 'Pods that should run.' })),
+  desiredReplicas: optional(int(0, replicaLimit, { description: 'Pods that should run.' })),
   replicas: optional(int(0, 1_000_000, { description: 'Pods that there are.' })),
   readyReplicas: optional(int(0, 1_000_000, { description: 'Pods that are ready.' })),
   address: optional(text(253, { description: 'Where the load balancer is reached.' })),

@@ -12,10 +12,10 @@ import {
   text,
 } from './schema.ts';
 
-const mostPods = 1000;
+const maxPods = 1000;
 
 const spec = object({
-  replicas: optional(int(0, mostPods, { description: 'Pods that should run.', default: 1 })),
+  replicas: optional(int(0, maxPods, { description: 'Pods that should run.', default: 1 })),
 });
 
 const status = object({
@@ -25,7 +25,7 @@ const status = object({
   replicas: optional(int(0, 1_000_000, { description: 'Pods that run or are about to.' })),
   readyReplicas: optional(int(0, 1_000_000, { description: 'Pods that are ready.' })),
   podNames: optional(
-    listOf(text(253, { description: 'Name of a pod.' }), mostPods, {
+    listOf(text(253, { description: 'Name of a pod.' }), maxPods, {
       description: 'Names of the pods, sorted.',
     }),
   ),

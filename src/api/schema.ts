@@ -12,9 +12,9 @@ export const longestName = 253;
 
 /** Money in minor units (cents). Bounded so that 64 goods × 100,000 units stay below 2^53. */
 export const highestPrice = 1_000_000_000;
-export const mostPieces = 100_000;
-export const mostGoodsPerOrder = 64;
-export const mostStock = 1_000_000_000;
+export const maxPieces = 100_000;
+export const maxGoodsPerOrder = 64;
+export const maxStock = 1_000_000_000;
 /** A double counts exactly up to here, so our totals do too. */
 export const highestTotal = Number.MAX_SAFE_INTEGER;
 

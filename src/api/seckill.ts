@@ -39,7 +39,7 @@ worded(positive, 'must be a whole number of at least 1');
 const topicPattern = '^[a-zA-Z0-9._-]{1,249}$';
 worded(topicPattern, 'must be the name of a Kafka topic: letters, digits, ., _ and -');
 
-const mostReplicas = 10_000;
+const replicaLimit = 10_000;
 
 const service = (what: string) =>
   optional(
@@ -50,7 +50,7 @@ const service = (what: string) =>
         ),
         image: optional(image({ description: 'Image of its container; needed where it is enabled.' })),
         replicas: optional(
-          int(0, mostReplicas, { description: 'Pods, unless an autoscaler decides.', default: 1 }),
+          int(0, replicaLimit, { description: 'Pods, unless an autoscaler decides.', default: 1 }),
         ),
         resources: optional(resources),
         ports: optional(servicePorts({ description: 'Ports of its Service; without any it has none.' })),
@@ -74,8 +74,8 @@ const services = object(
 const hpa = object(
   {
     enabled: optional(flag({ description: 'An autoscaler for each service.', default: false })),
-    minReplicas: optional(int(1, mostReplicas, { description: 'Fewest pods.', default: 1 })),
-    maxReplicas: optional(int(1, mostReplicas, { description: 'Most pods.', default: 10 })),
+    minReplicas: optional(int(1, replicaLimit, { description: 'Fewest pods.', default: 1 })),
+    maxReplicas: optional(int(1, replicaLimit, { description: 'Most pods.', default: 10 })),
     targetCPUUtilizationPercentage: optional(
       int(1, 10_000, { description: 'Percent of the CPU that a pod requests.', default: 80 }),
     ),

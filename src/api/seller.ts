@@ -1,5 +1,5 @@
 // Seller: the person whose goods are on sale.
-import { mostListedIds } from './buyer.ts';
+import { maxListedIds } from './buyer.ts';
 import { defineKind, type ObjectOf } from './define-kind.ts';
 import {
   conditions,
@@ -22,8 +22,8 @@ const spec = object({
 const status = object({
   sellerId: optional(text(36, { description: 'spec.sellerId.' })),
   sellerGoodsList: optional(
-    listOf(text(64, { description: 'A goods id.' }), mostListedIds, {
-      description: `Ids of the seller's goods, oldest first; of more than ${mostListedIds} the newest.`,
+    listOf(text(64, { description: 'A goods id.' }), maxListedIds, {
+      description: `Ids of the seller's goods, oldest first; of more than ${maxListedIds} the newest.`,
     }),
   ),
   goodsCount: optional(int(0, highestTotal, { description: 'Goods of the seller.' })),

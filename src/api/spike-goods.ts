@@ -9,7 +9,7 @@ import {
   id,
   int,
   listOf,
-  mostStock,
+  maxStock,
   object,
   observedGeneration,
   optional,
@@ -32,7 +32,7 @@ const spec = object({
     description: 'Price in the sale in minor units (cents), at most price. Fixed once created.',
   }),
   day: optional(int(1, 3650, { description: 'Length of the sale in days.', default: 1 })),
-  stockCount: int(0, mostStock, {
+  stockCount: int(0, maxStock, {
     description: 'Units in the sale. May grow, or shrink no further than what is committed.',
   }),
   goodsId: optional(id({ description: 'Allocated at creation; orders may name the goods by it.' })),
@@ -47,10 +47,10 @@ const status = object({
   startTime: optional(time({ description: 'spec.startTime.' })),
   endTime: optional(time({ description: 'spec.endTime.' })),
   phase: optional(choice(salePhases, { description: 'Where the sale stands.' })),
-  num: optional(int(0, mostStock, { description: 'Units paid.' })),
-  reserved: optional(int(0, mostStock, { description: 'Units in accepted orders that are not paid yet.' })),
+  num: optional(int(0, maxStock, { description: 'Units paid.' })),
+  reserved: optional(int(0, maxStock, { description: 'Units in accepted orders that are not paid yet.' })),
   lastStockCount: optional(
-    int(0, mostStock, {
+    int(0, maxStock, {
       description:
         'Units left: stockCount - num - reserved - all holds. Never below 0 at any stored revision.',
     }),

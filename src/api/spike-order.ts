@@ -8,8 +8,8 @@ import {
   highestTotal,
   id,
   int,
-  mostGoodsPerOrder,
-  mostPieces,
+  maxGoodsPerOrder,
+  maxPieces,
   object,
   observedGeneration,
   optional,
@@ -25,7 +25,7 @@ export type OrderPhase = (typeof orderPhases)[number];
 const spec = object({
   buyerId: reference({ description: 'The buyer: name of a Buyer of this namespace, or its id.' }),
   goodsMap: counts(
-    { minimum: 1, maximum: mostPieces, maxProperties: mostGoodsPerOrder },
+    { minimum: 1, maximum: maxPieces, maxProperties: maxGoodsPerOrder },
     { description: 'Goods (name of a SpikeGoods of this namespace, or its id) to units ordered.' },
   ),
   isPay: optional(

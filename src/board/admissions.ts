@@ -21,7 +21,7 @@ interface Tally {
 }
 
 /** Keeps at most this many latencies, and reports those of the last minute. */
-const mostLatencies = 2048;
+const maxLatencies = 2048;
 const minuteMs = 60_000;
 
 export class Admissions {
@@ -29,8 +29,8 @@ export class Admissions {
   readonly startedAt: number;
   readonly refused: PerSecond;
   readonly #byReason = new Map<string, Tally>();
-  readonly #milliseconds = new Float64Array(mostLatencies);
-  readonly #at = new Float64Array(mostLatencies).fill(Number.NEGATIVE_INFINITY);
+  readonly #milliseconds = new Float64Array(maxLatencies);
+  readonly #at = new Float64Array(maxLatencies).fill(Number.NEGATIVE_INFINITY);
   readonly #calls = new PerSecond(62);
   #next = 0;
 
@@ -46,7 +46,7 @@ export class Admissions {
     this.#calls.add(now);
     this.#milliseconds[this.#next] = ms;
     this.#at[this.#next] = this.#clock.monotonic();
-    this.#next = (this.#next + 1) % mostLatencies;
+    this.#next = (this.#next + 1) % maxLatencies;
     if (allowed || dryRun) return;
     this.refused.add(now);
     const tally = this.#tally(reason);

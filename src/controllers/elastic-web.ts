@@ -5,7 +5,7 @@ import {
   ElasticWeb,
   type ElasticWebSpec,
   type ElasticWebStatus,
-  mostReplicas,
+  replicaLimit,
 } from '../api/elastic-web.ts';
 import { parseTime, timestamp } from '../api/sale.ts';
 import { clamp, type Limits, replicasFor } from '../api/scaling.ts';
@@ -100,7 +100,7 @@ async function reconcile(
 }
 
 /** At least one pod with live metrics: without a pod no request is counted, and no pod would ever come back. */
-function limitsOf({ minReplicas = 0, maxReplicas = mostReplicas, metrics }: ElasticWebSpec): Limits {
+function limitsOf({ minReplicas = 0, maxReplicas = replicaLimit, metrics }: ElasticWebSpec): Limits {
   const min = Math.max(metrics ? 1 : 0, minReplicas);
   return { min, max: Math.max(min, maxReplicas) };
 }

@@ -63,9 +63,9 @@ type Context = Pick<ReconcileContext, 'log'>;
 /** What an order refers to may reach this cache a little later than the order itself. */
 const cacheLagMs = 10_000;
 /**
- * An order that waits for its hold is enqueued when the hold appears (`named`). This poll is for a missed event.
+ * An order that waits for its hold is enqueued when the hold appears (`assigned`). This poll is for a missed event.
  */
-const lookForNameMs = 1000;
+const pollForHoldMs = 1000;
 
 /** Pause before the next attempt while the API server's time is unknown. */
 const lookAtClockMs = 1000;
@@ -78,7 +78,7 @@ class NotYetError extends Error {
 export class OrderLifecycle {
   readonly #options: OrderLifecycleOptions;
   /** Orders that were admitted on a lot and have no hold of their own yet: by key, since when (monotonic). */
-  readonly #unnamed = new Map<string, { uid: string; since: number }>();
+  readonly #unassigned = new Map<string, { uid: string; since: number }>();
 
   constructor(options: OrderLifecycleOptions) {
     this.#options = options;
@@ -87,7 +87,7 @@ export class OrderLifecycle {
   /** Brings one order to the state it should be in. `requeueAfter`: ms until its deadline. */
   async reconcile(key: string, context: Context): Promise<{ requeueAfter?: number }> {
     const order = this.#options.orders.known(key);
-    if (!order || order.status?.phase) this.#unnamed.delete(key);
+    if (!order || order.status?.phase) this.#unassigned.delete(key);
     if (!order) return {};
     if (!order.status?.phase) return this.#accept(order, context);
     if (order.status.phase !== 'Unpaid') return {};
@@ -97,10 +97,10 @@ export class OrderLifecycle {
   }
 
   /** Keys of the orders that waited for a hold and have one in this new version of their goods. */
-  named({ status }: SpikeGoods): string[] {
-    if (this.#unnamed.size === 0) return [];
+  assigned({ status }: SpikeGoods): string[] {
+    if (this.#unassigned.size === 0) return [];
     const held = new Set(holdsOf(status).map(({ uid }) => uid));
-    return [...this.#unnamed].flatMap(([key, { uid }]) => (held.has(uid) ? [key] : []));
+    return [...this.#unassigned].flatMap(([key, { uid }]) => (held.has(uid) ? [key] : []));
   }
 
   /** The leader must see a hold for every line before the order gets a state. */
@@ -116,7 +116,7 @@ export class OrderLifecycle {
     }
     let order = seen;
     if (!lines.every((line) => this.#holds(line, seen))) {
-      if (this.#mayBeNamed(seen, lines)) return { requeueAfter: lookForNameMs };
+      if (this.#awaitsAssignment(seen, lines)) return { requeueAfter: pollForHoldMs };
       // A hold is stored before its order, but the cache may show the order first. So read both, first the order,
       // then the goods: a settlement drops the hold only after the order's state is stored.
       const stored = await this.#options.orders.read(keyOf(seen));
@@ -124,7 +124,7 @@ export class OrderLifecycle {
       order = stored;
       await Promise.all(lines.map((line) => this.#options.goods.read(keyOf(line.goods))));
       if (!lines.every((line) => this.#holds(line, order))) {
-        if (this.#mayBeNamed(order, lines)) return { requeueAfter: lookForNameMs };
+        if (this.#awaitsAssignment(order, lines)) return { requeueAfter: pollForHoldMs };
         const refusal = await this.#holdLate(order, lines);
         if (refusal?.retryAfterSeconds) return { requeueAfter: refusal.retryAfterSeconds * 1000 };
         if (refusal) return this.#reject(order, refusal, context);
@@ -155,7 +155,7 @@ export class OrderLifecycle {
    * this leader's first look, not at the order's age: when the wait is over, an abandoned lot is recognised as
    * abandoned, however long the takeover took and whatever the clocks say.
    */
-  #mayBeNamed(order: SpikeOrder, lines: readonly OrderLine[]): boolean {
+  #awaitsAssignment(order: SpikeOrder, lines: readonly OrderLine[]): boolean {
     const { goods, lots, clock } = this.#options;
     const isInUse = lines.some((line) => {
       const known = goods.known(keyOf(line.goods));
@@ -163,9 +163,9 @@ export class OrderLifecycle {
     });
     if (!isInUse || !wasLetIn(order)) return false;
     const { uid } = order.metadata;
-    const waits = this.#unnamed.get(keyOf(order));
+    const waits = this.#unassigned.get(keyOf(order));
     const since = waits?.uid === uid ? waits.since : clock.monotonic();
-    this.#unnamed.set(keyOf(order), { uid, since });
+    this.#unassigned.set(keyOf(order), { uid, since });
     return clock.monotonic() - since < cacheLagMs;
   }
 
@@ -184,10 +184,10 @@ export class OrderLifecycle {
     const late = { namespace, uid, order: name, lines: lines.map(holdLineOf), isStored: true };
     // The order was admitted on a lot that is now abandoned, so skip the rules. Use the cached goods: those of the
     // lines may be older.
-    const isLeft = ({ goods }: OrderLine) =>
-      lots.staleLots(this.#options.goods.known(keyOf(goods)) ?? goods).length > 0;
-    if (wasLetIn(order) && lines.some(isLeft)) {
-      return gate.hold({ ...late, lotsOf: (goods) => lots.staleLots(goods) });
+    const isAbandoned = ({ goods }: OrderLine) =>
+      lots.abandonedLots(this.#options.goods.known(keyOf(goods)) ?? goods).length > 0;
+    if (wasLetIn(order) && lines.some(isAbandoned)) {
+      return gate.hold({ ...late, lotsOf: (goods) => lots.abandonedLots(goods) });
     }
     return this.#whyNot(order, lines) ?? gate.hold(late);
   }

@@ -1,6 +1,6 @@
 // Buyers and sellers: what they spent, sold and own, computed from the existing orders and goods.
 
-import { Buyer, type BuyerStatus, mostListedIds } from '../api/buyer.ts';
+import { Buyer, type BuyerStatus, maxListedIds } from '../api/buyer.ts';
 import { withCondition } from '../api/conditions.ts';
 import type { Kind } from '../api/define-kind.ts';
 import { timestamp } from '../api/sale.ts';
@@ -142,5 +142,5 @@ function newestIds(listed: Listed[]): string[] {
   // Compute the keys once instead of in every comparison: a person may have ten thousand orders.
   const keyed = listed.flatMap(({ id, since, name }) => (id ? [{ id, key: `${since} ${name}` }] : []));
   keyed.sort((a, b) => (a.key < b.key ? -1 : 1));
-  return keyed.slice(-mostListedIds).map(({ id }) => id);
+  return keyed.slice(-maxListedIds).map(({ id }) => id);
 }

@@ -8,8 +8,8 @@ import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Recorder } from './leading.ts';
 
 /** Maximum number of names in one message, and of goods that get an event of their own. */
-const mostNames = 5;
-const mostGoods = 100;
+const maxNames = 5;
+const maxGoods = 100;
 
 /** A log line about one kind. */
 export function describeRewind(kind: string, { from, to, lost, older, returned }: Rewind): string {
@@ -24,8 +24,8 @@ export function describeRewind(kind: string, { from, to, lost, older, returned }
 
 function counted(objects: readonly KubeObject[], one: string, many: string): string | undefined {
   if (objects.length === 0) return undefined;
-  const names = objects.slice(0, mostNames).map(({ metadata }) => metadata.name);
-  const more = objects.length > mostNames ? ', …' : '';
+  const names = objects.slice(0, maxNames).map(({ metadata }) => metadata.name);
+  const more = objects.length > maxNames ? ', …' : '';
   return `${objects.length} ${objects.length === 1 ? one : many} (${names.join(', ')}${more})`;
 }
 
@@ -46,7 +46,7 @@ export function announceRestore(
       }
     }
   }
-  for (const [goods, orders] of [...byGoods].slice(0, mostGoods)) {
+  for (const [goods, orders] of [...byGoods].slice(0, maxGoods)) {
     const message = describeRewind('orders', { ...rewind, ...orders });
     recorder.event(goods, 'Warning', 'RestoredFromBackup', message);
   }

@@ -95,7 +95,7 @@ const certainAgainMs = 200;
 
 const otherWorkers = 4;
 /** Maximum number of deferred orders: the holds of one goods need room for those that come in meanwhile. */
-const mostDeferred = Math.floor(mostHolds * 0.75);
+const maxDeferred = Math.floor(mostHolds * 0.75);
 /** Orders go before sums of people. */
 const peopleWorkers = 1;
 
@@ -339,7 +339,7 @@ export class SaleLeader {
       crowd: settings.crowd,
       writeMs: this.#options.writeMs,
       delayMs: settings.acceptDelayMs,
-      most: mostDeferred,
+      most: maxDeferred,
       groupOf: namespaceOf,
       release: (key) => orders.enqueue(key),
     });

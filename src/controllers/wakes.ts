@@ -25,7 +25,7 @@ export interface Wiring {
   deferral: Deferral;
   books: Books;
   lots: LotWatch;
-  lifecycle: Pick<OrderLifecycle, 'named'>;
+  lifecycle: Pick<OrderLifecycle, 'assigned'>;
   settings: { paymentWindowMs: number; holdLimitMs: number };
   clock: Clock;
 }
@@ -111,7 +111,7 @@ function goodsChanged(wiring: Wiring, change: Change<SpikeGoods>, priority: numb
   const key = keyOf(goods);
   if (change.type === 'deleted') lots.forget(key);
   else lots.see(goods);
-  for (const order of lifecycle.named(goods)) controllers.orders.enqueue(order, priority);
+  for (const order of lifecycle.assigned(goods)) controllers.orders.enqueue(order, priority);
   const holds = holdsOf(goods.status);
   // The hold of an order may appear in the cache after the order has come and gone.
   const isDone = () => holds.some(({ uid }) => books.isAccounted(uid));

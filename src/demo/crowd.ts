@@ -29,7 +29,7 @@ export interface CrowdResult {
   lost: number;
 }
 
-const mostTries = 400;
+const maxTries = 400;
 
 export async function crowd(options: Crowd): Promise<CrowdResult> {
   const result: CrowdResult = { accepted: [], refused: {}, lost: 0 };
@@ -57,7 +57,7 @@ export async function crowd(options: Crowd): Promise<CrowdResult> {
 
 async function order(options: Crowd, name: string, index: number): Promise<string> {
   const { client, namespace } = options;
-  for (let attempt = 0; attempt < mostTries && !options.signal?.aborted; attempt++) {
+  for (let attempt = 0; attempt < maxTries && !options.signal?.aborted; attempt++) {
     try {
       await client.create(SpikeOrder, {
         apiVersion: SpikeOrder.apiVersion,

@@ -73,13 +73,13 @@ interface Lane {
 /** A refusal without I/O needs a copy that was confirmed within this time. */
 const freshForMs = 1000;
 /** Number of attempts after errors other than conflicts. */
-const mostFailures = 3;
+const maxFailures = 3;
 /** A change that makes the write invalid is tried this often on what is stored, and then fails. */
-const mostRefusals = 2;
+const maxRefusals = 2;
 /** A change without a deadline gives up after this many conflicts. */
-const mostConflicts = 20;
+const maxConflicts = 20;
 /** Number of idle lanes to keep for their confirmation time. */
-const mostIdleLanes = 10_000;
+const maxIdleLanes = 10_000;
 
 export class GoodsWriter {
   readonly #store: GoodsStore;
@@ -130,7 +130,7 @@ export class GoodsWriter {
   #lane(key: string): Lane {
     let lane = this.#lanes.get(key);
     if (!lane) {
-      if (this.#lanes.size >= mostIdleLanes) this.#forgetIdle();
+      if (this.#lanes.size >= maxIdleLanes) this.#forgetIdle();
       lane = {
         pending: [],
         inFlight: [],
@@ -213,11 +213,11 @@ export class GoodsWriter {
     if (conflict) {
       this.#metrics.conflicted();
       lane.turns.lost();
-      if (++losses.conflicts > mostConflicts) {
+      if (++losses.conflicts > maxConflicts) {
         for (const entry of batch) settle(entry, { refusal: busy });
         return;
       }
-    } else if (++losses.failures >= (isRefused(error) ? mostRefusals : mostFailures)) {
+    } else if (++losses.failures >= (isRefused(error) ? maxRefusals : maxFailures)) {
       for (const entry of batch) {
         if (entry.settled) this.#undo(key, entry, false);
         else fail(entry, error);

@@ -11,7 +11,7 @@ import { usedForMs } from './lots.ts';
  * lot's time has whole seconds, so the last refresh that the leader sees may be a second older than the last one
  * that there was. That leaves a margin of half a second.
  */
-export const staleAfterMs = 2 * usedForMs + 1000;
+export const abandonedAfterMs = 2 * usedForMs + 1000;
 
 /**
  * Only the lot's own replica gives it a new time. A change of its units alone is no refresh, because the leader
@@ -60,12 +60,14 @@ export class LotWatch {
   }
 
   /** uids of abandoned lots: their replica is gone. */
-  staleLots(goods: SpikeGoods): string[] {
-    return lotsOf(goods.status).flatMap(({ uid }) => (this.ageOf(goods, uid) > staleAfterMs ? [uid] : []));
+  abandonedLots(goods: SpikeGoods): string[] {
+    return lotsOf(goods.status).flatMap(({ uid }) =>
+      this.ageOf(goods, uid) > abandonedAfterMs ? [uid] : [],
+    );
   }
 
   /** Whether a replica may have admitted orders on a lot of these goods that have no hold of their own yet. */
   isInUse(goods: SpikeGoods): boolean {
-    return lotsOf(goods.status).some(({ uid }) => this.ageOf(goods, uid) <= staleAfterMs);
+    return lotsOf(goods.status).some(({ uid }) => this.ageOf(goods, uid) <= abandonedAfterMs);
   }
 }

@@ -51,7 +51,7 @@ export const usedForMs = 2000;
  * After this time without a refresh, this replica must not assign orders any more: it abandons the lot with its
  * unnamed orders to the leader, as after a crash. The leader may have given these orders their units already, and
  * may have settled them, so another hold would reserve the units twice. The time is `usedForMs` plus 1 s (a lot's
- * time has whole seconds) plus 0.5 s. It ends before `staleAfterMs`, which the leader counts from later: from when
+ * time has whole seconds) plus 0.5 s. It ends before `abandonedAfterMs`, which the leader counts from later: from when
  * it saw the refresh.
  */
 const namedForMs = usedForMs + 1500;

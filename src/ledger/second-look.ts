@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 
 /** An object that was not found is not read again within this time. */
 const missedForMs = 1000;
-const mostMissed = 10_000;
+const maxMissed = 10_000;
 export class SecondLook<T extends KubeObject> {
   readonly #read: (key: string) => Promise<T | undefined>;
   readonly #clock: Clock;
@@ -30,7 +30,7 @@ export class SecondLook<T extends KubeObject> {
       this.#missed.delete(key);
       return true;
     }
-    if (this.#missed.size >= mostMissed) this.#missed.clear();
+    if (this.#missed.size >= maxMissed) this.#missed.clear();
     this.#missed.set(key, now);
     return false;
   }

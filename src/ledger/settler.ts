@@ -57,7 +57,7 @@ interface Written {
 }
 
 /** When somebody writes foreign terms as fast as this leader examines them, the next settlement goes on. */
-const mostLooks = 3;
+const maxLooks = 3;
 
 /** Minimum time between two looks at a hold that is about to lapse. */
 const soonestMs = 1000;
@@ -128,7 +128,7 @@ export class Settler {
         if (goods && standing === 'claims') terms.claimed(goods);
         return goods && { goods, standing };
       } catch (error) {
-        if (!(error instanceof ForeignTermError) || looks === mostLooks) throw error;
+        if (!(error instanceof ForeignTermError) || looks === maxLooks) throw error;
         await terms.lookInto([error.goods]);
       }
     }

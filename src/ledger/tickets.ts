@@ -21,7 +21,7 @@ interface Remembered extends Ticket {
 const longestWaitSeconds = 8;
 /** A client that stays away this long after it was expected counts as new. */
 const forgottenAfterMs = 60_000;
-const mostTickets = 10_000;
+const maxTickets = 10_000;
 
 export class Tickets {
   readonly #clock: Clock;
@@ -59,7 +59,7 @@ export class Tickets {
       tries,
       back: now + seconds * 1000,
     });
-    if (this.#tickets.size > mostTickets) this.#forgetOldest();
+    if (this.#tickets.size > maxTickets) this.#forgetOldest();
     return seconds;
   }
 

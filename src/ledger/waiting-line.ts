@@ -8,8 +8,8 @@ export interface WaitingLineOptions {
   clock: Clock;
   /** A text that changes whenever the goods of `key` change. Then every order in the line may try again. */
   version(key: string): string | undefined;
-  mostInLine?: number;
-  mostInAll?: number;
+  maxInLine?: number;
+  maxInAll?: number;
 }
 
 /** How often a line checks whether its goods have changed, and after how long its orders try again in any case. */
@@ -22,7 +22,7 @@ export class WaitingLines {
   #places = 0;
 
   constructor(options: WaitingLineOptions) {
-    this.#options = { mostInLine: 16, mostInAll: 64, ...options };
+    this.#options = { maxInLine: 16, maxInAll: 64, ...options };
   }
 
   /** Whether an order waits for these goods. A new order then stands behind it. */
@@ -36,8 +36,8 @@ export class WaitingLines {
    */
   join(key: string, since: number): Place | undefined {
     let line = this.#lines.get(key);
-    const isFull = (line?.places.length ?? 0) >= this.#options.mostInLine;
-    if (isFull || this.#places >= this.#options.mostInAll) {
+    const isFull = (line?.places.length ?? 0) >= this.#options.maxInLine;
+    if (isFull || this.#places >= this.#options.maxInAll) {
       const last = line?.places.at(-1);
       if (!last || last.since <= since) return undefined;
       last.leave();

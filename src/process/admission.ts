@@ -84,7 +84,7 @@ function contextOf({ settings, client, caches, stock, clock }: AdmissionOptions)
  * Maximum number of objects that one deletion of a collection marks. The API server refuses the request meanwhile,
  * and the repeated request marks the rest.
  */
-const mostMarked = 1000;
+const maxMarked = 1000;
 
 function liveCluster(client: Client, caches: Caches, stock: Stock, clock: ServerTime): LiveCluster {
   const buyers = new KubeStore(client, Buyer, caches.buyers.cache);
@@ -106,7 +106,7 @@ function liveCluster(client: Client, caches: Caches, stock: Stock, clock: Server
       const others = () =>
         (alike ? (referredTo.get(kind.kind)?.list() ?? []) : [])
           .filter(({ metadata }) => metadata.namespace === namespace && metadata.uid !== uid)
-          .slice(0, mostMarked);
+          .slice(0, maxMarked);
       return markDeleted<KubeObject>(client, kind, object, others);
     },
   };

@@ -26,7 +26,7 @@ export function createMetricsServer(parts: MetricsServerParts): MetricsServer {
     caches: { SpikeGoods: goods, SpikeOrder: orders, Buyer: buyers, Seller: sellers },
     clock,
     time: clock,
-    mostGoods: settings.metricsGoods,
+    maxGoods: settings.metricsGoods,
     certs: certificates.serving,
     isLeader: () => elector.isLeader,
   });

@@ -7,7 +7,7 @@ import type { Component } from '../runtime/manager.ts';
 // Scrapers and browsers send their request at once. A client that only holds a connection open must not use up the
 // file descriptors that admission needs.
 const limits = { headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 5000 };
-const mostConnections = 1000;
+const maxConnections = 1000;
 
 export interface MetricsServerOptions {
   host: string;
@@ -40,7 +40,7 @@ export class MetricsServer implements Component {
         response.writeHead(500).end('internal error\n');
       }
     });
-    this.#server.maxConnections = mostConnections;
+    this.#server.maxConnections = maxConnections;
   }
 
   get port(): number {

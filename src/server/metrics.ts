@@ -37,15 +37,15 @@ export interface Watched {
   clock: Clock;
   /** What this process knows about the API server's clock. */
   time: Pick<ServerTime, 'status'>;
-  mostGoods: number;
+  maxGoods: number;
   certs: Pick<CertSource, 'expiry' | 'authorityExpiry'>;
   isLeader(): boolean;
 }
 
 /** Registers the gauges that read their values at scrape time. */
 export function watchMetrics(registry: Registry, watched: Watched): void {
-  const { goods, caches, clock, time, mostGoods, certs, isLeader } = watched;
-  stockMetrics(registry, { goods, clock, mostGoods });
+  const { goods, caches, clock, time, maxGoods, certs, isLeader } = watched;
+  stockMetrics(registry, { goods, clock, maxGoods });
   cacheMetrics(registry, caches);
   certExpiry(registry, certs);
   gauge(

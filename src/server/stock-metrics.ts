@@ -33,10 +33,10 @@ export interface StockMetricsOptions {
   goods: GoodsSource;
   clock: Clock;
   /** Maximum number of goods with series of their own. The others are summed up under `_others`. */
-  mostGoods: number;
+  maxGoods: number;
 }
 
-export function stockMetrics(registry: Registry, { goods, clock, mostGoods }: StockMetricsOptions): void {
+export function stockMetrics(registry: Registry, { goods, clock, maxGoods }: StockMetricsOptions): void {
   const registers = [registry];
   const gauges = new Map(
     levels.map((level) => [
@@ -61,7 +61,7 @@ export function stockMetrics(registry: Registry, { goods, clock, mostGoods }: St
 
   const collect = () => {
     for (const gauge of gauges.values()) gauge.reset();
-    const { own, summed } = byCeiling(goods.values(), mostGoods);
+    const { own, summed } = byCeiling(goods.values(), maxGoods);
     const set = (labels: { namespace: string; goods: string }, stock: StockLevels) => {
       for (const level of levels) gauges.get(level)!.set(labels, stock[level]);
     };

@@ -26,7 +26,7 @@ export interface OutsideOptions {
 export interface HttpOptions {
   signal: AbortSignal;
   /** Maximum number of body bytes; a longer body is an error. 0: do not read the body, of any length. */
-  mostBytes: number;
+  maxBytes: number;
   /** false: do not verify the certificate; only an answer counts. */
   verify?: boolean;
 }
@@ -79,7 +79,7 @@ export class Outside {
   }
 
   /** Sends one GET. @throws NotAllowedError, TooLongError */
-  async get(url: URL, { signal, mostBytes, verify = true }: HttpOptions): Promise<HttpAnswer> {
+  async get(url: URL, { signal, maxBytes, verify = true }: HttpOptions): Promise<HttpAnswer> {
     const destination = destinationOf(url);
     this.#judge(destination);
     return new Promise((resolve, reject) => {
@@ -92,7 +92,7 @@ export class Outside {
       };
       const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, (response) => {
         const { statusCode: status = 0 } = response;
-        if (mostBytes === 0) {
+        if (maxBytes === 0) {
           response.destroy();
           return resolve({ status, body: '' });
         }
@@ -101,8 +101,8 @@ export class Outside {
         response.on('data', (chunk: Buffer) => {
           size += chunk.length;
           chunks.push(chunk);
-          if (size > mostBytes)
-            response.destroy(new TooLongError(`the answer is longer than ${mostBytes} bytes`));
+          if (size > maxBytes)
+            response.destroy(new TooLongError(`the answer is longer than ${maxBytes} bytes`));
         });
         response.once('end', () => resolve({ status, body: Buffer.concat(chunks).toString('utf8') }));
         response.once('error', reject);

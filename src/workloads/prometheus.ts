@@ -16,7 +16,7 @@ export class MetricsError extends Error {
 }
 
 /** An answer is a few numbers. A server that sends more is no Prometheus. */
-const mostBytes = 1 << 20;
+const maxBytes = 1 << 20;
 
 export interface Question {
   server: string;
@@ -45,7 +45,7 @@ export async function askPrometheus(
     if (/[?#]/.test(server)) throw new NotAllowedError('has a ? or a # in its URL');
     url.pathname = `${url.pathname.replace(/\/+$/, '')}/api/v1/query`;
     url.search = `query=${encodeURIComponent(query)}`;
-    const { status, body } = await outside.get(url, { signal: abort.signal, mostBytes });
+    const { status, body } = await outside.get(url, { signal: abort.signal, maxBytes });
     return numberIn(status, body);
   } catch (error) {
     if (error instanceof MetricsError) throw error;

@@ -20,7 +20,7 @@ const pods = '/api/v1/namespaces/default/pods';
 const list = <T>(length: number, make: (i: number) => T): T[] => Array.from({ length }, (_, i) => make(i));
 
 /** Of these a quiet answer takes one; what froze the sandbox took 2,500 to 20,000. */
-const mostQuietAnswers = 1000;
+const maxQuietAnswers = 1000;
 
 let call: Rig['call'];
 let quiet: number;
@@ -59,7 +59,7 @@ async function judged(attack: () => Promise<Json>): Promise<Json> {
   let longest = 0;
   while (!isOver) longest = Math.max(longest, await waitOfBystander());
   const times = Math.round(longest / quiet);
-  assert.ok(times < mostQuietAnswers, `a bystander waited ${Math.round(longest)} ms, ${times} quiet answers`);
+  assert.ok(times < maxQuietAnswers, `a bystander waited ${Math.round(longest)} ms, ${times} quiet answers`);
   return answer;
 }
 

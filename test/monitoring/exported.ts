@@ -16,7 +16,7 @@ export class Exported {
   goods: SpikeGoods[] = [];
   certificates = { serving: 0, ca: 0 };
 
-  constructor(mostGoods = 200) {
+  constructor(maxGoods = 200) {
     const stored = () => this.goods;
     const goods = {
       values: stored,
@@ -29,7 +29,7 @@ export class Exported {
       caches: { SpikeGoods: goods, SpikeOrder: { size: 3 } },
       clock: this.clock,
       time: { status: () => this.time },
-      mostGoods,
+      maxGoods,
       certs: { expiry: () => this.certificates.serving, authorityExpiry: () => this.certificates.ca },
       isLeader: () => false,
     });

@@ -7,7 +7,7 @@ import { mutants } from './mutants.ts';
 import { simulate } from './simulation.ts';
 
 /** The simulation proper runs more than that. */
-const mostSeeds = 2000;
+const maxSeeds = 2000;
 
 Error.stackTraceLimit = 0;
 
@@ -16,13 +16,13 @@ describe('the simulation catches a ledger in which', () => {
     it(fault, async (test) => {
       const restore = install?.();
       try {
-        for (let seed = 1; seed <= mostSeeds; seed++) {
+        for (let seed = 1; seed <= maxSeeds; seed++) {
           const { violation } = await simulate(seed, variant);
           if (!violation) continue;
           test.diagnostic(`seed ${seed}: ${violation}`);
           return;
         }
-        assert.fail(`not caught in ${mostSeeds} seeds`);
+        assert.fail(`not caught in ${maxSeeds} seeds`);
       } finally {
         restore?.();
       }

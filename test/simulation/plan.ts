@@ -17,7 +17,7 @@ export interface Plan {
   replicas: number;
   goods: number;
   /** Units that goods have at the most. */
-  mostStock: number;
+  maxStock: number;
   settings: Settings;
   skewMs: number;
 }
@@ -70,7 +70,7 @@ export function plan(seed: number, random: Random): Plan {
     actions: random.int(15, 75),
     replicas: random.int(1, 3),
     goods: random.pick([1, 1, 2, 3]),
-    mostStock: random.pick([6, 6, 6, 40]),
+    maxStock: random.pick([6, 6, 6, 40]),
     settings: {
       paymentWindowMs: random.pick([3_000, 20_000, 90_000]),
       holdLimitMs,

@@ -22,7 +22,7 @@ export interface Report {
 }
 
 /** More steps than any healthy history needs. */
-const mostSteps = 60_000;
+const maxSteps = 60_000;
 
 class Simulation {
   readonly #seed: number;
@@ -101,13 +101,13 @@ class Simulation {
   async #open(): Promise<void> {
     while (!this.#cluster.replicas.some((replica) => replica.ready)) await this.#step({ task: 1 });
     for (const name of this.#names)
-      void this.#door.createGoods(name, this.#random.int(1, this.#plan.mostStock));
+      void this.#door.createGoods(name, this.#random.int(1, this.#plan.maxStock));
     if (this.#plan.calm || this.#random.chance(0.8)) this.#cluster.elect();
     while (this.#server.goods.objects.size < this.#names.length) {
       await this.#step({ task: 1 });
       if (this.#schedule.size > 0) continue;
       for (const name of this.#names)
-        void this.#door.createGoods(name, this.#random.int(1, this.#plan.mostStock));
+        void this.#door.createGoods(name, this.#random.int(1, this.#plan.maxStock));
     }
     // Mostly everybody has heard of the goods before the sale begins.
     const steps = this.#random.chance(0.8) ? 40 : 0;
@@ -228,7 +228,7 @@ class Simulation {
   }
 
   #stop(): void {
-    if (++this.#steps > mostSteps) this.#checks.fail(`no end after ${mostSteps} steps`);
+    if (++this.#steps > maxSteps) this.#checks.fail(`no end after ${maxSteps} steps`);
     if (this.#checks.violation) throw this.#checks.violation;
   }
 

@@ -75,9 +75,9 @@ class Shop {
   }
 
   /** A client: tries until it is let in, or refused for good; waits as it is told. */
-  async order(name: string, units: Record<string, number>, mostTries = 30): Promise<void> {
+  async order(name: string, units: Record<string, number>, maxTries = 30): Promise<void> {
     let ms = 0;
-    for (let tries = 1; tries <= mostTries; tries++) {
+    for (let tries = 1; tries <= maxTries; tries++) {
       const began = this.clock.monotonic();
       const replica = this.random.pick(this.replicas);
       const response = await replica.judge(this.#request(name, units, replica), webhookMs);

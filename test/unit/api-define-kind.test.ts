@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Buyer } from '../../src/api/buyer.ts';
 import { kinds } from '../../src/api/kinds.ts';
-import { highestPrice, mostPieces } from '../../src/api/schema.ts';
+import { highestPrice, maxPieces } from '../../src/api/schema.ts';
 import { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { SpikeOrder } from '../../src/api/spike-order.ts';
 import { Random } from '../simulation/random.ts';
@@ -17,7 +17,7 @@ const ofGoods = (spec: unknown) =>
 
 describe('a validator', () => {
   it('has nothing to say about what is right', () => {
-    for (const quantity of [1, mostPieces])
+    for (const quantity of [1, maxPieces])
       assert.equal(ofOrder({ ...order, goodsMap: { a: quantity } }), undefined);
     assert.equal(ofOrder({ ...order, unknown: { field: 1 } }), undefined);
     for (const price of [0, highestPrice]) assert.equal(ofGoods({ ...goods, price }), undefined);

@@ -18,7 +18,7 @@ import {
   timestamp,
   whyNotOnSale,
 } from '../../src/api/sale.ts';
-import { highestPrice, mostGoodsPerOrder, mostPieces } from '../../src/api/schema.ts';
+import { highestPrice, maxGoodsPerOrder, maxPieces } from '../../src/api/schema.ts';
 import type { SpikeGoods, SpikeGoodsSpec } from '../../src/api/spike-goods.ts';
 import {
   type OrderPhase,
@@ -160,12 +160,12 @@ describe('money', () => {
   it('is exact for the largest order that a schema lets in', () => {
     const random = new Random(1);
     for (let run = 0; run < 200; run++) {
-      const lines: OrderLine[] = Array.from({ length: mostGoodsPerOrder }, () => {
+      const lines: OrderLine[] = Array.from({ length: maxGoodsPerOrder }, () => {
         const price = run === 0 ? highestPrice : random.int(highestPrice / 2, highestPrice);
         const spikePrice = run % 2 ? random.int(0, price) : price;
         return {
           goods: goodsOf({ price, spikePrice }),
-          quantity: run === 0 ? mostPieces : random.int(1, mostPieces),
+          quantity: run === 0 ? maxPieces : random.int(1, maxPieces),
         };
       });
       const exact = { money: 0n, discount: 0n };

@@ -5,7 +5,7 @@ import { formatHolds, type Hold, heldUnits, holdsOf, isHeld, lotsOf } from '../.
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
-import { LotWatch, staleAfterMs } from '../../src/ledger/lot-watch.ts';
+import { abandonedAfterMs, LotWatch } from '../../src/ledger/lot-watch.ts';
 import { Lots } from '../../src/ledger/lots.ts';
 import { type GoodsStore, noLedgerMetrics } from '../../src/ledger/ports.ts';
 import { availableOf, StockDraft } from '../../src/ledger/stock-draft.ts';
@@ -223,9 +223,9 @@ describe('the leader', () => {
     const watch = new LotWatch(clock);
     watch.see(goods('2020-01-01T00:00:00.000Z'));
     assert.equal(watch.isInUse(goods('2020-01-01T00:00:00.000Z')), true);
-    await clock.advance(staleAfterMs + 1);
-    assert.deepEqual(watch.staleLots(goods('2020-01-01T00:00:00.000Z')), ['lot-r2']);
-    assert.deepEqual(watch.staleLots(goods('2020-01-01T00:00:01.000Z')), []);
+    await clock.advance(abandonedAfterMs + 1);
+    assert.deepEqual(watch.abandonedLots(goods('2020-01-01T00:00:00.000Z')), ['lot-r2']);
+    assert.deepEqual(watch.abandonedLots(goods('2020-01-01T00:00:01.000Z')), []);
   });
 
   it('gives an order its stock out of a lot, then out of what is available', () => {

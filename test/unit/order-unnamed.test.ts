@@ -103,13 +103,13 @@ describe('an order without a hold, while a lot of its goods may be in use', () =
     assert.equal(reads(), 0);
     assert.equal(phase(), undefined);
     const apple = store.stored.get('shop/apple')!;
-    assert.deepEqual(lifecycle.named(apple), []);
+    assert.deepEqual(lifecycle.assigned(apple), []);
     const mine = { uid: 'uid-of-a', order: 'a', quantity: 1, time: '2026-01-01T00:00:00.000Z' };
     await store.writeStatus({ ...apple, status: { holds: formatHolds([mine]) } });
-    assert.deepEqual(lifecycle.named(store.stored.get('shop/apple')!), [key]);
+    assert.deepEqual(lifecycle.assigned(store.stored.get('shop/apple')!), [key]);
     await lifecycle.reconcile(key, { log: silentLog });
     assert.equal(phase(), 'Unpaid');
     await lifecycle.reconcile(key, { log: silentLog });
-    assert.deepEqual(lifecycle.named(store.stored.get('shop/apple')!), []);
+    assert.deepEqual(lifecycle.assigned(store.stored.get('shop/apple')!), []);
   });
 });

@@ -121,14 +121,14 @@ describe('a request to the outside', () => {
       )) as unknown as Resolve;
   const outside = (resolve?: Resolve) =>
     new Outside({ reach: parseReach(['*.svc', '127.0.0.1']), ...(resolve ? { resolve } : {}) });
-  const limit = () => ({ signal: AbortSignal.timeout(5000), mostBytes: 5000 });
+  const limit = () => ({ signal: AbortSignal.timeout(5000), maxBytes: 5000 });
 
   it('goes to what is allowed, follows no redirect, and reads no more than it may', async () => {
     const base = `http://127.0.0.1:${port}`;
     assert.equal((await outside().get(new URL(`${base}/a`), limit())).body.length, 1000);
     assert.equal((await outside().get(new URL(`${base}/moved`), limit())).status, 302);
     await assert.rejects(
-      outside().get(new URL(`${base}/b`), { ...limit(), mostBytes: 999 }),
+      outside().get(new URL(`${base}/b`), { ...limit(), maxBytes: 999 }),
       /longer than 999/,
     );
     assert.deepEqual(asked.splice(0), ['/a', '/moved', '/b']);

@@ -360,7 +360,7 @@ const imoocPods: Defect[] = [
   {
     defect: 'fewer pods than none are accepted',
     guard: refusals('an ImoocPod with fewer pods than none'),
-    mutant: change('src/api/imooc-pod.ts')('optional(int(0, mostPods,', 'optional(int(-10, mostPods,'),
+    mutant: change('src/api/imooc-pod.ts')('optional(int(0, maxPods,', 'optional(int(-10, maxPods,'),
   },
   {
     defect: 'one pod a pass',

@@ -42,7 +42,7 @@ export async function checkThirdParty(
     const asked = { ...address, http: address.http ?? { secure: false, path: '/' } };
     const { url } = destinationAt(asked, thirdParty.check?.path);
     // The check is about use, not identity: its clients verify its certificate.
-    const { status } = await outside.get(url!, { signal: limit, mostBytes: 0, verify: false });
+    const { status } = await outside.get(url!, { signal: limit, maxBytes: 0, verify: false });
     return { isUsable: status < 400, message: `${where} answers ${status}` };
   } catch (error) {
     if (error instanceof NotAllowedError) return { isUsable: false, message: `${where} ${error.message}` };

@@ -42,7 +42,7 @@ export function hasRunOut({ lease, now }: Pick<Observation, 'lease' | 'now'>): b
  * Largest clock difference of the leader's machine that is not reported. The ledger uses the API server's clock, but
  * that machine's certificates, logs and tokens do not.
  */
-const mostOffMs = 5000;
+const maxOffMs = 5000;
 
 export const leaderClockIsRight: Check = {
   name: "the clock of the leader's machine is the API server's",
@@ -53,7 +53,7 @@ export const leaderClockIsRight: Check = {
     const written = newest((lease?.metadata.managedFields ?? []).map(({ time }) => time));
     if (!holderIdentity || !renewTime || written === undefined) return [];
     const offMs = Date.parse(renewTime) - written;
-    if (!(Math.abs(offMs) > mostOffMs)) return [];
+    if (!(Math.abs(offMs) > maxOffMs)) return [];
     const { namespace, lease: name } = seen.expected;
     return [
       {

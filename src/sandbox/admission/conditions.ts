@@ -18,7 +18,7 @@ for (const name of ['request', 'object', 'oldObject']) environment.registerVaria
 
 /** A cluster has a handful of expressions. But a configuration that is written often must not fill the memory. */
 const compiled = new Map<string, Program>();
-const mostCompiled = 256;
+const maxCompiled = 256;
 
 /** @throws Error when it does not compile, or gives no boolean */
 export function compile(expression: string): Program {
@@ -28,7 +28,7 @@ export function compile(expression: string): Program {
   const { valid, type, error } = program.check();
   if (!valid) throw error ?? new Error('it is not valid');
   if (type !== 'bool' && type !== 'dyn') throw new Error('must evaluate to bool');
-  if (compiled.size >= mostCompiled) compiled.clear();
+  if (compiled.size >= maxCompiled) compiled.clear();
   compiled.set(expression, program as Program);
   return program as Program;
 }

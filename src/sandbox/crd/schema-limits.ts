@@ -5,12 +5,12 @@ import type { Schema } from '../schema/schema.ts';
 import { isObj } from '../types.ts';
 
 const deepest = 32;
-const mostSchemas = 5000;
+const maxSchemas = 5000;
 /**
  * Each default is checked against the schema below it. Number of schemas that may be compiled for all defaults
  * together.
  */
-const mostForDefaults = 2000;
+const maxForDefaults = 2000;
 
 interface Size {
   schemas: number;
@@ -22,9 +22,9 @@ interface Size {
 export function tooMuchSchema(schema: Schema): string | undefined {
   const { schemas, forDefaults, tooDeep } = sizeOf(schema, 1);
   if (tooDeep) return `schemas must be nested at most ${deepest} deep`;
-  if (schemas > mostSchemas) return `must have at most ${mostSchemas} schemas, got ${schemas}`;
-  if (forDefaults > mostForDefaults) {
-    return `defaults must have at most ${mostForDefaults} schemas below them in all, got ${forDefaults}`;
+  if (schemas > maxSchemas) return `must have at most ${maxSchemas} schemas, got ${schemas}`;
+  if (forDefaults > maxForDefaults) {
+    return `defaults must have at most ${maxForDefaults} schemas below them in all, got ${forDefaults}`;
   }
   return undefined;
 }

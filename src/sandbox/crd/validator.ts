@@ -34,7 +34,7 @@ const thorough = new Ajv({ ...options, allErrors: true });
 const brief = new Ajv({ ...options, allErrors: false });
 for (const ajv of [thorough, brief]) addFormats.default(ajv);
 /** A value with more nodes than this is validated by `brief`. */
-const mostNodes = 5000;
+const maxNodes = 5000;
 
 /** The formats that the apiextensions server checks. All others are only documentation. */
 const checkedFormats = new Set([
@@ -236,7 +236,7 @@ export function compile(schema: Schema, { once = false } = {}): (item: Obj) => F
   const compiled = new Map<Ajv, ValidateFunction>();
   const marked = hasMarks(schema);
   return (item) => {
-    const ajv = isLarge(item, mostNodes) ? brief : thorough;
+    const ajv = isLarge(item, maxNodes) ? brief : thorough;
     let validate = compiled.get(ajv);
     if (!validate) {
       const json = toJsonSchema(schema);

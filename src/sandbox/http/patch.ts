@@ -30,14 +30,14 @@ const object = (patch: unknown): Obj => {
   return patch;
 };
 
-const mostOperations = 10_000;
+const maxOperations = 10_000;
 
 const operations = (patch: unknown): unknown => {
-  if (Array.isArray(patch) && patch.length > mostOperations)
+  if (Array.isArray(patch) && patch.length > maxOperations)
     throw new ApiError(
       413,
       'RequestEntityTooLarge',
-      `Request entity too large: The allowed maximum operations in a JSON patch is ${mostOperations}, got ${patch.length}`,
+      `Request entity too large: The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`,
     );
   return patch;
 };

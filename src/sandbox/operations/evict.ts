@@ -19,7 +19,7 @@ const form = { group: 'policy', version: 'v1', kind: 'Eviction' };
  * Maximum number of evictions that the budgets' controller has not confirmed. With more, the controller seems not
  * to run.
  */
-const mostUnconfirmed = 2000;
+const maxUnconfirmed = 2000;
 
 export async function evict(
   core: Core,
@@ -118,7 +118,7 @@ function check(budget: Item): void {
   const subject = { group: 'policy', plural: 'poddisruptionbudget' };
   const allowed = asNumber(status.disruptionsAllowed);
   if (allowed < 0) throw forbidden(subject, name, 'pdb disruptions allowed is negative');
-  if (Object.keys(asObj(status.disruptedPods)).length > mostUnconfirmed) {
+  if (Object.keys(asObj(status.disruptedPods)).length > maxUnconfirmed) {
     const text = 'DisruptedPods map too big - too many evictions not confirmed by PDB controller';
     throw forbidden(subject, name, text);
   }

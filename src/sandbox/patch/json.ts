@@ -88,9 +88,9 @@ function take(doc: unknown, path: string, operation: string): unknown {
 }
 
 /** kube-apiserver's JSONPatchMaxCopyBytes: bytes that the `copy` operations of one patch may copy in total. */
-const mostCopied = 3 * 1024 * 1024;
+const maxCopied = 3 * 1024 * 1024;
 /** Number of list items that one patch may shift to make or close gaps. */
-const mostShifted = 5_000_000;
+const maxShifted = 5_000_000;
 
 /** The cost of one patch so far. */
 interface Spent {
@@ -105,15 +105,15 @@ function shifts(doc: unknown, path: string, spent: Spent): void {
   let at: unknown = doc;
   for (const part of parts) at = Array.isArray(at) ? at[Number(part)] : isObj(at) ? own(at, part) : undefined;
   if (Array.isArray(at)) spent.shifted += at.length;
-  if (spent.shifted > mostShifted) throw failed(`a patch must shift at most ${mostShifted} items of lists`);
+  if (spent.shifted > maxShifted) throw failed(`a patch must shift at most ${maxShifted} items of lists`);
 }
 
 function copied(value: unknown, spent: Spent): unknown {
   const text = JSON.stringify(value);
   spent.copied += text.length;
-  if (spent.copied > mostCopied) {
+  if (spent.copied > maxCopied) {
     throw failed(
-      `Unable to complete the copy, the accumulated size increase of copy is ${spent.copied}, exceeding the limit ${mostCopied}`,
+      `Unable to complete the copy, the accumulated size increase of copy is ${spent.copied}, exceeding the limit ${maxCopied}`,
     );
   }
   return JSON.parse(text);
