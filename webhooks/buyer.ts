@@ -6,6 +6,7 @@ import {
   fillIn,
   fixed,
   hasAll,
+  hasNoneUnderWay,
   isBeingDeleted,
   keep,
   marked,
@@ -39,5 +40,7 @@ export const buyerWebhooks: Webhooks<Buyer> = {
       notReferenced('buyer', orders, ({ object, context }) => context.catalogue.liveOrdersOfBuyer(object)),
     ],
   },
-  beforeDelete: (call) => marked(Buyer as Kind, call),
+  // Who orders now has a hold in goods of the namespace, or a lot there is used. Otherwise nothing is under way.
+  beforeDelete: (call) =>
+    marked(Buyer as Kind, call, call.context.catalogue.goodsIn(call.namespace).every(hasNoneUnderWay)),
 };

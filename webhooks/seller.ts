@@ -10,7 +10,6 @@ import {
   hasAll,
   isBeingDeleted,
   keep,
-  marked,
   nameIsNoId,
   notReferenced,
   withOwnId,
@@ -42,5 +41,4 @@ export const sellerWebhooks: Webhooks<Seller> = {
       ),
     ],
   },
-  beforeDelete: (call) => marked(Seller as Kind, call),
 };

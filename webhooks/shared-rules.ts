@@ -1,7 +1,9 @@
 // Rules and defaults that several kinds share.
 import type { Kind } from '../src/api/define-kind.ts';
+import { holdsOf, lotsOf } from '../src/api/holds.ts';
 import { inUseFinalizer } from '../src/api/names.ts';
 import { type Refusal, refuse } from '../src/api/refusals.ts';
+import type { SpikeGoods } from '../src/api/spike-goods.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
 import { same } from '../src/kube/same.ts';
 import type { Referrers } from '../src/ledger/catalogue.ts';
@@ -32,11 +34,17 @@ export const isBeingDeleted = ({ old }: Pick<Call<KubeObject>, 'old'>): boolean 
  * server wait for that. The first request to delete adds it and gets 429; kubectl and client-go repeat such a
  * request by themselves. An object that nobody deletes has no finalizer of ours, so a namespace or a CRD can go
  * even when no replica runs.
+ *
+ * `isQuiet`: no order can be under way, so the object may go at once.
  */
-export async function marked<T extends KubeObject>(kind: Kind, call: Call<T>): Promise<Refusal | undefined> {
+export async function marked<T extends KubeObject>(
+  kind: Kind,
+  call: Call<T>,
+  isQuiet: boolean,
+): Promise<Refusal | undefined> {
   const { object, request, context } = call;
   const { name, deletionTimestamp, finalizers } = object.metadata;
-  if (request.dryRun || deletionTimestamp || isNamespaceCleanup(call)) return undefined;
+  if (request.dryRun || deletionTimestamp || isNamespaceCleanup(call) || isQuiet) return undefined;
   const isMarked = finalizers?.includes(inUseFinalizer) ?? false;
   if (isMarked && !isMarkedJustNow(call)) return undefined;
   // The API server deletes a collection object by object until one is refused. Mark them together, so that not
@@ -70,6 +78,20 @@ interface ManagedFields {
   time?: string;
   fieldsV1?: { 'f:metadata'?: { 'f:finalizers'?: Record<string, object> } };
 }
+
+/**
+ * Whether no order is on its way to these goods. Every order writes its hold into their status before it is let in, or
+ * takes it from a lot that stands there. The API server deletes only the very revision that it has shown to us: a hold
+ * that is written meanwhile makes it ask again.
+ */
+export function isQuiet(goods: SpikeGoods): boolean {
+  const { num = 0, reserved = 0 } = goods.status ?? {};
+  return num === 0 && reserved === 0 && hasNoneUnderWay(goods);
+}
+
+/** Whether no order holds stock of these goods that the leader has not taken into its counts yet. */
+export const hasNoneUnderWay = ({ status }: SpikeGoods): boolean =>
+  holdsOf(status).length === 0 && lotsOf(status).length === 0;
 
 interface WithSpec extends KubeObject {
   spec: object;

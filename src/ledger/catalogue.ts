@@ -40,6 +40,7 @@ export class Catalogue {
   constructor(caches: SaleCaches) {
     this.caches = caches;
     caches.goods.addIndex('id', (goods) => scoped(goods, goods.spec.goodsId));
+    caches.goods.addIndex('namespace', ({ metadata }) => [metadata.namespace ?? '']);
     caches.goods.addIndex('seller', (goods) => scoped(goods, goods.spec.sellerId));
     caches.buyers.addIndex('id', (buyer) => scoped(buyer, buyer.spec.buyerId));
     caches.sellers.addIndex('id', (seller) => scoped(seller, seller.spec.sellerId));
@@ -72,6 +73,10 @@ export class Catalogue {
   isTerminating(namespace: string): boolean {
     const found = this.caches.namespaces.get(namespace);
     return found?.metadata.deletionTimestamp !== undefined || found?.status?.phase === 'Terminating';
+  }
+
+  goodsIn(namespace: string): readonly SpikeGoods[] {
+    return this.caches.goods.byIndex('namespace', namespace);
   }
 
   ordersOfBuyer(buyer: Buyer): SpikeOrder[] {
