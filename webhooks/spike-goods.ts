@@ -12,6 +12,7 @@ import {
   hasAll,
   isBeingDeleted,
   isNamespaceCleanup,
+  isQuiet,
   keep,
   marked,
   nameIsNoId,
@@ -52,8 +53,11 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
   /** Whoever writes the counters: the remainder beside them is computed here. */
   defaultStatus({ object }) {
     const lastStockCount = remainderOf(object.spec.stockCount, object.status);
-    if (!object.status || object.status.lastStockCount === lastStockCount) return object;
-    return { ...object, status: { ...object.status, lastStockCount } };
+    const left = { lastStockCount, lastCount: lastStockCount };
+    const { status } = object;
+    if (!status || (status.lastStockCount === lastStockCount && status.lastCount === lastStockCount))
+      return object;
+    return { ...object, status: { ...status, ...left } };
   },
 
   rules: {
@@ -71,7 +75,7 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
     ],
     DELETE: [nothingIsCommitted],
   },
-  beforeDelete: (call) => marked(SpikeGoods as Kind, call),
+  beforeDelete: (call) => marked(SpikeGoods as Kind, call, isQuiet(call.object)),
 
   warnings: [
     ({ object, namespace, context }) => {

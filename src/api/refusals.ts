@@ -22,6 +22,10 @@ export const refusals = {
   GoodsNotFound: { code: 403, when: 'No goods of that name or id are in the namespace.' },
   IdTaken: { code: 422, when: 'A name equals the id of another object of its kind, or an id equals a name.' },
   Immutable: { code: 422, when: 'The field cannot change, or only Spikegate may set it.' },
+  InsufficientStock: {
+    code: 403,
+    when: 'Some units of the goods are available, but fewer than the order asks for.',
+  },
   Invalid: { code: 422, when: 'The object breaks its schema or a rule between its fields.' },
   OrderDeleting: { code: 403, when: 'The order is being deleted and cannot be paid.' },
   OrderExpired: { code: 403, when: 'The order was not paid before its deadline and cannot be paid.' },
@@ -40,7 +44,7 @@ export const refusals = {
   SaleEnded: { code: 403, when: 'The sale of the goods is over.' },
   SaleNotStarted: { code: 403, when: 'The sale of the goods has not begun.' },
   SellerDeleting: { code: 403, when: 'The seller of the goods is being deleted.' },
-  SoldOut: { code: 403, when: 'Fewer units are available than the order asks for.' },
+  SoldOut: { code: 403, when: 'No unit of the goods is available.' },
   StillReferenced: { code: 403, when: 'Other objects refer to the object, so it cannot be deleted.' },
   StockBelowCommitted: {
     code: 403,

@@ -45,6 +45,7 @@ const spec = object({
 const status = object({
   goodsId: optional(text(36, { description: 'spec.goodsId.' })),
   startTime: optional(time({ description: 'spec.startTime.' })),
+  start_time: optional(time({ description: 'spec.startTime, under its name of the first version.' })),
   endTime: optional(time({ description: 'spec.endTime.' })),
   phase: optional(choice(salePhases, { description: 'Where the sale stands.' })),
   num: optional(int(0, maxStock, { description: 'Units paid.' })),
@@ -54,6 +55,9 @@ const status = object({
       description:
         'Units left: stockCount - num - reserved - all holds. Never below 0 at any stored revision.',
     }),
+  ),
+  lastCount: optional(
+    int(0, mostStock, { description: 'lastStockCount, under its name of the first version.' }),
   ),
   holds: optional(
     listOf(

@@ -79,7 +79,7 @@ export function describeGoods(
     const overcommitted = available < 0;
     return withinBounds(SpikeGoods.statusSchema, {
       ...(spec.goodsId ? { goodsId: spec.goodsId } : {}),
-      ...(parseTime(spec.startTime) ? { startTime: spec.startTime } : {}),
+      ...(parseTime(spec.startTime) ? { startTime: spec.startTime, start_time: spec.startTime } : {}),
       ...(parseTime(spec.endTime) ? { endTime: spec.endTime } : {}),
       phase,
       ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation }),

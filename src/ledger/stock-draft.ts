@@ -64,11 +64,10 @@ export class StockDraft {
     if (hold.quantity > this.#available) {
       const left = Math.max(0, this.#available);
       if (hold.quantity <= this.#available + this.#inLots()) return unsettled(name);
-      return refuse(
-        'SoldOut',
-        `spec.goodsMap.${name}: sold out: requested ${hold.quantity}, available ${left}`,
-        `spec.goodsMap.${name}`,
-      );
+      const field = `spec.goodsMap.${name}`;
+      const counts = `requested ${hold.quantity}, available ${left}`;
+      if (left > 0) return refuse('InsufficientStock', `${field}: not enough stock: ${counts}`, field);
+      return refuse('SoldOut', `${field}: sold out: ${counts}`, field);
     }
     if (this.#holds.size >= mostHolds) return tooMany(name);
     this.#holds.set(hold.uid, hold);
@@ -173,7 +172,7 @@ export class StockDraft {
   result(): SpikeGoods {
     const holds = formatHolds(this.#holds.values());
     const lastStockCount = remainderOf(this.goods.spec.stockCount, this.#status, this.#available);
-    return { ...this.goods, status: { ...this.#status, holds, lastStockCount } };
+    return { ...this.goods, status: { ...this.#status, holds, lastStockCount, lastCount: lastStockCount } };
   }
 }
 

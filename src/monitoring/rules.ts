@@ -130,7 +130,7 @@ const admission: Alert[] = [
 const sale: Alert[] = [
   {
     alert: 'SpikegateMostlySoldOut',
-    expr: `(sum(${rate(orders(',reason="SoldOut"'), window)}) / sum(${rate(orders(), window)}) > 0.5) and sum(${rate(orders(), window)}) > 0.1`,
+    expr: `(sum(${rate(orders(',reason=~"SoldOut|InsufficientStock"'), window)}) / sum(${rate(orders(), window)}) > 0.5) and sum(${rate(orders(), window)}) > 0.1`,
     for: '1m',
     severity: 'info',
     summary: '{{ $value | humanizePercentage }} of the orders find their goods sold out.',

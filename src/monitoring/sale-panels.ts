@@ -19,7 +19,8 @@ export const orderPanels: readonly Panel[] = [
   },
   {
     title: 'Orders refused',
-    description: 'Refused orders per second, by reason: SoldOut is the end of the sale.',
+    description:
+      'Refused orders per second, by reason: SoldOut is the end of the sale, InsufficientStock an order for more than is left.',
     unit: 'reqps',
     queries: [
       {

@@ -48,7 +48,7 @@ describe('a decision', () => {
     assert.deepEqual(told, [
       { ...asked, name: 'order1', uid: uidOf(1), allowed: true, message: 'allowed' },
       {
-        ...{ ...asked, name: 'order2', uid: uidOf(2), allowed: false, reason: 'SoldOut' },
+        ...{ ...asked, name: 'order2', uid: uidOf(2), allowed: false, reason: 'InsufficientStock' },
         message: 'requested 2, available 1',
       },
     ]);
@@ -75,7 +75,7 @@ describe('a decision', () => {
     await world.patch('SpikeOrder', 'order1', { spec: { buyerId: 'somebody' } });
     assert.deepEqual(world.decided, [
       'SpikeOrder CREATE Accepted',
-      'SpikeOrder CREATE SoldOut',
+      'SpikeOrder CREATE InsufficientStock',
       'SpikeOrder UPDATE Immutable',
     ]);
   });

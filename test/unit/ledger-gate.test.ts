@@ -84,7 +84,7 @@ describe('the gate', () => {
     const { store, gate } = setUp({ apple: 5, berry: 5, cherry: 2 });
     store.elsewhere('shop/cherry', (goods) => ({ ...goods, spec: { ...goods.spec, stockCount: 1 } }));
     const refusal = await gate.hold(request('1', { apple: 2, berry: 1, cherry: 2 }));
-    assert.equal(refusal?.reason, 'SoldOut');
+    assert.equal(refusal?.reason, 'InsufficientStock');
     await settle();
     for (const key of ['shop/apple', 'shop/berry', 'shop/cherry']) assert.deepEqual(store.holdsOf(key), []);
   });
@@ -100,7 +100,7 @@ describe('the gate', () => {
   it('gives nothing back of an order that is stored: another leader may count on it', async () => {
     const { store, gate } = setUp({ apple: 5, berry: 1 });
     const late = { ...request('1', { apple: 2, berry: 2 }), isStored: true };
-    assert.equal((await gate.hold(late))?.reason, 'SoldOut');
+    assert.equal((await gate.hold(late))?.reason, 'InsufficientStock');
     await settle();
     assert.deepEqual(store.holdsOf('shop/apple'), ['1']);
   });

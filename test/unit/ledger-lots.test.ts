@@ -209,7 +209,7 @@ describe('a refusal', () => {
     const draft = new StockDraft(goodsOf('apple', 5, { num: 1, holds: [lot] }));
     const hold = (quantity: number) => draft.hold({ uid: 'a', order: 'a', quantity, time });
     assert.equal(hold(2)?.reason, 'TooManyRequests');
-    assert.equal(hold(5)?.reason, 'SoldOut');
+    assert.equal(hold(5)?.reason, 'InsufficientStock');
     assert.equal(hold(1), undefined);
   });
 });

@@ -89,7 +89,7 @@ describe('settlement', () => {
     books.put(orderOf('3', 1));
     await settler.settle(key);
     assert.deepEqual(status(), {
-      ...{ num: 3, reserved: 2, ledgerEpoch: 1, lastStockCount: 4 },
+      ...{ num: 3, reserved: 2, ledgerEpoch: 1, lastStockCount: 4, lastCount: 4 },
       holds: formatHolds([holds[2]!]),
     });
   });

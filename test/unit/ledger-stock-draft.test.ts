@@ -15,7 +15,7 @@ describe('a draft of stock', () => {
     const draft = new StockDraft(goodsOf('apple', 5, { num: 1, reserved: 1 }));
     assert.equal(draft.hold(hold('a', 2)), undefined);
     const refusal = draft.hold(hold('b', 2));
-    assert.equal(refusal?.reason, 'SoldOut');
+    assert.equal(refusal?.reason, 'InsufficientStock');
     assert.match(refusal.message, /requested 2, available 1/);
     assert.equal(refusal.field, 'spec.goodsMap.apple');
     assert.deepEqual([...draft.holds()], [hold('a', 2)]);
@@ -51,7 +51,7 @@ describe('a draft of stock', () => {
     assert.equal(draft.available, 3);
     const { status } = draft.result();
     assert.deepEqual(status, {
-      ...{ num: 3, reserved: 2, ledgerEpoch: 7, lastStockCount: 3 },
+      ...{ num: 3, reserved: 2, ledgerEpoch: 7, lastStockCount: 3, lastCount: 3 },
       holds: formatHolds([hold('c', 1)]),
     });
   });
