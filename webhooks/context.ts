@@ -18,6 +18,8 @@ export interface AdmissionContext {
   live: LiveCluster;
   /** The API server's time, because other replicas compare the times that are written here. */
   clock: ServerClock;
+  /** The user that this process is for the API server; undefined while it is not known. */
+  self?(): string | undefined;
   /** A new unique id for an object. */
   newId(): string;
   policy: AdmissionPolicy;

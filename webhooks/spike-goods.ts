@@ -4,6 +4,7 @@ import { holdsOf, isLot, lotsOf } from '../src/api/holds.ts';
 import { refuse } from '../src/api/refusals.ts';
 import { endOfSale, parseTime, timestamp } from '../src/api/sale.ts';
 import { SpikeGoods } from '../src/api/spike-goods.ts';
+import { same } from '../src/kube/same.ts';
 import { availableOf, remainderOf } from '../src/ledger/stock-draft.ts';
 import { withName } from './own-id.ts';
 import {
@@ -60,6 +61,8 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
     return { ...object, status: { ...status, ...left } };
   },
 
+  statusRules: [countersAreOurs],
+
   rules: {
     CREATE: [priceIsNoHigher, endFollowsStart, nameIsNoOthersId, sellerStays],
     UPDATE: [
@@ -91,6 +94,19 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
         : undefined,
   ],
 };
+
+/** What the ledger counts by. `lastStockCount` and `lastCount` follow from them, whoever writes the status. */
+const counters = ['num', 'reserved', 'holds', 'ledgerEpoch'] as const;
+
+/** Units are sold twice where somebody else writes these in a crowd. docs/ledger.md says how to repair them. */
+function countersAreOurs({ object, old, request, context }: GoodsCall): ReturnType<GoodsRule> {
+  const self = context.self?.();
+  if (!old || self === undefined || request.userInfo.username === self) return undefined;
+  const changed = counters.find((name) => !same(object.status?.[name] ?? null, old.status?.[name] ?? null));
+  if (changed === undefined) return undefined;
+  const field = `status.${changed}`;
+  return refuse('Immutable', `${field} is written by Spikegate only (${self})`, field);
+}
 
 function priceIsNoHigher({ object }: GoodsCall): ReturnType<GoodsRule> {
   const { price, spikePrice } = object.spec;

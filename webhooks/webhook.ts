@@ -53,6 +53,8 @@ export interface Webhooks<T extends KubeObject> {
    * not call the mutating webhook. Absent: `default` gives only what the reconciler takes for granted.
    */
   complete?: string;
+  /** Rules for writes of the status subresource by anybody but Spikegate. */
+  statusRules?: readonly Rule<T>[];
   /** The first rule that refuses decides. Those of UPDATE judge changes of spec: other updates do not call us. */
   rules: { [operation in Exclude<Operation, 'CONNECT'>]: readonly Rule<T>[] };
   warnings?: readonly Warning<T>[];

@@ -91,7 +91,7 @@ async function reconcile(
     conditions: [
       ...summaryOf(verdict),
       ...outcome.conditions(),
-      limited(web, reading),
+      limited(web, reading, replicas),
       ...(reading ? [metricsCondition(reading)] : []),
     ],
   });
@@ -194,23 +194,30 @@ function seen({ status }: ElasticWeb, reading: Reading | undefined): Partial<Ela
 
 const asked = ({ spec }: ElasticWeb, reading: Reading | undefined): number => reading?.qps ?? spec.totalQPS;
 
-function limited(web: ElasticWeb, reading: Reading | undefined): ConditionUpdate {
+/** Why the pods are not as many as the load needs; a person must not have to guess. */
+function limited(web: ElasticWeb, reading: Reading | undefined, replicas: number): ConditionUpdate {
   const { min, max } = limitsOf(web.spec);
   const wanted = replicasFor(asked(web, reading), web.spec.singlePodQPS);
-  const type = 'ScalingLimited';
-  if (wanted > max) {
-    const message = `${wanted} pods are needed, at most ${max} allowed`;
-    return { type, status: 'True', reason: 'TooManyReplicas', message };
+  const because = (reason: string, message: string): ConditionUpdate => ({
+    ...{ type: 'ScalingLimited', status: 'True', reason, message },
+  });
+  if (wanted > max && replicas === max) {
+    return because('TooManyReplicas', `${wanted} pods are needed, at most ${max} allowed`);
   }
-  if (wanted < min) {
-    return {
-      type,
-      status: 'True',
-      reason: 'TooFewReplicas',
-      message: `${wanted} pods would do, at least ${min} run`,
-    };
+  if (wanted < min && replicas === min) {
+    return because('TooFewReplicas', `${wanted} pods would do, at least ${min} run`);
   }
-  return { type, status: 'False', reason: 'WithinLimits', message: 'as many pods as the load needs' };
+  if (replicas < wanted) {
+    return because('GrowingInSteps', `${wanted} pods are needed, ${replicas} are wanted so far (maxStepUp)`);
+  }
+  if (replicas > Math.max(wanted, min)) {
+    return because(
+      'ShrinkingInSteps',
+      `${wanted} pods would do, ${replicas} run until that is so for long enough (stabilization, maxStepDown)`,
+    );
+  }
+  const message = 'as many pods as the load needs';
+  return { type: 'ScalingLimited', status: 'False', reason: 'WithinLimits', message };
 }
 
 function metricsCondition({ failure, qps, seenAt, replicas }: Reading): ConditionUpdate {

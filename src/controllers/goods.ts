@@ -90,7 +90,7 @@ export function describeGoods(
               type: 'Ready',
               status: 'False',
               reason: 'Overcommitted',
-              message: `orders exceed stockCount by ${-available}; it was lowered past admission`,
+              message: `orders exceed stockCount by ${-available}; stockCount was lowered, or counters were written, past admission`,
             }
           : { type: 'Ready', status: 'True', reason: phase, message: describePhase[phase] },
         metadata.generation,

@@ -1,7 +1,7 @@
 // `npm start`: the sandbox and a sale in one process, with output for a person.
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { systemClock } from '../runtime/clock.ts';
 import { startSandbox } from '../sandbox/index.ts';
 import { Narrator } from './narrator.ts';
@@ -68,8 +68,12 @@ async function embedded(options: LocalOptions): Promise<Cluster> {
 }
 
 function firstSteps(kubeconfig: string): string[] {
-  const samples = shown(join(import.meta.dirname, '..', '..', 'manifests', 'samples'));
-  return [`export KUBECONFIG=${kubeconfig}`, `kubectl create -f ${samples}/sale.yaml`];
+  // Absolute, because the other terminal may be in another folder; apply, because an earlier run may have kept the sale.
+  const samples = join(import.meta.dirname, '..', '..', 'manifests', 'samples');
+  return [
+    `export KUBECONFIG=${quoted(kubeconfig)}`,
+    `kubectl apply -f ${quoted(join(samples, 'sale.yaml'))}`,
+  ];
 }
 
 function welcome({ what, kubeconfig }: Cluster, boardPort: number): string {
@@ -87,11 +91,9 @@ Ctrl-C stops it; what happened is kept. No kubectl? npm run demo
 `;
 }
 
-/** The path relative to the working directory, if that is shorter to type. */
-function shown(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') ? path : short;
-}
+/** As a shell reads it as one word. */
+const quoted = (path: string): string =>
+  /^[-./\w@+]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 
 /** The first signal stops the process in good order, the second one at once. */
 function stopOnSignal(stop: () => Promise<void>): void {

@@ -2,8 +2,10 @@
 // it, and `serve` in this process.
 
 import { anywhere, clusterServices, parseReach, thisMachine } from '../api/reach.ts';
-import { createClient } from '../kube/client.ts';
+import { type Client, createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
+import { isNotFound } from '../kube/errors.ts';
+import type { KubeObject, Resource } from '../kube/objects.ts';
 import { install } from '../manifests/install.ts';
 import { refuseSecond } from '../manifests/installations.ts';
 import { deployment } from '../manifests/names.ts';
@@ -51,9 +53,44 @@ export async function startSale(options: StartOptions): Promise<Running> {
     clock: systemClock,
     log: (line) => log.debug({}, line),
   });
-  client.close();
   const { firstSteps } = options;
-  return serve(settings, log, options.onLost, firstSteps ? { firstSteps } : {});
+  const running = await serve(settings, log, options.onLost, firstSteps ? { firstSteps } : {});
+  return {
+    ...running,
+    // Nobody answers at this address any more: left behind, the configurations would refuse every order.
+    async stop() {
+      await running.stop();
+      await removeConfigurations(client, url).catch((error: Error) =>
+        log.warn(
+          { err: error.message },
+          `webhook configurations ${deployment.configuration} are left behind; run: spikegate uninstall`,
+        ),
+      );
+      client.close();
+    },
+  };
+}
+
+interface Configuration extends KubeObject {
+  webhooks?: { clientConfig: { url?: string } }[];
+}
+
+/** Those that lead to this process. Another installation may have taken them over meanwhile. */
+async function removeConfigurations(client: Client, url: string): Promise<void> {
+  for (const kind of ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']) {
+    const resource: Resource<Configuration> = {
+      ...{ group: 'admissionregistration.k8s.io', version: 'v1', kind },
+      ...{ plural: `${kind.toLowerCase()}s`, namespaced: false },
+    };
+    try {
+      const { metadata, webhooks = [] } = await client.get(resource, { name: deployment.configuration });
+      if (!webhooks.every(({ clientConfig }) => clientConfig.url?.startsWith(`${url}/`))) continue;
+      const { uid } = metadata;
+      await client.delete(resource, { name: deployment.configuration }, { preconditions: { uid } });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
 }
 
 /**

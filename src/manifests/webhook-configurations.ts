@@ -71,14 +71,14 @@ function mutating({ kind, defaulting, defaultStatus, complete }: Webhooks<KubeOb
 }
 
 /** Leaves out deletions without a rule: otherwise a namespace could not be deleted while no replica answers. */
-function validating({ kind, rules }: Webhooks<KubeObject>): Webhook {
+function validating({ kind, rules, statusRules }: Webhooks<KubeObject>): Webhook {
   const deletions: Operation[] = rules.DELETE.length > 0 ? ['DELETE'] : [];
   return {
     verb: 'validate',
     kind,
     path: validatePath(kind),
     operations: ['CREATE', 'UPDATE', ...deletions],
-    withStatus: false,
+    withStatus: statusRules !== undefined,
     failurePolicy: 'Fail',
   };
 }

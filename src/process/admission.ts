@@ -1,4 +1,5 @@
 // The admission server of one process: HTTPS, the webhooks, and the context that they work with.
+
 import { randomUUID } from 'node:crypto';
 import type { AdmissionContext, LiveCluster } from '../../webhooks/context.ts';
 import { registry } from '../../webhooks/registry.ts';
@@ -9,6 +10,7 @@ import { joinKey, type KubeObject } from '../kube/objects.ts';
 import type { ServerTime } from '../kube/server-time.ts';
 import { KubeStore } from '../ledger/kube-stores.ts';
 import { SecondLook } from '../ledger/second-look.ts';
+import { exponential } from '../runtime/backoff.ts';
 import type { Log } from '../runtime/log.ts';
 import { type AppOptions, createApp } from '../server/app.ts';
 import { certifiedCallers, everybody } from '../server/callers.ts';
@@ -71,6 +73,7 @@ function contextOf({ settings, client, caches, stock, clock }: AdmissionOptions)
     gate: stock.gate,
     live: liveCluster(client, caches, stock, clock),
     clock,
+    self: whoAmI(client, clock),
     newId: randomUUID,
     policy: {
       paymentWindowMs: settings.paymentWindow,
@@ -78,6 +81,22 @@ function contextOf({ settings, client, caches, stock, clock }: AdmissionOptions)
       nodePorts: settings.nodePorts,
     },
   };
+}
+
+/** The name of this process for the API server, asked until it is known (authentication.k8s.io, since 1.28). */
+function whoAmI(client: Client, clock: Pick<ServerTime, 'after'>): () => string | undefined {
+  let name: string | undefined;
+  const ask = async (attempt: number): Promise<void> => {
+    const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+    const answer = await client.request('POST', path, { body: review }).catch(() => undefined);
+    const { status } = (answer?.body ?? {}) as { status?: { userInfo?: { username?: string } } };
+    name = status?.userInfo?.username;
+    if (name === undefined && attempt < 10)
+      clock.after(exponential(attempt, 500, 30_000), () => void ask(attempt + 1));
+  };
+  void ask(0);
+  return () => name;
 }
 
 /**

@@ -52,6 +52,7 @@ export async function validate(
   deadline: number,
 ): Promise<AdmissionResponse> {
   const { operation } = request;
+  if (request.subResource === 'status') return validateStatus(webhooks, request, context, deadline);
   if (operation === 'CONNECT' || request.subResource) return allow(request);
   const call = callOf(request, context, deadline);
   const forged = whyNotStored(request);
@@ -83,6 +84,21 @@ const notInformed: Refusal = {
   ...refuse('TooManyRequests', 'this replica has just started and does not know the objects yet; try again'),
   retryAfterSeconds: 1,
 };
+/** A write to /status by a client. Only what the API server stores of it is judged. */
+function validateStatus(
+  { kind, statusRules = [] }: Webhooks<KubeObject>,
+  request: AdmissionRequest,
+  context: AdmissionContext,
+  deadline: number,
+): AdmissionResponse {
+  if (request.operation !== 'UPDATE' || kind.validateStatus(request.object)) return allow(request);
+  const call = callOf(request, context, deadline);
+  for (const rule of statusRules) {
+    const refusal = rule(call);
+    if (refusal) return deny(request, refusal);
+  }
+  return allow(request);
+}
 
 function firstRefusal(
   webhooks: Webhooks<KubeObject>,

@@ -72,10 +72,17 @@ const errorTypes = [
   'unavailable',
 ];
 
+/** Prometheus writes numbers as text. Anything else is none: `Number('')` would be 0, and 0 removes pods. */
+function numberOf(value: unknown): number {
+  const isNumber = typeof value === 'string' && /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(value);
+  return isNumber ? Number(value) : Number.NaN;
+}
+
 interface Answer {
   status?: string;
   errorType?: string;
   error?: string;
+  warnings?: unknown;
   data?: { resultType?: string; result?: unknown };
 }
 
@@ -92,12 +99,19 @@ function numberIn(code: number, text: string): number {
     throw new MetricsError('Refused', `the query is refused: ${known ?? 'unknown error'}`);
   }
   if (code !== 200 || answer?.status !== 'success') throw new MetricsError('BadAnswer', `HTTP ${code}`);
+  // Of a part of the series only (Thanos, remote read): the rest may well be most of the load.
+  if (Array.isArray(answer.warnings) && answer.warnings.length > 0) {
+    throw new MetricsError(
+      'BadAnswer',
+      `the answer is incomplete: ${String(answer.warnings[0]).slice(0, 300)}`,
+    );
+  }
   const { resultType, result } = answer.data ?? {};
   const samples =
     resultType === 'scalar' ? [{ value: result }] : resultType === 'vector' ? result : undefined;
   if (!Array.isArray(samples)) throw new MetricsError('BadAnswer', 'the result is not a number');
   if (samples.length === 0) throw new MetricsError('NoData', 'the query gives no series');
-  const sum = samples.reduce((total: number, { value }) => total + Number(value?.[1] ?? Number.NaN), 0);
+  const sum = samples.reduce((total: number, sample) => total + numberOf(sample?.value?.[1]), 0);
   if (!Number.isFinite(sum) || sum < 0) throw new MetricsError('NoData', 'the query gives no number');
   return sum;
 }
