@@ -27,7 +27,7 @@ async function asked(time?: string) {
       live: { markInUse: async () => void marks++ },
     },
   };
-  const refusal = await marked(Buyer as Kind, call as unknown as Call<KubeObject>);
+  const refusal = await marked(Buyer as Kind, call as unknown as Call<KubeObject>, false);
   return { reason: refusal?.reason, marks };
 }
 
