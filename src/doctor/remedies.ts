@@ -12,5 +12,15 @@ export function reinstall(seen: Observation): string {
   return `spikegate manifests --install${namespace === 'spikegate-system' ? '' : ` --namespace ${namespace}`}${where}`;
 }
 
-export const lookAtPods = ({ expected: { namespace } }: Observation): string =>
+export const lookAtPods = ({ expected: { namespace } }: Pick<Observation, 'expected'>): string =>
   `kubectl -n ${namespace} get pods -o wide; kubectl -n ${namespace} logs -l app.kubernetes.io/name=spikegate --tail=50`;
+
+/** What answers the webhooks: pods, or a program outside the cluster, as `npm start --kubeconfig` is one. */
+export function lookAtServer(seen: Observation): string {
+  const entry = firstEntry(seen);
+  if (!entry || !addressOf(entry)?.isUrl) return lookAtPods(seen);
+  const { origin } = new URL(entry.clientConfig.url!);
+  const { configuration } = seen.expected;
+  const remove = `kubectl delete mutatingwebhookconfiguration,validatingwebhookconfiguration ${configuration}`;
+  return `start the program at ${origin} again; if it is gone for good: ${remove}`;
+}

@@ -27,7 +27,7 @@ interface Cluster {
 export async function runLocally(options: LocalOptions): Promise<void> {
   const narrator = new Narrator({ clock: systemClock, print: console.log });
   const cluster = options.kubeconfig ? given(options.kubeconfig) : await embedded(options);
-  const sale = await startSale({
+  const starting = startSale({
     kubeconfig: cluster.kubeconfig,
     log: narrator,
     settings: {
@@ -40,12 +40,14 @@ export async function runLocally(options: LocalOptions): Promise<void> {
       process.exit(1);
     },
   });
-  narrator.follow(sale.news);
-  console.log(welcome(cluster, sale.metricsPort));
+  // From now on webhook configurations may lead here, so that Ctrl-C must take them away.
   stopOnSignal(async () => {
-    await sale.stop();
+    await (await starting).stop();
     await cluster.stop();
   });
+  const sale = await starting;
+  narrator.follow(sale.news);
+  console.log(welcome(cluster, sale.metricsPort));
 }
 
 function given(kubeconfig: string): Cluster {

@@ -47,33 +47,40 @@ export async function startSale(options: StartOptions): Promise<Running> {
   const client = createClient(loadConfig({ file: kubeconfig }));
   const url = `https://127.0.0.1:${settings.port}`;
   await refuseSecond(client, { ...deployment, url }, settings.takeOver);
-  await install(client, {
-    target: { url },
-    rbac: deployment,
-    clock: systemClock,
-    log: (line) => log.debug({}, line),
-  });
-  const { firstSteps } = options;
-  const running = await serve(settings, log, options.onLost, firstSteps ? { firstSteps } : {});
-  return {
-    ...running,
-    // Nobody answers at this address any more: left behind, the configurations would refuse every order.
-    async stop() {
-      await running.stop();
-      await removeConfigurations(client, url).catch((error: Error) =>
-        log.warn(
-          { err: error.message },
-          `webhook configurations ${deployment.configuration} are left behind; run: spikegate uninstall`,
-        ),
-      );
-      client.close();
-    },
+  /** Nobody answers at this address any more: left behind, the configurations would refuse every order. */
+  const withdraw = async () => {
+    await removeConfigurations(client, url).catch((error: Error) =>
+      log.warn(
+        { err: error.message },
+        `webhook configurations ${deployment.configuration} are left behind; run: spikegate uninstall`,
+      ),
+    );
+    client.close();
   };
+  const { firstSteps } = options;
+  try {
+    await install(client, {
+      target: { url },
+      rbac: deployment,
+      clock: systemClock,
+      log: (line) => log.debug({}, line),
+    });
+    const running = await serve(settings, log, options.onLost, firstSteps ? { firstSteps } : {});
+    const { stop } = running;
+    // Not a copy: what it says of itself changes.
+    return Object.assign(running, { stop: () => stop().finally(withdraw) });
+  } catch (error) {
+    await withdraw();
+    throw error;
+  }
 }
 
 interface Configuration extends KubeObject {
   webhooks?: { clientConfig: { url?: string } }[];
 }
+
+/** A person waits for the end of the process, and the API server may be gone. */
+const promptly = { timeoutMs: 3000, retry: false };
 
 /** Those that lead to this process. Another installation may have taken them over meanwhile. */
 async function removeConfigurations(client: Client, url: string): Promise<void> {
@@ -83,10 +90,18 @@ async function removeConfigurations(client: Client, url: string): Promise<void> 
       ...{ plural: `${kind.toLowerCase()}s`, namespaced: false },
     };
     try {
-      const { metadata, webhooks = [] } = await client.get(resource, { name: deployment.configuration });
+      const { metadata, webhooks = [] } = await client.get(
+        resource,
+        { name: deployment.configuration },
+        promptly,
+      );
       if (!webhooks.every(({ clientConfig }) => clientConfig.url?.startsWith(`${url}/`))) continue;
       const { uid } = metadata;
-      await client.delete(resource, { name: deployment.configuration }, { preconditions: { uid } });
+      await client.delete(
+        resource,
+        { name: deployment.configuration },
+        { preconditions: { uid }, ...promptly },
+      );
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

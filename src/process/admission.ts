@@ -1,5 +1,4 @@
 // The admission server of one process: HTTPS, the webhooks, and the context that they work with.
-
 import { randomUUID } from 'node:crypto';
 import type { AdmissionContext, LiveCluster } from '../../webhooks/context.ts';
 import { registry } from '../../webhooks/registry.ts';
@@ -10,7 +9,6 @@ import { joinKey, type KubeObject } from '../kube/objects.ts';
 import type { ServerTime } from '../kube/server-time.ts';
 import { KubeStore } from '../ledger/kube-stores.ts';
 import { SecondLook } from '../ledger/second-look.ts';
-import { exponential } from '../runtime/backoff.ts';
 import type { Log } from '../runtime/log.ts';
 import { type AppOptions, createApp } from '../server/app.ts';
 import { certifiedCallers, everybody } from '../server/callers.ts';
@@ -19,6 +17,7 @@ import type { AdmissionMetrics } from '../server/telemetry.ts';
 import type { ServeSettings } from '../settings/serve.ts';
 import type { Caches } from './caches.ts';
 import type { Certificates } from './certificates.ts';
+import type { Self } from './self.ts';
 import type { Stock } from './stock.ts';
 
 export interface AdmissionOptions {
@@ -26,6 +25,7 @@ export interface AdmissionOptions {
   client: Client;
   caches: Caches;
   stock: Stock;
+  self: Self;
   certificates: Certificates;
   clock: ServerTime;
   log: Log;
@@ -66,14 +66,14 @@ export function createAdmission(options: AdmissionOptions): AdmissionServer {
   return server;
 }
 
-function contextOf({ settings, client, caches, stock, clock }: AdmissionOptions): AdmissionContext {
+function contextOf({ settings, client, caches, stock, self, clock }: AdmissionOptions): AdmissionContext {
   return {
     catalogue: stock.catalogue,
     isInformed: () => Object.values(caches).every(({ cache }) => cache.isSynced),
     gate: stock.gate,
     live: liveCluster(client, caches, stock, clock),
     clock,
-    self: whoAmI(client, clock),
+    self: () => self.user,
     newId: randomUUID,
     policy: {
       paymentWindowMs: settings.paymentWindow,
@@ -81,22 +81,6 @@ function contextOf({ settings, client, caches, stock, clock }: AdmissionOptions)
       nodePorts: settings.nodePorts,
     },
   };
-}
-
-/** The name of this process for the API server, asked until it is known (authentication.k8s.io, since 1.28). */
-function whoAmI(client: Client, clock: Pick<ServerTime, 'after'>): () => string | undefined {
-  let name: string | undefined;
-  const ask = async (attempt: number): Promise<void> => {
-    const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
-    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
-    const answer = await client.request('POST', path, { body: review }).catch(() => undefined);
-    const { status } = (answer?.body ?? {}) as { status?: { userInfo?: { username?: string } } };
-    name = status?.userInfo?.username;
-    if (name === undefined && attempt < 10)
-      clock.after(exponential(attempt, 500, 30_000), () => void ask(attempt + 1));
-  };
-  void ask(0);
-  return () => name;
 }
 
 /**

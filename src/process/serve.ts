@@ -19,6 +19,7 @@ import { createHistory } from './history.ts';
 import { InstallationGuard } from './installation.ts';
 import { createLeadership } from './leadership.ts';
 import { createMetricsServer } from './metrics.ts';
+import { Self } from './self.ts';
 import { createStock } from './stock.ts';
 
 export interface Running {
@@ -113,10 +114,12 @@ export async function serve(
         ...(firstSteps ? { firstSteps } : {}),
       })
     : undefined;
+  const self = new Self({ ...shared, clock });
   const server = createAdmission({
     ...shared,
     caches,
     stock,
+    self,
     certificates,
     metrics: metrics.admission,
     onDecision(decision, message) {
@@ -137,7 +140,7 @@ export async function serve(
   const parts: Parts = {
     installation: [new InstallationGuard({ ...shared, onLost })],
     certificates: certificates.components,
-    servers: [server, metricsServer],
+    servers: [self, server, metricsServer],
     caches: [...reflectorsOf(caches), history],
     leadership: [elector],
     stock: [stock.lots],

@@ -7,8 +7,8 @@ export async function playReadme(lab: Lab, t: { after(hook: () => Promise<void>)
   const namespace = await lab.namespace(t);
   const inShop = ['--namespace', namespace];
   await lab.kubectl(['create', ...inShop, '-f', join(samples, 'sale.yaml')]);
-  const soldOut = lab.kubectl(['create', ...inShop, '-f', join(samples, 'sold-out')]);
-  await assert.rejects(soldOut, /SoldOut.*requested 2, available 1/s);
+  const tooMany = lab.kubectl(['create', ...inShop, '-f', join(samples, 'sold-out')]);
+  await assert.rejects(tooMany, /InsufficientStock.*requested 2, available 1/s);
   await assert.rejects(lab.kubectl(['delete', 'buyer', 'buyer1', ...inShop]), /referenced by 2 orders/);
   const pay = ['--type', 'merge', '-p', '{"spec":{"isPay":true}}'];
   await lab.kubectl(['patch', 'spikeorder', 'order1', ...inShop, ...pay]);

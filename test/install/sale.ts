@@ -24,7 +24,7 @@ export async function playSale(cluster: Cluster, namespace: string): Promise<voi
   await order('o1');
   await order('o2');
   const { reason } = await refused(order('o3', 2));
-  assert.equal(reason, 'SoldOut');
+  assert.equal(reason, 'InsufficientStock');
   await cluster.admin.patch(
     SpikeOrder,
     { namespace, name: 'o1' },

@@ -106,7 +106,7 @@ test('an order can be followed through the logs by its uid', { timeout: 120_000 
         kind: 'SpikeOrder',
         name: 'order2',
         allowed: false,
-        reason: 'SoldOut',
+        reason: 'InsufficientStock',
         level: 30,
       });
       assert.ok(refusal.message.includes(lines[0]!.msg));

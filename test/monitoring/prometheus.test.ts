@@ -134,7 +134,7 @@ test('every dashboard query returns data, and stock is counted once', {
       counted,
       new Map([
         ['Accepted accepted', 8],
-        ['SoldOut refused', 3],
+        ['InsufficientStock refused', 3],
         ['BuyerNotFound refused', 1],
       ]),
     );
@@ -166,7 +166,7 @@ async function sell(world: World, namespace: string): Promise<void> {
   }
   const ask = (name: string, buyer: string, quantity: number) =>
     refused(world.create(namespace, orderManifest({ name, buyer, goods: { goods1: quantity } })));
-  for (const number of [1, 2, 3]) assert.equal((await ask(`many${number}`, 'buyer1', 50)).reason, 'SoldOut');
+  for (const number of [1, 2, 3]) assert.equal((await ask(`many${number}`, 'buyer1', 50)).reason, 'InsufficientStock');
   assert.equal((await ask('stranger', 'nobody', 1)).reason, 'BuyerNotFound');
   await eventually(async () => {
     const phases = (await world.orders(namespace)).map(({ status }) => status?.phase);

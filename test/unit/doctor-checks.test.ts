@@ -288,6 +288,32 @@ describe('the doctor', () => {
   });
 });
 
+it('the remedy for a server outside the cluster that is gone names its address, and no pods', () => {
+  const url = 'https://127.0.0.1:9443';
+  const [mutating, validating] = webhookConfigurations(registry, {
+    target: { url },
+    namespace: deployment.namespace,
+    caBundle: ca.cert,
+  });
+  const cause = 'dial tcp 127.0.0.1:9443: connect: connection refused';
+  const outcome = { is: 'failed' as const, webhook: 'mutate.buyer.spikegate.io', cause };
+  const [found, ...others] = findings({
+    ...healthy(),
+    mutating: { value: mutating } as unknown as Observation['mutating'],
+    validating: { value: validating } as unknown as Observation['validating'],
+    served: { value: { chain: [leaf(now, 365 * day, ['127.0.0.1'])], from: 'x', host: '127.0.0.1' } },
+    service: undefined,
+    answers: [{ kind: 'Buyer', outcome }],
+  });
+  assert.deepEqual(others, []);
+  assert.equal(found?.reason, 'WebhookNotAnswering');
+  assert.match(
+    found.remedy,
+    /start the program at https:\/\/127\.0\.0\.1:9443 again; .*kubectl delete mutating/,
+  );
+  assert.doesNotMatch(found.remedy, /pods/);
+});
+
 describe('how the API server answers a dry run', () => {
   const refused = (code: number, message: string) => outcomeOf(new ApiError(code, { message }));
 

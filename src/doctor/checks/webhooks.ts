@@ -5,7 +5,7 @@ import { webhookConfigurations } from '../../manifests/webhook-configurations.ts
 import { differences } from '../differences.ts';
 import type { Check, Finding, Unchecked } from '../findings.ts';
 import { type Observation, valueIn, type WebhookConfiguration, type WebhookEntry } from '../observation.ts';
-import { lookAtPods, reinstall } from '../remedies.ts';
+import { lookAtPods, lookAtServer, reinstall } from '../remedies.ts';
 import { firstEntry } from '../webhook-entries.ts';
 
 export const configurationsAreCurrent: Check = {
@@ -133,8 +133,8 @@ export const webhooksAnswer: Check = {
 
 /** What the API server says when it cannot call a webhook, and the cause. */
 const causes: [RegExp, (seen: Observation) => string][] = [
-  [/x509|certificate/i, (seen) => `${lookAtPods(seen)}   # see the findings about certificates`],
-  [/no endpoints available|connection refused|EOF|connection reset/i, lookAtPods],
+  [/x509|certificate/i, (seen) => `${lookAtServer(seen)}   # see the findings about certificates`],
+  [/no endpoints available|connection refused|EOF|connection reset/i, lookAtServer],
   [
     /deadline exceeded|timeout/i,
     (seen) =>
@@ -144,5 +144,5 @@ const causes: [RegExp, (seen: Observation) => string][] = [
 ];
 
 function remedyFor(cause: string, seen: Observation): string {
-  return (causes.find(([pattern]) => pattern.test(cause))?.[1] ?? lookAtPods)(seen);
+  return (causes.find(([pattern]) => pattern.test(cause))?.[1] ?? lookAtServer)(seen);
 }

@@ -87,7 +87,9 @@ async function severalGoods(world: World): Promise<void> {
     goods: (index) => ({ [names[index % 3]!]: 1 + (index % 2), [names[(index + 1) % 3]!]: 1 }),
   });
   assert.equal(result.lost, 0);
-  assert.equal(result.accepted.length + (result.refused.SoldOut ?? 0), 1000);
+  const { SoldOut = 0, InsufficientStock = 0, ...others } = result.refused;
+  assert.deepEqual(others, {});
+  assert.equal(result.accepted.length + SoldOut + InsufficientStock, 1000);
   await quiet(world, namespace, names);
   const most = await observer.stop();
   for (const name of names) assert.ok(most.get(name)! <= stock, `${name}: ${most.get(name)}`);
