@@ -1,6 +1,6 @@
 // Admission of ElasticWeb: refuses what its Deployment or Service would fail on later, and warns of risks.
 import type { Kind } from '../src/api/define-kind.ts';
-import { ElasticWeb, portOfMetrics, replicaLimit, speaks } from '../src/api/elastic-web.ts';
+import { ElasticWeb, metricsOf, replicaLimit, portOfMetrics, speaks } from '../src/api/elastic-web.ts';
 import { destinationOf, whyNotThere } from '../src/api/reach.ts';
 import { refuse } from '../src/api/refusals.ts';
 import {
@@ -52,11 +52,15 @@ export const elasticWebWebhooks: Webhooks<ElasticWeb> = {
         ? 'spec.mtargetPort: the load balancer serves the metrics as well; serviceType ClusterIP keeps them inside'
         : undefined,
     ({ object: { spec } }) =>
-      spec.metrics && spec.maxReplicas === undefined
+      metricsOf(spec) && spec.maxReplicas === undefined
         ? `spec.maxReplicas is not set: Prometheus may ask for up to ${replicaLimit} pods`
         : undefined,
     ({ object: { spec } }) =>
-      spec.metrics && spec.minReplicas === 0
+      spec.metrics && !spec.metrics.query && spec.mtargetPort === undefined
+        ? 'spec.metrics: without mtargetPort Spikegate makes no ServiceMonitor; the series must carry the labels of the pods (app_kubernetes_io_name, app_kubernetes_io_instance), or name a query'
+        : undefined,
+    ({ object: { spec } }) =>
+      metricsOf(spec) && spec.minReplicas === 0
         ? 'spec.minReplicas: one pod stays, since without any no request is counted'
         : undefined,
   ],

@@ -35,20 +35,24 @@ const duration = (description: string, value: string) =>
 
 const metrics = object(
   {
-    server: pattern(urlPattern, 1024, { description: 'Base URL of the Prometheus server.' }),
+    server: optional(
+      pattern(urlPattern, 1024, {
+        description: 'Base URL of the Prometheus server. Default: what serve --prometheus-server says.',
+      }),
+    ),
     query: optional(
       text(
         4096,
         {
           description:
-            'PromQL whose sum is the requests per second. Default: the rate of counter over the pods.',
+            'PromQL whose sum is the requests per second. Default: the rate of counter over the pods, by their labels.',
         },
         1,
       ),
     ),
     counter: optional(
       pattern(counterPattern, 256, {
-        description: "Counter of requests; its series carry the pods' namespace and pod labels.",
+        description: "Counter of requests; its series carry the pods' namespace and the labels of the pods.",
         default: 'http_server_requests_seconds_count',
       }),
     ),
@@ -65,7 +69,10 @@ const metrics = object(
       int(1, replicaLimit, { description: 'Most pods removed at a time. Default: half of them.' }),
     ),
   },
-  { description: 'Takes the requests per second from Prometheus; totalQPS counts until there is an answer.' },
+  {
+    description:
+      'Takes the requests per second from Prometheus; totalQPS counts until there is an answer. With mtargetPort and totalQPS the default server is asked even without this.',
+  },
 );
 
 const serviceTypes = ['LoadBalancer', 'NodePort', 'ClusterIP'] as const;
@@ -166,6 +173,17 @@ export function durationMs(text: string | undefined, fallback: string): number {
   const match = /^([0-9]+)([smh])$/.exec(text ?? fallback);
   return match ? Number(match[1]) * units[match[2]!]! : durationMs(undefined, fallback);
 }
+
+/**
+ * How Prometheus is followed; undefined when it is not. Pods that serve metrics (`mtargetPort`) are followed by the defaults,
+ * as the earlier operator followed its second sample. With totalQPS 0 nobody wants a pod.
+ */
+export const metricsOf = ({
+  metrics,
+  mtargetPort,
+  totalQPS,
+}: Pick<ElasticWebSpec, 'metrics' | 'mtargetPort' | 'totalQPS'>): ElasticWebSpec['metrics'] =>
+  metrics ?? (mtargetPort !== undefined && totalQPS > 0 ? {} : undefined);
 
 /** The port for metrics when a spec names one only by name; the earlier operator's default. */
 const usualMetricsPort = 8090;

@@ -40,6 +40,8 @@ export const destinationOf = (url: URL): Destination => ({
 /** Services of the cluster. No other machine has such a name. */
 export const clusterServices = ['*.svc', '*.svc.cluster.local'];
 export const anywhere = ['*'];
+/** The Service that the Prometheus operator makes, in the namespace of kube-prometheus. */
+export const defaultPrometheus = 'http://prometheus-operated.monitoring.svc:9090';
 /** This machine. Allowed for a sandbox, never in a cluster, where it is Spikegate's own pod. */
 export const thisMachine = ['localhost', '127.0.0.1', '[::1]'];
 

@@ -6,6 +6,8 @@ import type { Desired } from '../workloads/children.ts';
 import { labelsOf, labelValue, selectorOf } from '../workloads/identity.ts';
 
 export const component = 'web';
+/** Labels of the pods that their series carry, so that a query can select them. */
+export const seriesLabels = ['app.kubernetes.io/name', 'app.kubernetes.io/instance'];
 const containerName = 'elastic-app';
 interface Port {
   name: string;
@@ -80,6 +82,7 @@ export function elasticWebChildren(web: ElasticWeb, replicas: number): Desired[]
             body: {
               spec: {
                 selector: { matchLabels: selectorOf(web, component) },
+                podTargetLabels: seriesLabels,
                 endpoints: [{ port: 'metric-traffic', path: spec.metricsPath ?? '/actuator/prometheus' }],
               },
             },

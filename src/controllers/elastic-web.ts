@@ -5,6 +5,7 @@ import {
   ElasticWeb,
   type ElasticWebSpec,
   type ElasticWebStatus,
+  metricsOf,
   replicaLimit,
 } from '../api/elastic-web.ts';
 import { parseTime, timestamp } from '../api/sale.ts';
@@ -13,6 +14,7 @@ import { keyOf } from '../kube/objects.ts';
 import type { Result } from '../runtime/controller.ts';
 import { announce } from '../workloads/announce.ts';
 import { deployments, pods, serviceMonitors, services } from '../workloads/child-kinds.ts';
+import { selectorOf } from '../workloads/identity.ts';
 import type { Outcome } from '../workloads/outcome.ts';
 import { Outside } from '../workloads/outside.ts';
 import { type PodTroubles, podTroubles } from '../workloads/pod-troubles.ts';
@@ -21,7 +23,7 @@ import { type MeterSettings, QpsMeters, type Reading } from '../workloads/qps-me
 import { deploymentRollout } from '../workloads/rollout.ts';
 import { phaseOf, summaryOf, type Verdict, writeStatus } from '../workloads/status.ts';
 import type { Working, Workload } from '../workloads/workload.ts';
-import { component, elasticWebChildren } from './elastic-web-children.ts';
+import { component, elasticWebChildren, seriesLabels } from './elastic-web-children.ts';
 
 /** Another owner may release a child without an event that reaches us. */
 const lookAgainMs = 60_000;
@@ -58,7 +60,7 @@ async function reconcile(
   signal: AbortSignal,
 ): Promise<Result> {
   const { client, clock, cache, recorder, children } = working;
-  const reading = read(web, meters);
+  const reading = read(web, meters, working.prometheusServer);
   const replicas =
     reading?.replicas ?? clamp(replicasFor(web.spec.totalQPS, web.spec.singlePodQPS), limitsOf(web.spec));
   const outcome = await children.reconcile(
@@ -92,7 +94,7 @@ async function reconcile(
       ...summaryOf(verdict),
       ...outcome.conditions(),
       limited(web, reading, replicas),
-      ...(reading ? [metricsCondition(reading)] : []),
+      ...(reading ? [metricsCondition(reading, serverOf(web, working.prometheusServer))] : []),
     ],
   });
   outcome.throwIfFailed();
@@ -100,33 +102,35 @@ async function reconcile(
 }
 
 /** At least one pod with live metrics: without a pod no request is counted, and no pod would ever come back. */
-function limitsOf({ minReplicas = 0, maxReplicas = replicaLimit, metrics }: ElasticWebSpec): Limits {
-  const min = Math.max(metrics ? 1 : 0, minReplicas);
+function limitsOf(spec: ElasticWebSpec): Limits {
+  const { minReplicas = 0, maxReplicas = replicaLimit } = spec;
+  const min = Math.max(metricsOf(spec) ? 1 : 0, minReplicas);
   return { min, max: Math.max(min, maxReplicas) };
 }
 
-function read(web: ElasticWeb, meters: QpsMeters): Reading | undefined {
+function read(web: ElasticWeb, meters: QpsMeters, defaultServer: string): Reading | undefined {
   const key = keyOf(web);
   const { spec, status } = web;
-  if (!spec.metrics) {
+  if (!metricsOf(spec)) {
     meters.forget(key);
     return undefined;
   }
   const byTotal = clamp(replicasFor(spec.totalQPS, spec.singlePodQPS), limitsOf(spec));
   // The load in the status counts only if it was measured.
   const wasMeasured = status?.observedQPS !== undefined;
-  return meters.follow(key, meterSettings(web), {
+  return meters.follow(key, meterSettings(web, defaultServer), {
     qps: status?.observedQPS,
     seenAt: wasMeasured ? parseTime(status?.observedTime) : undefined,
     replicas: wasMeasured ? (status?.desiredReplicas ?? byTotal) : byTotal,
   });
 }
 
-export function meterSettings({ metadata, spec }: ElasticWeb): MeterSettings {
-  const metrics = spec.metrics!;
+export function meterSettings(web: ElasticWeb, defaultServer: string): MeterSettings {
+  const { spec } = web;
+  const metrics = metricsOf(spec) ?? {};
   return {
-    server: metrics.server,
-    query: metrics.query ?? defaultQuery(metadata.namespace ?? '', metadata.name, metrics),
+    server: metrics.server ?? defaultServer,
+    query: metrics.query ?? defaultQuery(web, metrics),
     timeoutMs: durationMs(metrics.timeout, '5s'),
     intervalMs: durationMs(metrics.interval, '30s'),
     stabilizationMs: durationMs(metrics.stabilization, '5m'),
@@ -138,16 +142,15 @@ export function meterSettings({ metadata, spec }: ElasticWeb): MeterSettings {
 }
 
 /**
- * The pods of this Deployment only: their names are its name, a hash and five letters, and neither part has a dash.
- * rate() handles counters that restart at 0.
+ * The pods of this object only, by the labels that our ServiceMonitor copies to their series: the name of a pod does not
+ * tell whose it is, and a long one is cut. rate() handles counters that restart at 0.
  */
-function defaultQuery(
-  namespace: string,
-  name: string,
-  metrics: NonNullable<ElasticWebSpec['metrics']>,
-): string {
+function defaultQuery(web: ElasticWeb, metrics: NonNullable<ElasticWebSpec['metrics']>): string {
   const counter = metrics.counter ?? 'http_server_requests_seconds_count';
-  const series = `${counter}{namespace="${namespace}",pod=~"${name}-[a-z0-9]+-[a-z0-9]+"}`;
+  const own = Object.entries(selectorOf(web, component))
+    .filter(([label]) => seriesLabels.includes(label))
+    .map(([label, value]) => `,${label.replaceAll(/[^a-zA-Z0-9_]/g, '_')}="${value}"`);
+  const series = `${counter}{namespace="${web.metadata.namespace ?? ''}"${own.join('')}}`;
   return `sum(rate(${series}[${metrics.window ?? '1m'}]))`;
 }
 
@@ -220,15 +223,25 @@ function limited(web: ElasticWeb, reading: Reading | undefined, replicas: number
   return { type: 'ScalingLimited', status: 'False', reason: 'WithinLimits', message };
 }
 
-function metricsCondition({ failure, qps, seenAt, replicas }: Reading): ConditionUpdate {
+/** Where the load was asked for, in words. */
+const serverOf = ({ spec }: ElasticWeb, defaultServer: string): string =>
+  spec.metrics?.server ?? `${defaultServer} (serve --prometheus-server; spec.metrics.server is not set)`;
+
+function metricsCondition({ failure, qps, seenAt, replicas }: Reading, server: string): ConditionUpdate {
   const type = 'MetricsAvailable';
   if (failure) {
     const kept =
       qps === undefined
         ? `there was no answer yet, totalQPS counts: ${replicas} pods`
         : `the last good answer, ${qps} QPS${seenAt ? ` at ${timestamp(seenAt)}` : ''}, is kept: ${replicas} pods`;
-    return { type, status: 'False', reason: failure.reason, message: `${failure.message}; ${kept}` };
+    return {
+      type,
+      status: 'False',
+      reason: failure.reason,
+      message: `${server}: ${failure.message}; ${kept}`,
+    };
   }
-  if (qps === undefined) return { type, status: 'Unknown', reason: 'NotAskedYet', message: 'not asked yet' };
-  return { type, status: 'True', reason: 'Answered', message: 'requests per second are followed' };
+  if (qps === undefined)
+    return { type, status: 'Unknown', reason: 'NotAskedYet', message: `${server} is not asked yet` };
+  return { type, status: 'True', reason: 'Answered', message: `requests per second are those of ${server}` };
 }

@@ -1,7 +1,7 @@
 // One term of leadership for the workload kinds: caches owners and children, and runs a controller for each kind. A
 // kind that is not installed delays no other kind. The rules about what wakes which controller are here.
 import type { CustomObject } from '../api/define-kind.ts';
-import type { OutsideReach } from '../api/reach.ts';
+import { defaultPrometheus, type OutsideReach } from '../api/reach.ts';
 import { type Change, ObjectCache } from '../kube/cache.ts';
 import { changesSpec } from '../kube/change-feed.ts';
 import type { Client } from '../kube/client.ts';
@@ -25,6 +25,8 @@ export interface WorkloadLeaderOptions {
   log: Log;
   recorder: Recorder;
   reach: OutsideReach;
+  /** URL of the Prometheus server of objects that name none. */
+  prometheusServer?: string;
   /** Number of owners of each kind that are reconciled at once. */
   workers: number;
   /** Whether a namespace is being deleted. Nothing can be created in it, and nobody needs a status. */
@@ -112,6 +114,7 @@ export class WorkloadLeader {
 
   async #control(workload: Workload, cache: ObjectCache<Owner>): Promise<void> {
     const { client, clock, log, recorder, reach, workers, isTerminating } = this.#options;
+    const { prometheusServer = defaultPrometheus } = this.#options;
     const { controllerMetrics, queueMetrics } = this.#options;
     const { kind, owns } = workload;
     const reconciler = workload.reconciler({
@@ -120,6 +123,7 @@ export class WorkloadLeader {
       log,
       recorder,
       reach,
+      prometheusServer,
       cache,
       sources: this.#sources,
       children: this.#children,

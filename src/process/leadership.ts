@@ -112,6 +112,7 @@ function workloadLeader(options: LeadershipOptions, recorder: EventRecorder): Wo
     clock,
     log,
     reach: { prometheus: settings.prometheusAllow, thirdParty: settings.thirdPartyAllow },
+    prometheusServer: settings.prometheusServer,
     workers: settings.workloadWorkers,
     isTerminating: (namespace) => stock.catalogue.isTerminating(namespace),
     controllerMetrics: metrics.controllers,

@@ -56,5 +56,17 @@ export function parsePlaces(text: string): Reach {
   }
 }
 
+/** The base URL of a server, to which paths are added. */
+export function parseServer(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !/[?#]/.test(text))
+    return text;
+  throw new InvalidArgumentError(
+    `must be an http or https URL without a password, ? and #, got ${JSON.stringify(withoutPassword(text))}`,
+  );
+}
+
+const withoutPassword = (text: string): string => text.replace(/\/\/[^@/]*@/, '//…@');
+
 /** `true`, `yes`, `1`, … to true; `false`, `no`, `off`, `0` in any case to false. */
 export const parseSwitch = (text: string): boolean => !/^(false|no|off|0)$/i.test(text);

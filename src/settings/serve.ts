@@ -1,7 +1,7 @@
 // The settings of `spikegate serve`: one row for each. The rows give the type, the flags with their help, the environment
 // variables, and docs/settings.md. Knows nothing of what a setting is used for.
 import { defaultNodePorts } from '../api/node-ports.ts';
-import { anywhere, clusterServices, defaultReach } from '../api/reach.ts';
+import { anywhere, clusterServices, defaultPrometheus, defaultReach } from '../api/reach.ts';
 import { defaultLots } from '../ledger/lots.ts';
 import { deployment } from '../manifests/names.ts';
 import {
@@ -10,6 +10,7 @@ import {
   parseNodePorts,
   parsePlaces,
   parsePort,
+  parseServer,
   parseSwitch,
   positiveDuration,
   wholeNumber,
@@ -357,6 +358,14 @@ export const rows = {
     defaultText: clusterServices.join(','),
     group: 'Workloads',
     help: 'Prometheus servers that an ElasticWeb may name, separated by commas: host, host:port, *.suffix, * or the beginning of a URL',
+  }),
+  prometheusServer: row({
+    flag: '--prometheus-server <url>',
+    env: 'SPIKEGATE_PROMETHEUS_SERVER',
+    parse: parseServer,
+    default: defaultPrometheus,
+    group: 'Workloads',
+    help: 'Prometheus server of an ElasticWeb that names none; --prometheus-allow must allow it',
   }),
   nodePorts: row({
     flag: '--node-ports <range>',

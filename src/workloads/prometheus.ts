@@ -78,6 +78,13 @@ function numberOf(value: unknown): number {
   return isNumber ? Number(value) : Number.NaN;
 }
 
+/**
+ * Warnings mean that some series may be missing (Thanos, remote read), and those may be most of the load. Before Prometheus
+ * 3.0 the list also has remarks on the query, for example that the name of a counter does not end in _total.
+ */
+const isRemark = (warning: unknown): boolean =>
+  typeof warning === 'string' && warning.startsWith('PromQL info:');
+
 interface Answer {
   status?: string;
   errorType?: string;
@@ -99,12 +106,8 @@ function numberIn(code: number, text: string): number {
     throw new MetricsError('Refused', `the query is refused: ${known ?? 'unknown error'}`);
   }
   if (code !== 200 || answer?.status !== 'success') throw new MetricsError('BadAnswer', `HTTP ${code}`);
-  // Of a part of the series only (Thanos, remote read): the rest may well be most of the load.
-  if (Array.isArray(answer.warnings) && answer.warnings.length > 0) {
-    throw new MetricsError(
-      'BadAnswer',
-      `the answer is incomplete: ${String(answer.warnings[0]).slice(0, 300)}`,
-    );
+  if (Array.isArray(answer.warnings) && !answer.warnings.every(isRemark)) {
+    throw new MetricsError('BadAnswer', 'the answer has warnings: it may be of a part of the series');
   }
   const { resultType, result } = answer.data ?? {};
   const samples =

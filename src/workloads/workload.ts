@@ -24,6 +24,8 @@ export interface Working<T extends KubeObject> {
   log: Log;
   recorder: Recorder;
   reach: OutsideReach;
+  /** URL of the Prometheus server of objects that name none. */
+  prometheusServer: string;
   sources: Sources;
   children: Children;
   /** All owners of this kind. */

@@ -42,8 +42,10 @@ describe('an answer of Prometheus', () => {
     await assert.rejects(
       ask(partial),
       (error: MetricsError) =>
-        error.reason === 'BadAnswer' && /incomplete: partial response/.test(error.message),
+        error.reason === 'BadAnswer' && /^the answer has warnings: [^:]*$/.test(error.message),
     );
+    const remark = { ...vector('1'), warnings: ['PromQL info: metric might not be a counter'] };
+    assert.equal(await ask(remark), 1);
   });
 
   it('of any other shape is a bad answer', async () => {

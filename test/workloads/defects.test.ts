@@ -151,8 +151,8 @@ describe('defects of the seeds', { timeout: 120_000 }, () => {
         spec: { ...elasticWeb().spec, metrics: { server: 'http://p.svc', window: '2m' } },
       } as unknown as ElasticWeb;
       assert.equal(
-        meterSettings(object).query,
-        'sum(rate(http_server_requests_seconds_count{namespace="shop",pod=~"web-[a-z0-9]+-[a-z0-9]+"}[2m]))',
+        meterSettings(object, 'http://p.svc').query,
+        'sum(rate(http_server_requests_seconds_count{namespace="shop",app_kubernetes_io_name="elasticweb",app_kubernetes_io_instance="web"}[2m]))',
       );
     });
   });

@@ -57,6 +57,7 @@ interface LeadOptions {
   late?: number;
   refuse?: Refuse;
   isTerminating?(namespace: string): boolean;
+  prometheusServer?: string;
 }
 
 export class Lab {
@@ -97,7 +98,7 @@ export class Lab {
   }
 
   /** `late`: events of pods come so many ms after they happened. `refuse`: what a write of the leader fails with. */
-  async lead({ late = 0, refuse, isTerminating }: LeadOptions = {}): Promise<void> {
+  async lead({ late = 0, refuse, isTerminating, prometheusServer }: LeadOptions = {}): Promise<void> {
     const prompt = this.#newClient((info) => this.requests.push(info));
     const willing = late > 0 ? withLatePods(prompt, late) : prompt;
     const client = refuse ? withRefusals(willing, refuse) : willing;
@@ -118,6 +119,7 @@ export class Lab {
       reach: { prometheus: anything, thirdParty: anything },
       workers: 4,
       ...(isTerminating ? { isTerminating } : {}),
+      ...(prometheusServer ? { prometheusServer } : {}),
     });
     const abort = new AbortController();
     this.#leader = { leader, abort, client };

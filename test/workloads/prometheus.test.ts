@@ -43,13 +43,17 @@ function load(services: readonly Service[], qps: number): () => void {
   return () => clearInterval(timer);
 }
 
+/** The labels of a pod, as our ServiceMonitor copies them. */
+const ofPod = (web: string): string =>
+  `app_kubernetes_io_name: elasticweb, app_kubernetes_io_instance: ${web}`;
+
 function configOf(namespace: string, services: readonly Service[]): string {
   const targets = [...services.entries()].map(
     ([index, service]) =>
-      `      - targets: ['127.0.0.1:${service.port}']\n        labels: {namespace: ${namespace}, pod: web-5d9c7b-a${index}bcd}\n`,
+      `      - targets: ['127.0.0.1:${service.port}']\n        labels: {namespace: ${namespace}, pod: web-5d9c7b-a${index}bcd, ${ofPod('web')}}\n`,
   );
   // Another workload of the namespace, whose load is not ours.
-  const other = `      - targets: ['127.0.0.1:${services[0]!.port}']\n        labels: {namespace: ${namespace}, pod: web-b-5d9c7b-abcde}\n`;
+  const other = `      - targets: ['127.0.0.1:${services[0]!.port}']\n        labels: {namespace: ${namespace}, pod: web-b5d9c7b-abcde, ${ofPod('web-b5d9c7b')}}\n`;
   return `global: {scrape_interval: 250ms, scrape_timeout: 200ms}\nscrape_configs:\n  - job_name: web\n    static_configs:\n${targets.join('')}${other}`;
 }
 

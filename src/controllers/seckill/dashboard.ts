@@ -27,10 +27,12 @@ function servicePanels({ namespace, services }: DashboardOptions): Panel[] {
     `namespace="${namespace}",${label}=~"${values.join('|')}"`;
   const deployments = services.map(({ deployment }) => deployment);
   const ofDeployments = where('deployment', deployments);
-  const ofPods = where(
-    'pod',
-    deployments.map((it) => `${it}-[0-9a-z]+-[0-9a-z]+`),
-  );
+  // By their owner: the name of a pod does not tell whose it is, and a long one is cut. A ReplicaSet's is never cut.
+  const ofPods = (names: string[]) =>
+    `on (namespace, pod) group_left () max by (namespace, pod) (kube_pod_owner{owner_kind="ReplicaSet",${where(
+      'owner_name',
+      names.map((it) => `${it}-[0-9a-z]+`),
+    )}})`;
   const ofServices = where(
     'service',
     deployments.map((it) => `${it}-svc`),
@@ -60,8 +62,8 @@ function servicePanels({ namespace, services }: DashboardOptions): Panel[] {
       unit: 'percentunit',
       queries: services.map(({ short, deployment }) => ({
         expr:
-          `sum(rate(container_cpu_usage_seconds_total{namespace="${namespace}",pod=~"${deployment}-[0-9a-z]+-[0-9a-z]+",container="${short}"}[2m]))` +
-          ` / sum(kube_pod_container_resource_requests{namespace="${namespace}",pod=~"${deployment}-[0-9a-z]+-[0-9a-z]+",resource="cpu"})`,
+          `sum(rate(container_cpu_usage_seconds_total{namespace="${namespace}",container="${short}"}[2m]) * ${ofPods([deployment])})` +
+          ` / sum(kube_pod_container_resource_requests{namespace="${namespace}",resource="cpu"} * ${ofPods([deployment])})`,
         legendFormat: short,
       })),
     },
@@ -71,7 +73,7 @@ function servicePanels({ namespace, services }: DashboardOptions): Panel[] {
       unit: 'bytes',
       queries: [
         {
-          expr: `sum by (pod) (container_memory_working_set_bytes{${ofPods},container!=""})`,
+          expr: `sum by (pod) (container_memory_working_set_bytes{namespace="${namespace}",container!=""} * ${ofPods(deployments)})`,
           legendFormat: '{{pod}}',
         },
       ],
@@ -82,7 +84,7 @@ function servicePanels({ namespace, services }: DashboardOptions): Panel[] {
       unit: 'short',
       queries: [
         {
-          expr: `sum by (pod) (increase(kube_pod_container_status_restarts_total{${ofPods}}[5m])) > 0`,
+          expr: `sum by (pod) (increase(kube_pod_container_status_restarts_total{namespace="${namespace}"}[5m]) * ${ofPods(deployments)}) > 0`,
           legendFormat: '{{pod}}',
         },
       ],

@@ -165,7 +165,7 @@ async function sideBySide(world: World): Promise<void> {
     };
     assert.deepEqual([await selected(name), await selected('other')], [1, 3]);
     // A Service that is somebody's own is not taken.
-    const ours = { ...live, metadata: { name: 'taken' }, spec: { ...live.spec, metrics: undefined } };
+    const ours = { ...live, metadata: { name: 'taken' } };
     const foreign = {
       apiVersion: 'v1',
       kind: 'Service',
