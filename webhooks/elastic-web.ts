@@ -1,6 +1,6 @@
 // Admission of ElasticWeb: refuses what its Deployment or Service would fail on later, and warns of risks.
 import type { Kind } from '../src/api/define-kind.ts';
-import { ElasticWeb, metricsOf, replicaLimit, portOfMetrics, speaks } from '../src/api/elastic-web.ts';
+import { ElasticWeb, metricsOf, portOfMetrics, replicaLimit, speaks } from '../src/api/elastic-web.ts';
 import { destinationOf, whyNotThere } from '../src/api/reach.ts';
 import { refuse } from '../src/api/refusals.ts';
 import {

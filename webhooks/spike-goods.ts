@@ -68,6 +68,7 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
     UPDATE: [
       fixed('price', 'after creation'),
       fixed('spikePrice', 'after creation'),
+      currencyStays,
       fixed('goodsId', 'because Spikegate sets it'),
       fixed('sellerId', 'because its sales are credited to this seller'),
       sellerStays,
@@ -106,6 +107,17 @@ function countersAreOurs({ object, old, request, context }: GoodsCall): ReturnTy
   if (changed === undefined) return undefined;
   const field = `status.${changed}`;
   return refuse('Immutable', `${field} is written by Spikegate only (${self})`, field);
+}
+
+/** Not even a first one: the amounts of orders would mean something else from then on. */
+function currencyStays({ object, old }: GoodsCall): ReturnType<GoodsRule> {
+  const [before, after] = [old?.spec.currency, object.spec.currency];
+  if (before === after) return undefined;
+  return refuse(
+    'Immutable',
+    `spec.currency cannot change after creation: it is ${before ?? 'nothing'}, got ${after ?? 'nothing'}`,
+    'spec.currency',
+  );
 }
 
 function priceIsNoHigher({ object }: GoodsCall): ReturnType<GoodsRule> {

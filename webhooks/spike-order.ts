@@ -3,7 +3,7 @@
 import type { Kind } from '../src/api/define-kind.ts';
 import { refuse } from '../src/api/refusals.ts';
 import type { OrderLine } from '../src/api/sale.ts';
-import { isPaid, linesOf, parseTime, timestamp, whyNotOnSale } from '../src/api/sale.ts';
+import { isPaid, linesOf, parseTime, timestamp, whyNotOneCurrency, whyNotOnSale } from '../src/api/sale.ts';
 import { longestName } from '../src/api/schema.ts';
 import { SpikeOrder } from '../src/api/spike-order.ts';
 import { holdLineOf, timeUnknown } from '../src/ledger/gate.ts';
@@ -70,6 +70,7 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
       buyerIsThere,
       goodsAreThere,
       saleIsOn,
+      currencyIsOne,
       deadlineIsWithinWindow,
       payTimeIsSetBySpikegate,
     ],
@@ -227,6 +228,10 @@ function saleIsOn(call: OrderCall): ReturnType<OrderRule> {
     if (refusal) return refusal;
   }
   return undefined;
+}
+
+function currencyIsOne(call: OrderCall): ReturnType<OrderRule> {
+  return whyNotOneCurrency(orderLines(call));
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   id,
   int,
   listOf,
+  moneyForPeople,
   object,
   observedGeneration,
   optional,
@@ -35,8 +36,9 @@ const status = object({
   ),
   orderCount: optional(int(0, highestTotal, { description: 'Orders of the buyer, in every state.' })),
   spendMoney: optional(
-    int(0, highestTotal, { description: 'Sum of the paid orders, in minor units (cents).' }),
+    int(0, highestTotal, { description: 'Sum of the paid orders, in one number whatever the currency.' }),
   ),
+  spentText: optional(moneyForPeople('The same as people read it, by currency.')),
   observedGeneration,
   conditions,
 });
@@ -54,7 +56,7 @@ export const Buyer = defineKind({
   printerColumns: [
     { name: 'Name', type: 'string', jsonPath: '.spec.buyerName' },
     { name: 'Orders', type: 'integer', jsonPath: '.status.orderCount' },
-    { name: 'Spent', type: 'integer', jsonPath: '.status.spendMoney' },
+    { name: 'Spent', type: 'string', jsonPath: '.status.spentText' },
     { name: 'Id', type: 'string', jsonPath: '.spec.buyerId', priority: 1 },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
   ],

@@ -18,6 +18,7 @@ export const refusals = {
   AlreadyExists: { code: 409, when: 'An object of that kind and name is stored already.' },
   BuyerDeleting: { code: 403, when: 'The buyer of a new order is being deleted.' },
   BuyerNotFound: { code: 403, when: 'No buyer of that name or id is in the namespace.' },
+  CurrenciesDiffer: { code: 403, when: 'The goods of one order have different currencies.' },
   GoodsDeleting: { code: 403, when: 'Goods of a new order are being deleted.' },
   GoodsNotFound: { code: 403, when: 'No goods of that name or id are in the namespace.' },
   IdTaken: { code: 422, when: 'A name equals the id of another object of its kind, or an id equals a name.' },

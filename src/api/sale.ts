@@ -1,6 +1,7 @@
 // The rules of a sale as pure functions: times, money and the states of an order. Times are milliseconds since the
 // epoch here, and RFC 3339 in objects.
 import type { Buyer } from './buyer.ts';
+import { moneyText } from './money.ts';
 import { type Refusal, refuse } from './refusals.ts';
 import type { SalePhase, SpikeGoods, SpikeGoodsSpec } from './spike-goods.ts';
 import type { OrderPhase, SpikeOrder, SpikeOrderSpec, SpikeOrderStatus } from './spike-order.ts';
@@ -93,7 +94,7 @@ export function linesOf(
   return { lines: names.map((name) => byName.get(name) as OrderLine), missing };
 }
 
-/** money = Σ spikePrice·quantity, discount = Σ (price − spikePrice)·quantity, in minor units. */
+/** money = Σ spikePrice·quantity, discount = Σ (price − spikePrice)·quantity, as the prices are written. */
 export function priceOf(lines: readonly OrderLine[]): { money: number; discount: number } {
   let money = 0;
   let discount = 0;
@@ -105,9 +106,25 @@ export function priceOf(lines: readonly OrderLine[]): { money: number; discount:
   return { money, discount };
 }
 
-/** Money for people: `5999.00` for 599900 minor units. Amounts are whole and not negative. */
-export function moneyText(minor: number): string {
-  return `${Math.floor(minor / 100)}.${String(minor % 100).padStart(2, '0')}`;
+/** Why the goods of an order cannot be added up, or undefined: amounts of two currencies make no sum. */
+export function whyNotOneCurrency(lines: readonly OrderLine[]): Refusal | undefined {
+  const [first, ...others] = lines.map(({ goods }) => goods);
+  const other = others.find(({ spec }) => spec.currency !== first?.spec.currency);
+  if (!first || !other) return undefined;
+  const of = ({ metadata, spec }: SpikeGoods) => `${metadata.name} has ${spec.currency ?? 'none'}`;
+  return refuse(
+    'CurrenciesDiffer',
+    `spec.goodsMap: the goods of one order must have one currency: ${of(first)}, ${of(other)}`,
+    'spec.goodsMap',
+  );
+}
+
+/** What is to be paid, as people read it, with its currency. */
+function moneyOf(lines: readonly OrderLine[]): Partial<SpikeOrderStatus> {
+  const { money, discount } = priceOf(lines);
+  const currency = lines[0]?.goods.spec.currency;
+  const texts = { moneyText: moneyText(money, currency), discountText: moneyText(discount, currency) };
+  return { money, discount, ...texts, ...(currency ? { currency } : {}) };
 }
 
 const payStatus: Record<OrderPhase, SpikeOrderStatus['payStatus'] & string> = {
@@ -178,7 +195,7 @@ export function acceptedStatus(
   return {
     orderId: spec.orderId ?? order.metadata.uid,
     createTime: spec.createTime ?? order.metadata.creationTimestamp,
-    ...priceOf(lines),
+    ...moneyOf(lines),
     // A field that the buyer left empty does not appear in the status.
     ...(buyer?.spec.address ? { address: buyer.spec.address } : {}),
     ...(buyer?.spec.phone ? { phone: buyer.spec.phone } : {}),

@@ -2,6 +2,7 @@
 // schema for a CRD at once. Every block has a bound: the API server limits schemas by what they allow, and an
 // unbounded field can fill a disk.
 import Type, { type Static, type TSchema } from 'typebox';
+import { currencies } from './money.ts';
 
 export { type Static, type TSchema, Type };
 
@@ -10,7 +11,7 @@ type Note = { description: string; default?: unknown; immutable?: true };
 /** Kubernetes object names are at most 253 characters (RFC 1123 subdomain). */
 export const longestName = 253;
 
-/** Money in minor units (cents). Bounded so that 64 goods × 100,000 units stay below 2^53. */
+/** Amounts, whole numbers. Bounded so that 64 goods × 100,000 units stay below 2^53. */
 export const highestPrice = 1_000_000_000;
 export const maxPieces = 100_000;
 export const maxGoodsPerOrder = 64;
@@ -41,6 +42,10 @@ export const id = (note: Note) =>
 
 export const choice = <const T extends string>(values: readonly T[], note: Note) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...note });
+
+/** An amount as people read it (money.ts). */
+export const moneyForPeople = (description: string) => text(128, { description });
+export const currency = (description: string) => choice(currencies, { description });
 
 /** A map from strings to whole numbers. TypeBox's own Record uses patternProperties, which a CRD does not allow. */
 export const counts = (bounds: { minimum: number; maximum: number; maxProperties: number }, note: Note) =>

@@ -7,6 +7,7 @@ import {
   id,
   int,
   listOf,
+  moneyForPeople,
   object,
   observedGeneration,
   optional,
@@ -28,8 +29,11 @@ const status = object({
   ),
   goodsCount: optional(int(0, highestTotal, { description: 'Goods of the seller.' })),
   salesMoney: optional(
-    int(0, highestTotal, { description: "The seller's share of all paid orders, in minor units (cents)." }),
+    int(0, highestTotal, {
+      description: "The seller's share of all paid orders, in one number whatever the currency.",
+    }),
   ),
+  salesText: optional(moneyForPeople('The same as people read it, by currency.')),
   observedGeneration,
   conditions,
 });
@@ -47,7 +51,7 @@ export const Seller = defineKind({
   printerColumns: [
     { name: 'Phone', type: 'string', jsonPath: '.spec.sellerPhone' },
     { name: 'Goods', type: 'integer', jsonPath: '.status.goodsCount' },
-    { name: 'Sales', type: 'integer', jsonPath: '.status.salesMoney' },
+    { name: 'Sales', type: 'string', jsonPath: '.status.salesText' },
     { name: 'Id', type: 'string', jsonPath: '.spec.sellerId', priority: 1 },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
   ],

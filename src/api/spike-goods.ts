@@ -4,12 +4,14 @@ import { longestText, mostHolds } from './holds.ts';
 import {
   choice,
   conditions,
+  currency,
   highestPrice,
   highestTotal,
   id,
   int,
   listOf,
   maxStock,
+  moneyForPeople,
   object,
   observedGeneration,
   optional,
@@ -27,10 +29,17 @@ const spec = object({
   sellerId: optional(
     reference({ description: 'The seller: name of a Seller of this namespace, or its id.' }),
   ),
-  price: int(0, highestPrice, { description: 'Regular price in minor units (cents). Fixed once created.' }),
-  spikePrice: int(0, highestPrice, {
-    description: 'Price in the sale in minor units (cents), at most price. Fixed once created.',
+  price: int(0, highestPrice, {
+    description: 'Regular price, in minor units of currency where one is named. Fixed once created.',
   }),
+  spikePrice: int(0, highestPrice, {
+    description: 'Price in the sale, at most price. Fixed once created.',
+  }),
+  currency: optional(
+    currency(
+      'ISO 4217 code: 800 of CNY is ¥8.00. Absent: amounts are shown as they are. Fixed once created.',
+    ),
+  ),
   day: optional(int(1, 3650, { description: 'Length of the sale in days.', default: 1 })),
   stockCount: int(0, maxStock, {
     description: 'Units in the sale. May grow, or shrink no further than what is committed.',
@@ -48,6 +57,7 @@ const status = object({
   start_time: optional(time({ description: 'spec.startTime, under its name of the first version.' })),
   endTime: optional(time({ description: 'spec.endTime.' })),
   phase: optional(choice(salePhases, { description: 'Where the sale stands.' })),
+  priceText: optional(moneyForPeople('spec.spikePrice as people read it.')),
   num: optional(int(0, maxStock, { description: 'Units paid.' })),
   reserved: optional(int(0, maxStock, { description: 'Units in accepted orders that are not paid yet.' })),
   lastStockCount: optional(
@@ -57,7 +67,7 @@ const status = object({
     }),
   ),
   lastCount: optional(
-    int(0, mostStock, { description: 'lastStockCount, under its name of the first version.' }),
+    int(0, maxStock, { description: 'lastStockCount, under its name of the first version.' }),
   ),
   holds: optional(
     listOf(
@@ -91,7 +101,7 @@ export const SpikeGoods = defineKind({
   selectableFields: ['.spec.sellerId', '.status.phase'],
   printerColumns: [
     { name: 'Goods', type: 'string', jsonPath: '.spec.goodsName' },
-    { name: 'Price', type: 'integer', jsonPath: '.spec.spikePrice' },
+    { name: 'Price', type: 'string', jsonPath: '.status.priceText' },
     { name: 'Stock', type: 'integer', jsonPath: '.spec.stockCount' },
     { name: 'Left', type: 'integer', jsonPath: '.status.lastStockCount' },
     { name: 'Reserved', type: 'integer', jsonPath: '.status.reserved' },

@@ -1,5 +1,6 @@
 // The goods of the sale as rows: how many units are left, how fast they sell, and which rows to show when not all
 // fit. Exists only while there are viewers. Knows no orders.
+import { moneyText } from '../api/money.ts';
 import { parseTime, salePhase } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { Change, ObjectCache } from '../kube/cache.ts';
@@ -158,8 +159,8 @@ function rowOf(goods: SpikeGoods, now: number): Omit<GoodsRow, 'pace'> {
     title: clipped(spec.goodsName || metadata.name),
     // By the present time: a sale begins and ends whether or not a leader has written it yet.
     phase: salePhase(spec, left, now),
-    price: spec.price,
-    spikePrice: spec.spikePrice,
+    price: moneyText(spec.spikePrice, spec.currency),
+    ...(spec.price > spec.spikePrice ? { before: moneyText(spec.price, spec.currency) } : {}),
     stock: spec.stockCount,
     left,
     held: Math.max(0, takenOf(goods) - reserved - sold),

@@ -1,7 +1,8 @@
 // The events of a sale in words, one short item each, from changes in caches and from decisions of admission.
 // Decides nothing, and does not know its readers (a terminal, the board).
 import type { Buyer } from '../api/buyer.ts';
-import { moneyText, parseTime } from '../api/sale.ts';
+import { moneyText } from '../api/money.ts';
+import { parseTime } from '../api/sale.ts';
 import type { Seller } from '../api/seller.ts';
 import type { SalePhase, SpikeGoods } from '../api/spike-goods.ts';
 import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
@@ -150,7 +151,7 @@ function existedBefore({ type, source }: Change<KubeObject>): boolean {
 
 function describe(order: SpikeOrder, phase: OrderPhase, now: number): string {
   const lines = Object.entries(order.spec.goodsMap).map(([goods, quantity]) => `${goods}×${quantity}`);
-  const money = moneyText(order.status?.money ?? 0);
+  const money = moneyText(order.status?.money ?? 0, order.status?.currency);
   const deadline =
     phase === 'Unpaid' ? parseTime(order.status?.expiredTime ?? order.spec.expiredTime) : undefined;
   const until = deadline === undefined ? '' : `, to be paid within ${roughly(deadline - now)}`;

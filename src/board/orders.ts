@@ -1,6 +1,7 @@
 // Counts the orders for the board: how many in each state, how many were accepted and paid per second, which expire
 // next. Everything is computed from the cache when the first viewer comes, and updated by changes until the last
 // one leaves. Knows no viewers.
+import { moneyText } from '../api/money.ts';
 import { deadlineOf, parseTime, timestamp } from '../api/sale.ts';
 import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
 import type { Change, ObjectCache } from '../kube/cache.ts';
@@ -130,5 +131,11 @@ function soonest(open: ReadonlyMap<string, number>, most: number): string[] {
 
 function rowOf(key: string, order: SpikeOrder, at: number): DueRow {
   const units = Object.values(order.spec.goodsMap).reduce((sum, quantity) => sum + quantity, 0);
-  return { key, buyer: clipped(order.spec.buyerId), units, money: order.status?.money ?? 0, at };
+  return {
+    key,
+    buyer: clipped(order.spec.buyerId),
+    units,
+    money: moneyText(order.status?.money ?? 0, order.status?.currency),
+    at,
+  };
 }

@@ -1,7 +1,7 @@
 // The messages from the server to the page, as types. Both ends are checked against them. All of them are bounded,
 // whatever the size of the sale. Texts come from users, and the page must show them as text.
 
-/** Times are epoch milliseconds of the server's clock, money is in minor units. */
+/** Times are epoch milliseconds of the server's clock. Money is text, as it is told everywhere (api/money.ts). */
 export interface Sections {
   health: Health;
   totals: Totals;
@@ -66,8 +66,10 @@ export interface GoodsRow {
   key: string;
   title: string;
   phase: GoodsPhase;
-  price: number;
-  spikePrice: number;
+  /** In the sale. */
+  price: string;
+  /** The regular one, where it is higher. */
+  before?: string;
   /** stock = left + held + reserved + sold. */
   stock: number;
   left: number;
@@ -105,7 +107,7 @@ export interface DueRow {
   key: string;
   buyer: string;
   units: number;
-  money: number;
+  money: string;
   at: number;
 }
 

@@ -1,6 +1,7 @@
 // Goods: settlement of their counters, the phase of the sale, and their deletion.
 import { withCondition } from '../api/conditions.ts';
 import { holdsOf } from '../api/holds.ts';
+import { moneyText } from '../api/money.ts';
 import { parseTime, salePhase, timestamp } from '../api/sale.ts';
 import type { Condition } from '../api/schema.ts';
 import { SpikeGoods, type SpikeGoodsStatus } from '../api/spike-goods.ts';
@@ -82,6 +83,7 @@ export function describeGoods(
       ...(parseTime(spec.startTime) ? { startTime: spec.startTime, start_time: spec.startTime } : {}),
       ...(parseTime(spec.endTime) ? { endTime: spec.endTime } : {}),
       phase,
+      priceText: moneyText(spec.spikePrice, spec.currency),
       ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation }),
       conditions: withCondition(
         overruled(goods, overruledTerm, timestamp(now)),

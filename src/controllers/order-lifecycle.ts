@@ -13,6 +13,7 @@ import {
   phaseFields,
   timestamp,
   wasLetIn,
+  whyNotOneCurrency,
   whyNotOnSale,
 } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
@@ -204,7 +205,7 @@ export class OrderLifecycle {
       const refusal = whyNotOnSale(goods, madeAt);
       if (refusal) return refusal;
     }
-    return undefined;
+    return whyNotOneCurrency(lines);
   }
 
   /**

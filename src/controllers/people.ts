@@ -3,9 +3,11 @@
 import { Buyer, type BuyerStatus, maxListedIds } from '../api/buyer.ts';
 import { withCondition } from '../api/conditions.ts';
 import type { Kind } from '../api/define-kind.ts';
+import { sumsText } from '../api/money.ts';
 import { timestamp } from '../api/sale.ts';
 import { type Condition, highestTotal } from '../api/schema.ts';
 import { Seller, type SellerStatus } from '../api/seller.ts';
+import type { SpikeGoods } from '../api/spike-goods.ts';
 import { withinBounds } from '../api/within-bounds.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
@@ -42,6 +44,7 @@ export function buyerReconciler(leading: Leading): (key: string) => Promise<Resu
         ),
         orderCount: orders.length,
         spendMoney: total(paid.map((order) => order.status?.money ?? 0)),
+        spentText: sumsText(paid.map(({ status }) => [status?.currency, status?.money ?? 0])),
       };
     },
   });
@@ -65,8 +68,8 @@ export function sellerReconciler(leading: Leading): (key: string) => Promise<Res
           })),
         ),
         goodsCount: goods.length,
-        // Prices are fixed, so units sold × price is what the paid orders paid for these goods.
-        salesMoney: total(goods.map((it) => (it.status?.num ?? 0) * it.spec.spikePrice)),
+        salesMoney: total(goods.map(salesOf)),
+        salesText: sumsText(goods.map((it) => [it.spec.currency, salesOf(it)])),
       };
     },
   });
@@ -125,7 +128,10 @@ function personReconciler<T extends Person>(
   };
 }
 
-/** Minor units (cents), limited to what a double counts exactly. */
+/** Prices are fixed, so units sold × price is what the paid orders paid for these goods. */
+const salesOf = ({ spec, status }: SpikeGoods): number => (status?.num ?? 0) * spec.spikePrice;
+
+/** Limited to what a double counts exactly. */
 const total = (amounts: readonly number[]): number =>
   Math.min(
     amounts.reduce((sum, amount) => sum + amount, 0),

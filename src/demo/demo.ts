@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Buyer } from '../api/buyer.ts';
+import { moneyText } from '../api/money.ts';
 import { isLive } from '../api/sale.ts';
 import { Seller } from '../api/seller.ts';
 import { SpikeGoods } from '../api/spike-goods.ts';
@@ -28,6 +29,7 @@ const namespace = 'default';
 const buyers = 20;
 const price = 799_900;
 const spikePrice = 599_900;
+const currency = 'CNY';
 /** Long enough for the whole crowd, short enough to see unpaid orders expire. */
 const paymentWindow = { quick: 20_000, watched: 60_000 };
 /**
@@ -111,7 +113,7 @@ async function play(
 
 async function open(stage: Stage, client: Client, { stock }: DemoOptions): Promise<void> {
   stage.say(
-    `A seller, ${buyers} buyers, and ${stock} phones at ${spikePrice / 100} instead of ${price / 100}.`,
+    `A seller, ${buyers} buyers, and ${stock} phones at ${moneyText(spikePrice, currency)} instead of ${moneyText(price, currency)}.`,
   );
   const of = (kind: { apiVersion: string; kind: string }, name: string) => ({
     apiVersion: kind.apiVersion,
@@ -125,7 +127,7 @@ async function open(stage: Stage, client: Client, { stock }: DemoOptions): Promi
   }
   await client.create(SpikeGoods, {
     ...of(SpikeGoods, 'phone'),
-    spec: { goodsName: 'phone', sellerId: 'shop', price, spikePrice, day: 1, stockCount: stock },
+    spec: { goodsName: 'phone', sellerId: 'shop', price, spikePrice, currency, day: 1, stockCount: stock },
   });
   await until(
     async () => (await client.get(SpikeGoods, { namespace, name: 'phone' })).status?.phase === 'OnSale',
@@ -206,7 +208,8 @@ async function checkBooks(stage: Stage, client: Client, paid: number, stock: num
   stage.check('units sold, as the goods count them', status?.num ?? -1, paid);
   stage.check('units sold, as the orders add up', items.filter((order) => isLive(order)).length, paid);
   stage.check('units left, returned ones included', status?.lastStockCount ?? -1, stock - paid);
-  stage.check("the seller's money", seller.status?.salesMoney ?? -1, paid * spikePrice);
+  const money = moneyText(paid * spikePrice, currency);
+  stage.check("the seller's money", seller.status?.salesText ?? '', money);
 }
 
 async function until(holds: () => Promise<boolean>, withinMs = 15_000): Promise<void> {

@@ -67,8 +67,9 @@ export async function startSale(options: StartOptions): Promise<Running> {
     });
     const running = await serve(settings, log, options.onLost, firstSteps ? { firstSteps } : {});
     const { stop } = running;
-    // Not a copy: what it says of itself changes.
-    return Object.assign(running, { stop: () => stop().finally(withdraw) });
+    // A copy would not follow: what it says of itself changes.
+    running.stop = () => stop().finally(withdraw);
+    return running;
   } catch (error) {
     await withdraw();
     throw error;

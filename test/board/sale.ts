@@ -156,6 +156,7 @@ export async function stockUp(client: Client, goods: Offer[]): Promise<void> {
       spikePrice,
       day: 1,
       stockCount: stock,
+      currency: 'CNY',
       ...(startTime ? { startTime } : {}),
     });
   }

@@ -166,7 +166,8 @@ async function sell(world: World, namespace: string): Promise<void> {
   }
   const ask = (name: string, buyer: string, quantity: number) =>
     refused(world.create(namespace, orderManifest({ name, buyer, goods: { goods1: quantity } })));
-  for (const number of [1, 2, 3]) assert.equal((await ask(`many${number}`, 'buyer1', 50)).reason, 'InsufficientStock');
+  for (const number of [1, 2, 3])
+    assert.equal((await ask(`many${number}`, 'buyer1', 50)).reason, 'InsufficientStock');
   assert.equal((await ask('stranger', 'nobody', 1)).reason, 'BuyerNotFound');
   await eventually(async () => {
     const phases = (await world.orders(namespace)).map(({ status }) => status?.phase);

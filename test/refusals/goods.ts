@@ -64,6 +64,14 @@ export const goodsChanges: RefusalCase[] = [
     action: change({ price: 12 }),
   },
   {
+    name: 'a first currency for goods that have none',
+    reason: 'Immutable',
+    field: 'spec.currency',
+    message: 'spec.currency cannot change after creation: it is nothing, got CNY',
+    setup: onSale,
+    action: change({ currency: 'CNY' }),
+  },
+  {
     name: 'a change of the price in the sale',
     reason: 'Immutable',
     field: 'spec.spikePrice',

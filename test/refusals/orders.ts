@@ -68,6 +68,14 @@ export const orderCreation: RefusalCase[] = [
     action: { create: order() },
   },
   {
+    name: 'an order of goods in two currencies',
+    reason: 'CurrenciesDiffer',
+    field: 'spec.goodsMap',
+    message: 'spec.goodsMap: the goods of one order must have one currency: goods1 has CNY, goods2 has none',
+    setup: there(buyer(), goods('goods1', { currency: 'CNY' }), goods('goods2')),
+    action: { create: order('order1', { goodsMap: { goods1: 1, goods2: 1 } }) },
+  },
+  {
     name: 'an order beyond the stock',
     reason: 'InsufficientStock',
     field: 'spec.goodsMap.goods1',

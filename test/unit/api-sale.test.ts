@@ -278,10 +278,19 @@ describe('the status of an order', () => {
       createTime: at(1),
       money: 16,
       discount: 4,
+      moneyText: '16',
+      discountText: '4',
       address: '1 Main Street',
       receiver: 'Ann',
     });
-    const bare = { orderId: 'uid', createTime: at(0), money: 0, discount: 0 };
+    const bare = {
+      orderId: 'uid',
+      createTime: at(0),
+      money: 0,
+      discount: 0,
+      moneyText: '0',
+      discountText: '0',
+    };
     assert.deepEqual(acceptedStatus(orderOf(), [], undefined), bare);
   });
 });

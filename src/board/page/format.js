@@ -2,7 +2,6 @@
 
 const whole = new Intl.NumberFormat('en');
 const one = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const two = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 
@@ -14,9 +13,6 @@ export const counted = (many, one, more = `${one}s`) => `${count(many)} ${many =
 
 /** Per second: one decimal where it says something. @param {number} value */
 export const rate = (value) => (value > 0 && value < 10 ? one.format(value) : count(Math.round(value)));
-
-/** Money of minor units. @param {number} minor */
-export const money = (minor) => two.format(minor / 100);
 
 /** @param {number} ms */
 export const milliseconds = (ms) => `${ms < 10 ? one.format(ms) : count(Math.round(ms))} ms`;

@@ -1,7 +1,7 @@
 // The table of goods: a row each, with a bar that drains.
 /** @import { GoodsPart, GoodsPhase, GoodsRow } from '../wire.ts' */
 import { byId, fillBar, make, reconcile, setText, show, toggle, within } from './dom.js';
-import { count, counted, money, rate, roughly } from './format.js';
+import { count, counted, rate, roughly } from './format.js';
 
 /** @type {Record<GoodsPhase, string>} */
 const phases = { OnSale: 'On sale', SoldOut: 'Sold out', Scheduled: 'Scheduled', Ended: 'Ended' };
@@ -82,7 +82,7 @@ function createRow() {
 
 /** @param {HTMLElement} row @param {GoodsRow} goods @param {number} now */
 function updateRow(row, goods, now) {
-  const { left, stock, sold, pace, price, spikePrice, phase } = goods;
+  const { left, stock, sold, pace, price, before, phase } = goods;
   const reserved = goods.reserved + goods.held;
   row.dataset.phase = phase;
   fillBar(within(row, '.bar'), { left, reserved, sold }, stock);
@@ -90,8 +90,8 @@ function updateRow(row, goods, now) {
   const texts = {
     '.title': goods.title,
     '.key': goods.key,
-    '.price': money(spikePrice),
-    '.before': price > spikePrice ? money(price) : '',
+    '.price': price,
+    '.before': before ?? '',
     '.amount': `${count(left)} of ${count(stock)}`,
     '.number .reserved': count(reserved),
     '.units': count(sold),

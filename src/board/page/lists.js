@@ -1,7 +1,7 @@
 // The lists beside the goods: refusals, orders that expire next, events, and the state of the system.
 /** @import { DuePart, Health, NewsRow, RefusalRow, RefusalsPart } from '../wire.ts' */
 import { byId, fillBar, make, reconcile, setText, show, toggle, within } from './dom.js';
-import { count, counted, date, duration, milliseconds, money, roughly, spaced, timeOfDay } from './format.js';
+import { count, counted, date, duration, milliseconds, roughly, spaced, timeOfDay } from './format.js';
 
 /** @param {string} tag @param {string[]} classes */
 function line(tag, classes) {
@@ -60,7 +60,7 @@ export function showDue({ rows, more }, now) {
     (element, row) => {
       const left = row.at - now;
       element.dataset.soon = String(left < 15_000);
-      const who = `${row.buyer} · ${counted(row.units, 'unit')} · ${money(row.money)}`;
+      const who = `${row.buyer} · ${counted(row.units, 'unit')} · ${row.money}`;
       texts(element, [row.key, left > 0 ? duration(left) : 'due', who]);
     },
   );
