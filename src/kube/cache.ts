@@ -6,6 +6,7 @@ import type { WatchEvent } from './client.ts';
 import type { Rewind } from './history.ts';
 import { IndexMap } from './index-map.ts';
 import { isNewer, type KubeObject, keyOf } from './objects.ts';
+import { same } from './same.ts';
 
 export type { Change, ChangeHandler } from './change-feed.ts';
 
@@ -19,6 +20,13 @@ export interface ObjectCacheOptions {
 interface Index<T> {
   values: (object: T) => string[];
   map: IndexMap;
+}
+
+/** The newest change that a cache has seen: at `revision` this object was stored as it is here, or was gone. */
+export interface LastChange {
+  object: KubeObject;
+  revision: number;
+  isDeleted: boolean;
 }
 
 // Tombstones reject events that the watch delivers again around a reconnect. That happens within minutes, so a
@@ -38,7 +46,7 @@ const maxTombstones = 10_000;
  * - A tombstone says the same of one deleted object. It rejects events that the reflector itself repeats.
  * - A list overrides these rules, because etcd may have been restored from a backup. It replaces every version up to
  *   the list's own resourceVersion, and brings deleted objects back. A list that is older than what the cache had
- *   seen before the request replaces everything.
+ *   seen before the request replaces everything, and so does the first list after `distrust`.
  */
 export class ObjectCache<T extends KubeObject> {
   readonly synced: Promise<void>;
@@ -53,6 +61,8 @@ export class ObjectCache<T extends KubeObject> {
   readonly #rewindHandlers = new Set<(rewind: Rewind | undefined) => void>();
   #frontier = 0;
   #newest = 0;
+  #lastChange: LastChange | undefined;
+  #isDistrusted = false;
   #isSynced = false;
   #setSynced!: () => void;
 
@@ -158,6 +168,16 @@ export class ObjectCache<T extends KubeObject> {
     return this.#newest;
   }
 
+  /** What the server's history must have at that revision, if it is still the one that was seen. */
+  get lastChange(): LastChange | undefined {
+    return this.#lastChange;
+  }
+
+  /** The server's history went back: the next list replaces everything, whatever its revision. */
+  distrust(): void {
+    this.#isDistrusted = true;
+  }
+
   /**
    * `handler` runs when the server's history went back, before the change handlers. It receives what a list
    * replaced. It receives undefined when an answer showed it; then a list must follow. Returns a function that
@@ -182,7 +202,8 @@ export class ObjectCache<T extends KubeObject> {
   replaceAll(items: T[], listResourceVersion: string, seenBefore = this.#frontier): void {
     const listed = Number(listResourceVersion);
     const from = Math.max(seenBefore, this.#frontier);
-    const isOlder = listed < from;
+    const isOlder = listed < from || this.#isDistrusted;
+    this.#isDistrusted = false;
     // The list replaces versions up to this one.
     const upTo = isOlder ? Number.POSITIVE_INFINITY : listed;
     const [lost, older, returned]: T[][] = [[], [], []];
@@ -202,6 +223,8 @@ export class ObjectCache<T extends KubeObject> {
     if (isOlder) {
       this.#tombstones.clear();
       this.#newest = listed;
+      this.#lastChange = undefined;
+      for (const object of this.#byUid.values()) this.#changedAt(object, revision(object), false);
     } else this.#newest = Math.max(this.#newest, listed);
     this.#frontier = listed;
     if (isOlder || older!.length + returned!.length > 0) {
@@ -224,7 +247,8 @@ export class ObjectCache<T extends KubeObject> {
     const old = this.#byUid.get(uid);
     const yields = (known: T) => revision(known) <= upTo;
     if (old && (yields(old) ? old.metadata.resourceVersion === resourceVersion : !isNewer(incoming, old))) {
-      return false;
+      // Another history may have given the same revision to another version.
+      if (upTo !== Number.POSITIVE_INFINITY || isAlike(old, incoming)) return false;
     }
     if (!old && source !== 'list' && revision(incoming) <= (this.#tombstones.get(uid) ?? -1)) return false;
     const key = keyOf(incoming);
@@ -235,6 +259,7 @@ export class ObjectCache<T extends KubeObject> {
     }
     const object = this.#enter(incoming);
     this.#newest = Math.max(this.#newest, revision(incoming));
+    this.#changedAt(object, revision(object), false);
     this.#byKey.set(key, object);
     this.#byUid.set(uid, object);
     this.#reindex(key, old, object);
@@ -260,7 +285,12 @@ export class ObjectCache<T extends KubeObject> {
     this.#byKey.delete(key);
     this.#reindex(key, old, undefined);
     this.#bury(old.metadata.uid, deletedAt);
+    this.#changedAt(old, deletedAt, true);
     this.#changes.push({ type: 'deleted', object: last, old, source });
+  }
+
+  #changedAt(object: T, revision: number, isDeleted: boolean): void {
+    if (revision >= (this.#lastChange?.revision ?? 0)) this.#lastChange = { object, revision, isDeleted };
   }
 
   #bury(uid: string, deletedAt: number): void {
@@ -314,6 +344,15 @@ export class ObjectCache<T extends KubeObject> {
 
 function revision(object: { metadata: { resourceVersion: string } }): number {
   return Number(object.metadata.resourceVersion);
+}
+
+/** Whether two objects say the same, but for managedFields, which a cache drops. */
+export function isAlike(a: KubeObject, b: KubeObject): boolean {
+  const plain = ({ metadata: { managedFields: _, ...metadata }, ...object }: KubeObject) => ({
+    ...object,
+    metadata,
+  });
+  return same(plain(a), plain(b));
 }
 
 function deepFreeze<V>(value: V): V {

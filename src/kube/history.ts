@@ -2,7 +2,9 @@
 // resourceVersions in our caches then no longer exist, and a watch from such a version waits silently. Knows caches
 // and reflectors. Does not know any kind, nor what others do about a restore.
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
-import type { Client } from './client.ts';
+import { isAlike, type LastChange } from './cache.ts';
+import type { Client, ListOptions } from './client.ts';
+import { isGone, isTooLargeResourceVersion } from './errors.ts';
 import type { KubeObject, Resource } from './objects.ts';
 
 /** What a cache found when it received a list that contradicts its contents. */
@@ -21,9 +23,11 @@ export interface Rewind {
 interface Followed {
   cache: {
     readonly newest: number;
+    readonly lastChange: LastChange | undefined;
+    distrust(): void;
     onRewind(handler: (rewind: Rewind | undefined) => void): () => void;
   };
-  reflector: { resync(): Promise<void>; retryNow(): void };
+  reflector: { readonly resource: Resource; resync(): Promise<void>; retryNow(): void };
 }
 
 export interface HistoryOptions {
@@ -44,13 +48,17 @@ const lookLimitMs = 2500;
 /**
  * A Component of runtime/manager.ts.
  *
- *     certain ──a watch broke──▶ doubtful ──a probe finds nothing older──▶ certain
+ *     certain ──a watch broke──▶ doubtful ──a probe finds the same history──▶ certain
  *        └──────────evidence─────────┴──────▶ going back ──every cache has a new list──▶ certain
  *
  * A broken watch means doubt. To restore etcd, people stop the API servers, as Kubernetes' documentation demands, so
  * every watch breaks before the first answer from the older state. After a restore, etcd assigns the same revisions
  * again: a version of goods from the lost history can have the resourceVersion of a different stored version, and
  * compare-and-swap would not notice. So while there is doubt, no write may rest on the caches. A probe ends the doubt.
+ *
+ * The newest revision alone does not show a restore: a backup of some seconds ago lacks a few revisions, and other
+ * programs write more than that before our first probe. So a probe that ends a doubt also reads the last change that
+ * the caches saw, at that change's own revision. A history that has this change has everything before it.
  */
 export class History {
   readonly name = 'history of the API server';
@@ -78,7 +86,7 @@ export class History {
         this.#options.onFound?.(kind, rewind);
         for (const listener of this.#listeners) listener(kind, rewind);
       }
-      this.#wentBack();
+      this.#wentBack(rewind && followed);
     });
   }
 
@@ -136,22 +144,70 @@ export class History {
     const { client, resource } = this.#options;
     const seen = Math.max(...this.#followed.map(({ cache }) => cache.newest));
     const doubts = this.#doubts;
-    const { metadata } = await client.list(resource, {
-      limit: 1,
-      timeoutMs: lookLimitMs,
-      signal: this.#stop.signal,
-      retry: false,
-    });
+    const { metadata } = await client.list(resource, { limit: 1, ...this.#call });
     if (Number(metadata.resourceVersion) < seen) this.#wentBack();
-    // A watch that broke during the probe needs another probe.
-    if (this.#doubts === doubts) this.#doubts = 0;
+    else if (doubts > 0 && !this.#isFollowing) {
+      const isSame = await this.#isSameHistory();
+      if (isSame === false) this.#wentBack();
+      if (isSame === undefined) this.#listAnew();
+    }
+    // A watch that broke during the probe needs another probe. New contents of the caches need one, too.
+    if (this.#doubts === doubts && !this.#isFollowing) this.#doubts = 0;
     // The API server answers, so reflectors need not wait for their back-off.
     for (const { reflector } of this.#followed) reflector.retryNow();
   }
 
-  #wentBack(): void {
+  /** Whether the server's history has the last change that was seen here; undefined when nobody can say. */
+  async #isSameHistory(): Promise<boolean | undefined> {
+    let last: { change: LastChange; resource: Resource } | undefined;
+    for (const { cache, reflector } of this.#followed) {
+      const change = cache.lastChange;
+      if (change && change.revision >= (last?.change.revision ?? 0)) {
+        last = { change, resource: reflector.resource };
+      }
+    }
+    if (!last) return true;
+    const { change, resource } = last;
+    const { metadata } = change.object;
+    const find = async (options: ListOptions) => {
+      const { name, namespace, uid } = metadata;
+      const selection = { ...(namespace ? { namespace } : {}), fieldSelector: `metadata.name=${name}` };
+      const { items } = await this.#options.client.list(resource, {
+        ...selection,
+        ...options,
+        ...this.#call,
+      });
+      return items.find((item) => item.metadata.uid === uid);
+    };
+    try {
+      const exactly = { resourceVersion: String(change.revision), resourceVersionMatch: 'Exact' } as const;
+      const found = await find(exactly);
+      return change.isDeleted ? !found : found !== undefined && isAlike(found, change.object);
+    } catch (error) {
+      if (isTooLargeResourceVersion(error)) return false;
+      // The API server compacts what is older than some minutes.
+      if (!isGone(error)) throw error;
+    }
+    const now = await find({});
+    if (change.isDeleted) return !now;
+    if (!now) return undefined;
+    const difference = Number(now.metadata.resourceVersion) - change.revision;
+    return difference > 0 ? undefined : difference === 0;
+  }
+
+  get #call() {
+    return { timeoutMs: lookLimitMs, signal: this.#stop.signal, retry: false };
+  }
+
+  /** `alreadyBack`: has a list that shows it. */
+  #wentBack(alreadyBack?: Followed): void {
     for (const handler of this.#handlers) handler();
     if (this.#isFollowing) return;
+    for (const followed of this.#followed) if (followed !== alreadyBack) followed.cache.distrust();
+    this.#listAnew();
+  }
+
+  #listAnew(): void {
     this.#isFollowing = true;
     const resyncs = this.#followed.map(({ reflector }) => reflector.resync().catch(() => undefined));
     void Promise.all(resyncs).then(() => {

@@ -94,15 +94,18 @@ export class ApiServer {
     return { revision: this.#revision, collections };
   }
 
-  /** As its documentation wants it, with the API server stopped meanwhile. `isRaised`: with --bump-revision. */
-  restore({ revision, collections }: Backup, isRaised: boolean): void {
+  /**
+   * As its documentation wants it, with the API server stopped meanwhile. `isRaised`: with --bump-revision. `others`:
+   * writes of other programs until our replicas hear of it.
+   */
+  restore({ revision, collections }: Backup, isRaised: boolean, others: number): void {
     for (const [index, { objects, log }] of this.#all().entries()) {
       const backup = collections[index]!;
       objects.clear();
       for (const [key, object] of backup.objects) objects.set(key, object);
       log.length = backup.events;
     }
-    this.#revision = revision + (isRaised ? 1_000_000 : 0);
+    this.#revision = revision + (isRaised ? 1_000_000 : 0) + others;
     this.isDown = false;
   }
 
@@ -132,6 +135,18 @@ export class ApiServer {
     if (!found)
       throw new ApiError(404, { reason: 'NotFound', message: `${resource.plural} "${key}" not found` });
     return found;
+  }
+
+  /** An object at a revision of this history. */
+  asItWas<T extends KubeObject>(resource: Resource<T>, key: string, revision: string): T | undefined {
+    const { log } = this.collection(resource);
+    const last = log.findLast(
+      (event) =>
+        event.type !== 'BOOKMARK' &&
+        keyOf(event.object) === key &&
+        Number(event.object.metadata.resourceVersion) <= Number(revision),
+    );
+    return last?.type === 'DELETED' ? undefined : (last?.object as T | undefined);
   }
 
   /** `object` has its uid, as after admission. */

@@ -80,9 +80,15 @@ export function call<R>(wire: Wire, life: Life, what: string, serve: () => R): P
 export function modelClient(wire: Wire, life: Life): Client {
   const { server } = wire;
   const verbs: Pick<Client, 'get' | 'replace' | 'patch' | 'list'> = {
-    // Only for a look at the newest revision.
-    list: () =>
-      call(wire, life, 'look', () => ({ items: [], metadata: { resourceVersion: server.revision } })),
+    // Only for a look at the newest revision, or at one object as it was at an earlier one.
+    list: (resource, { namespace = '', fieldSelector = '', resourceVersion } = {}) =>
+      call(wire, life, 'look', () => {
+        const name = fieldSelector.replace('metadata.name=', '');
+        const at =
+          resourceVersion &&
+          server.asItWas(resource, namespace ? `${namespace}/${name}` : name, resourceVersion);
+        return { items: at ? [at] : [], metadata: { resourceVersion: resourceVersion ?? server.revision } };
+      }),
     get: (resource, { namespace, name }) =>
       call(wire, life, `get ${resource.plural} ${name}`, () =>
         server.get(server.collection(resource), namespace ? `${namespace}/${name}` : name),

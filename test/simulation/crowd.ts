@@ -155,7 +155,8 @@ export class Crowd {
     this.#clock.after(random.int(3_000, 15_000), () =>
       schedule.add(() => {
         const isRaised = random.chance(0.5);
-        server.restore(etcd, isRaised);
+        const others = isRaised ? 0 : random.pick([0, 0, 20, 500]);
+        server.restore(etcd, isRaised, others);
         this.#checks.restored(server);
         note('restored to', server.revision);
         this.#cluster.restored(epoch, isRaised);

@@ -1,7 +1,7 @@
 // Stands in for a reflector: a consistent list, then the watch from there, as late as chance has it; events may
 // come twice after a reconnect, and after a 410 there is a new list. The cache it feeds is the real one.
 import type { ObjectCache } from '../../src/kube/cache.ts';
-import type { KubeObject } from '../../src/kube/objects.ts';
+import type { KubeObject, Resource } from '../../src/kube/objects.ts';
 import { sleep } from '../../src/runtime/clock.ts';
 import type { Collection } from './api-server.ts';
 import { call, type Wire } from './client.ts';
@@ -31,6 +31,10 @@ export class Feed<T extends KubeObject> {
     this.#collection = collection;
     this.#cache = cache;
     this.relist();
+  }
+
+  get resource(): Resource<T> {
+    return this.#collection.resource;
   }
 
   get isSynced(): boolean {

@@ -106,6 +106,10 @@ export const mutants: Mutant[] = [
     install: () => replace(History.prototype, 'isCertain', { get: () => true, configurable: true }),
   },
   {
+    fault: 'a doubt ends with a look at the newest revision, though others have written more than the backup lacks',
+    install: () => replace(ObjectCache.prototype, 'lastChange', { get: () => undefined, configurable: true }),
+  },
+  {
     fault: 'a list does not replace what is newer than it, though etcd was restored from a backup',
     install: () =>
       method(

@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ObjectCache } from '../../src/kube/cache.ts';
-import type { Client } from '../../src/kube/client.ts';
+import type { Client, ListOptions } from '../../src/kube/client.ts';
+import { ApiError } from '../../src/kube/errors.ts';
 import { History, type Rewind } from '../../src/kube/history.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { KubeStore } from '../../src/ledger/kube-stores.ts';
 import { SimulatedClock, settle } from '../simulated-clock.ts';
 
 const resource = { group: 'test', version: 'v1', kind: 'Thing', plural: 'things', namespaced: true };
+
+const compacted = new ApiError(410, { reason: 'Expired', message: 'The resourceVersion is too old.' });
 
 const thing = (name: string, version: number, uid = name): KubeObject => ({
   apiVersion: 'test/v1',
@@ -116,20 +119,28 @@ describe('the history', () => {
   function setUp() {
     const clock = new SimulatedClock();
     const caches = [new ObjectCache<KubeObject>(), new ObjectCache<KubeObject>()];
-    const server = { revision: 100, answers: true };
+    const server = {
+      ...{ revision: 100, answers: true, compacted: 0 },
+      /** The object as it was at the revision that is asked for, and as it is now. */
+      past: thing('a', 90) as KubeObject | undefined,
+      now: thing('a', 90) as KubeObject | undefined,
+    };
     const resyncs: (() => void)[] = [];
     let wentBack = 0;
     const client = {
-      async list() {
+      async list(_: unknown, { resourceVersion, fieldSelector }: ListOptions = {}) {
         if (!server.answers) throw new Error('no answer');
-        return { items: [], metadata: { resourceVersion: String(server.revision) } };
+        if (resourceVersion && Number(resourceVersion) < server.compacted) throw compacted;
+        const stored = resourceVersion ? server.past : server.now;
+        const items = fieldSelector === 'metadata.name=a' && stored ? [stored] : [];
+        return { items, metadata: { resourceVersion: String(server.revision) } };
       },
     } as unknown as Client;
     const history = new History({ client, resource, clock });
     for (const [index, cache] of caches.entries()) {
       cache.replaceAll([thing('a', 90)], '100');
       const resync = () => new Promise<void>((resolve) => resyncs.push(resolve));
-      history.follow(`kind${index}`, { cache, reflector: { resync, retryNow() {} } });
+      history.follow(`kind${index}`, { cache, reflector: { resource, resync, retryNow() {} } });
     }
     history.onWentBack(() => wentBack++);
     const stop = new AbortController();
@@ -172,5 +183,86 @@ describe('the history', () => {
     await clock.advance(200);
     assert.equal(history.isCertain, true);
     assert.equal(wentBack(), 0);
+  });
+
+  it('is found to have gone back though others have written more since than the backup lacks', async () => {
+    const changes: [string, KubeObject | undefined, (cache: ObjectCache<KubeObject>) => void][] = [
+      ['an older version', thing('a', 90), (cache) => cache.observe(thing('a', 120))],
+      ['another version', { ...thing('a', 120), kind: 'Other' }, (cache) => cache.observe(thing('a', 120))],
+      ['none', undefined, (cache) => cache.observe(thing('a', 120))],
+      [
+        'the deleted one',
+        thing('a', 90),
+        (cache) => cache.apply({ type: 'DELETED', object: thing('a', 120) }),
+      ],
+    ];
+    for (const [what, then, change] of changes) {
+      const { clock, caches, server, history, resyncs, wentBack } = setUp();
+      change(caches[1]!);
+      Object.assign(server, { revision: 500, past: then });
+      history.doubt();
+      await clock.advance(200);
+      assert.equal(history.isCertain, false, what);
+      assert.equal(wentBack(), 1, what);
+      assert.equal(resyncs.length, 2, what);
+    }
+  });
+
+  it('has the last change that was seen, and goes on', async () => {
+    const deletion = (cache: ObjectCache<KubeObject>) =>
+      cache.apply({ type: 'DELETED', object: thing('a', 120) });
+    const changes: [KubeObject | undefined, (cache: ObjectCache<KubeObject>) => void][] = [
+      [thing('a', 120), (cache) => cache.observe(thing('a', 120))],
+      [undefined, deletion],
+      [thing('a', 130, 'another'), deletion],
+    ];
+    for (const [then, change] of changes) {
+      const { clock, caches, server, history, wentBack } = setUp();
+      change(caches[0]!);
+      Object.assign(server, { revision: 500, past: then });
+      history.doubt();
+      await clock.advance(200);
+      assert.equal(history.isCertain, true);
+      assert.equal(wentBack(), 0);
+    }
+  });
+
+  it('is judged by what is stored now where the revision of the last change is compacted', async () => {
+    const cases: ['same' | 'back' | 'nobody knows', KubeObject | undefined][] = [
+      ['same', thing('a', 90)],
+      ['back', thing('a', 80)],
+      ['nobody knows', thing('a', 95)],
+      ['nobody knows', undefined],
+    ];
+    for (const [verdict, now] of cases) {
+      const { clock, server, history, resyncs, wentBack } = setUp();
+      Object.assign(server, { revision: 500, compacted: 400, now });
+      history.doubt();
+      await clock.advance(200);
+      assert.equal(history.isCertain, verdict === 'same');
+      assert.equal(wentBack(), verdict === 'back' ? 1 : 0);
+      // A list tells where nobody knows.
+      assert.equal(resyncs.length, verdict === 'same' ? 0 : 2);
+    }
+  });
+});
+
+describe('a cache that must not trust what it has', () => {
+  it('takes the next list as it is, whatever its revision, also a version of the same revision', () => {
+    const cache = new ObjectCache<KubeObject>();
+    const rewinds: (Rewind | undefined)[] = [];
+    cache.onRewind((rewind) => rewinds.push(rewind));
+    cache.replaceAll([thing('a', 5), thing('b', 6), thing('c', 7)], '10');
+    const other = { ...thing('a', 5), status: { of: 'another history' } };
+    cache.distrust();
+    cache.replaceAll([other, thing('c', 7)], '900', cache.newest);
+    assert.deepEqual(cache.list(), [other, thing('c', 7)]);
+    assert.equal(rewinds.length, 1);
+    assert.deepEqual(
+      rewinds[0]!.lost.map(({ metadata }) => metadata.name),
+      ['b'],
+    );
+    cache.replaceAll([other, thing('c', 7)], '901', cache.newest);
+    assert.equal(rewinds.length, 1, 'the list after that is one like any other');
   });
 });
