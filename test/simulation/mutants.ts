@@ -106,7 +106,8 @@ export const mutants: Mutant[] = [
     install: () => replace(History.prototype, 'isCertain', { get: () => true, configurable: true }),
   },
   {
-    fault: 'a doubt ends with a look at the newest revision, though others have written more than the backup lacks',
+    fault:
+      'a doubt ends with a look at the newest revision, though others have written more than the backup lacks',
     install: () => replace(ObjectCache.prototype, 'lastChange', { get: () => undefined, configurable: true }),
   },
   {
