@@ -55,7 +55,7 @@ async function start(pair: Pair): Promise<number> {
         isInformed: () => true,
         clock: time,
         newId: randomUUID,
-        gate: new Gate({ writer, clock: time }),
+        gate: new Gate({ writer, clock: time, isStored: () => true }),
         live: {
           orderIsStored: async () => false,
           refresh: async () => false,

@@ -1,6 +1,6 @@
 // All rules about what wakes which controller of the sale: the objects that a new leader finds, and every change
 // after that. Reads caches and enqueues keys. No I/O.
-import { holdsOf } from '../api/holds.ts';
+import { holdsOf, ownUnits } from '../api/holds.ts';
 import { deadlineOf, nextPhase, parseTime } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
@@ -113,8 +113,14 @@ function goodsChanged(wiring: Wiring, change: Change<SpikeGoods>, priority: numb
   else lots.see(goods);
   for (const order of lifecycle.assigned(goods)) controllers.orders.enqueue(order, priority);
   const holds = holdsOf(goods.status);
-  // The hold of an order may appear in the cache after the order has come and gone.
-  const isDone = () => holds.some(({ uid }) => books.isAccounted(uid));
+  const { namespace = '', name } = goods.metadata;
+  // The hold of an order may appear in the cache after the order has come and gone, or while another order has its name.
+  const isDone = () =>
+    holds.some(
+      (hold) =>
+        books.isAccounted(hold.uid) ||
+        (ownUnits(hold) > 0 && books.soldTo(hold.order, namespace, name, goods.spec.goodsId) > 0),
+    );
   if (changesSpec(change) || isDone()) controllers.goods.enqueue(key, priority);
   // An order that is never stored wakes nobody, so its hold lapses by the clock.
   else if (holds.length > 0) controllers.goods.queue.addAfter(key, settings.holdLimitMs);

@@ -3,7 +3,7 @@
 
 import { wasLetIn } from '../api/sale.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
-import { joinKey } from '../kube/objects.ts';
+import { joinKey, keyOf } from '../kube/objects.ts';
 import type { Totals } from './stock-draft.ts';
 
 interface Line {
@@ -13,6 +13,8 @@ interface Line {
 }
 
 interface Entry {
+  /** namespace/name. */
+  key: string;
   lines: Line[];
   counts: keyof Totals | undefined;
   /** The order has a state. Its stock, if it holds any, is in the sums. */
@@ -28,6 +30,8 @@ const mostRemembered = 100_000;
 
 export class Books {
   readonly #orders = new Map<string, Entry>();
+  /** By namespace/name, the order that has the name. */
+  readonly #named = new Map<string, Entry>();
   readonly #totals = new Map<string, Totals>();
   readonly #gone = new Set<string>();
   /** Number of admitted orders without a state, by namespace/reference. */
@@ -41,6 +45,7 @@ export class Books {
     this.#gone.delete(uid);
     const phase = order.status?.phase;
     const entry: Entry = {
+      key: keyOf(order),
       lines: Object.entries(order.spec.goodsMap).map(([goods, quantity]) => ({
         reference: joinKey(namespace, goods),
         quantity,
@@ -52,6 +57,7 @@ export class Books {
     const before = this.#orders.get(uid);
     if (before) this.#add(before, -1);
     this.#orders.set(uid, entry);
+    this.#named.set(entry.key, entry);
     this.#add(entry, 1);
   }
 
@@ -60,6 +66,7 @@ export class Books {
     const { uid } = order.metadata;
     const entry = this.#orders.get(uid);
     if (entry) this.#add(entry, -1);
+    if (entry && this.#named.get(entry.key) === entry) this.#named.delete(entry.key);
     this.#orders.delete(uid);
     this.#gone.add(uid);
     if (this.#gone.size > mostRemembered) {
@@ -86,6 +93,17 @@ export class Books {
   /** Whether an order with this uid is stored, as far as the leader sees. */
   has(uid: string): boolean {
     return this.#orders.has(uid);
+  }
+
+  /** Units of goods that the totals include for the order with this name. */
+  soldTo(order: string, namespace: string, name: string, id: string | undefined): number {
+    const entry = this.#named.get(joinKey(namespace, order));
+    if (!entry?.counts) return 0;
+    const references = [name, ...(id ? [id] : [])].map((reference) => joinKey(namespace, reference));
+    return entry.lines.reduce(
+      (sum, { reference, quantity }) => sum + (references.includes(reference) ? quantity : 0),
+      0,
+    );
   }
 
   /** Whether an admitted order of these goods has no state yet. */

@@ -66,6 +66,8 @@ export interface GateOptions {
   clock: ServerClock;
   /** Without lots every order waits for the write that holds its stock. */
   lots?: Lots;
+  /** Whether the cache shows the order with this uid: then its units do not come back. */
+  isStored(uid: string): boolean;
   /** In [0, 1). Spreads the times at which refused clients retry. */
   random?: () => number;
 }
@@ -74,13 +76,15 @@ export class Gate {
   readonly #writer: GoodsWriter;
   readonly #clock: ServerClock;
   readonly #lots: Lots | undefined;
+  readonly #isStored: (uid: string) => boolean;
   readonly #tickets: Tickets;
   readonly #waiting: WaitingLines;
 
-  constructor({ writer, clock, lots, random = Math.random }: GateOptions) {
+  constructor({ writer, clock, lots, isStored, random = Math.random }: GateOptions) {
     this.#writer = writer;
     this.#clock = clock;
     this.#lots = lots;
+    this.#isStored = isStored;
     this.#tickets = new Tickets(clock, random);
     const version = (key: string) => writer.known(key)?.metadata.resourceVersion;
     this.#waiting = new WaitingLines({ clock, version });
@@ -152,9 +156,7 @@ export class Gate {
         key,
         (draft) => {
           if (!isMeant(line, draft.goods)) return replaced(line);
-          return draft.available < line.quantity && draft.unitsOf(hold.uid) === 0
-            ? draft.hold(hold)
-            : undefined;
+          return draft.available < line.quantity ? draft.whyNot(hold, this.#isStored) : undefined;
         },
         deadline === undefined ? {} : { deadline },
       );
@@ -252,8 +254,10 @@ export class Gate {
     const hold = { uid, order, quantity: line.quantity, time };
     const key = joinKey(namespace, line.goods);
     if (!isStored && line.uid && this.#lots?.take(key, line.uid, hold)) return undefined;
-    const held = (draft: StockDraft) =>
-      isStored && draft.assign(hold, request.lotsOf?.(draft.goods) ?? []) ? undefined : draft.hold(hold);
+    const held = (draft: StockDraft) => {
+      if (!isStored) return draft.hold(hold, this.#isStored);
+      return draft.assign(hold, request.lotsOf?.(draft.goods) ?? []) ? undefined : draft.hold(hold);
+    };
     const { refusal } = await this.#writer.submit(
       key,
       (draft) => (isMeant(line, draft.goods) ? held(draft) : replaced(line)),

@@ -93,6 +93,8 @@ interface Lot {
   free: number;
   /** By order uid, holds that were given and are not stored yet. */
   unnamed: Map<string, Hold>;
+  /** The names of these orders. */
+  names: Set<string>;
   /** uids of the orders that the write in flight assigns. */
   naming: Set<string>;
   /** The result at which the write in flight aims, and what was given to orders since. */
@@ -131,12 +133,15 @@ export class Lots {
     const lot = this.#lot(key, goods);
     if (lot.goods !== goods) return false;
     if (lot.unnamed.has(hold.uid)) return true;
+    // Another request of this name is in the lot. The write lets the two share their units.
+    if (lot.names.has(hold.order)) return false;
     lot.pace.asked(hold.quantity);
     const isGiven = lot.free >= hold.quantity && now - lot.refreshedAt < usedForMs;
     if (isGiven) {
       lot.free -= hold.quantity;
       lot.sought.given += hold.quantity;
       lot.unnamed.set(hold.uid, hold);
+      lot.names.add(hold.order);
     }
     // Goods without demand need no lot and no timer.
     if (isGiven || lot.pace.demand >= settings.leastDemand) {
@@ -163,6 +168,7 @@ export class Lots {
     const hold = lot?.unnamed.get(uid);
     if (!lot || !hold) return false;
     lot.unnamed.delete(uid);
+    lot.names.delete(hold.order);
     // A failed write may be stored all the same, with this order. And a lot that is short does not have these
     // units.
     if (lot.naming.has(uid) || lot.isUnsure || lot.sought.isShort) return false;
@@ -211,6 +217,7 @@ export class Lots {
           uid: this.#nextUid(),
           free: 0,
           unnamed: new Map(),
+          names: new Set(),
           naming: new Set(),
           sought: { ...nothingSought },
         },
@@ -324,7 +331,10 @@ export class Lots {
   /** `units`: size of the stored lot. */
   #sought(lot: Lot, units: number): void {
     const { given, since, changes, isShort, attempts } = lot.sought;
-    for (const uid of lot.naming) lot.unnamed.delete(uid);
+    for (const uid of lot.naming) {
+      lot.names.delete(lot.unnamed.get(uid)?.order ?? '');
+      lot.unnamed.delete(uid);
+    }
     lot.free = isShort ? 0 : Math.max(0, units - given);
     lot.isUnsure = false;
     // Only a write that changed something of ours shows that the lot was there. A write without changes proves
@@ -341,6 +351,7 @@ export class Lots {
     lot.uid = this.#nextUid();
     lot.free = 0;
     lot.unnamed.clear();
+    lot.names.clear();
     lot.sought = { ...lot.sought, given: 0, least: 0 };
   }
 
@@ -353,6 +364,7 @@ export class Lots {
   #lost(lot: Lot): void {
     lot.free = 0;
     lot.unnamed.clear();
+    lot.names.clear();
     lot.sought = { ...nothingSought };
     lot.isUnsure = false;
     lot.pace.forget();

@@ -143,7 +143,10 @@ export class Settler {
       const { goods } = draft;
       const { namespace = '', name } = goods.metadata;
       since = settledTimes(draft, books);
-      draft.settle(books.totals(namespace, name, goods.spec.goodsId), books.isAccounted, terms.epoch);
+      const { goodsId } = goods.spec;
+      draft.settle(books.totals(namespace, name, goodsId), books.isAccounted, terms.epoch, (order) =>
+        books.soldTo(order, namespace, name, goodsId),
+      );
       draft.set(describe(goods, draft.available, terms.overruledIn(goods)));
     });
     if (written?.standing === 'settles') {
@@ -206,7 +209,7 @@ export class Settler {
       for (const hold of holds) {
         // The copy may have been old: a lot that its replica has refreshed since is in use.
         if (isLot(hold) && lots.ageOf(draft.goods, hold.uid) < holdLimitMs) continue;
-        if (draft.unitsOf(hold.uid) > 0) dropped++;
+        if (draft.has(hold.uid)) dropped++;
         draft.drop(hold.uid);
       }
     });

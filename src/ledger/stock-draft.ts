@@ -1,6 +1,13 @@
 // The stock of one goods while a write changes it: pure arithmetic, no I/O, no clock. The only place with the
 // formula `available = stockCount − num − reserved − Σ holds`.
-import { formatHolds, type Hold, heldUnits, holdsOf, isLot, mostHolds } from '../api/holds.ts';
+//
+// A name of an order exists once, so what is held is held for a name. Every request of a name has a hold of its own, with
+// its own time, but together they take only what the largest of them needs and the order that has the name does not have:
+//
+//   Σ own units of the holds of a name = max(0, largest need − units of the name's order in num and reserved)
+//
+// The write that takes units of that order out of the sums gives them to the holds of its name.
+import { formatHolds, type Hold, heldUnits, holdsOf, isLot, mostHolds, ownUnits } from '../api/holds.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import type { SpikeGoods, SpikeGoodsStatus } from '../api/spike-goods.ts';
 
@@ -32,7 +39,9 @@ export function remainderOf(
 export class StockDraft {
   readonly goods: SpikeGoods;
   #status: SpikeGoodsStatus;
-  #holds: Map<string, Hold>;
+  readonly #holds: Map<string, Hold>;
+  /** uids of the holds of orders, by the order's name. Made when it is needed first. */
+  #byName: Map<string, Set<string>> | undefined;
   #available: number;
   #changed = false;
   /** Lots whose replica sets their size in this same write. */
@@ -57,23 +66,34 @@ export class StockDraft {
     return this.#holds.values();
   }
 
-  /** Takes a hold for an order. Keeps an existing one, because admission may run twice. */
-  hold(hold: Hold): Refusal | undefined {
+  /**
+   * Takes a hold for an order. Keeps an existing one, because admission may run twice. `isStored`: whether the order
+   * with a uid is known to be stored, so that its units will not come back.
+   */
+  hold(hold: Hold, isStored: (uid: string) => boolean = all): Refusal | undefined {
+    const refusal = this.whyNot(hold, isStored);
+    if (refusal || this.#holds.has(hold.uid)) return refusal;
+    this.#take(hold, this.#missing(hold));
+    return undefined;
+  }
+
+  /** Why an order cannot have a hold. Changes nothing. */
+  whyNot(hold: Hold, isStored: (uid: string) => boolean = all): Refusal | undefined {
     if (this.#holds.has(hold.uid)) return undefined;
     const { name } = this.goods.metadata;
-    if (hold.quantity > this.#available) {
+    const missing = this.#missing(hold);
+    if (missing > 0 && missing > this.#available) {
+      if (missing <= this.#available + this.#unitsIn(isLot)) return unsettled(name);
+      const isOpen = (other: Hold) => isLot(other) || !isStored(other.uid);
+      if (missing <= this.#available + this.#unitsIn(isOpen)) return onlyHeld(name);
       const left = Math.max(0, this.#available);
-      if (hold.quantity <= this.#available + this.#inLots()) return unsettled(name);
       const field = `spec.goodsMap.${name}`;
       const counts = `requested ${hold.quantity}, available ${left}`;
       if (left > 0) return refuse('InsufficientStock', `${field}: not enough stock: ${counts}`, field);
       return refuse('SoldOut', `${field}: sold out: ${counts}`, field);
     }
     if (this.#holds.size >= mostHolds) return tooMany(name);
-    this.#holds.set(hold.uid, hold);
-    this.#available -= hold.quantity;
-    this.#changed = true;
-    return undefined;
+    return this.#named(hold.order).size >= maxPerName ? undecided(hold.order) : undefined;
   }
 
   /** Number of holds. */
@@ -81,9 +101,14 @@ export class StockDraft {
     return this.#holds.size;
   }
 
-  /** Units of one hold; 0 when it does not exist. */
+  has(uid: string): boolean {
+    return this.#holds.has(uid);
+  }
+
+  /** Units that one hold itself takes; 0 when it does not exist. */
   unitsOf(uid: string): number {
-    return this.#holds.get(uid)?.quantity ?? 0;
+    const hold = this.#holds.get(uid);
+    return hold ? ownUnits(hold) : 0;
   }
 
   /**
@@ -95,10 +120,10 @@ export class StockDraft {
     // Skip lots whose replica sets their size in this write: it means to give exactly that many units away.
     const lots = from.filter((uid) => !this.#resized.has(uid));
     const inLots = lots.reduce((sum, uid) => sum + this.unitsOf(uid), 0);
-    if (hold.quantity > Math.max(0, this.#available) + inLots || this.#holds.size >= mostHolds) return false;
-    this.#available -= hold.quantity - this.#takeFrom(lots, hold.quantity);
-    this.#holds.set(hold.uid, hold);
-    this.#changed = true;
+    const missing = this.#missing(hold);
+    if (missing > Math.max(0, this.#available) + inLots || this.#holds.size >= mostHolds) return false;
+    this.#available += this.#takeFrom(lots, missing);
+    this.#take(hold, missing);
     return true;
   }
 
@@ -132,30 +157,110 @@ export class StockDraft {
     return units - missing;
   }
 
-  #inLots(): number {
+  #unitsIn(which: (hold: Hold) => boolean): number {
     let units = 0;
-    for (const hold of this.#holds.values()) if (isLot(hold)) units += hold.quantity;
+    for (const hold of this.#holds.values()) if (which(hold)) units += ownUnits(hold);
     return units;
   }
 
-  /** Gives a hold back. A hold that does not exist is no error. */
+  /**
+   * Gives a hold back. A hold that does not exist is no error. Units that another request of the same name still needs
+   * stay held for it.
+   */
   drop(uid: string): void {
     const hold = this.#holds.get(uid);
     if (!hold) return;
-    this.#holds.delete(uid);
-    this.#available += hold.quantity;
-    this.#changed = true;
+    const { largest, own } = this.#heldFor(hold.order);
+    this.#forget(hold);
+    if (isLot(hold)) return;
+    // What the name has in the sums is not known here, but it is no less than what its holds do not take.
+    const rest = this.#heldFor(hold.order);
+    this.#share(hold.order, Math.max(0, rest.largest - (largest - own)));
   }
 
   /**
    * Sets the counters to the sums, drops the holds of orders that the sums include (or that are gone for good), and
-   * sets the term. The caller has checked the term (settler.ts).
+   * sets the term. `soldTo`: the units that the sums include for the order that has a name. The caller has checked the
+   * term (settler.ts).
    */
-  settle(totals: Totals, isAccounted: (uid: string) => boolean, epoch: number): void {
-    for (const uid of [...this.#holds.keys()]) if (isAccounted(uid)) this.drop(uid);
+  settle(
+    totals: Totals,
+    isAccounted: (uid: string) => boolean,
+    epoch: number,
+    soldTo: (order: string) => number,
+  ): void {
+    for (const hold of [...this.#holds.values()]) if (isAccounted(hold.uid)) this.#forget(hold);
     const { num = 0, reserved = 0 } = this.#status;
     this.#available += num + reserved - totals.num - totals.reserved;
     this.set({ num: totals.num, reserved: totals.reserved, ledgerEpoch: epoch });
+    for (const order of this.#names().keys()) {
+      this.#share(order, Math.max(0, this.#heldFor(order).largest - soldTo(order)));
+    }
+  }
+
+  /** Units that a hold must take itself, since its name does not have them. */
+  #missing({ order, quantity }: Hold): number {
+    return Math.max(0, quantity - this.#heldFor(order).largest);
+  }
+
+  /** `largest`: what the largest request of a name needs. `own`: units that all its holds take. */
+  #heldFor(order: string): { largest: number; own: number } {
+    let largest = 0;
+    let own = 0;
+    for (const uid of this.#named(order)) {
+      const hold = this.#holds.get(uid)!;
+      largest = Math.max(largest, hold.quantity);
+      own += ownUnits(hold);
+    }
+    return { largest, own };
+  }
+
+  /** Lets the holds of a name take `units` together: all of them in the largest. */
+  #share(order: string, units: number): void {
+    const { own } = this.#heldFor(order);
+    // More than there is only if somebody bypassed admission.
+    const wanted = Math.min(units, own + Math.max(0, this.#available));
+    if (wanted === own) return;
+    const holds = [...this.#named(order)].map((uid) => this.#holds.get(uid)!);
+    holds.sort((a, b) => b.quantity - a.quantity);
+    for (const [index, hold] of holds.entries()) {
+      this.#holds.set(hold.uid, withOwn(hold, index === 0 ? wanted : 0));
+    }
+    this.#available -= wanted - own;
+    this.#changed = true;
+  }
+
+  #take(hold: Hold, units: number): void {
+    this.#holds.set(hold.uid, withOwn(hold, units));
+    const named = this.#names().get(hold.order);
+    if (named) named.add(hold.uid);
+    else this.#names().set(hold.order, new Set([hold.uid]));
+    this.#available -= units;
+    this.#changed = true;
+  }
+
+  /** Its units are available, whoever needs them. */
+  #forget(hold: Hold): void {
+    this.#holds.delete(hold.uid);
+    this.#byName?.get(hold.order)?.delete(hold.uid);
+    this.#available += ownUnits(hold);
+    this.#changed = true;
+  }
+
+  #named(order: string): ReadonlySet<string> {
+    return this.#names().get(order) ?? none;
+  }
+
+  #names(): Map<string, Set<string>> {
+    if (this.#byName) return this.#byName;
+    this.#byName = new Map();
+    for (const hold of this.#holds.values()) {
+      if (isLot(hold)) continue;
+      const named = this.#byName.get(hold.order);
+      if (named) named.add(hold.uid);
+      else this.#byName.set(hold.order, new Set([hold.uid]));
+    }
+    return this.#byName;
   }
 
   /** Sets other status fields. Equal values change nothing. */
@@ -176,8 +281,32 @@ export class StockDraft {
   }
 }
 
+const none: ReadonlySet<string> = new Set();
+
+/** So many requests of one name may be undecided at once. Only one of them can be stored. */
+export const maxPerName = 16;
+
+const withOwn = ({ own: _, ...hold }: Hold, own: number): Hold =>
+  own === hold.quantity ? hold : { ...hold, own };
+
+const undecided = (order: string): Refusal => ({
+  ...refuse('TooManyRequests', `${maxPerName} requests for order ${order} are undecided; try again`),
+  retryAfterSeconds: 1,
+});
+
 const tooMany = (goods: string): Refusal => ({
   ...refuse('TooManyRequests', `${mostHolds} orders of ${goods} wait to be accepted, the most there can be`),
+  retryAfterSeconds: 1,
+});
+
+const all = () => true;
+
+/** Nobody may ever have them: other requests hold them, and not every one of those will be stored. */
+const onlyHeld = (goods: string): Refusal => ({
+  ...refuse(
+    'TooManyRequests',
+    `the last units of ${goods} are held for orders that are not stored yet; try again`,
+  ),
   retryAfterSeconds: 1,
 });
 

@@ -52,6 +52,7 @@ export function createStock({ settings, client, caches, history, clock, log, met
     instance: hostname(),
     settings: { ...defaultLots, leastDemand: settings.lots },
   });
-  const gate = new Gate({ writer, clock, lots });
+  const isStored = (uid: string) => caches.orders.cache.getByUid(uid) !== undefined;
+  const gate = new Gate({ writer, clock, lots, isStored });
   return { catalogue, goods, orders: orderStore(client, caches.orders.cache), writer, lots, gate };
 }

@@ -1,6 +1,6 @@
 // Checks that every unit of each goods is accounted for, order by order, from the objects alone. Pure. Does its own
 // sums and does not use the ledger's, because it checks the ledger.
-import { type Hold, holdsOf, isLot } from '../api/holds.ts';
+import { type Hold, holdsOf, isLot, ownUnits } from '../api/holds.ts';
 import { wasLetIn } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
@@ -142,9 +142,10 @@ class GoodsAccount {
     }
     for (const hold of this.#holds) {
       const part = this.#parts.get(hold.uid);
-      if (isLot(hold)) lines.push({ place: 'in a lot', units: hold.quantity, whose: hold.order });
-      else if (!part || !isLive(part.order))
-        lines.push({ place: 'held', units: hold.quantity, whose: hold.order });
+      const units = ownUnits(hold);
+      if (isLot(hold)) lines.push({ place: 'in a lot', units, whose: hold.order });
+      else if (units > 0 && (!part || !isLive(part.order)))
+        lines.push({ place: 'held', units, whose: hold.order });
     }
     const { stockCount } = this.#goods.spec;
     const left = stockCount - lines.reduce((sum, { units }) => sum + units, 0);
@@ -214,7 +215,7 @@ class GoodsAccount {
   *#ofSums(): Iterable<Contradiction> {
     const { spec, status } = this.#goods;
     const { num = 0, reserved = 0, lastStockCount } = status ?? {};
-    const held = this.#holds.reduce((sum, { quantity }) => sum + quantity, 0);
+    const held = this.#holds.reduce((sum, hold) => sum + ownUnits(hold), 0);
     const committed = num + reserved + held;
     if (committed > spec.stockCount) {
       const message = `num ${num} + reserved ${reserved} + held ${held} are more than stockCount ${spec.stockCount}`;

@@ -93,7 +93,12 @@ export class World {
     this.context = {
       catalogue: new Catalogue(this.caches as unknown as SaleCaches),
       isInformed: () => this.isInformed,
-      gate: new Gate({ writer, clock: this.clock, random: () => 0 }),
+      gate: new Gate({
+        writer,
+        clock: this.clock,
+        random: () => 0,
+        isStored: (uid) => this.all('SpikeOrder').some(({ metadata }) => metadata.uid === uid),
+      }),
       clock: this.clock,
       newId: () => this.#uuid('1d'),
       live: {

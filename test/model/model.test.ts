@@ -31,8 +31,13 @@ const mutants = [
     where: 'two requests, and a replica with a lot that may die',
   },
   {
-    fault: 'a name is shared wrongly',
+    fault: 'a request gives back what another of its name shares',
     define: 'SHARED_WRONGLY',
+    where: 'three requests, two of them of one name',
+  },
+  {
+    fault: 'the unit of a deleted order is free although a request of its name is open',
+    define: 'NOT_RAISED',
     where: 'three requests, two of them of one name',
   },
   { fault: 'clocks are believed', define: 'CLOCK_BELIEVED', where: 'two requests of two names, two leaders' },

@@ -159,6 +159,24 @@ export const mutants: Mutant[] = [
     install: () => method(Gate.prototype, 'hasHold', () => () => true),
   },
   {
+    fault: 'units that a name gives back are free, though another request of the name is open',
+    install: neverRaised,
+  },
+  {
+    fault: 'a request that is refused takes the hold of its name with it',
+    install: () =>
+      method(
+        StockDraft.prototype,
+        'drop',
+        (real) =>
+          function (this: StockDraft, uid) {
+            const dropped = [...this.holds()].find((hold) => hold.uid === uid);
+            for (const hold of [...this.holds()])
+              if (hold.order === dropped?.order) real.call(this, hold.uid);
+          },
+      ),
+  },
+  {
     fault: 'holds are not checked against what is available',
     install: () =>
       method(
@@ -264,6 +282,23 @@ function method<T extends object, K extends keyof T & string>(
   return replace(target, name, { value: by(target[name]), configurable: true, writable: true });
 }
 
+function neverRaised(): () => void {
+  const sold = new Map<string, number>();
+  return method(
+    StockDraft.prototype,
+    'settle',
+    (real) =>
+      function (this: StockDraft, totals, isAccounted, epoch, soldTo) {
+        const { uid } = this.goods.metadata;
+        real.call(this, totals, isAccounted, epoch, (order) => {
+          const most = Math.max(sold.get(uid + order) ?? 0, soldTo(order));
+          sold.set(uid + order, most);
+          return most;
+        });
+      },
+  );
+}
+
 function countByIncrements(): () => void {
   // One per leader: its books are told by their `isAccounted`.
   const seen = new WeakMap<object, Map<string, Totals>>();
@@ -271,7 +306,7 @@ function countByIncrements(): () => void {
     StockDraft.prototype,
     'settle',
     (real) =>
-      function (this: StockDraft, totals, isAccounted, epoch) {
+      function (this: StockDraft, totals, isAccounted, epoch, soldTo) {
         const { num = 0, reserved = 0 } = this.goods.status ?? {};
         const last = seen.get(isAccounted) ?? new Map<string, Totals>();
         seen.set(isAccounted, last);
@@ -283,7 +318,7 @@ function countByIncrements(): () => void {
           num: num + totals.num - before.num,
           reserved: reserved + totals.reserved - before.reserved,
         };
-        real.call(this, next, isAccounted, epoch);
+        real.call(this, next, isAccounted, epoch, soldTo);
       },
   );
 }
@@ -332,8 +367,8 @@ function withoutTombstones(): Pick<Mutant, 'variant' | 'install'> {
         StockDraft.prototype,
         'settle',
         (real) =>
-          function (this: StockDraft, totals, isAccounted, epoch) {
-            real.call(this, totals, (uid) => isStored(uid) && isAccounted(uid), epoch);
+          function (this: StockDraft, totals, isAccounted, epoch, soldTo) {
+            real.call(this, totals, (uid) => isStored(uid) && isAccounted(uid), epoch, soldTo);
           },
       ),
   };

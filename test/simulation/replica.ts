@@ -124,7 +124,8 @@ export class Replica {
       ...{ writer: this.writer, clock, replica: wire.server.newUid(), instance: life.name },
       settings: settings.lots,
     });
-    const gate = new Gate({ writer: this.writer, clock, lots, random: wire.random.next });
+    const isStored = (uid: string) => this.orders.getByUid(uid) !== undefined;
+    const gate = new Gate({ writer: this.writer, clock, lots, isStored, random: wire.random.next });
     this.gate = variant.gate?.(gate, this.writer) ?? gate;
     this.history = this.#follow(lots);
     this.context = this.#context();

@@ -40,6 +40,13 @@ describe('holds', () => {
     }
   });
 
+  it('say what they take themselves when their name has the rest', () => {
+    const shared = [hold('a', 2), { ...hold('b', 2), own: 0 }, { ...hold('c', 3), own: 1 }];
+    assert.deepEqual(formatHolds(shared), [`${first} a:2:o-a b:0/2:o-b c:1/3:o-c`]);
+    assert.deepEqual(holdsOf({ holds: formatHolds(shared) }), shared);
+    assert.equal(heldUnits({ holds: formatHolds(shared) }), 3);
+  });
+
   it('fit the schema with the longest names there are', () => {
     const uid = '00000000-0000-0000-0000-000000000000';
     const longest = { uid, order: 'x'.repeat(253), quantity: 6_400_000, time: first };
@@ -49,7 +56,22 @@ describe('holds', () => {
   });
 
   it('that somebody else wrote hold nothing', () => {
-    const odd = ['a:1', 'a:0:o', 'a:-1:o', 'a:1.5:o', 'a:x:o', ':1:o', 'a:1:', 'a:1:o:more', ''];
+    const odd = [
+      'a:/2:o',
+      'a:2/:o',
+      'a:2/2:o',
+      'a:-1/2:o',
+      'a:1/2/3:o',
+      'a:1',
+      'a:0:o',
+      'a:-1:o',
+      'a:1.5:o',
+      'a:x:o',
+      ':1:o',
+      'a:1:',
+      'a:1:o:more',
+      '',
+    ];
     for (const part of odd) assert.deepEqual(holdsOf({ holds: [`${first} ${part}`] }), [], part);
     for (const holds of [undefined, null, 5, 'x', {}, [null], [5], [{ uid: 'a' }]]) {
       assert.deepEqual(holdsOf({ holds }), []);

@@ -28,7 +28,7 @@ beforeEach(() => {
 function open(goods: ReturnType<typeof goodsOf>[]): void {
   store = new ManualStore(goods);
   writer = new GoodsWriter({ store, clock, random: () => 0.5, metrics: noLedgerMetrics });
-  gate = new Gate({ writer, clock, random: () => random });
+  gate = new Gate({ writer, clock, isStored: () => true, random: () => random });
 }
 
 const request = (uid: string, units: Record<string, number> = { apple: 1 }): HoldRequest => ({

@@ -13,7 +13,7 @@ function setUp(stocks: Record<string, number>, options: { automatic?: boolean } 
   const goods = Object.entries(stocks).map(([name, stockCount]) => goodsOf(name, stockCount));
   const store = new ManualStore(goods, options);
   const writer = new GoodsWriter({ store, clock, random: () => 0.5, metrics: noLedgerMetrics });
-  return { clock, store, gate: new Gate({ writer, clock }) };
+  return { clock, store, gate: new Gate({ writer, clock, isStored: () => true }) };
 }
 
 const request = (uid: string, units: Record<string, number>): HoldRequest => ({

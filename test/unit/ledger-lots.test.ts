@@ -33,7 +33,7 @@ function setUp(stockCount: number, leastDemand = 8, writeMs = 0) {
   const writer = new GoodsWriter({ store: slowStore, clock, random: () => 0.5, metrics: noLedgerMetrics });
   const settings = { leastDemand, share: 1 / 16, dense: 4 };
   const lots = new Lots({ writer, clock, replica: 'r1', instance: 'pod-1', settings });
-  const gate = new Gate({ writer, clock, lots });
+  const gate = new Gate({ writer, clock, lots, isStored: () => true });
   let made = 0;
   const order = async (quantity = 1, goods = ['apple']) => {
     const uid = `o${made++}`;

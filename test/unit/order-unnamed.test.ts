@@ -46,7 +46,7 @@ function setUp(createdAt: string, seesOldGoods = false) {
       findGoods: () => (seesOldGoods ? { ...apple, status: {} } : store.known('shop/apple')),
       findBuyer: () => buyer,
     },
-    gate: new Gate({ writer, clock }),
+    gate: new Gate({ writer, clock, isStored: () => true }),
     resyncGoods: async () => {},
     isGoing: async () => false,
     goods: store,

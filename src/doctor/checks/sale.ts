@@ -1,5 +1,5 @@
 // Checks the sale: holds that leak, orders that do not expire, counters that differ from the sum of the orders.
-import { heldUnits, holdsOf, isLot } from '../../api/holds.ts';
+import { heldUnits, holdsOf, isLot, ownUnits } from '../../api/holds.ts';
 import { deadlineOf, isPaid, parseTime, timestamp } from '../../api/sale.ts';
 import type { SpikeGoods } from '../../api/spike-goods.ts';
 import type { SpikeOrder } from '../../api/spike-order.ts';
@@ -24,7 +24,7 @@ export const holdsAreYoung: Check = {
     return seen.goods.value.flatMap((goods): Finding[] => {
       const old = holdsOf(goods.status).filter(({ time }) => (parseTime(time) ?? 0) < before);
       if (old.length === 0) return [];
-      const units = old.reduce((sum, { quantity }) => sum + quantity, 0);
+      const units = old.reduce((sum, hold) => sum + ownUnits(hold), 0);
       const oldest = old.reduce((a, b) => (a.time < b.time ? a : b));
       return [
         {

@@ -16,6 +16,7 @@ const flags = { 'payment-window': '10m', 'hold-limit': '15s' };
 
 export const crowds: Scenario[] = [
   { name: 'a crowd of 2,000 for 100 units, two replicas', run: plain },
+  { name: 'a crowd that sends every order three times', run: threeTimes },
   { name: 'a crowd whose orders have several goods', run: severalGoods },
   { name: 'a crowd that cancels while others buy', run: cancelling },
   { name: 'a crowd while the leader is killed three times and a replica is replaced', run: killing },
@@ -69,6 +70,33 @@ async function plain(world: World): Promise<void> {
   await quiet(world, namespace, ['goods1']);
   const goods = await world.goods(namespace, 'goods1');
   assert.equal(goods.status?.lastStockCount, 0);
+  assert.equal((goods.status?.reserved ?? 0) + (goods.status?.num ?? 0), stock);
+  assert.ok((await observer.stop()).get('goods1')! <= stock);
+}
+
+/** A name exists once: who clicks three times takes one unit, and nobody else goes without. */
+async function threeTimes(world: World): Promise<void> {
+  const { namespace, observer } = await sale(world);
+  const clicks = await Promise.all(
+    [1, 2, 3].map(() =>
+      crowd({
+        signal: world.scenarioEnds,
+        client: world.client,
+        namespace,
+        clients: stock,
+        orders: stock,
+        ...anyBuyer,
+        goods: () => ({ goods1: 1 }),
+      }),
+    ),
+  );
+  for (const { refused, lost } of clicks) {
+    const { AlreadyExists: _, ...others } = refused;
+    assert.deepEqual({ others, lost }, { others: {}, lost: 0 });
+  }
+  assert.equal(new Set(clicks.flatMap(({ accepted }) => accepted)).size, stock);
+  await quiet(world, namespace, ['goods1']);
+  const goods = await world.goods(namespace, 'goods1');
   assert.equal((goods.status?.reserved ?? 0) + (goods.status?.num ?? 0), stock);
   assert.ok((await observer.stop()).get('goods1')! <= stock);
 }
