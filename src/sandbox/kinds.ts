@@ -1,7 +1,7 @@
-// The table of built-in kinds. schema/ has their fields, strategies/ their particular rules, printers.ts their
+// The table of built-in kinds. schema/ has their fields, strategies/ their particular rules, printers/ their
 // columns.
 
-import { columnsOf } from './printers.ts';
+import { columnsOf } from './printers/columns.ts';
 import { allVerbs, apiVersionOf, type ResourceType } from './resources.ts';
 import { builtinSchema } from './schema/builtin.ts';
 import { conversions } from './strategies/conversions.ts';

@@ -1,6 +1,7 @@
 // Turns the rows of settings into options of a command: flags, environment variables, help.
 import { Command, Option } from 'commander';
-import { type Row, rows, type ServeSettings } from './serve.ts';
+import type { Row } from './row.ts';
+import { rows, type ServeSettings } from './serve.ts';
 import { isServiceLink } from './service-links.ts';
 
 const allRows = Object.entries(rows) as [keyof ServeSettings, Row<unknown>][];

@@ -1,4 +1,4 @@
-// Manifests of the seed's objects, as text, the way a person writes them.
+// Manifests of the original's objects, as text, the way a person writes them.
 
 export interface SaleManifest {
   stock: number;

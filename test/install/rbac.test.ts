@@ -20,7 +20,7 @@ const skip = 'missing' in found ? explainNotFound(found) : false;
 
 /** Of all scenarios those that between them ask for everything. */
 const telling = [
-  'the seed walkthrough, by name',
+  'the original walkthrough, by name',
   'what is referred to cannot be deleted, and goes when nobody refers to it',
   'orders that got past admission take stock, or are rejected',
   'DataService: edits, broken children, passwords and configuration',

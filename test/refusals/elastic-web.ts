@@ -1,7 +1,7 @@
 // Everything that is refused about ElasticWebs.
 import { type Manifest, patched, type RefusalCase, there } from './scenario.ts';
 
-/** The seed's first sample, on a port of the node that the cluster picks. */
+/** The original's first sample, on a port of the node that the cluster picks. */
 export const elasticWeb = (name = 'web1', spec: object = {}): Manifest => ({
   apiVersion: 'elasticweb.example.com/v1',
   kind: 'ElasticWeb',
@@ -99,7 +99,7 @@ const forbidden = [
 /** What the schema refuses: the API server in its own words, a webhook that is called all the same in ours. */
 const wrongBySchema: typeof wrongSpecs = [
   {
-    what: 'a pod that serves nothing (the seed divided by it)',
+    what: 'a pod that serves nothing (the original divided by it)',
     spec: { singlePodQPS: 0 },
     field: 'spec.singlePodQPS',
     must: 'must be at least 1, got 0',

@@ -69,7 +69,7 @@ export async function filledIn<T>(
   return JSON.parse(text);
 }
 
-/** Price 10, in the sale 8, stock 5: the goods of the seed's demonstration. */
+/** Price 10, in the sale 8, stock 5: the goods of the original's demonstration. */
 export const goods = (name = 'goods1', spec: object = {}): Manifest => ({
   apiVersion,
   kind: 'SpikeGoods',

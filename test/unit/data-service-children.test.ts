@@ -1,4 +1,4 @@
-// What a DataService's children are, and when: the defects of the original (S1) cannot come back.
+// What a DataService's children are, and when: the defects of the original operator cannot come back.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {

@@ -1,4 +1,4 @@
-// What a Seckill's children are: the defects of the original (S4) cannot come back.
+// What a Seckill's children are: the defects of the original operator cannot come back.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Seckill, SeckillSpec } from '../../src/api/seckill.ts';

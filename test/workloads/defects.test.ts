@@ -1,5 +1,4 @@
-// Guards of single defects of the seeds (defects.ts) that no other test is about: what the original did wrong,
-// small, and what must be there instead.
+// Guards against those defects of the original operators (defects/) that have no other test.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { DataService } from '../../src/api/data-service.ts';
@@ -21,7 +20,7 @@ import { deploymentsV1, podsV1, servicesV1 } from './resources.ts';
 const configMapsV1 = resourceIn(configMaps, 'v1');
 const statefulSetsV1 = resourceIn(statefulSets, 'v1') as Resource<StatefulSet>;
 
-describe('defects of the seeds', { timeout: 120_000 }, () => {
+describe('defects of the original operators', { timeout: 120_000 }, () => {
   let lab: Lab;
   before(async () => {
     lab = await Lab.open();

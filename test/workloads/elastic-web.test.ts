@@ -1,5 +1,5 @@
 // ElasticWeb on the sandbox: what its children look like after each edit, each break and each restart. Every B row of
-// the seed has its test here or in scaling.test.ts.
+// the original has its test here or in scaling.test.ts.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ElasticWeb, type ElasticWebSpec } from '../../src/api/elastic-web.ts';
@@ -47,7 +47,7 @@ for (const { where, skip } of places)
       return (spec.template.spec.containers as Record<string, unknown>[])[0]!;
     };
 
-    it('the seed sample: two pods, a LoadBalancer, realQPS of ready pods', async () => {
+    it('the original sample: two pods, a LoadBalancer, realQPS of ready pods', async () => {
       const ns = await lab.namespace();
       await make(ns, 'web');
       await ready(ns, 2);

@@ -1,5 +1,5 @@
 // ImoocPod on the sandbox: pods by difference, none too many and none too few, whatever happens to them. Every B row of
-// the seed has its test here.
+// the original has its test here.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ImoocPod } from '../../src/api/imooc-pod.ts';
@@ -37,7 +37,7 @@ for (const { where, skip } of places)
       lab.requests.slice(from).filter(({ verb, resource }) => verb === 'create' && resource === 'pods')
         .length;
 
-    it('makes all pods in one pass, of the seed kind, and says so in its status', async () => {
+    it('makes all pods in one pass, of the original kind, and says so in its status', async () => {
       const ns = await lab.namespace();
       const from = lab.requests.length;
       await make(ns, 'fleet', 12);

@@ -1,20 +1,20 @@
-// Every defect of the seeds S1 to S4 has a test that would fail on it. That the table is whole, and that its changes
-// still fit the source, is looked at each time. With SPIKEGATE_LONG_TESTS every guard runs twice, a few minutes in all:
-// it passes on our source, and fails on the source with the defect.
+// Every defect of the operators that Spikegate replaces has a guard: a test that would fail on it. Each run checks that
+// the table is whole and that its changes still fit the source. With SPIKEGATE_LONG_TESTS every guard also runs twice, a
+// few minutes in all: it must pass on our source, and fail on the source with the defect.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { rows } from './defects.ts';
+import { operators } from './defects/all.ts';
 import { applied, Copy, root } from './mutants.ts';
 
 const skip = process.env.SPIKEGATE_LONG_TESTS ? false : 'SPIKEGATE_LONG_TESTS is not set';
 const source = (file: string): string => readFileSync(join(root, file), 'utf8');
 
-for (const { row, tells, defects } of rows) {
-  describe(`guards of ${row}`, () => {
-    it('are as many as the row has defects', () => {
-      assert.equal(new Set(defects.map(({ defect }) => defect)).size, tells);
+for (const { kind, count, defects } of operators) {
+  describe(`guards against the defects of the original ${kind} operator`, () => {
+    it('are as many as the operator had defects', () => {
+      assert.equal(new Set(defects.map(({ defect }) => defect)).size, count);
     });
     for (const { defect, guard, mutant } of defects) {
       it(`${defect}: has a guard, and a change that fits`, () => {
@@ -29,7 +29,7 @@ for (const { row, tells, defects } of rows) {
 /** Where tests get their names from. */
 const tables = ['test/refusals/elastic-web.ts', 'test/refusals/data-service.ts', 'test/refusals/seckill.ts'];
 
-describe('guards fail on the defect', { skip, timeout: 1_800_000 }, () => {
+describe('a guard fails when its defect is in the source', { skip, timeout: 1_800_000 }, () => {
   let copy: Copy;
   const sound = new Map<string, Promise<{ verdict: string; output: string }>>();
   before(async () => {
@@ -37,9 +37,9 @@ describe('guards fail on the defect', { skip, timeout: 1_800_000 }, () => {
   });
   after(() => copy.remove());
 
-  for (const { row, defects } of rows) {
+  for (const { kind, defects } of operators) {
     for (const { defect, guard, mutant } of defects) {
-      it(`${row}: ${defect}`, async () => {
+      it(`${kind}: ${defect}`, async () => {
         const name = `${guard.file} ${guard.suite ?? ''} ${guard.name}`;
         if (!sound.has(name)) sound.set(name, copy.judge(guard));
         const without = await sound.get(name)!;

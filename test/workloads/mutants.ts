@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Change, Guard } from './defects.ts';
+import type { Change, Guard } from './defects/defect.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
 const copied = ['src', 'webhooks', 'certs', 'test', 'bench', 'manifests'];

@@ -1,5 +1,6 @@
 // docs/settings.md, written from the rows of settings.
-import { groups, type Row, rows } from '../../src/settings/serve.ts';
+import { groups, type Row } from '../../src/settings/row.ts';
+import { rows } from '../../src/settings/serve.ts';
 
 /** The whole file. */
 export function settingsDocument(): string {
@@ -13,7 +14,7 @@ export function settingsDocument(): string {
 
 const head = `# Settings of \`spikegate serve\`
 
-Written by \`npm run docs\` from \`src/settings/serve.ts\`. Each setting is a flag and an environment variable; the flag
+Written by \`npm run docs\` from \`src/settings\`. Each setting is a flag and an environment variable; the flag
 wins. A duration is a number with a unit: \`500ms\`, \`30s\`, \`5m\`, \`1h\`, \`7d\`. A switch is \`true\` or \`false\` in its variable.
 The two ports have variables that end in \`_NUMBER\`, because Kubernetes itself sets \`SPIKEGATE_PORT\` in pods beside a
 Service that is called \`spikegate\`.`;

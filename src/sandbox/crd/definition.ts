@@ -2,7 +2,7 @@
 // storage.
 
 import { jsonPath } from '../jsonpath.ts';
-import { since } from '../printers.ts';
+import { since } from '../printers/cells.ts';
 import {
   allVerbs,
   apiVersionOf,

@@ -23,7 +23,7 @@ const service = (port: number, more: object = {}) => ({ port, image: 'shop/any:1
 
 export const dataService: Scenario[] = [
   {
-    name: 'DataService: the sample comes up in order, with the names, ports and files of the seed',
+    name: 'DataService: the sample comes up in order, with the names, ports and files of the original',
     run: inOrder,
   },
   { name: 'DataService: edits, broken children, passwords and configuration', run: edits },
@@ -95,7 +95,7 @@ function inOrder(world: World): Promise<void> {
       const revision = (index: number) => Date.parse(made[index]!.creationTimestamp);
       assert.ok(revision(2) >= revision(0) && revision(2) >= revision(1), 'web is made last');
 
-      // 3. The names and ports of the seed.
+      // 3. The names and ports of the original.
       const ports = await Promise.all(
         (await it.names(services)).map(async (called) => {
           const { spec } = await it.get(services, called);

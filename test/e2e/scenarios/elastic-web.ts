@@ -1,4 +1,4 @@
-// ElasticWeb: both of the seed's samples and what a person does to them, through admission, with a leader that dies.
+// ElasticWeb: both of the original's samples and what a person does to them, through admission, with a leader that dies.
 import assert from 'node:assert/strict';
 import { ElasticWeb } from '../../../src/api/elastic-web.ts';
 import type { Resource } from '../../../src/kube/objects.ts';
@@ -29,7 +29,7 @@ async function theSample(world: World): Promise<void> {
         assert.equal(status.desiredReplicas, count);
       }, 45_000);
 
-    // 1. The seed's sample, word for word: 700 at 500 a pod are two pods behind a load balancer.
+    // 1. The original's sample, word for word: 700 at 500 a pod are two pods behind a load balancer.
     await it.create(kind, await sample('elasticweb.yaml', 'ElasticWeb'));
     await replicas(2);
     const { status } = await it.read(kind, name);

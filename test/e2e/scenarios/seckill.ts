@@ -1,4 +1,4 @@
-// Seckill: the seed's sample and what a person does to it; autoscalers that come and go; two in one namespace.
+// Seckill: the original's sample and what a person does to it; autoscalers that come and go; two in one namespace.
 import assert from 'node:assert/strict';
 import { Seckill } from '../../../src/api/seckill.ts';
 import type { Resource } from '../../../src/kube/objects.ts';
@@ -35,7 +35,7 @@ const container = (deployment: Loose) => deployment.spec.template.spec.container
 
 function sampleRuns(world: World): Promise<void> {
   return Workloads.run(world, async (it) => {
-    // 1. The seed's sample, word for word.
+    // 1. The original's sample, word for word.
     await it.create(kind, await seedSample('couponkill-sample.yaml', 'Seckill'));
     const created = await it.ready(kind, name);
     const short = ['coupon', 'gateway', 'go', 'order', 'user'];

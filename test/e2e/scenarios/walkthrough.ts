@@ -1,4 +1,4 @@
-// The seed's demonstration, step by step, with the numbers of its screenshots:
+// The original's demonstration, step by step, with the numbers of its screenshots:
 // once with orders that name goods and buyer by object name, once by generated id.
 import assert from 'node:assert/strict';
 import { orderManifest, saleManifest } from '../sale.ts';
@@ -8,8 +8,8 @@ import type { Scenario } from './index.ts';
 const flags = { 'payment-window': '3s' };
 
 export const walkthrough: Scenario[] = [
-  { name: 'the seed walkthrough, by name', run: (world) => walk(world, false) },
-  { name: 'the seed walkthrough, by generated id', run: (world) => walk(world, true) },
+  { name: 'the original walkthrough, by name', run: (world) => walk(world, false) },
+  { name: 'the original walkthrough, by generated id', run: (world) => walk(world, true) },
 ];
 
 async function walk(world: World, byId: boolean): Promise<void> {

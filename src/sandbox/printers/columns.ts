@@ -1,0 +1,19 @@
+// The columns of `kubectl get` for every built-in kind.
+import { own } from '../../runtime/own-keys.ts';
+import type { Column } from '../resources.ts';
+import { dig } from '../types.ts';
+import { type Cell, name, type Spec } from './cells.ts';
+import { core } from './core.ts';
+import { others } from './others.ts';
+import { workloads } from './workloads.ts';
+
+const kinds: Record<string, Spec[]> = { ...core, ...workloads, ...others };
+
+const plain: Spec[] = [name, ['Created At', (item) => item.metadata.creationTimestamp]];
+
+function column([label, value, type = 'string', priority = 0]: Spec): Column {
+  const cell: Cell = typeof value === 'string' ? (item) => dig(item, value) ?? '' : value;
+  return { name: label, type, priority, value: cell, ...(label === 'Name' ? { format: 'name' } : {}) };
+}
+
+export const columnsOf = (kind: string): Column[] => (own(kinds, kind) ?? plain).map(column);
