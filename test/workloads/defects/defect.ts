@@ -38,7 +38,7 @@ export const refusals = guard('test/contract/refusals.test.ts');
 
 export const children = change('src/workloads/children.ts');
 
-export const identity = change('src/workloads/identity.ts');
+const identity = change('src/workloads/identity.ts');
 
 export const leader = change('src/controllers/workload-leader.ts');
 
