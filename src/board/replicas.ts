@@ -9,12 +9,12 @@ export interface ReplicaCount {
   wanted: number;
 }
 
-interface Deployment extends KubeObject {
+interface Counted extends KubeObject {
   spec?: { replicas?: number };
   status?: { readyReplicas?: number };
 }
 
-const deployments: Resource<Deployment> = {
+const deployments: Resource<Counted> = {
   group: 'apps',
   version: 'v1',
   kind: 'Deployment',

@@ -60,7 +60,8 @@ export interface Namespace extends KubeObject {
   status?: { phase?: string };
 }
 
-export interface Deployment extends KubeObject {
+/** A Deployment of Spikegate, as far as the checks read it. */
+export interface OwnDeployment extends KubeObject {
   spec: {
     replicas?: number;
     selector?: { matchLabels?: Record<string, string> };
@@ -142,6 +143,6 @@ export interface Observation {
   namespaces: Seen<Namespace[]>;
   /** Objects with our finalizer in namespaces that are being deleted, and in no other namespaces. */
   stuck: Seen<StuckObject[]>;
-  deployments: Seen<Deployment[]>;
+  deployments: Seen<OwnDeployment[]>;
   pods: Seen<Pod[]>;
 }

@@ -13,11 +13,11 @@ import { deniedOf } from './access.ts';
 import { hasRunOut } from './checks/leader.ts';
 import { miscounts } from './checks/sale.ts';
 import {
-  type Deployment,
   type Expectations,
   isSeen,
   type Namespace,
   type Observation,
+  type OwnDeployment,
   type Pod,
   type Seen,
   type StuckObject,
@@ -170,14 +170,14 @@ async function serviceOf(
 }
 
 /** The labels alone would also match Deployments of our workloads. */
-async function ownDeployments(client: Client, namespace: string): Promise<Deployment[]> {
+async function ownDeployments(client: Client, namespace: string): Promise<OwnDeployment[]> {
   const label = 'app.kubernetes.io/part-of';
   const labelSelector = `${label}=${partOfLabels[label]}`;
   const found = await listAll(client, resources.deployments, { namespace, labelSelector });
   return found.filter(({ metadata }) => !metadata.ownerReferences?.length);
 }
 
-async function podsOf(client: Client, namespace: string, deployments: Deployment[]): Promise<Pod[]> {
+async function podsOf(client: Client, namespace: string, deployments: OwnDeployment[]): Promise<Pod[]> {
   const selectors = deployments.map(({ spec }) => Object.entries(spec.selector?.matchLabels ?? {}));
   const found = await Promise.all(
     selectors

@@ -3,9 +3,9 @@ import { definitions as definitionsResource } from '../kube/discovery.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 import type {
   Definition,
-  Deployment,
   EndpointSlice,
   Namespace,
+  OwnDeployment,
   Pod,
   WebhookConfiguration,
 } from './observation.ts';
@@ -33,4 +33,4 @@ export const endpointSlices = builtin<EndpointSlice>('discovery.k8s.io', 'Endpoi
 export const secrets = builtin<KubeObject & { data?: Record<string, string> }>('', 'Secret', true);
 export const namespaces = builtin<Namespace>('', 'Namespace', false);
 export const pods = builtin<Pod>('', 'Pod', true);
-export const deployments = builtin<Deployment>('apps', 'Deployment', true);
+export const deployments = builtin<OwnDeployment>('apps', 'Deployment', true);

@@ -4,7 +4,7 @@
 import type { SchemaRoot } from './schema/schema.ts';
 import type { FieldError } from './status.ts';
 import type { Entry } from './store/entry.ts';
-import type { Item } from './types.ts';
+import { asObj, asStrings, type Item } from './types.ts';
 
 /** A column of `kubectl get`: `value` computes the cell from the object. */
 export interface Column {
@@ -38,7 +38,28 @@ export interface Strategy {
   validateUpdate?(item: Item, old: Item): FieldError[];
   /** The rules for a status that is written separately. */
   validateStatus?(item: Item): FieldError[];
+  /** What Kubernetes' own admission plugins demand of a new object and fill in. Throws ApiError. */
+  admit?(type: ResourceType, item: Item, find: Find): void;
+  /** Names of objects that cannot be deleted. */
+  undeletable?: ReadonlySet<string>;
+  /** Only for a kind with a grace period: its seconds. `asked`: gracePeriodSeconds of the request. */
+  graceSeconds?(item: Item, asked: unknown): number;
+  /** The object is a namespace. Webhooks get its own name as the namespace, and spec.finalizers keep it too. */
+  isNamespace?: true;
 }
+
+/** Looks up a stored object. A table's name is `group/plural`. */
+export type Find = (table: string, namespace: string, name: string) => Item | undefined;
+
+/** The namespace of an object as webhooks see it. */
+export const reviewedNamespace = (
+  { strategy }: ResourceType,
+  { namespace, name }: { namespace: string; name: string },
+): string => (strategy.isNamespace ? name : namespace);
+
+/** Whether spec.finalizers keep the object: only a namespace has them. */
+export const hasSpecFinalizers = ({ strategy }: ResourceType, { spec }: Item): boolean =>
+  strategy.isNamespace === true && asStrings(asObj(spec).finalizers).length > 0;
 
 export interface ResourceType {
   readonly group: string;

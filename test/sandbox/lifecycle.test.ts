@@ -208,7 +208,7 @@ test('a folder in use is refused with a clear word', async (t) => {
 test('what was answered with success survives SIGKILL', async (t) => {
   const dir = mkdtempSync(path.join(tmpdir(), 'sandbox-kill-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
-  const main = path.join(import.meta.dirname, '../../src/sandbox/main.ts');
+  const main = path.join(import.meta.dirname, 'main.ts');
   const child = spawn(process.execPath, [main, '--dir', dir, '--no-workloads'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });

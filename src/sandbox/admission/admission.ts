@@ -159,7 +159,7 @@ export class Admission {
   }
 
   #namespaceLabels({ type, namespace, object, old }: Attributes): Record<string, string> | undefined {
-    if (type.table === '/namespaces') return (object ?? old)?.metadata.labels ?? {};
+    if (type.strategy.isNamespace) return (object ?? old)?.metadata.labels ?? {};
     if (!type.namespaced) return undefined;
     return this.#store.table('/namespaces').get(namespace)?.labels ?? {};
   }

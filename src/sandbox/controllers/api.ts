@@ -51,9 +51,13 @@ export class ControllerApi {
   }
 
   async create(table: string, item: Item): Promise<Item> {
-    const written = await create(this.core, this.type(table), item, this.call(), {
-      namespace: item.metadata.namespace ?? '',
-    });
+    const written = await create(
+      this.core,
+      this.call(),
+      this.type(table),
+      { namespace: item.metadata.namespace ?? '' },
+      item,
+    );
     return written.item;
   }
 
@@ -73,7 +77,7 @@ export class ControllerApi {
     subresource = '',
   ): Promise<Item> {
     const target = { namespace, name, subresource };
-    const written = await update(this.core, this.type(table), this.call(), target, (live) => {
+    const written = await update(this.core, this.call(), this.type(table), target, (live) => {
       change(live);
       return live;
     });
@@ -136,7 +140,7 @@ export class ControllerApi {
     options: Obj = {},
     collection = false,
   ): Promise<void> {
-    await remove(this.core, this.type(table), { namespace, name, collection }, options, this.call()).catch(
+    await remove(this.core, this.call(), this.type(table), { namespace, name, collection }, options).catch(
       (error) => {
         if (!isLost(error)) throw error;
       },

@@ -108,8 +108,8 @@ export class CrdController {
     if (!asStrings(crd.metadata.finalizers).includes(cleanup)) {
       await update(
         this.#core,
-        type,
         this.#call,
+        type,
         { namespace: '', name: crd.metadata.name, subresource: '' },
         (live) => {
           live.metadata.finalizers = [...new Set([...asStrings(live.metadata.finalizers), cleanup])];
@@ -169,8 +169,8 @@ export class CrdController {
   async #writeStatus(name: string, status: (live: Item) => Obj): Promise<void> {
     await update(
       this.#core,
-      this.#type(),
       this.#call,
+      this.#type(),
       { namespace: '', name, subresource: 'status' },
       (live) => {
         const next = status(live);
@@ -205,16 +205,16 @@ export class CrdController {
       if (entry.deleting || !type) continue;
       await remove(
         this.#core,
+        call,
         type,
         { namespace: entry.namespace, name: entry.name, collection: true },
         {},
-        call,
       ).catch((error) =>
         this.#core.log.warn({ err: error, object: entry.key }, 'instance of a deleted definition stays'),
       );
     }
     if (type && this.#core.store.table(type.table).size > 0) return;
-    await update(this.#core, this.#type(), this.#call, { namespace: '', name, subresource: '' }, (live) => {
+    await update(this.#core, this.#call, this.#type(), { namespace: '', name, subresource: '' }, (live) => {
       live.metadata.finalizers = asStrings(live.metadata.finalizers).filter(
         (finalizer) => finalizer !== cleanup,
       );

@@ -15,6 +15,6 @@ export async function eviction(context: Context): Promise<Answer> {
   if (name !== undefined && name !== route.name)
     throw badRequest('name in URL does not match name in Eviction object');
   if (asStrings(asObj(given.deleteOptions).dryRun).includes('All')) call.dryRun = true;
-  await evict(core, type, { namespace: route.namespace, name: route.name }, given, call);
+  await evict(core, call, type, { namespace: route.namespace, name: route.name }, given);
   return { code: 201, json: JSON.stringify({ ...success({}), details: undefined, code: 201 }) };
 }

@@ -77,7 +77,7 @@ export async function patch(context: Context): Promise<Answer> {
 function patchWith(context: Context, change: (live: Item) => Item): Promise<Written> {
   const { core, type, call, route } = context;
   const target = { namespace: route.namespace, name: route.name, subresource: route.subresource };
-  return update(core, type, call, target, change);
+  return update(core, call, type, target, change);
 }
 
 const optionsInvalid = (path: string, message: string) =>
@@ -107,7 +107,7 @@ async function serverSideApply(context: Context, body: Buffer): Promise<Answer> 
   const exists = core.store.table(type.table).get(joinKey(route.namespace, route.name));
   if (!exists && route.subresource === '') {
     const item = apply(type, undefined, config, options);
-    const written = await create(core, type, item, call, { namespace: route.namespace, applied: true });
+    const written = await create(core, call, type, { namespace: route.namespace, applied: true }, item);
     return writtenAnswer(context, 201, written);
   }
   const target = {
@@ -116,7 +116,7 @@ async function serverSideApply(context: Context, body: Buffer): Promise<Answer> 
     subresource: route.subresource,
     applied: true,
   };
-  const written = await update(core, type, call, target, (live) => {
+  const written = await update(core, call, type, target, (live) => {
     const wanted = clone(config);
     if (type.status && route.subresource === '') delete wanted.status;
     return apply(type, live, wanted, options);

@@ -100,7 +100,7 @@ export async function scale(context: Context): Promise<Answer> {
   const media = mediaType(req);
   const form = formOf(paths, type);
   const target = { namespace: route.namespace, name: route.name, subresource: 'scale', form };
-  const { item } = await update(core, type, call, target, (live) => {
+  const { item } = await update(core, call, type, target, (live) => {
     const current = scaleOf(paths, live);
     const wanted =
       change ??

@@ -17,7 +17,7 @@ async function finalize(context: Context): Promise<Answer> {
   const given = decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName);
   const finalizers = asStrings(dig(given, 'spec.finalizers'));
   const target = { namespace: '', name: route.name, subresource: 'finalize' };
-  const { item } = await update(core, type, call, target, (live) => {
+  const { item } = await update(core, call, type, target, (live) => {
     live.spec = finalizers.length > 0 ? { finalizers } : {};
     return live;
   });

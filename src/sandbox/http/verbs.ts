@@ -91,7 +91,7 @@ export async function watch(context: Context): Promise<undefined> {
 export async function post(context: Context): Promise<Answer> {
   const { core, type, call, route, req } = context;
   const item = decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName) as Item;
-  const written = await create(core, type, withSelf(context, item), call, { namespace: route.namespace });
+  const written = await create(core, call, type, { namespace: route.namespace }, withSelf(context, item));
   return writtenAnswer(context, 201, written);
 }
 
@@ -123,7 +123,7 @@ export async function replace(context: Context): Promise<Answer> {
     subresource: route.subresource,
     replace: true,
   };
-  const written = await update(core, type, call, target, () => JSON.parse(text) as Item);
+  const written = await update(core, call, type, target, () => JSON.parse(text) as Item);
   return writtenAnswer(context, 200, written);
 }
 
@@ -162,10 +162,10 @@ export async function del(context: Context): Promise<Answer> {
   const options = await deleteOptions(context);
   const { item, gone } = await remove(
     core,
+    call,
     type,
     { namespace: route.namespace, name: route.name },
     options,
-    call,
   );
   if (!gone || type.returnsDeleted) return { code: 200, json: JSON.stringify(item) };
   const details = {
@@ -193,10 +193,10 @@ export async function deleteCollection(context: Context): Promise<Answer> {
     try {
       await remove(
         core,
+        call,
         type,
         { namespace: entry.namespace, name: entry.name, collection: true },
         options,
-        call,
       );
       shown.push(entry);
     } catch (error) {

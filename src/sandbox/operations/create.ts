@@ -6,7 +6,7 @@ import { joinKey } from '../../kube/objects.ts';
 import type { Attributes } from '../admission/admission.ts';
 import type { Call } from '../call.ts';
 import { trackUpdate } from '../fields/managed.ts';
-import { load, ordered, type ResourceType } from '../resources.ts';
+import { load, ordered, type ResourceType, reviewedNamespace } from '../resources.ts';
 import {
   ApiError,
   alreadyExists,
@@ -16,6 +16,7 @@ import {
   invalid,
   stillThere,
 } from '../status.ts';
+import { parse } from '../store/entry.ts';
 import { type Item, timestamp } from '../types.ts';
 import {
   type Core,
@@ -26,7 +27,6 @@ import {
   validateItem,
   type Written,
 } from './core.ts';
-import { admitPod } from './pods.ts';
 
 /** apimachinery's alphabet for generated names: without vowels, so that no words appear. */
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
@@ -37,7 +37,7 @@ function generated(prefix: string): string {
   return prefix.slice(0, generatedLength) + suffix;
 }
 
-export interface CreateOptions {
+export interface CreateTarget {
   namespace: string;
   /** The object is the result of server-side apply and has its managed fields already. */
   applied?: boolean;
@@ -45,24 +45,24 @@ export interface CreateOptions {
 
 export async function create(
   core: Core,
-  type: ResourceType,
-  item: Item,
   call: Call,
-  options: CreateOptions,
+  type: ResourceType,
+  target: CreateTarget,
+  item: Item,
 ): Promise<Written> {
   checkIdentity(type, item);
   const unknown = refine(type, item);
   reportUnknown(type, unknown, call);
-  settleNamespace(type, item, options.namespace);
+  settleNamespace(type, item, target.namespace);
   if (item.metadata.resourceVersion)
     throw new ApiError(500, '', 'resourceVersion should not be set on objects to be created');
-  guardNamespace(core, type, options.namespace, item.metadata.name ?? '');
+  guardNamespace(core, type, target.namespace, item.metadata.name ?? '');
   guardDefinition(core, type);
   const attributes: Attributes = {
     type,
     operation: 'CREATE',
     subresource: '',
-    namespace: type.table === '/namespaces' ? (item.metadata.name ?? '') : options.namespace,
+    namespace: reviewedNamespace(type, { namespace: target.namespace, name: item.metadata.name ?? '' }),
     name: item.metadata.name ?? '',
     call,
     object: dropServerFields(item),
@@ -72,17 +72,20 @@ export async function create(
     refine(type, changed);
     return changed;
   })) as Item;
-  if (type.table === '/pods') admitPod(core.store, type, mutated);
+  type.strategy.admit?.(type, mutated, (table, namespace, name) => {
+    const entry = core.store.table(table).get(joinKey(namespace, name));
+    return entry && parse(entry);
+  });
   begin(core, type, mutated);
   const stored = type.convert ? type.convert.toStored(mutated) : mutated;
   validateItem(type, mutated, undefined, '');
   throwIf(type, stored, allocate(core, type, stored));
   await core.admission.validate({ ...attributes, object: mutated, name: mutated.metadata.name });
-  guardNamespace(core, type, options.namespace, mutated.metadata.name);
+  guardNamespace(core, type, target.namespace, mutated.metadata.name);
   const table = core.store.table(type.table);
-  const taken = table.get(joinKey(options.namespace, mutated.metadata.name));
+  const taken = table.get(joinKey(target.namespace, mutated.metadata.name));
   if (taken) throw (taken.deleting ? stillThere : alreadyExists)(type, mutated.metadata.name);
-  if (!options.applied) {
+  if (!target.applied) {
     delete mutated.metadata.managedFields;
     trackUpdate(
       type,

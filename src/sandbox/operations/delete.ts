@@ -3,10 +3,10 @@
 import { joinKey } from '../../kube/objects.ts';
 import type { Attributes } from '../admission/admission.ts';
 import type { Call } from '../call.ts';
-import { load, ordered, type ResourceType } from '../resources.ts';
+import { hasSpecFinalizers, load, ordered, type ResourceType, reviewedNamespace } from '../resources.ts';
 import { ApiError, conflict, forbidden, notFound } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
-import { asNumber, asObj, asString, asStrings, equal, type Item, type Obj, timestamp } from '../types.ts';
+import { asObj, asString, asStrings, equal, type Item, type Obj, timestamp } from '../types.ts';
 import type { Core } from './core.ts';
 
 export interface Deletion {
@@ -17,7 +17,6 @@ export interface Deletion {
 
 export const orphanFinalizer = 'orphan';
 export const foregroundFinalizer = 'foregroundDeletion';
-const undeletable = new Set(['default', 'kube-system', 'kube-public']);
 
 export interface DeleteTarget {
   namespace: string;
@@ -28,10 +27,10 @@ export interface DeleteTarget {
 
 export async function remove(
   core: Core,
+  call: Call,
   type: ResourceType,
   target: DeleteTarget,
   options: Obj,
-  call: Call,
 ): Promise<Deletion> {
   const table = core.store.table(type.table);
   const key = joinKey(target.namespace, target.name);
@@ -39,8 +38,8 @@ export async function remove(
     const entry = table.get(key);
     if (!entry) throw notFound(type, target.name);
     checkPreconditions(type, entry, asObj(options.preconditions));
-    if (type.table === '/namespaces' && undeletable.has(target.name))
-      throw forbidden(type, target.name, 'this namespace may not be deleted');
+    if (type.strategy.undeletable?.has(target.name))
+      throw forbidden(type, target.name, `this ${type.singular} may not be deleted`);
     const old = load(type, entry);
     await admit(core, type, target, old, call);
     if (table.get(key) === entry) return mark(core, type, entry, old, options, call);
@@ -73,7 +72,7 @@ async function admit(
     type,
     operation: 'DELETE',
     subresource: '',
-    namespace: type.table === '/namespaces' ? target.name : target.namespace,
+    namespace: reviewedNamespace(type, target),
     name: target.collection ? '' : target.name,
     call,
     object: undefined,
@@ -124,17 +123,6 @@ const invalidOptions = (path: string, message: string) =>
     ],
   });
 
-/** The grace period in seconds. Only a pod on a node has one. */
-function graceOf(type: ResourceType, item: Item, options: Obj): number {
-  if (type.table !== '/pods') return 0;
-  const spec = asObj(item.spec);
-  const phase = asString(asObj(item.status).phase);
-  if (!spec.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0;
-  const own = asNumber(spec.terminationGracePeriodSeconds, 30);
-  // Kubernetes' interpretation of a negative value.
-  return Math.max(0, asNumber(options.gracePeriodSeconds, own < 0 ? 1 : own));
-}
-
 async function mark(
   core: Core,
   type: ResourceType,
@@ -145,15 +133,14 @@ async function mark(
 ): Promise<Deletion> {
   const item = structuredClone(old);
   const finalizers = finalizersFor(item, options);
-  const grace = graceOf(type, item, options);
-  const isNamespace = type.table === '/namespaces';
-  const waits =
-    finalizers.length > 0 || grace > 0 || (isNamespace && asStrings(asObj(item.spec).finalizers).length > 0);
+  const { graceSeconds, isNamespace } = type.strategy;
+  const grace = graceSeconds?.(item, options.gracePeriodSeconds) ?? 0;
+  const waits = finalizers.length > 0 || grace > 0 || hasSpecFinalizers(type, item);
   if (finalizers.length > 0) item.metadata.finalizers = finalizers;
   else delete item.metadata.finalizers;
   if (!waits) {
     // A kind with a grace period reports that there was none.
-    if (type.table === '/pods') {
+    if (graceSeconds) {
       if (!item.metadata.deletionTimestamp) item.metadata.generation = (item.metadata.generation ?? 0) + 1;
       item.metadata.deletionTimestamp ??= timestamp(core.clock.now());
       item.metadata.deletionGracePeriodSeconds = 0;

@@ -23,10 +23,10 @@ const maxUnconfirmed = 2000;
 
 export async function evict(
   core: Core,
+  call: Call,
   type: ResourceType,
   target: { namespace: string; name: string },
   eviction: Item,
-  call: Call,
 ): Promise<void> {
   const attributes = {
     type,
@@ -45,7 +45,7 @@ export async function evict(
   const options = { ...asObj(eviction.deleteOptions) };
   const pod = parse(entry);
   if (!ignoresBudgets(pod)) await charge(core, entry, pod, options, call);
-  await remove(core, type, target, options, call);
+  await remove(core, call, type, target, options);
 }
 
 /** A pod that does not run, or is being deleted, costs no budget anything. */
@@ -81,7 +81,7 @@ async function charge(core: Core, entry: Entry, pod: Item, options: Obj, call: C
   }
   const budgetType = core.registry.ofTable(budgets) as ResourceType;
   const target = { namespace: entry.namespace, name: budget.metadata.name, subresource: 'status' };
-  await update(core, budgetType, { ...call, warnings: [] }, target, (live) => {
+  await update(core, { ...call, warnings: [] }, budgetType, target, (live) => {
     check(live);
     const status = asObj(live.status);
     status.disruptionsAllowed = asNumber(status.disruptionsAllowed) - 1;

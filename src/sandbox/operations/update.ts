@@ -6,7 +6,7 @@ import { own } from '../../runtime/own-keys.ts';
 import type { Attributes } from '../admission/admission.ts';
 import type { Call } from '../call.ts';
 import { trackUpdate } from '../fields/managed.ts';
-import { load, ordered, type ResourceType } from '../resources.ts';
+import { hasSpecFinalizers, load, ordered, type ResourceType, reviewedNamespace } from '../resources.ts';
 import { badRequest, conflict, field, invalid, notFound } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
 import { asStrings, equal, type Item } from '../types.ts';
@@ -21,7 +21,7 @@ export interface Form {
   take(item: Item, shown: Item): Item;
 }
 
-export interface UpdateOptions {
+export interface UpdateTarget {
   namespace: string;
   name: string;
   /** '' for the object itself, 'status', or another part that is written separately. */
@@ -41,26 +41,26 @@ const attempts = 5;
 /** `change` gets the object in this version, may modify it, and returns what it should become. */
 export async function update(
   core: Core,
-  type: ResourceType,
   call: Call,
-  options: UpdateOptions,
+  type: ResourceType,
+  target: UpdateTarget,
   change: (live: Item) => Item,
 ): Promise<Written> {
   const table = core.store.table(type.table);
-  const key = joinKey(options.namespace, options.name);
+  const key = joinKey(target.namespace, target.name);
   for (let attempt = 1; ; attempt++) {
     const entry = table.get(key);
-    if (!entry) throw notFound(type, options.name);
+    if (!entry) throw notFound(type, target.name);
     const live = load(type, entry);
     const next = change(load(type, entry));
     const named = next.metadata?.resourceVersion;
-    if (options.replace && !type.builtin && !named) throw unversioned(type, options.name);
-    if (named && named !== '0' && Number(named) !== entry.rv) throw conflict(type, options.name);
-    const prepared = await prepareNext(core, type, live, next, call, options);
+    if (target.replace && !type.builtin && !named) throw unversioned(type, target.name);
+    if (named && named !== '0' && Number(named) !== entry.rv) throw conflict(type, target.name);
+    const prepared = await prepareNext(core, type, live, next, call, target);
     if (table.get(key) === entry) return store(core, type, entry, live, prepared, call);
     // Somebody wrote in between: try again with the current object. A caller that named a version gets the
     // conflict.
-    if (attempt >= attempts) throw conflict(type, options.name);
+    if (attempt >= attempts) throw conflict(type, target.name);
   }
 }
 
@@ -80,21 +80,21 @@ async function prepareNext(
   live: Item,
   given: Item,
   call: Call,
-  options: UpdateOptions,
+  target: UpdateTarget,
 ): Promise<Item> {
   checkIdentity(type, given);
   const unknown = refine(type, given);
-  if (options.reportUnknown !== false) reportUnknown(type, unknown, call);
-  const next = keepFixed(type, live, given, options);
-  const { form } = options;
+  if (target.reportUnknown !== false) reportUnknown(type, unknown, call);
+  const next = keepFixed(type, live, given, target);
+  const { form } = target;
   // A format of its own still writes the object itself. A status is validated as a part.
-  const part = form ? '' : options.subresource;
+  const part = form ? '' : target.subresource;
   const attributes: Attributes = {
     type,
     operation: 'UPDATE',
-    subresource: options.subresource,
-    namespace: type.table === '/namespaces' ? options.name : options.namespace,
-    name: options.name,
+    subresource: target.subresource,
+    namespace: reviewedNamespace(type, target),
+    name: target.name,
     call,
     ...(form
       ? { form: form.kind, object: form.show(next), old: form.show(live) }
@@ -103,9 +103,9 @@ async function prepareNext(
   const answer = (await core.admission.mutate(attributes, (changed) => {
     if (form) return changed;
     refine(type, changed);
-    return keepFixed(type, live, changed, options);
+    return keepFixed(type, live, changed, target);
   })) as Item;
-  const mutated = form ? keepFixed(type, live, form.take(next, answer), options) : answer;
+  const mutated = form ? keepFixed(type, live, form.take(next, answer), target) : answer;
   if (part === '') type.strategy.prepareUpdate?.(mutated, live);
   else if (part === 'status') type.strategy.prepareStatus?.(mutated, live);
   countGeneration(type, live, mutated);
@@ -113,8 +113,8 @@ async function prepareNext(
   checkDeletion(type, live, mutated);
   if (part === '') throwIf(type, mutated, allocate(core, type, mutated));
   await core.admission.validate({ ...attributes, object: form ? form.show(mutated) : mutated });
-  if (!options.applied) {
-    const manager = { name: call.manager, operation: 'Update' as const, subresource: options.subresource };
+  if (!target.applied) {
+    const manager = { name: call.manager, operation: 'Update' as const, subresource: target.subresource };
     trackUpdate(type, live, mutated, manager, core.clock.now());
   }
   return mutated;
@@ -124,30 +124,30 @@ async function prepareNext(
  * Restores what this endpoint does not write: always the identity, and status or everything else depending on the
  * subresource.
  */
-function keepFixed(type: ResourceType, live: Item, next: Item, options: UpdateOptions): Item {
+function keepFixed(type: ResourceType, live: Item, next: Item, target: UpdateTarget): Item {
   const meta = next.metadata;
   const old = live.metadata;
-  if (meta.name && meta.name !== options.name)
+  if (meta.name && meta.name !== target.name)
     throw badRequest(
-      `the name of the object (${meta.name}) does not match the name on the URL (${options.name})`,
+      `the name of the object (${meta.name}) does not match the name on the URL (${target.name})`,
     );
-  if (meta.namespace && type.namespaced && meta.namespace !== options.namespace)
+  if (meta.namespace && type.namespaced && meta.namespace !== target.namespace)
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
-  if (meta.uid && meta.uid !== old.uid && !options.replace)
-    throw invalid(type, options.name, [field.invalid('metadata.uid', meta.uid, 'field is immutable')]);
+  if (meta.uid && meta.uid !== old.uid && !target.replace)
+    throw invalid(type, target.name, [field.invalid('metadata.uid', meta.uid, 'field is immutable')]);
   if (meta.uid && meta.uid !== old.uid)
     throw conflict(
       type,
-      options.name,
+      target.name,
       `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.uid}`,
     );
   // When absent it stays. Another value is refused.
   if (meta.deletionTimestamp && meta.deletionTimestamp !== old.deletionTimestamp)
-    throw invalid(type, options.name, [
+    throw invalid(type, target.name, [
       field.invalid('metadata.deletionTimestamp', meta.deletionTimestamp, 'field is immutable'),
     ]);
   let out = next;
-  if (options.subresource === 'status') {
+  if (target.subresource === 'status') {
     const keepsMetadata = type.builtin;
     out = { ...live, metadata: keepsMetadata ? meta : { ...old }, status: next.status };
     if (!keepsMetadata && meta.managedFields) out.metadata.managedFields = meta.managedFields;
@@ -209,10 +209,7 @@ function checkDeletion(type: ResourceType, live: Item, next: Item): void {
 function finished(type: ResourceType, item: Item): boolean {
   if (!item.metadata.deletionTimestamp || asStrings(item.metadata.finalizers).length > 0) return false;
   if ((item.metadata.deletionGracePeriodSeconds ?? 0) > 0) return false;
-  return (
-    type.table !== '/namespaces' ||
-    asStrings((item.spec as { finalizers?: string[] } | undefined)?.finalizers).length === 0
-  );
+  return !hasSpecFinalizers(type, item);
 }
 
 async function store(

@@ -7,6 +7,7 @@ import type { Strategy } from '../resources.ts';
 import { type FieldError, field } from '../status.ts';
 import { asList, asNumber, asObj, asString, equal, type Item, isObj, type Obj } from '../types.ts';
 import { checkFormat, formats } from './names.ts';
+import { admitPod, graceOfPod } from './pod-admission.ts';
 import { checkPodSpec, fillInPod, preparePod } from './pods.ts';
 import { serviceStrategy } from './services.ts';
 import { webhookStrategy } from './webhooks.ts';
@@ -127,6 +128,8 @@ export const strategies: Record<string, Strategy> = {
   MutatingWebhookConfiguration: webhookStrategy,
   ValidatingWebhookConfiguration: webhookStrategy,
   Namespace: {
+    isNamespace: true,
+    undeletable: new Set(['default', 'kube-system', 'kube-public']),
     prepareCreate(item) {
       item.status = { phase: 'Active' };
       item.spec = { ...asObj(item.spec), finalizers: ['kubernetes'] };
@@ -141,6 +144,8 @@ export const strategies: Record<string, Strategy> = {
   },
   Pod: {
     fillIn: fillInPod,
+    admit: admitPod,
+    graceSeconds: graceOfPod,
     prepareCreate: preparePod,
     validate: (item) => checkPodSpec(item.spec, 'spec'),
     validateUpdate: (item, old) =>

@@ -7,7 +7,12 @@ import { kinds } from '../../../src/api/kinds.ts';
 import { SpikeGoods } from '../../../src/api/spike-goods.ts';
 import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import type { FindingReason } from '../../../src/doctor/findings.ts';
-import type { Definition, Deployment, Pod, WebhookConfiguration } from '../../../src/doctor/observation.ts';
+import type {
+  Definition,
+  OwnDeployment,
+  Pod,
+  WebhookConfiguration,
+} from '../../../src/doctor/observation.ts';
 import * as resources from '../../../src/doctor/resources.ts';
 import { isNotFound } from '../../../src/kube/errors.ts';
 import type { Draft, KubeObject, Resource } from '../../../src/kube/objects.ts';
@@ -89,7 +94,7 @@ const serviceInstead = (world: World) =>
     clientConfig.service = { namespace: system, name: 'planted', path: '/' };
   });
 
-const deployment = (replicas: number): Draft<Deployment> => ({
+const deployment = (replicas: number): Draft<OwnDeployment> => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { name: 'planted', namespace: system, labels },
@@ -100,7 +105,7 @@ const deployment = (replicas: number): Draft<Deployment> => ({
       metadata: { labels, annotations: { 'spikegate.io/sandbox-never-ready': '' } },
       spec: { containers: [{ name: 'spikegate', image: 'spikegate:1' }] },
     },
-  } as Deployment['spec'],
+  } as OwnDeployment['spec'],
 });
 
 /** While the server runs. */

@@ -1,12 +1,9 @@
-// What Kubernetes' own admission plugins (ServiceAccount, Priority) require of a new pod. Needs the store, because
-// the objects that a pod names must exist. Knows no HTTP.
+// What Kubernetes' own admission plugins (ServiceAccount, Priority) require of a new pod: the objects that it names
+// must exist.
 
-import { joinKey } from '../../kube/objects.ts';
 import { own } from '../../runtime/own-keys.ts';
-import type { ResourceType } from '../resources.ts';
+import type { Find, ResourceType } from '../resources.ts';
 import { forbidden } from '../status.ts';
-import { parse } from '../store/entry.ts';
-import type { Store } from '../store/store.ts';
 import { asNumber, asObj, asString, type Item } from '../types.ts';
 
 /** The priority classes of every cluster (k8s.io/kubernetes/pkg/apis/scheduling/types.go). */
@@ -16,21 +13,31 @@ const systemClasses: Record<string, number> = {
 };
 
 /** Throws 403 when the account or the class does not exist. Gives the pod the priority of its class. */
-export function admitPod(store: Store, type: ResourceType, pod: Item): void {
+export function admitPod(type: ResourceType, pod: Item, find: Find): void {
   const { namespace = '', name } = pod.metadata;
   const spec = asObj(pod.spec);
   const account = asString(spec.serviceAccountName);
   // `default` is created a moment after its namespace. A pod need not wait for it here.
   const isThere = account === '' || account === 'default';
-  if (!isThere && !store.table('/serviceaccounts').get(joinKey(namespace, account))) {
+  if (!isThere && !find('/serviceaccounts', namespace, account)) {
     const looked = `error looking up service account ${namespace}/${account}`;
     throw forbidden(type, name, `${looked}: serviceaccount ${JSON.stringify(account)} not found`);
   }
   const className = asString(spec.priorityClassName);
   if (className === '') return;
-  const stored = store.table('scheduling.k8s.io/priorityclasses').get(joinKey('', className));
-  const priority = stored ? asNumber(parse(stored).value) : own(systemClasses, className);
+  const stored = find('scheduling.k8s.io/priorityclasses', '', className);
+  const priority = stored ? asNumber(stored.value) : own(systemClasses, className);
   if (priority === undefined)
     throw forbidden(type, name, `no PriorityClass with name ${className} was found`);
   spec.priority = priority;
+}
+
+/** The grace period in seconds. Only a pod on a node has one. `asked`: gracePeriodSeconds of the request. */
+export function graceOfPod(pod: Item, asked: unknown): number {
+  const spec = asObj(pod.spec);
+  const phase = asString(asObj(pod.status).phase);
+  if (!spec.nodeName || phase === 'Succeeded' || phase === 'Failed') return 0;
+  const given = asNumber(spec.terminationGracePeriodSeconds, 30);
+  // Kubernetes' interpretation of a negative value.
+  return Math.max(0, asNumber(asked, given < 0 ? 1 : given));
 }

@@ -1,8 +1,8 @@
-// The sandbox in its own process: node src/sandbox/main.ts --dir DIR [--port N].
+// The sandbox in its own process: node test/sandbox/main.ts --dir DIR [--port N].
 
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
-import { startSandbox } from './index.ts';
+import { startSandbox } from '../../src/sandbox/index.ts';
 
 // A small space for new objects and more frequent garbage collection keep 20,000 objects below 200 MB; V8's own
 // choice needs 260. The first setting exists only on node's command line, so this process replaces itself where the
