@@ -28,7 +28,7 @@ export interface Steps {
 const stepUp = (current: number, { maxStepUp }: Steps): number => maxStepUp ?? Math.max(4, current);
 const stepDown = (current: number, { maxStepDown }: Steps): number => maxStepDown ?? Math.ceil(current / 2);
 
-export interface Decision {
+export interface ScalingDecision {
   replicas: number;
   history: Recommendation[];
 }
@@ -43,7 +43,7 @@ export function decide(
   history: readonly Recommendation[],
   steps: Steps,
   limits: Limits,
-): Decision {
+): ScalingDecision {
   const since = recommended.at - steps.stabilizationMs;
   const recent = [...history.filter(({ at }) => at > since), recommended];
   const most = Math.max(...recent.map(({ replicas }) => replicas));

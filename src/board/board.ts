@@ -7,7 +7,7 @@ import { type Asset, readAssets, strictHeaders } from './assets.ts';
 import { Feed } from './feed.ts';
 import { type GoodsCache, GoodsShelf } from './goods.ts';
 import { OrderBook, type OrderCache } from './orders.ts';
-import { type Item, RecentNews } from './recent-news.ts';
+import { type RecentItem, RecentNews } from './recent-news.ts';
 import { Viewers } from './viewers.ts';
 import type { Health, Sections } from './wire.ts';
 
@@ -74,7 +74,7 @@ export class Board {
   }
 
   /** Records an item of the news. */
-  told(item: Item): void {
+  told(item: RecentItem): void {
     this.#news.add(item);
   }
 

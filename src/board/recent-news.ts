@@ -4,7 +4,7 @@ import { clipped } from './clipped.ts';
 import type { NewsRow } from './wire.ts';
 
 /** The part of an item that this file needs (news.ts has the rest). */
-export interface Item {
+export interface RecentItem {
   at: number;
   topic: string;
   who: string;
@@ -24,7 +24,7 @@ export class RecentNews {
     this.#most = most;
   }
 
-  add({ at, topic, who, what, tone, count }: Item): void {
+  add({ at, topic, who, what, tone, count }: RecentItem): void {
     const since = at - togetherMs;
     for (let index = this.#rows.length - 1; index >= 0 && this.#rows[index]!.at > since; index--) {
       const row = this.#rows[index]!;

@@ -48,7 +48,7 @@ export interface OrderLifecycleOptions {
   clock: ServerClock;
   paymentWindowMs: number;
   /** Called after a new state is stored. */
-  entered(order: SpikeOrder, change: PhaseChange, context: Context): void;
+  entered(order: SpikeOrder, change: PhaseChange, context: RunContext): void;
 }
 
 export interface PhaseChange {
@@ -59,7 +59,7 @@ export interface PhaseChange {
   why: string;
 }
 
-type Context = Pick<ReconcileContext, 'log'>;
+type RunContext = Pick<ReconcileContext, 'log'>;
 
 /** What an order refers to may reach this cache a little later than the order itself. */
 const cacheLagMs = 10_000;
@@ -86,7 +86,7 @@ export class OrderLifecycle {
   }
 
   /** Brings one order to the state it should be in. `requeueAfter`: ms until its deadline. */
-  async reconcile(key: string, context: Context): Promise<{ requeueAfter?: number }> {
+  async reconcile(key: string, context: RunContext): Promise<{ requeueAfter?: number }> {
     const order = this.#options.orders.known(key);
     if (!order || order.status?.phase) this.#unassigned.delete(key);
     if (!order) return {};
@@ -105,7 +105,7 @@ export class OrderLifecycle {
   }
 
   /** The leader must see a hold for every line before the order gets a state. */
-  async #accept(seen: SpikeOrder, context: Context): Promise<{ requeueAfter?: number }> {
+  async #accept(seen: SpikeOrder, context: RunContext): Promise<{ requeueAfter?: number }> {
     let { lines, missing } = this.#lines(seen);
     if (missing.length > 0) {
       const refusal = this.#notThere('GoodsNotFound', 'goods', missing, seen);
@@ -212,7 +212,11 @@ export class OrderLifecycle {
    * An order in a namespace that is being deleted is not rejected: its goods or its buyer were only deleted before
    * it.
    */
-  async #reject(order: SpikeOrder, refusal: Refusal, context: Context): Promise<{ requeueAfter?: number }> {
+  async #reject(
+    order: SpikeOrder,
+    refusal: Refusal,
+    context: RunContext,
+  ): Promise<{ requeueAfter?: number }> {
     if (await this.#options.isGoing(order.metadata.namespace ?? '')) return {};
     return this.#enter(order, 'Rejected', acceptedStatus(order, [], undefined), context, refusal.message);
   }
@@ -242,7 +246,7 @@ export class OrderLifecycle {
     order: SpikeOrder,
     phase: OrderPhase,
     fields: Partial<SpikeOrderStatus>,
-    context: Context,
+    context: RunContext,
     why = this.#explain(order, phase),
   ): Promise<{ requeueAfter?: number }> {
     const now = this.#options.clock.now();

@@ -17,7 +17,7 @@ import { isTold } from '../workloads/outcome.ts';
 import { Sources } from '../workloads/sources.ts';
 import { type StatusWrite, type WithStatus, writeFailure } from '../workloads/status.ts';
 import type { Recorder, Workload } from '../workloads/workload.ts';
-import { workloads as all } from './workloads.ts';
+import { workloads as all } from './workload-kinds.ts';
 
 export interface WorkloadLeaderOptions {
   client: Client;

@@ -1,6 +1,6 @@
 // The output of the demo: headings, a progress bar, and a table of checks.
 
-export interface Check {
+export interface Expectation {
   what: string;
   expected: number | string;
   got: number | string;
@@ -8,7 +8,7 @@ export interface Check {
 
 export class Stage {
   readonly #out: NodeJS.WriteStream;
-  readonly checks: Check[] = [];
+  readonly checks: Expectation[] = [];
   #barWidth = 0;
   #shownAt = 0;
 

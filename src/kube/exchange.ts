@@ -8,7 +8,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Headers } from './config.ts';
 import { ConnectionError } from './errors.ts';
 
-export interface Call {
+export interface HttpCall {
   method: string;
   /** With the query. */
   path: string;
@@ -34,12 +34,12 @@ const established = new WeakSet<TLSSocket>();
 
 /** One request and its answer, on one connection. */
 export class Exchange {
-  readonly #call: Call;
+  readonly #call: HttpCall;
   readonly #request: http.ClientRequest;
   #sent = false;
   #answered = false;
 
-  constructor(call: Call, base: URL, headers: Headers, agent: http.Agent) {
+  constructor(call: HttpCall, base: URL, headers: Headers, agent: http.Agent) {
     this.#call = call;
     this.#request = (base.protocol === 'http:' ? http : https).request({
       // URL keeps the brackets of an IPv6 address; the resolver does not accept them.

@@ -19,7 +19,7 @@ import type {
 } from './client.ts';
 import type { ConnectionConfig, Headers } from './config.ts';
 import { ConnectionError, refusal } from './errors.ts';
-import type { Answer, Call } from './exchange.ts';
+import type { Answer, HttpCall } from './exchange.ts';
 import { apiVersionOf, type Draft, type KubeObject, type Resource } from './objects.ts';
 import { resourcePath, withQuery } from './paths.ts';
 import { retryAfter, Transport } from './transport.ts';
@@ -171,7 +171,7 @@ export class JsonClient implements Client {
     opts: CallOptions,
     body?: unknown,
     contentType = 'application/json',
-  ): Call {
+  ): HttpCall {
     const headers: Headers = { accept: 'application/json', 'user-agent': this.#userAgent };
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     if (text !== undefined) {
@@ -182,12 +182,12 @@ export class JsonClient implements Client {
     return { method, verb, resource, path, headers, body: text, timeoutMs, signal, retry };
   }
 
-  #refusal(call: Call, answer: Answer): Error {
+  #refusal(call: HttpCall, answer: Answer): Error {
     this.#warn(call, answer.headers.warning);
     return refusal(answer.status, answer.text, `${call.method} ${call.path}`, retryAfter(answer));
   }
 
-  #warn(call: Call, header: string | string[] | undefined): void {
+  #warn(call: HttpCall, header: string | string[] | undefined): void {
     if (!this.#onWarning || !header) return;
     // RFC 7234: 299 agent "text". One header may have several, separated by commas.
     for (const [, text] of String(header).matchAll(/\b299 \S+ "((?:[^"\\]|\\.)*)"/g)) {

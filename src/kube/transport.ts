@@ -6,7 +6,7 @@ import https from 'node:https';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import type { ConnectionConfig, Credentials } from './config.ts';
 import { ConnectionError, type Status } from './errors.ts';
-import { type Answer, type Call, Exchange, readAll } from './exchange.ts';
+import { type Answer, Exchange, type HttpCall, readAll } from './exchange.ts';
 
 /** One HTTP exchange, for rest_client_requests_total and rest_client_request_duration_seconds. */
 export interface RequestInfo {
@@ -69,7 +69,7 @@ export class Transport {
   }
 
   /** Resolves to the whole answer, whatever its status. `call.timeoutMs` covers retries and waits. */
-  async send(call: Call): Promise<Answer> {
+  async send(call: HttpCall): Promise<Answer> {
     const end = this.#clock.monotonic() + call.timeoutMs;
     for (let retries = 0; ; retries++) {
       const answer = await this.#attempt(call, end, false, readAll);
@@ -80,7 +80,7 @@ export class Transport {
   }
 
   /** After a 200, resolves to the response as soon as its headers arrive. The caller must read and destroy it. */
-  stream(call: Call): Promise<http.IncomingMessage | Answer> {
+  stream(call: HttpCall): Promise<http.IncomingMessage | Answer> {
     const end = this.#clock.monotonic() + call.timeoutMs;
     return this.#attempt(call, end, true, async (response) =>
       response.statusCode === 200 ? response : readAll(response),
@@ -92,7 +92,7 @@ export class Transport {
   }
 
   async #attempt<R>(
-    call: Call,
+    call: HttpCall,
     end: number,
     stream: boolean,
     read: (response: http.IncomingMessage) => Promise<R>,
@@ -133,7 +133,7 @@ export class Transport {
     return this.#clock.monotonic() - this.#renewed >= renewInterval;
   }
 
-  async #connect(renew: boolean, call: Call): Promise<Agents> {
+  async #connect(renew: boolean, call: HttpCall): Promise<Agents> {
     if (renew) this.#renewed = this.#clock.monotonic();
     let credentials: Credentials;
     try {
@@ -172,7 +172,7 @@ export class Transport {
  * before anything is stored, from the server's own limits as well as from an admission webhook, so any verb may be
  * retried. A 5xx with Retry-After may come after a write, so only reads are retried.
  */
-function waitBeforeRetry(call: Call, answer: Answer): number | undefined {
+function waitBeforeRetry(call: HttpCall, answer: Answer): number | undefined {
   const retryable = answer.status === 429 || (answer.status >= 500 && call.method === 'GET');
   const seconds = retryable ? retryAfter(answer) : undefined;
   return seconds === undefined ? undefined : seconds * 1000;

@@ -10,7 +10,7 @@ export interface User {
   extra?: Record<string, string[]>;
 }
 
-export interface Call {
+export interface ApiCall {
   user: User;
   dryRun: boolean;
   /** The field manager of the writer. */
@@ -22,7 +22,7 @@ export interface Call {
   warnings: string[];
 }
 
-export function callOf(user: User, manager: string): Call {
+export function callOf(user: User, manager: string): ApiCall {
   return { user, dryRun: false, manager, validation: 'Ignore', options: {}, warnings: [] };
 }
 

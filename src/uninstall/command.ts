@@ -6,7 +6,7 @@ import { loadConfig } from '../kube/config.ts';
 import { deployment } from '../manifests/names.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseDuration } from '../settings/parse.ts';
-import { makePlan, type Plan } from './plan.ts';
+import { makePlan, type RemovalPlan } from './plan.ts';
 import { titleOf, uninstall } from './uninstall.ts';
 
 export interface UninstallFlags {
@@ -91,7 +91,7 @@ export async function runUninstall(flags: UninstallFlags, { print, ask }: Dialog
 }
 
 /** The steps in their order. Empty when there is nothing to do. */
-function inWords(plan: Plan, deleteData: boolean): string[] {
+function inWords(plan: RemovalPlan, deleteData: boolean): string[] {
   const removals = plan.stages.flatMap(({ batches }) =>
     batches.flatMap(({ resource, items }) => items.map(({ name }) => `delete ${titleOf(resource, name)}`)),
   );
@@ -126,7 +126,7 @@ async function isConfirmed(
   return false;
 }
 
-function leftOver(plan: Plan, deleteData: boolean, namespace: string): string[] {
+function leftOver(plan: RemovalPlan, deleteData: boolean, namespace: string): string[] {
   const count = plan.data.reduce((sum, batch) => sum + batch.count, 0);
   return [
     ...(deleteData || plan.definitions.length === 0

@@ -7,14 +7,14 @@ import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 import { type InstalledNames, type Part, stages } from './parts.ts';
 
-export interface Item {
+export interface PlannedObject {
   namespace?: string;
   name: string;
 }
 
 export interface Batch {
   resource: Resource;
-  items: Item[];
+  items: PlannedObject[];
 }
 
 export interface DataBatch {
@@ -24,7 +24,7 @@ export interface DataBatch {
   held: number;
 }
 
-export interface Plan {
+export interface RemovalPlan {
   stages: { title: string; batches: Batch[] }[];
   /** The objects of every kind of ours, also of kinds that have none now: somebody may create some meanwhile. */
   data: DataBatch[];
@@ -42,7 +42,7 @@ const pageSize = 500;
 export const isOurFinalizer = (name: string): boolean => name.startsWith('spikegate.io/');
 
 /** @throws ApiError, ConnectionError */
-export async function makePlan(client: Client, names: InstalledNames): Promise<Plan> {
+export async function makePlan(client: Client, names: InstalledNames): Promise<RemovalPlan> {
   const releases = new Set<string>();
   const found = await Promise.all(
     stages.map(async ({ title, parts }) => {

@@ -6,7 +6,7 @@ import { isAmbiguous, isConflict, isInvalid, isNotFound } from '../kube/errors.t
 import { type KubeObject, keyOf, type Resource } from '../kube/objects.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { atOnce } from '../workloads/parallel.ts';
-import { type Batch, isOurFinalizer, objectsOf, type Plan } from './plan.ts';
+import { type Batch, isOurFinalizer, objectsOf, type RemovalPlan } from './plan.ts';
 
 export interface UninstallOptions {
   client: Client;
@@ -21,7 +21,7 @@ export interface UninstallOptions {
 const calls = 16;
 
 /** @throws ApiError, ConnectionError, or Error when something is not deleted in time */
-export async function uninstall(plan: Plan, options: UninstallOptions): Promise<void> {
+export async function uninstall(plan: RemovalPlan, options: UninstallOptions): Promise<void> {
   for (const { batches } of plan.stages) {
     for (const batch of batches) await remove(batch, options);
     await gone(batches, options);

@@ -5,7 +5,7 @@ import type { SpikeGoods, SpikeGoodsStatus } from '../../src/api/spike-goods.ts'
 import { keyOf } from '../../src/kube/objects.ts';
 import { type GoodsStore, GoodsWriteError } from '../../src/ledger/ports.ts';
 
-export interface Call {
+export interface StoreCall {
   kind: 'read' | 'write';
   key: string;
   /** What is to be written. */
@@ -41,7 +41,7 @@ const statusOf = ({ holds, ...status }: Status): SpikeGoodsStatus =>
 export class ManualStore implements GoodsStore {
   readonly stored = new Map<string, SpikeGoods>();
   readonly #known = new Map<string, SpikeGoods>();
-  readonly calls: Call[] = [];
+  readonly calls: StoreCall[] = [];
   /** Calls go through at once, in the order in which they are made. */
   automatic: boolean;
   readonly done = { reads: 0, writes: 0, conflicts: 0 };
@@ -108,9 +108,14 @@ export class ManualStore implements GoodsStore {
     return stored;
   }
 
-  #call<T>(kind: Call['kind'], key: string, goods: SpikeGoods | undefined, carryOut: () => T): Promise<T> {
+  #call<T>(
+    kind: StoreCall['kind'],
+    key: string,
+    goods: SpikeGoods | undefined,
+    carryOut: () => T,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const call: Call = {
+      const call: StoreCall = {
         kind,
         key,
         ...(goods ? { goods } : {}),
@@ -132,7 +137,7 @@ export class ManualStore implements GoodsStore {
   }
 
   /** The oldest call that waits; fails the test when there is none or it is another one. */
-  next(kind: Call['kind']): Call {
+  next(kind: StoreCall['kind']): StoreCall {
     const call = this.calls.shift();
     if (call?.kind !== kind) throw new Error(`expected a ${kind}, found ${call?.kind ?? 'nothing'}`);
     return call;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { DataService } from '../../src/api/data-service.ts';
 import { anywhere, parseReach } from '../../src/api/reach.ts';
-import { dataServiceWorkload } from '../../src/controllers/data-service/workload.ts';
+import { dataServiceWorkload } from '../../src/controllers/data-service/reconcile.ts';
 import { ObjectCache } from '../../src/kube/cache.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { silentLog } from '../../src/runtime/log.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
 import { kinds } from '../../src/api/kinds.ts';
-import { workloads } from '../../src/controllers/workloads.ts';
+import { workloads } from '../../src/controllers/workload-kinds.ts';
 import { crdOf } from '../../src/manifests/crd.ts';
 import { generatedFiles } from '../../src/manifests/generated.ts';
 import { allChildKinds } from '../../src/workloads/child-kinds.ts';

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Change, Guard } from './defects/defect.ts';
+import type { Guard, Mutation } from './defects/defect.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
 const copied = ['src', 'webhooks', 'certs', 'test', 'bench', 'manifests'];
@@ -34,7 +34,7 @@ export class Copy {
   }
 
   /** Runs the guard against the source with the change in it, then takes the change back. */
-  async judge(guard: Guard, change?: Change): Promise<{ verdict: Verdict; output: string }> {
+  async judge(guard: Guard, change?: Mutation): Promise<{ verdict: Verdict; output: string }> {
     if (!change) return this.#run(guard);
     const file = join(this.dir, change.file);
     const text = await readFile(file, 'utf8');
@@ -82,7 +82,7 @@ function verdictIn(tap: string, name: string): Verdict {
 }
 
 /** @throws Error when the change does not fit the source any more */
-export function applied(text: string, { file, from, to }: Change): string {
+export function applied(text: string, { file, from, to }: Mutation): string {
   const count = text.split(from).length - 1;
   if (count !== 1)
     throw new Error(`${file} must have this once, and has it ${count} times: ${JSON.stringify(from)}`);

@@ -50,7 +50,7 @@ export interface Situation {
   passwordOf(credentials: Credentials): string | undefined;
 }
 
-export interface Plan {
+export interface ChildrenPlan {
   desired: Desired[];
   /** Components that are not made yet, with what they wait for. */
   waiting: Map<Component, Component[]>;
@@ -65,10 +65,10 @@ export const presentIn = ({ spec }: DataService): [Component, ComponentSpec][] =
   });
 
 /** In the order in which they are started. */
-export function planOf(object: DataService, situation: Situation): Plan {
+export function planOf(object: DataService, situation: Situation): ChildrenPlan {
   const all = new Plans(object, situation);
-  const waiting: Plan['waiting'] = new Map();
-  const held: Plan['held'] = new Map();
+  const waiting: ChildrenPlan['waiting'] = new Map();
+  const held: ChildrenPlan['held'] = new Map();
   const desired = all.secrets();
   for (const [name, component] of presentIn(object)) {
     if (kindOf(name, component) === 'thirdParty') continue;

@@ -10,7 +10,7 @@ import { type CheckResult, timesOf } from './checks.ts';
 import { presentIn } from './children.ts';
 
 /** Never rejects. */
-export type Check = (
+export type ThirdPartyCheck = (
   thirdParty: ThirdParty,
   defaultPort: number,
   signal: AbortSignal,
@@ -26,11 +26,11 @@ interface Watched {
 
 export class ThirdParties {
   readonly #clock: Clock;
-  readonly #check: Check;
+  readonly #check: ThirdPartyCheck;
   readonly #wake: (key: string) => void;
   readonly #watched = new Map<string, Map<Component, Watched>>();
 
-  constructor(options: { clock: Clock; check: Check; wake(key: string): void }) {
+  constructor(options: { clock: Clock; check: ThirdPartyCheck; wake(key: string): void }) {
     this.#clock = options.clock;
     this.#check = options.check;
     this.#wake = options.wake;

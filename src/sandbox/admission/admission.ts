@@ -1,7 +1,7 @@
 // Admission by webhooks: which ones an operation calls, in which order, and what their answers lead to. It calls
 // them over HTTPS as any cluster does, and does not know whose they are.
 
-import type { Call } from '../call.ts';
+import type { ApiCall } from '../call.ts';
 import { jsonPatch } from '../patch/json.ts';
 import { apiVersionOf, type Registry, type ResourceType } from '../resources.ts';
 import { type ApiError, badRequest, forbidden, internal } from '../status.ts';
@@ -20,7 +20,7 @@ export interface Attributes {
   namespace: string;
   /** Empty under generateName before the name is made, and on a collection delete. */
   name: string;
-  call: Call;
+  call: ApiCall;
   object: Item | undefined;
   old: Item | undefined;
   /** The kind of `object`, when a subresource has its own kind: a Scale, an Eviction. */

@@ -33,13 +33,13 @@ export function compile(expression: string): Program {
   return program as Program;
 }
 
-export type Outcome = { matches: boolean } | { error: string };
+export type MatchOutcome = { matches: boolean } | { error: string };
 
 /**
  * One condition that is false means that the webhook is not called. Otherwise an error counts, and the failure
  * policy decides (kube-apiserver pkg/admission/plugin/webhook/matchconditions).
  */
-export function matchConditions(webhook: Obj, variables: () => Variables): Outcome {
+export function matchConditions(webhook: Obj, variables: () => Variables): MatchOutcome {
   const conditions = asList(webhook.matchConditions);
   if (conditions.length === 0) return { matches: true };
   const given = variables();

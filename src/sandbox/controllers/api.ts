@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { joinKey } from '../../kube/objects.ts';
-import { type Call, callOf, controllerUser } from '../call.ts';
+import { type ApiCall, callOf, controllerUser } from '../call.ts';
 import type { Core } from '../operations/core.ts';
 import { create } from '../operations/create.ts';
 import { remove } from '../operations/delete.ts';
@@ -30,7 +30,7 @@ export class ControllerApi {
     this.#manager = 'kube-controller-manager';
   }
 
-  call(): Call {
+  call(): ApiCall {
     return callOf(this.#user, this.#manager);
   }
 

@@ -6,7 +6,7 @@ import { ControllerApi } from './api.ts';
 import { EventExpiry } from './expiry.ts';
 import { GarbageCollector } from './garbage.ts';
 import { NamespaceController } from './namespaces.ts';
-import { startWorkloads } from './workloads.ts';
+import { startWorkloads } from './start.ts';
 
 export interface ControllerOptions {
   workloads: { readyAfterMs?: number } | false;

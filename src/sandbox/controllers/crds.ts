@@ -7,7 +7,7 @@ import type { Core } from '../operations/core.ts';
 import { remove } from '../operations/delete.ts';
 import { update } from '../operations/update.ts';
 import type { ResourceType } from '../resources.ts';
-import { type Change, parse } from '../store/entry.ts';
+import { parse, type StoreChange } from '../store/entry.ts';
 import { asList, asObj, asString, asStrings, equal, type Item, type Obj, timestamp } from '../types.ts';
 
 const table = 'apiextensions.k8s.io/customresourcedefinitions';
@@ -40,7 +40,7 @@ export class CrdController {
     this.#stop();
   }
 
-  #changed(change: Change): void {
+  #changed(change: StoreChange): void {
     const { entry, type } = change;
     if (entry.table === table) {
       if (type === 'DELETED') this.#drop(entry.name);

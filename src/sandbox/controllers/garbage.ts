@@ -3,7 +3,7 @@
 
 import type { Core } from '../operations/core.ts';
 import { foregroundFinalizer, orphanFinalizer } from '../operations/delete.ts';
-import type { Change, Entry } from '../store/entry.ts';
+import type { Entry, StoreChange } from '../store/entry.ts';
 import { parse } from '../store/entry.ts';
 import { asList, asString, asStrings, type Item } from '../types.ts';
 import { ControllerApi, isNotFound } from './api.ts';
@@ -72,7 +72,7 @@ export class GarbageCollector {
     }
   }
 
-  #take({ type, entry, prev }: Change): void {
+  #take({ type, entry, prev }: StoreChange): void {
     if (prev?.owners) this.#unindex(prev);
     if (type === 'DELETED') {
       this.#unindex(entry);

@@ -3,7 +3,7 @@
 
 import { splitKey } from '../../kube/objects.ts';
 import type { Core } from '../operations/core.ts';
-import type { Change } from '../store/entry.ts';
+import type { StoreChange } from '../store/entry.ts';
 import { asList, asObj, asString, type Item, type Obj, timestamp } from '../types.ts';
 import { ControllerApi } from './api.ts';
 import { KeyQueue } from './queue.ts';
@@ -35,7 +35,7 @@ export class Kubelet {
     await this.#ensureNode();
     for (const entry of this.#api.entries('/pods')) this.#queue.add(entry.key);
     this.#stopListening = this.#api.core.store.onCommit((changes) => {
-      for (const { type, entry } of changes as readonly Change[])
+      for (const { type, entry } of changes as readonly StoreChange[])
         if (entry.table === '/pods' && type !== 'DELETED') this.#queue.add(entry.key);
     });
   }

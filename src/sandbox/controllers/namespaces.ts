@@ -1,7 +1,7 @@
 // Namespaces: gives each new one its objects, and empties one that is being deleted.
 
 import type { Core } from '../operations/core.ts';
-import type { Change } from '../store/entry.ts';
+import type { StoreChange } from '../store/entry.ts';
 import { asList, asObj, asStrings, type Item, type Obj, timestamp } from '../types.ts';
 import { ControllerApi, isNotFound } from './api.ts';
 import { KeyQueue } from './queue.ts';
@@ -47,7 +47,7 @@ export class NamespaceController {
     this.#queue.close();
   }
 
-  #take({ type, entry }: Change): void {
+  #take({ type, entry }: StoreChange): void {
     if (entry.table === table && type !== 'DELETED') this.#queue.add(entry.name);
     else if (entry.table === table) this.#deleting.delete(entry.name);
     else if (this.#deleting.has(entry.namespace)) this.#queue.add(entry.namespace);

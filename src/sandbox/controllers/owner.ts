@@ -4,7 +4,7 @@
 import { joinKey, splitKey } from '../../kube/objects.ts';
 import type { Core } from '../operations/core.ts';
 import { matchesLabels, parseLabelSelector, type Requirement } from '../selectors.ts';
-import { type Change, type Entry, parse } from '../store/entry.ts';
+import { type Entry, parse, type StoreChange } from '../store/entry.ts';
 import { asList, asNumber, asObj, asString, type Item, type Obj } from '../types.ts';
 import { ControllerApi } from './api.ts';
 import { KeyQueue } from './queue.ts';
@@ -75,7 +75,7 @@ export abstract class OwnerController {
     this.#queue.addAfter(joinKey(item.metadata.namespace ?? '', item.metadata.name), ms);
   }
 
-  #take({ type, entry, prev }: Change): void {
+  #take({ type, entry, prev }: StoreChange): void {
     if (entry.table === this.table) {
       if (type === 'DELETED') {
         this.#owned.delete(entry.uid);

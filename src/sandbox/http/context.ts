@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { own } from '../../runtime/own-keys.ts';
-import type { Call, User } from '../call.ts';
+import type { ApiCall, User } from '../call.ts';
 import type { Core } from '../operations/core.ts';
 import type { ResourceType } from '../resources.ts';
 import { ApiError, badRequest, type FieldError, field } from '../status.ts';
@@ -13,7 +13,7 @@ import type { ResourceRoute } from './route.ts';
 import type { View } from './shape.ts';
 import type { WatchHub } from './watch.ts';
 
-export interface Context {
+export interface RequestContext {
   core: Core;
   hub: WatchHub;
   req: IncomingMessage;
@@ -22,7 +22,7 @@ export interface Context {
   route: ResourceRoute;
   type: ResourceType;
   accept: Accepted;
-  call: Call;
+  call: ApiCall;
 }
 
 const validations = ['', 'Ignore', 'Strict', 'Warn'];
@@ -71,7 +71,7 @@ function managerOf(agent: string | undefined): string {
   );
 }
 
-export function callFor(req: IncomingMessage, query: URLSearchParams, user: User): Call {
+export function callFor(req: IncomingMessage, query: URLSearchParams, user: User): ApiCall {
   const kind = own(optionKinds, req.method ?? '') ?? '';
   const dryRun = query.getAll('dryRun');
   if (dryRun.some((value) => value !== 'All')) throw badOption(kind, 'dryRun', dryRun, ['All']);
@@ -90,13 +90,13 @@ export function callFor(req: IncomingMessage, query: URLSearchParams, user: User
     user,
     dryRun: dryRun.length > 0,
     manager: manager || managerOf(req.headers['user-agent']),
-    validation: validation as Call['validation'],
+    validation: validation as ApiCall['validation'],
     options,
     warnings: [],
   };
 }
 
-export function viewOf({ type, accept, query, core }: Context): View {
+export function viewOf({ type, accept, query, core }: RequestContext): View {
   const include = query.get('includeObject');
   if (accept.shape === 'table' && include && !['Metadata', 'Object', 'None'].includes(include))
     throw badRequest(

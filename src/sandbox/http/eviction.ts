@@ -4,10 +4,10 @@ import { evict } from '../operations/evict.ts';
 import { badRequest, methodNotAllowed, success } from '../status.ts';
 import { asObj, asStrings, type Item } from '../types.ts';
 import { decodeObject, mediaType, readBody } from './body.ts';
-import type { Context } from './context.ts';
+import type { RequestContext } from './context.ts';
 import type { Answer } from './respond.ts';
 
-export async function eviction(context: Context): Promise<Answer> {
+export async function eviction(context: RequestContext): Promise<Answer> {
   const { req, core, type, call, route } = context;
   if (req.method !== 'POST') throw methodNotAllowed();
   const given = decodeObject(await readBody(req), mediaType(req), 'Eviction', 'Eviction') as Item;

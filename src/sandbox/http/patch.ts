@@ -15,12 +15,12 @@ import { prepare } from '../schema/schema.ts';
 import { ApiError, badRequest, unsupportedMedia } from '../status.ts';
 import { asObj, clone, type Item, isObj, type Obj } from '../types.ts';
 import { decodeYaml, mediaType, readBody } from './body.ts';
-import type { Context } from './context.ts';
+import type { RequestContext } from './context.ts';
 import { flag } from './query.ts';
 import type { Answer } from './respond.ts';
 import { writtenAnswer } from './verbs.ts';
 
-type Patcher = (context: Context, live: Item, patch: unknown) => Item;
+type Patcher = (context: RequestContext, live: Item, patch: unknown) => Item;
 
 const object = (patch: unknown): Obj => {
   if (!isObj(patch))
@@ -62,7 +62,7 @@ export function decodePatch(body: Buffer): unknown {
   }
 }
 
-export async function patch(context: Context): Promise<Answer> {
+export async function patch(context: RequestContext): Promise<Answer> {
   const { req, type } = context;
   const media = mediaType(req);
   const body = await readBody(req);
@@ -74,7 +74,7 @@ export async function patch(context: Context): Promise<Answer> {
 }
 
 /** Patches of a scale, or of another view of an object, use this too, with their own `change`. */
-function patchWith(context: Context, change: (live: Item) => Item): Promise<Written> {
+function patchWith(context: RequestContext, change: (live: Item) => Item): Promise<Written> {
   const { core, type, call, route } = context;
   const target = { namespace: route.namespace, name: route.name, subresource: route.subresource };
   return update(core, call, type, target, change);
@@ -93,7 +93,7 @@ const optionsInvalid = (path: string, message: string) =>
     ],
   });
 
-async function serverSideApply(context: Context, body: Buffer): Promise<Answer> {
+async function serverSideApply(context: RequestContext, body: Buffer): Promise<Answer> {
   const { core, type, call, route, query } = context;
   const manager = query.get('fieldManager');
   if (!manager) throw optionsInvalid('fieldManager', 'Required value: is required for apply patch');
@@ -125,7 +125,7 @@ async function serverSideApply(context: Context, body: Buffer): Promise<Answer> 
 }
 
 /** The configuration as written: typed and without nulls, but without defaults, which the client did not apply. */
-function configOf({ type, route }: Context, value: unknown): Item {
+function configOf({ type, route }: RequestContext, value: unknown): Item {
   if (!isObj(value)) throw badRequest('error decoding YAML: expected an object');
   const config = value as Item;
   if (config.apiVersion === apiVersionOf(type) && config.kind !== type.kind) checkIdentity(type, config);

@@ -8,7 +8,7 @@ import { apiVersionOf } from '../resources.ts';
 import { type FieldError, field, invalid, notFound } from '../status.ts';
 import { asNumber, asObj, asString, asStrings, isObj, type Obj, timestamp } from '../types.ts';
 import { decodeObject, mediaType, readBody } from './body.ts';
-import type { Context } from './context.ts';
+import type { RequestContext } from './context.ts';
 import type { Answer } from './respond.ts';
 
 export interface Access {
@@ -38,7 +38,7 @@ function mayI(access: Access, user: User, spec: Obj): Obj {
   });
 }
 
-type Review = (access: Access, context: Context, spec: Obj) => Obj;
+type Review = (access: Access, context: RequestContext, spec: Obj) => Obj;
 
 const reviews: Record<string, Review> = {
   SelfSubjectAccessReview: (access, { call }, spec) => mayI(access, call.user, spec),
@@ -59,7 +59,7 @@ const reviews: Record<string, Review> = {
 
 export const isReview = (kind: string) => Object.hasOwn(reviews, kind);
 
-export async function review(access: Access, context: Context): Promise<Answer> {
+export async function review(access: Access, context: RequestContext): Promise<Answer> {
   const { type, req } = context;
   const given = decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName);
   const spec = asObj(given.spec);
@@ -105,7 +105,7 @@ const hour = 3600;
 const shortest = 600;
 
 /** `serviceaccounts/token`: issues a token for the requested time, by default an hour. */
-export async function requestToken(access: Access, context: Context): Promise<Answer> {
+export async function requestToken(access: Access, context: RequestContext): Promise<Answer> {
   const { req, route, core, type } = context;
   const given = decodeObject(await readBody(req), mediaType(req), 'TokenRequest', 'TokenRequest');
   const account = core.store.table('/serviceaccounts').get(`${route.namespace}/${route.name}`);

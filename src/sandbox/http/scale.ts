@@ -7,7 +7,7 @@ import { load, type ResourceType, type ScalePaths } from '../resources.ts';
 import { badRequest, field, invalid, methodNotAllowed, unsupportedMedia } from '../status.ts';
 import { asNumber, asObj, asString, asStrings, dig, type Item, type Obj, put } from '../types.ts';
 import { decodeObject, mediaType, readBody } from './body.ts';
-import type { Context } from './context.ts';
+import type { RequestContext } from './context.ts';
 import { decodePatch } from './patch.ts';
 import type { Answer } from './respond.ts';
 import { entryAt } from './verbs.ts';
@@ -86,7 +86,7 @@ function checkScale(given: Obj, name: string): void {
     );
 }
 
-export async function scale(context: Context): Promise<Answer> {
+export async function scale(context: RequestContext): Promise<Answer> {
   const { req, type, core, call, route } = context;
   const paths = type.scale as ScalePaths;
   if (req.method === 'GET')

@@ -21,7 +21,7 @@ import {
 } from '../status.ts';
 import { StoreTrouble } from '../store/store.ts';
 import { type Accepted, accepted } from './accept.ts';
-import { type Context, callFor } from './context.ts';
+import { callFor, type RequestContext } from './context.ts';
 import { discover } from './discovery.ts';
 import { patch } from './patch.ts';
 import { flag } from './query.ts';
@@ -45,7 +45,7 @@ const version = {
   platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 };
 
-type Handler = (context: Context) => Promise<Answer | undefined>;
+type Handler = (context: RequestContext) => Promise<Answer | undefined>;
 const endpointsAreDeprecated = 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
 
 type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
@@ -208,19 +208,19 @@ export class ApiServer {
       // Lists and watches do not use `send`, which would set the header.
       res.setHeader('warning', warningHeaders(warnings));
     }
-    const context: Context = { core, hub, req, res, query, route, type, accept, call };
+    const context: RequestContext = { core, hub, req, res, query, route, type, accept, call };
     const answer = await this.#run(context, verb, type);
     if (answer) send(res, answer, accept, warnings);
   }
 
-  #run(context: Context, verb: Verb, type: ResourceType): Promise<Answer | undefined> {
+  #run(context: RequestContext, verb: Verb, type: ResourceType): Promise<Answer | undefined> {
     const { route } = context;
     if (isReview(type.kind) && type.builtin) {
       if (verb !== 'create' || route.name) throw methodNotAllowed();
       return review(this.#parts.access, context);
     }
     if (route.subresource && !(route.subresource === 'status' && type.status)) {
-      const token = (c: Context) => requestToken(this.#parts.access, c);
+      const token = (c: RequestContext) => requestToken(this.#parts.access, c);
       return subresource(context, { '/serviceaccounts/token': token })(context);
     }
     const creates = verb === 'create' && (route.name !== '' || (type.namespaced && route.namespace === ''));

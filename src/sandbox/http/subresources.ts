@@ -6,12 +6,12 @@ import { update } from '../operations/update.ts';
 import { methodNotAllowed, noSuchPath, notFound } from '../status.ts';
 import { asStrings, dig } from '../types.ts';
 import { decodeObject, mediaType, readBody } from './body.ts';
-import type { Context } from './context.ts';
+import type { RequestContext } from './context.ts';
 import { eviction } from './eviction.ts';
 import type { Answer } from './respond.ts';
 import { scale } from './scale.ts';
 
-async function finalize(context: Context): Promise<Answer> {
+async function finalize(context: RequestContext): Promise<Answer> {
   const { req, core, type, call, route } = context;
   if (req.method !== 'PUT') throw methodNotAllowed();
   const given = decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName);
@@ -24,11 +24,11 @@ async function finalize(context: Context): Promise<Answer> {
   return { code: 200, json: JSON.stringify(item) };
 }
 
-type Handler = (context: Context) => Promise<Answer>;
+type Handler = (context: RequestContext) => Promise<Answer>;
 const builtIn: Record<string, Handler> = { '/pods/eviction': eviction, '/namespaces/finalize': finalize };
 
 /** The handler of a subresource other than `status`. Throws 404 when the kind has no such subresource. */
-export function subresource({ type, route }: Context, extra: Record<string, Handler>): Handler {
+export function subresource({ type, route }: RequestContext, extra: Record<string, Handler>): Handler {
   if (route.subresource === 'scale' && type.scale) return scale;
   const key = `${type.table}/${route.subresource}`;
   const handler = own(builtIn, key) ?? own(extra, key);

@@ -10,13 +10,13 @@ import { badRequest, notAcceptable, notFound, success, tooLargeVersion, wrongSha
 import type { Entry } from '../store/entry.ts';
 import { asObj, asString, type Item, isObj, type Obj } from '../types.ts';
 import { decodeJson, decodeObject, decodeYaml, mediaType, protobufType, readBody } from './body.ts';
-import { type Context, viewOf } from './context.ts';
+import { type RequestContext, viewOf } from './context.ts';
 import { page, sendPage } from './list.ts';
 import { flag, listOptions, number, resourceVersion, selection } from './query.ts';
 import type { Answer } from './respond.ts';
 import { listHead, listItem, single } from './shape.ts';
 
-export function entryAt(context: Context): Entry {
+export function entryAt(context: RequestContext): Entry {
   const { core, route, type } = context;
   core.store.settle();
   const entry = core.store.table(type.table).get(joinKey(route.namespace, route.name));
@@ -25,7 +25,7 @@ export function entryAt(context: Context): Entry {
 }
 
 /** The answer to a write, in the requested format. */
-export function writtenAnswer(context: Context, code: number, { item, entry }: Written): Answer {
+export function writtenAnswer(context: RequestContext, code: number, { item, entry }: Written): Answer {
   const plain = context.accept.shape === 'object';
   if (entry) return { code, json: single(viewOf(context), entry) };
   if (plain) return { code, json: JSON.stringify(item) };
@@ -46,7 +46,7 @@ export function writtenAnswer(context: Context, code: number, { item, entry }: W
   return { code, json: single(viewOf(context), shown) };
 }
 
-export async function get(context: Context): Promise<Answer> {
+export async function get(context: RequestContext): Promise<Answer> {
   const rv = resourceVersion(context.query);
   const { version } = context.core.store;
   if (context.accept.shape === 'metadataList')
@@ -55,7 +55,7 @@ export async function get(context: Context): Promise<Answer> {
   return { code: 200, json: single(viewOf(context), entryAt(context)) };
 }
 
-export async function list(context: Context): Promise<undefined> {
+export async function list(context: RequestContext): Promise<undefined> {
   const view = viewOf(context);
   if (context.accept.shape === 'metadata')
     throw wrongShape('PartialObjectMetadata', context.type.listKind, true);
@@ -70,7 +70,7 @@ const watchMinutes = () => 30 + Math.random() * 30;
 
 const streams = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
 
-export async function watch(context: Context): Promise<undefined> {
+export async function watch(context: RequestContext): Promise<undefined> {
   const { query, route, type } = context;
   if (context.accept.yaml) throw notAcceptable(streams);
   const chosen = selection(query, type);
@@ -88,7 +88,7 @@ export async function watch(context: Context): Promise<undefined> {
   return undefined;
 }
 
-export async function post(context: Context): Promise<Answer> {
+export async function post(context: RequestContext): Promise<Answer> {
   const { core, type, call, route, req } = context;
   const item = decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName) as Item;
   const written = await create(core, call, type, { namespace: route.namespace }, withSelf(context, item));
@@ -96,14 +96,14 @@ export async function post(context: Context): Promise<Answer> {
 }
 
 /** A custom resource must have apiVersion and kind. For built-in kinds the URL says it. */
-function withSelf({ type }: Context, item: Item): Item {
+function withSelf({ type }: RequestContext, item: Item): Item {
   if (!type.builtin) return item;
   item.apiVersion ||= type.group ? `${type.group}/${type.version}` : type.version;
   item.kind ||= type.kind;
   return item;
 }
 
-export async function replace(context: Context): Promise<Answer> {
+export async function replace(context: RequestContext): Promise<Answer> {
   const { core, type, call, route, req } = context;
   const item = withSelf(
     context,
@@ -128,7 +128,7 @@ export async function replace(context: Context): Promise<Answer> {
 }
 
 /** The options of a DELETE are in the body, or, from simple clients, in the query. */
-async function deleteOptions({ req, query, call }: Context): Promise<Obj> {
+async function deleteOptions({ req, query, call }: RequestContext): Promise<Obj> {
   const body = await readBody(req);
   const media = mediaType(req);
   let options: Obj = {};
@@ -157,7 +157,7 @@ async function deleteOptions({ req, query, call }: Context): Promise<Obj> {
   return options;
 }
 
-export async function del(context: Context): Promise<Answer> {
+export async function del(context: RequestContext): Promise<Answer> {
   const { core, type, call, route } = context;
   const options = await deleteOptions(context);
   const { item, gone } = await remove(
@@ -177,7 +177,7 @@ export async function del(context: Context): Promise<Answer> {
   return { code: 200, json: JSON.stringify(success(details)) };
 }
 
-export async function deleteCollection(context: Context): Promise<Answer> {
+export async function deleteCollection(context: RequestContext): Promise<Answer> {
   const { core, type, call, route, query } = context;
   const options = await deleteOptions(context);
   const view = viewOf(context);

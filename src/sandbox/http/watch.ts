@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { apiVersionOf } from '../resources.ts';
 import { type ApiError, tooOld } from '../status.ts';
-import { type Change, type Entry, parse } from '../store/entry.ts';
+import { type Entry, parse, type StoreChange } from '../store/entry.ts';
 import type { Store } from '../store/store.ts';
 import { selects } from './list.ts';
 import type { Selection } from './query.ts';
@@ -123,8 +123,8 @@ export class WatchHub {
     else watcher.res.flushHeaders();
   }
 
-  #tell(changes: readonly Change[]): void {
-    const byTable = new Map<string, Change[]>();
+  #tell(changes: readonly StoreChange[]): void {
+    const byTable = new Map<string, StoreChange[]>();
     for (const change of changes) {
       const list = byTable.get(change.entry.table);
       if (list) list.push(change);
@@ -138,8 +138,12 @@ export class WatchHub {
     }
   }
 
-  #tellOne(watcher: Watcher, changes: readonly Change[], written: Map<string, Buffer | undefined>): void {
-    const fresh = (changes[0] as Change).entry.rv > watcher.told;
+  #tellOne(
+    watcher: Watcher,
+    changes: readonly StoreChange[],
+    written: Map<string, Buffer | undefined>,
+  ): void {
+    const fresh = (changes[0] as StoreChange).entry.rv > watcher.told;
     let bytes: Buffer | undefined;
     if (fresh && written.has(watcher.shared)) bytes = written.get(watcher.shared);
     else {
@@ -150,14 +154,14 @@ export class WatchHub {
       bytes = text === '' ? undefined : Buffer.from(text);
       if (fresh) written.set(watcher.shared, bytes);
     }
-    watcher.told = Math.max(watcher.told, (changes.at(-1) as Change).entry.rv);
+    watcher.told = Math.max(watcher.told, (changes.at(-1) as StoreChange).entry.rv);
     if (!bytes) return;
     watcher.res.write(bytes);
     if (watcher.res.writableLength > backlogLimit) watcher.res.destroy();
   }
 
   /** The line of a change for this watcher. '' when the change does not concern it. */
-  #lineFor({ view, namespace, selection }: WatchRequest, { type, entry, prev }: Change): string {
+  #lineFor({ view, namespace, selection }: WatchRequest, { type, entry, prev }: StoreChange): string {
     if (namespace && entry.namespace !== namespace) return '';
     const now = type !== 'DELETED' && selects(view, selection, entry);
     const before = prev !== undefined && selects(view, selection, prev);

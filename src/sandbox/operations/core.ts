@@ -4,7 +4,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { own } from '../../runtime/own-keys.ts';
 import type { Admission } from '../admission/admission.ts';
-import type { Call } from '../call.ts';
+import type { ApiCall } from '../call.ts';
 import { apiVersionOf, type Registry, type ResourceType } from '../resources.ts';
 import { metadataSchema } from '../schema/builtin.ts';
 import { decodeError, missingRequired } from '../schema/gotypes.ts';
@@ -65,7 +65,7 @@ function dropNullMetadata(item: Item): void {
 }
 
 /** Handles unknown fields as the caller asked: ignore, warn or refuse. */
-export function reportUnknown(type: ResourceType, unknown: readonly string[], call: Call): void {
+export function reportUnknown(type: ResourceType, unknown: readonly string[], call: ApiCall): void {
   if (unknown.length === 0 || call.validation === 'Ignore') return;
   // Those of custom resources come from a map, which Go iterates in sorted order.
   const paths = type.builtin ? unknown : unknown.toSorted();

@@ -4,7 +4,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { joinKey } from '../../kube/objects.ts';
 import type { Attributes } from '../admission/admission.ts';
-import type { Call } from '../call.ts';
+import type { ApiCall } from '../call.ts';
 import { trackUpdate } from '../fields/managed.ts';
 import { load, ordered, type ResourceType, reviewedNamespace } from '../resources.ts';
 import {
@@ -45,7 +45,7 @@ export interface CreateTarget {
 
 export async function create(
   core: Core,
-  call: Call,
+  call: ApiCall,
   type: ResourceType,
   target: CreateTarget,
   item: Item,

@@ -2,7 +2,7 @@
 
 import { joinKey } from '../../kube/objects.ts';
 import type { Attributes } from '../admission/admission.ts';
-import type { Call } from '../call.ts';
+import type { ApiCall } from '../call.ts';
 import { hasSpecFinalizers, load, ordered, type ResourceType, reviewedNamespace } from '../resources.ts';
 import { ApiError, conflict, forbidden, notFound } from '../status.ts';
 import type { Entry } from '../store/entry.ts';
@@ -27,7 +27,7 @@ export interface DeleteTarget {
 
 export async function remove(
   core: Core,
-  call: Call,
+  call: ApiCall,
   type: ResourceType,
   target: DeleteTarget,
   options: Obj,
@@ -66,7 +66,7 @@ async function admit(
   type: ResourceType,
   target: DeleteTarget,
   old: Item,
-  call: Call,
+  call: ApiCall,
 ): Promise<void> {
   const attributes: Attributes = {
     type,
@@ -129,7 +129,7 @@ async function mark(
   entry: Entry,
   old: Item,
   options: Obj,
-  call: Call,
+  call: ApiCall,
 ): Promise<Deletion> {
   const item = structuredClone(old);
   const finalizers = finalizersFor(item, options);

@@ -3,7 +3,7 @@
 // its last disruption.
 
 import { joinKey } from '../../kube/objects.ts';
-import type { Call } from '../call.ts';
+import type { ApiCall } from '../call.ts';
 import type { ResourceType } from '../resources.ts';
 import { matchesLabels, parseLabelSelector } from '../selectors.ts';
 import { ApiError, forbidden, notFound } from '../status.ts';
@@ -23,7 +23,7 @@ const maxUnconfirmed = 2000;
 
 export async function evict(
   core: Core,
-  call: Call,
+  call: ApiCall,
   type: ResourceType,
   target: { namespace: string; name: string },
   eviction: Item,
@@ -56,7 +56,7 @@ const ignoresBudgets = (pod: Item) =>
 const isReady = (pod: Item) =>
   asList(asObj(pod.status).conditions).some((c) => c.type === 'Ready' && c.status === 'True');
 
-async function charge(core: Core, entry: Entry, pod: Item, options: Obj, call: Call): Promise<void> {
+async function charge(core: Core, entry: Entry, pod: Item, options: Obj, call: ApiCall): Promise<void> {
   const covering = [...core.store.table(budgets).entries({ namespace: entry.namespace, after: '' })]
     .map(parse)
     .filter((budget) => {

@@ -4,7 +4,7 @@
 import { joinKey } from '../../kube/objects.ts';
 import { own } from '../../runtime/own-keys.ts';
 import type { Attributes } from '../admission/admission.ts';
-import type { Call } from '../call.ts';
+import type { ApiCall } from '../call.ts';
 import { trackUpdate } from '../fields/managed.ts';
 import { hasSpecFinalizers, load, ordered, type ResourceType, reviewedNamespace } from '../resources.ts';
 import { badRequest, conflict, field, invalid, notFound } from '../status.ts';
@@ -41,7 +41,7 @@ const attempts = 5;
 /** `change` gets the object in this version, may modify it, and returns what it should become. */
 export async function update(
   core: Core,
-  call: Call,
+  call: ApiCall,
   type: ResourceType,
   target: UpdateTarget,
   change: (live: Item) => Item,
@@ -79,7 +79,7 @@ async function prepareNext(
   type: ResourceType,
   live: Item,
   given: Item,
-  call: Call,
+  call: ApiCall,
   target: UpdateTarget,
 ): Promise<Item> {
   checkIdentity(type, given);
@@ -218,7 +218,7 @@ async function store(
   entry: Entry,
   live: Item,
   next: Item,
-  call: Call,
+  call: ApiCall,
 ): Promise<Written> {
   if (equal(live, next)) {
     await core.store.durable();

@@ -2,12 +2,12 @@
 import { own } from '../../runtime/own-keys.ts';
 import type { Column } from '../resources.ts';
 import { dig } from '../types.ts';
+import { apps } from './apps.ts';
 import { type Cell, name, type Spec } from './cells.ts';
 import { core } from './core.ts';
 import { others } from './others.ts';
-import { workloads } from './workloads.ts';
 
-const kinds: Record<string, Spec[]> = { ...core, ...workloads, ...others };
+const kinds: Record<string, Spec[]> = { ...core, ...apps, ...others };
 
 const plain: Spec[] = [name, ['Created At', (item) => item.metadata.creationTimestamp]];
 

@@ -23,7 +23,7 @@ export interface Entry {
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
 /** One step of history. A DELETED change has the object's last state, with the version of the deletion. */
-export interface Change {
+export interface StoreChange {
   readonly type: ChangeType;
   readonly entry: Entry;
   readonly prev: Entry | undefined;

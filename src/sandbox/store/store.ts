@@ -4,7 +4,7 @@
 
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import type { Item } from '../types.ts';
-import { type Change, type ChangeType, describe, type Entry, entryOf } from './entry.ts';
+import { type ChangeType, describe, type Entry, entryOf, type StoreChange } from './entry.ts';
 import { Log, type RowLog } from './log.ts';
 import { Table } from './table.ts';
 
@@ -43,7 +43,7 @@ const opOf: Record<ChangeType, number> = { ADDED: 0, MODIFIED: 1, DELETED: 2 };
 const typeOf: readonly ChangeType[] = ['ADDED', 'MODIFIED', 'DELETED'];
 
 interface Batch {
-  changes: Change[];
+  changes: StoreChange[];
   done: Promise<void>;
   resolve: () => void;
   reject: (error: unknown) => void;
@@ -61,8 +61,8 @@ export class Store {
   readonly #log: RowLog;
   readonly #options: StoreOptions;
   readonly #tables = new Map<string, Table>();
-  readonly #listeners = new Set<(changes: readonly Change[]) => void>();
-  #order: Change[] = [];
+  readonly #listeners = new Set<(changes: readonly StoreChange[]) => void>();
+  #order: StoreChange[] = [];
   #batch: Batch | undefined;
   #rv = 0;
   #compactedTo = 0;
@@ -128,7 +128,7 @@ export class Store {
   }
 
   /** Calls `listener` with the changes of each commit, after it. */
-  onCommit(listener: (changes: readonly Change[]) => void): () => void {
+  onCommit(listener: (changes: readonly StoreChange[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -144,7 +144,7 @@ export class Store {
   #write(type: ChangeType, table: string, item: Item, prev: Entry | undefined): Entry {
     if (this.#closed) throw new Error('the store is closed');
     const entry = entryOf(table, item, ++this.#rv);
-    const change: Change = { type, entry, prev, at: this.#options.clock.monotonic() };
+    const change: StoreChange = { type, entry, prev, at: this.#options.clock.monotonic() };
     this.table(table).apply(change);
     if (!this.#batch) {
       this.#batch = newBatch();
@@ -196,7 +196,7 @@ export class Store {
         if (type !== 'DELETED') table.load(entry);
         continue;
       }
-      const change: Change = { type, entry, prev, at };
+      const change: StoreChange = { type, entry, prev, at };
       table.apply(change);
       this.#order.push(change);
     }
@@ -230,11 +230,11 @@ export class Store {
     const { maxAgeMs, maxChanges } = this.#options.compaction;
     const tooOld = this.#options.clock.monotonic() - maxAgeMs;
     let cut = Math.max(0, this.#order.length - maxChanges);
-    while (cut < this.#order.length && (this.#order[cut] as Change).at < tooOld) cut++;
+    while (cut < this.#order.length && (this.#order[cut] as StoreChange).at < tooOld) cut++;
     if (upTo !== undefined)
-      while (cut < this.#order.length && (this.#order[cut] as Change).entry.rv <= upTo) cut++;
+      while (cut < this.#order.length && (this.#order[cut] as StoreChange).entry.rv <= upTo) cut++;
     if (cut === 0) return;
-    const to = (this.#order[cut - 1] as Change).entry.rv;
+    const to = (this.#order[cut - 1] as StoreChange).entry.rv;
     const superseded: number[] = [];
     for (const { type, entry, prev } of this.#order.slice(0, cut)) {
       if (prev) superseded.push(prev.rv);

@@ -1,7 +1,7 @@
 // All objects of one resource: the current revisions in key order, and their changes as far back as history
 // reaches. In memory only; the log makes them durable.
 
-import type { Change, Entry } from './entry.ts';
+import type { Entry, StoreChange } from './entry.ts';
 
 /** The first index whose value is not less than `wanted`. */
 function lowerBound<T>(
@@ -20,7 +20,7 @@ function lowerBound<T>(
 }
 
 const same = (key: string) => key;
-const version = (change: Change) => change.entry.rv;
+const version = (change: StoreChange) => change.entry.rv;
 
 export interface Range {
   /** '' for every namespace. */
@@ -32,7 +32,7 @@ export interface Range {
 export class Table {
   readonly #current = new Map<string, Entry>();
   #keys: string[] = [];
-  #history: Change[] = [];
+  #history: StoreChange[] = [];
 
   get(key: string): Entry | undefined {
     return this.#current.get(key);
@@ -42,13 +42,13 @@ export class Table {
     return this.#current.size;
   }
 
-  apply(change: Change): void {
+  apply(change: StoreChange): void {
     this.#set(change.entry.key, change.type === 'DELETED' ? undefined : change.entry);
     this.#history.push(change);
   }
 
   /** Undoes the latest change, which could not be made durable. */
-  revert(change: Change): void {
+  revert(change: StoreChange): void {
     this.#set(change.entry.key, change.prev);
     if (this.#history.at(-1) === change) this.#history.pop();
   }
@@ -91,7 +91,7 @@ export class Table {
   at(rv: number, range: Range): Entry[] {
     const before = new Map<string, Entry | undefined>();
     for (let i = lowerBound(this.#history, rv + 1, version); i < this.#history.length; i++) {
-      const { entry, prev } = this.#history[i] as Change;
+      const { entry, prev } = this.#history[i] as StoreChange;
       if (!before.has(entry.key)) before.set(entry.key, prev);
     }
     const prefix = range.namespace ? `${range.namespace}/` : '';
@@ -103,12 +103,12 @@ export class Table {
   }
 
   /** The changes after version `rv`. */
-  since(rv: number): Change[] {
+  since(rv: number): StoreChange[] {
     return this.#history.slice(lowerBound(this.#history, rv + 1, version));
   }
 
   /** Drops the changes up to `rv` and returns them. */
-  compact(rv: number): Change[] {
+  compact(rv: number): StoreChange[] {
     const cut = lowerBound(this.#history, rv + 1, version);
     if (cut === 0) return [];
     const dropped = this.#history.slice(0, cut);

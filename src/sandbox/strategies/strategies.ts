@@ -6,12 +6,12 @@ import { crdStrategy } from '../crd/strategy.ts';
 import type { Strategy } from '../resources.ts';
 import { type FieldError, field } from '../status.ts';
 import { asList, asNumber, asObj, asString, equal, type Item, isObj, type Obj } from '../types.ts';
+import { checkSelector, workloadStrategies } from './apps.ts';
 import { checkFormat, formats } from './names.ts';
 import { admitPod, graceOfPod } from './pod-admission.ts';
 import { checkPodSpec, fillInPod, preparePod } from './pods.ts';
 import { serviceStrategy } from './services.ts';
 import { webhookStrategy } from './webhooks.ts';
-import { checkSelector, workloadStrategies } from './workloads.ts';
 
 const frozen = 'field is immutable when `immutable` is set';
 const dataLimit = 1024 * 1024;

@@ -4,8 +4,8 @@ import { compile } from '../admission/conditions.ts';
 import type { Strategy } from '../resources.ts';
 import { type FieldError, field } from '../status.ts';
 import { asList, asNumber, asObj, asString, asStrings, type Item, isObj, type Obj } from '../types.ts';
+import { checkSelector } from './apps.ts';
 import { formatError, formats } from './names.ts';
-import { checkSelector } from './workloads.ts';
 
 const choices: Record<string, readonly string[]> = {
   failurePolicy: ['Fail', 'Ignore'],

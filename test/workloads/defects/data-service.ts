@@ -4,7 +4,7 @@ import { change, children, type Defect, defects, guard, noStatus } from './defec
 const dataDefects = guard(defects, 'DataService');
 const ofData = guard('test/unit/data-service-children.test.ts');
 const dataChildren = change('src/controllers/data-service/children.ts');
-const dataWorkload = change('src/controllers/data-service/workload.ts');
+const dataWorkload = change('src/controllers/data-service/reconcile.ts');
 
 export const dataService: Defect[] = [
   {

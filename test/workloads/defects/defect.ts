@@ -11,7 +11,7 @@ export interface Guard {
 }
 
 /** One change of a source file. */
-export interface Change {
+export interface Mutation {
   file: string;
   /** Occurs once. */
   from: string;
@@ -22,7 +22,7 @@ export interface Defect {
   /** What the original operator did, in a few words. */
   defect: string;
   guard: Guard;
-  mutant: Change;
+  mutant: Mutation;
 }
 
 export const guard =
@@ -30,7 +30,7 @@ export const guard =
   (name: string): Guard => ({ file, name, ...(suite ? { suite } : {}) });
 export const change =
   (file: string) =>
-  (from: string, to: string): Change => ({ file, from, to });
+  (from: string, to: string): Mutation => ({ file, from, to });
 
 export const defects = 'test/workloads/defects.test.ts';
 

@@ -65,7 +65,7 @@ export const seckills: Defect[] = [
   {
     defect: 'the status is empty',
     guard: seckillDefects('deletes what is switched off, and says how each service is'),
-    mutant: change('src/controllers/seckill/workload.ts')(
+    mutant: change('src/controllers/seckill/reconcile.ts')(
       'fields: { phase, ready: count, serviceStatuses },',
       'fields: { phase },',
     ),

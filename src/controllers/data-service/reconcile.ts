@@ -35,7 +35,7 @@ import {
 import { writeStatus } from '../../workloads/status.ts';
 import type { Working, Workload, WorkloadReconciler } from '../../workloads/workload.ts';
 import { checkThirdParty } from './checks.ts';
-import { owns, type Plan, planOf, presentIn, runnables } from './children.ts';
+import { type ChildrenPlan, owns, planOf, presentIn, runnables } from './children.ts';
 import { type Credentials, credentialsOf, referencesOf } from './credentials.ts';
 import { type NamedChild, prefixIn, prefixOf } from './names.ts';
 import { ensurePassword } from './password.ts';
@@ -257,7 +257,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     name: Component,
     spec: ComponentSpec,
     maker: Runnable | undefined,
-    plan: Plan,
+    plan: ChildrenPlan,
     uncreated: Trouble | undefined,
   ): ComponentState {
     if (kindOf(name, spec) === 'thirdParty') {

@@ -38,7 +38,7 @@ const replicas =
   (item) =>
     asNumber(dig(item, path), 0);
 
-export const workloads: Record<string, Spec[]> = {
+export const apps: Record<string, Spec[]> = {
   Deployment: [
     name,
     [
