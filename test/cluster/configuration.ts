@@ -43,6 +43,9 @@ state = "/run/containerd"
 [grpc]
   address = ${text(containerdSocket)}
 
+[plugins.'io.containerd.internal.v1.opt']
+  path = ${text(join(layout.containerd, 'opt'))}
+
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = ${text(pauseImage)}
 
