@@ -42,7 +42,8 @@ async function main(): Promise<number> {
     .slice(0, topics.length)
     .map((name) => ({ dir: join(work, name), group: '' }));
   const end = async () => {
-    for (const cluster of clusters) {
+    // The last first: each puts the machine's kernel settings back as it found them.
+    for (const cluster of clusters.toReversed()) {
       cluster.group = readState(cluster.dir)?.group ?? cluster.group;
       await removeCluster(cluster.dir);
     }
