@@ -27,6 +27,12 @@ export const ownUnits = ({ quantity, own = quantity }: Hold): number => own;
  */
 export const mostHolds = 4096;
 
+/**
+ * For so long after its webhooks were called an order may still be stored, in ms: the API server gives a create 34 s in all
+ * (requestTimeoutUpperBound), and etcd may take 7 s more. docs/ledger.md has the proof.
+ */
+export const longestUndecidedMs = 34_000 + 7000;
+
 /** Maximum number of holds in one text. */
 const mostInText = 64;
 /** 64 holds of orders with the longest possible name. */

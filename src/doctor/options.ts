@@ -1,5 +1,6 @@
 // The flags of `spikegate doctor`. Does not know what they are used for.
 import { type Command, Option } from 'commander';
+import { longestUndecidedMs } from '../api/holds.ts';
 import { deployment, type InstallationNames, namesOf } from '../manifests/names.ts';
 import { parseDuration } from '../settings/parse.ts';
 
@@ -46,7 +47,7 @@ export function withDoctorOptions(command: Command): Command {
     .option('--lease <name>', 'name of the lease (default: NAME)')
     .option('--cert-secret <name>', 'Secret with the serving certificate (default: NAME-serving-cert)')
     .option('--probe-namespace <name>', 'where the dry runs are made; nothing is stored', 'default');
-  duration('--hold-limit <duration>', '--hold-limit of serve', 120_000, '120s');
+  duration('--hold-limit <duration>', '--hold-limit of serve', longestUndecidedMs, '41s');
   duration('--payment-window <duration>', '--payment-window of serve', 300_000, '5m');
   duration('--grace <duration>', 'what may be late before it is a finding', 30_000, '30s');
   return command

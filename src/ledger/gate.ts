@@ -2,11 +2,12 @@
 // are short. stock-draft.ts decides how many units there are.
 import { holdsOf, isHeld, mostHolds } from '../api/holds.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
-import { type OrderLine, timestamp } from '../api/sale.ts';
+import type { OrderLine } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { joinKey, keyOf, splitKey } from '../kube/objects.ts';
 import type { ServerClock } from '../kube/server-time.ts';
 import type { Change, GoodsWriter } from './goods-writer.ts';
+import { holdTime } from './hold-time.ts';
 import type { Lots } from './lots.ts';
 import { availableOf, type StockDraft } from './stock-draft.ts';
 import { Tickets } from './tickets.ts';
@@ -283,16 +284,6 @@ export class Gate {
     const stored = keys.filter((key) => !this.#lots?.release(key, request.uid));
     await Promise.all(stored.map((key) => this.#writer.submit(key, giveBack(request.uid), { fromStale })));
   }
-}
-
-/**
- * The time of a hold that is taken now. It is not before the present time of the API server, so that no leader
- * finds the hold older than it is. Whole seconds: holds of the same second share a text (api/holds.ts), and the
- * hold limit is many seconds. Undefined while this process does not know the time.
- */
-function holdTime(clock: ServerClock): string | undefined {
-  const bounds = clock.bounds();
-  return bounds && timestamp(Math.ceil(bounds.latest / 1000) * 1000);
 }
 
 /** The refusal while this process does not know the API server's time. It has already asked for it. */

@@ -10,10 +10,10 @@
 // orders their units from the abandoned lot (order-lifecycle.ts), and returns the rest when its time is up
 // (settler.ts).
 import { type Hold, lotPrefix, lotsOf, mostHolds } from '../api/holds.ts';
-import { timestamp } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { ServerClock } from '../kube/server-time.ts';
 import type { GoodsWriter } from './goods-writer.ts';
+import { holdTime } from './hold-time.ts';
 import { LotPace } from './lot-pace.ts';
 import type { StockDraft } from './stock-draft.ts';
 
@@ -288,8 +288,8 @@ export class Lots {
     if (draft.goods.metadata.uid !== lot.goods) return undefined;
     const { clock } = this.#options;
     if (lot.unnamed.size > 0 && clock.monotonic() - lot.storedAt > namedForMs) this.#abandon(lot);
-    // Only the change of the time matters (lot-watch.ts).
-    const time = timestamp(Math.floor(clock.now() / 1000) * 1000);
+    // While this process does not know the time, it has no lot: the leader counts from when it was written last.
+    const time = holdTime(clock);
     const { attempts, least, given } = lot.sought;
     lot.naming = new Set();
     let owed = 0;
@@ -299,8 +299,16 @@ export class Lots {
     }
     const rest = draft.unitsOf(lot.uid);
     // Units of orders that were admitted on the lot are never given back.
-    const units = Math.max(this.#size(lot, draft, rest), Math.min(rest, owed));
-    const resized = draft.resize({ uid: lot.uid, order: this.#options.instance, quantity: units, time });
+    const size = time === undefined ? 0 : this.#size(lot, draft, rest);
+    const units = Math.max(size, Math.min(rest, owed));
+    const uid = lot.uid;
+    const before = lotsOf(draft.goods.status).find((stored) => stored.uid === uid)?.time ?? '';
+    const resized = draft.resize({
+      uid,
+      order: this.#options.instance,
+      quantity: units,
+      time: time ?? before,
+    });
     const isShort = owed > 0;
     const changes = resized || lot.naming.size > 0;
     // Until this write is confirmed, only the units that exist before and after it may be given away. The same

@@ -4,7 +4,7 @@
 // the old one could accept an order and drop its hold; the stock of that order would be in nobody's sum. So the
 // first write to goods only *claims* them: it raises ledgerEpoch by compare-and-swap. From then on the old leader
 // cannot drop a hold, and a list of the orders after the claim shows everything it ever accepted.
-import { type Hold, holdsOf, isLot } from '../api/holds.ts';
+import { type Hold, holdsOf, isLot, lotsOf } from '../api/holds.ts';
 import { isObjectName } from '../api/identity.ts';
 import { RefusedError } from '../api/refusals.ts';
 import { parseTime, salePhase } from '../api/sale.ts';
@@ -13,7 +13,8 @@ import { keyOf } from '../kube/objects.ts';
 import { earliest, type ServerClock } from '../kube/server-time.ts';
 import type { Books } from './books.ts';
 import type { GoodsWriter, Outcome } from './goods-writer.ts';
-import type { LotWatch } from './lot-watch.ts';
+import { abandonedAfterMs, type LotWatch } from './lot-watch.ts';
+import { usedForMs } from './lots.ts';
 import type { LedgerMetrics } from './ports.ts';
 import type { StockDraft } from './stock-draft.ts';
 import { FencedError, ForeignTermError, type Standing, type Terms } from './terms.ts';
@@ -26,7 +27,7 @@ export interface SettlerOptions {
   resyncOrders(): Promise<void>;
   /** A live read: the uid of the order with that name. Undefined when there is none. */
   readOrderUid(namespace: string, name: string): Promise<string | undefined>;
-  /** Age at which a hold without a stored order may lapse. Longer than a request to the API server can take. */
+  /** Age at which a hold without a stored order may lapse: no request takes longer to be stored (docs/ledger.md). */
   holdLimitMs: number;
   lots: LotWatch;
   clock: ServerClock;
@@ -189,18 +190,28 @@ export class Settler {
    * order without a state takes its units out of the lot first.
    */
   async #lapsedLots(goods: SpikeGoods): Promise<Hold[]> {
-    const { books, holdLimitMs, lots, resyncOrders } = this.#options;
-    const old = holdsOf(goods.status).filter(
-      (hold) => isLot(hold) && lots.ageOf(goods, hold.uid) >= holdLimitMs,
-    );
+    const { books, resyncOrders } = this.#options;
+    const old = lotsOf(goods.status).filter((lot) => this.#untilOver(goods, lot) <= 0);
     if (old.length === 0) return [];
     await resyncOrders();
     const { namespace = '', name } = goods.metadata;
     return books.isAwaited(namespace, name, goods.spec.goodsId) ? [] : old;
   }
 
+  /**
+   * Milliseconds until whatever was admitted on a lot is stored or never will be, if its replica is gone. The replica dated
+   * the lot when it wrote it last, and admits on it for `usedForMs` after that.
+   */
+  #untilOver(goods: SpikeGoods, lot: Hold): number {
+    const { clock, holdLimitMs, lots } = this.#options;
+    return Math.max(
+      abandonedAfterMs - lots.ageOf(goods, lot.uid),
+      holdLimitMs + usedForMs - ageOf(lot, earliest(clock)),
+    );
+  }
+
   async #drop(key: string, holds: readonly Hold[]): Promise<SpikeGoods | undefined> {
-    const { metrics, lots, holdLimitMs } = this.#options;
+    const { metrics } = this.#options;
     let dropped = 0;
     const written = await this.#submit(key, ({ draft, standing }) => {
       // The change runs again after each conflict. Only the last run is stored.
@@ -208,7 +219,8 @@ export class Settler {
       if (standing === 'claims') return draft.set({ ledgerEpoch: this.#options.terms.epoch });
       for (const hold of holds) {
         // The copy may have been old: a lot that its replica has refreshed since is in use.
-        if (isLot(hold) && lots.ageOf(draft.goods, hold.uid) < holdLimitMs) continue;
+        const lot = isLot(hold) && lotsOf(draft.goods.status).find(({ uid }) => uid === hold.uid);
+        if (lot && this.#untilOver(draft.goods, lot) > 0) continue;
         if (draft.has(hold.uid)) dropped++;
         draft.drop(hold.uid);
       }
@@ -220,12 +232,12 @@ export class Settler {
   #next(goods: SpikeGoods): number | undefined {
     const { clock, holdLimitMs } = this.#options;
     const now = clock.now();
-    const [first, longest] = [earliest(clock), holdLimitMs];
+    const first = earliest(clock);
     const waits = holdsOf(goods.status).map((hold) => {
-      const age = isLot(hold) ? this.#options.lots.ageOf(goods, hold.uid) : ageOf(hold, first);
       // The time is unknown now, and will be known shortly.
-      if (age === Number.NEGATIVE_INFINITY) return soonestMs;
-      return Math.min(Math.max(holdLimitMs - age, soonestMs), longest);
+      if (first === Number.NEGATIVE_INFINITY) return soonestMs;
+      const wait = isLot(hold) ? this.#untilOver(goods, hold) : holdLimitMs - ageOf(hold, first);
+      return Math.min(Math.max(wait, soonestMs), holdLimitMs);
     });
     const phase = salePhase(goods.spec, 1, now);
     const turn = parseTime(phase === 'Scheduled' ? goods.spec.startTime : goods.spec.endTime);

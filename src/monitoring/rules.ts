@@ -156,7 +156,7 @@ const sale: Alert[] = [
     severity: 'warning',
     summary: 'A hold is {{ $value | humanizeDuration }} old.',
     description:
-      'Stock is held for an order that was never stored. The leader gives such holds back after --hold-limit (two minutes); this one stays.',
+      'Stock is held for an order that was never stored. The leader gives such holds back after --hold-limit (41 seconds); this one stays.',
     action:
       'spikegate doctor names the goods and the holds. Look in the log of the leader for errors about those goods; a new leader (delete its pod) settles everything anew.',
   },

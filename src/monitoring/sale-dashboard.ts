@@ -60,7 +60,7 @@ const life: Panel[] = [
   },
   {
     title: 'Oldest hold',
-    description: 'Seconds. A hold whose order was never stored goes after two minutes.',
+    description: 'Seconds. A hold whose order was never stored goes after 41 seconds.',
     unit: 's',
     queries: [{ expr: 'max(spikegate_ledger_oldest_hold_seconds)', legendFormat: 'oldest hold' }],
   },

@@ -1,6 +1,7 @@
 // `spikegate prove` as a command: reads the objects, reads them again while a settlement may be under way, prints
 // the result, and gives the exit code.
 import { type Command, Option } from 'commander';
+import { longestUndecidedMs } from '../api/holds.ts';
 import { createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
 import { isGone } from '../kube/errors.ts';
@@ -38,7 +39,7 @@ export function withProveOptions(command: Command): Command {
     .option('--kubeconfig <file>', 'kubeconfig of the cluster')
     .option('--context <name>', 'context of the kubeconfig')
     .option('-n, --namespace <name>', 'only this namespace');
-  duration('--hold-limit <duration>', '--hold-limit of serve', 120_000, '120s');
+  duration('--hold-limit <duration>', '--hold-limit of serve', longestUndecidedMs, '41s');
   duration(
     '--patience <duration>',
     'how long a settlement may be on its way before it counts',

@@ -1,4 +1,5 @@
 // The settings of the sale and of the workloads.
+import { longestUndecidedMs } from '../api/holds.ts';
 import { defaultNodePorts } from '../api/node-ports.ts';
 import { anywhere, clusterServices, defaultPrometheus, defaultReach } from '../api/reach.ts';
 import { defaultLots } from '../ledger/lots.ts';
@@ -26,10 +27,10 @@ export const saleRows = checked({
     flag: '--hold-limit <duration>',
     env: 'SPIKEGATE_HOLD_LIMIT',
     parse: positiveDuration,
-    default: 120 * second,
-    defaultText: '120s',
+    default: longestUndecidedMs,
+    defaultText: '41s',
     group: 'Sale',
-    help: 'age at which a hold without a stored order is given back; longer than any request to the API server',
+    help: 'age at which a hold without a stored order is given back: 34s that the API server gives a create, and 7s for etcd',
   }),
   workers: row({
     flag: '--workers <number>',

@@ -14,8 +14,10 @@ import type { Replica } from './replica.ts';
 /** What the API server waits for a webhook, and how long a replica takes that to be (ms). */
 const webhookLimitMs = 10_000;
 const replicaLimitMs = 8_000;
-/** A request that takes longer is given up by the API server (its --request-timeout). */
-const requestLimitMs = 60_000;
+/** The API server gives a create up after this time (requestTimeoutUpperBound). */
+const requestLimitMs = 34_000;
+/** etcd stores what it was given in time so much later. */
+const etcdLimitMs = 7000;
 
 export interface FrontDoorOptions {
   wire: Wire;
@@ -32,6 +34,8 @@ export interface Mishaps {
   answerLost: number;
   /** Other webhooks take 0.2 to 1.7 s. */
   slowOthers: number;
+  /** The request takes as long as it may, and so does etcd after that. */
+  slowStore: number;
 }
 
 export class FrontDoor {
@@ -49,6 +53,7 @@ export class FrontDoor {
     const { server, random, schedule } = wire;
     const began = clock.now();
     const { starts } = server;
+    let etcdMs = 0;
     const metadata = {
       ...{ name, namespace: 'shop', uid: server.newUid(), resourceVersion: '' },
       creationTimestamp: new Date(began).toISOString(),
@@ -69,11 +74,21 @@ export class FrontDoor {
         const ms = random.int(200, 1700);
         await new Promise<void>((resolve) => clock.after(ms, resolve));
       }
+      if (mishaps.slowStore > 0 && random.chance(mishaps.slowStore)) {
+        const ms = began + random.int(28_000, requestLimitMs) - clock.now();
+        await new Promise<void>((resolve) => clock.after(Math.max(0, ms), resolve));
+        etcdMs = random.int(0, etcdLimitMs);
+      }
       if (random.chance(mishaps.deniedByOthers)) return 'denied by another webhook';
       checks.admitted.add(metadata.uid);
     }
     await schedule.pause();
     if (clock.now() - began > requestLimitMs) return 'request timeout';
+    if (etcdMs > 0) {
+      const sentAt = clock.now();
+      await new Promise<void>((resolve) => clock.after(etcdMs, resolve));
+      if (clock.now() - sentAt > etcdLimitMs) return 'etcd gave up';
+    }
     if (server.isDown || server.starts !== starts) return 'the API server is gone';
     try {
       const stored = server.create(server.orders, order);

@@ -208,6 +208,12 @@ export const mutants: Mutant[] = [
     },
   },
   {
+    fault: 'holds lapse when the API server gives up, though etcd may store the order after it',
+    variant: {
+      leader: (options) => ({ ...options, settings: { ...options.settings, holdLimitMs: 34_000 } }),
+    },
+  },
+  {
     fault: 'holds are dated, and found old, by the clock of each machine',
     variant: {
       time(_, { clock }) {

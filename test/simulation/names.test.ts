@@ -44,7 +44,7 @@ class Shop {
     this.#replicas = ['r1', 'r2'].map(
       (name) => new Replica(new Life(name, clock, 0), wire, settings, variant),
     );
-    const mishaps = { deniedByOthers: 0, judgedTwice: 0.2, answerLost: 0, slowOthers: 0.5 };
+    const mishaps = { deniedByOthers: 0, judgedTwice: 0.2, answerLost: 0, slowOthers: 0.5, slowStore: 0 };
     this.#door = new FrontDoor({ wire, clock, checks, replicas: () => this.#replicas, mishaps });
   }
 

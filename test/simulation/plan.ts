@@ -1,4 +1,5 @@
 // What a seed decides before anything happens: the weather, the crowd, the machines and how fast all of it goes.
+import { longestUndecidedMs } from '../../src/api/holds.ts';
 import type { Weather } from './client.ts';
 import type { Temper } from './crowd.ts';
 import type { Mishaps } from './front-door.ts';
@@ -22,7 +23,7 @@ export interface Plan {
   skewMs: number;
 }
 
-const holdLimitMs = 120_000;
+const holdLimitMs = longestUndecidedMs;
 
 export function plan(seed: number, random: Random): Plan {
   const calm = random.chance(0.2);
@@ -43,6 +44,7 @@ export function plan(seed: number, random: Random): Plan {
       ...{ deniedByOthers: rare(0.2), judgedTwice: rare(0.2), answerLost: rare(0.2) },
       // Drawn from nothing, so that seeds keep their histories.
       slowOthers: calm || seed % 5 > 1 ? 0 : 0.5,
+      slowStore: calm || seed % 5 !== 3 ? 0 : 0.3,
     },
     temper: {
       order: 10,

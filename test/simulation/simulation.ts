@@ -80,7 +80,8 @@ class Simulation {
       await this.#quiet(20_000);
       if (this.#plan.calm) this.#nothingLeftBehind();
       const { holdLimitMs, paymentWindowMs } = this.#plan.settings;
-      await this.#quiet(holdLimitMs + paymentWindowMs + 60_000);
+      // A sale may begin so much later as the clock of who created its goods was ahead.
+      await this.#quiet(holdLimitMs + paymentWindowMs + this.#plan.skewMs + 60_000);
       this.#checks.atRest(this.#server, this.#clock.now());
       this.#stop();
       await this.#everyoneIsServed();
@@ -165,7 +166,13 @@ class Simulation {
   /** Fair weather, one leader, everything arrives; then `ms` pass with everything that is due in them. */
   async #quiet(ms: number): Promise<void> {
     Object.assign(this.#wire.weather, { lostRequest: 0, lostAnswer: 0, late: 0, refused: 0 });
-    Object.assign(this.#plan.mishaps, { deniedByOthers: 0, judgedTwice: 0, answerLost: 0, slowOthers: 0 });
+    Object.assign(this.#plan.mishaps, {
+      deniedByOthers: 0,
+      judgedTwice: 0,
+      answerLost: 0,
+      slowOthers: 0,
+      slowStore: 0,
+    });
     for (const replica of [...this.#cluster.replicas]) this.#cluster.wake(replica);
     for (const replica of this.#cluster.deposed) this.#cluster.crash(replica, 'it notices');
     const end = this.#clock.monotonic() + ms;

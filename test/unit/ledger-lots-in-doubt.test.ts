@@ -25,7 +25,8 @@ const time = '2026-01-01T00:00:00.000Z';
 
 /** A replica with a lot of 20 units, of which nothing is given away yet, and every call in the test's hands. */
 async function withLot() {
-  const clock = new SimulatedClock();
+  // A lot is dated in whole seconds, rounded up. In these tests all of it is one second.
+  const clock = new SimulatedClock(Date.UTC(2026, 0, 1) + 1);
   const store = new ManualStore([goodsOf('apple', 1000)]);
   const writer = new GoodsWriter({ store, clock, random: () => 0, metrics: noLedgerMetrics });
   const settings = { leastDemand: 8, share: 1 / 16, dense: 4 };

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formatHolds, type Hold, heldUnits, holdsOf, isHeld, lotsOf } from '../../src/api/holds.ts';
+import type { Refusal } from '../../src/api/refusals.ts';
 import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
@@ -158,6 +159,17 @@ describe('while a crowd orders', () => {
     await clock.advance(2100);
     const late = order();
     assert.equal(await Promise.race([late, clock.advance(10).then(() => 'waits')]), 'waits');
+  });
+
+  it('has no lot while the time is not known: a leader counts from when the lot was written', async () => {
+    const { clock, crowd, status } = setUp(10_000);
+    await crowd(100, 1);
+    assert.equal(lotsOf(status()).length, 1);
+    const admitted = crowd(100, 1);
+    clock.bounds = () => undefined;
+    const refusals = (await admitted).flatMap(({ refusal }) => (refusal ? [refusal as Refusal] : []));
+    for (const { reason } of refusals) assert.equal(reason, 'TooManyRequests');
+    assert.deepEqual(lotsOf(status()), []);
   });
 
   it('a lot that could not be refreshed for long is left to the leader, with the orders in it', async () => {

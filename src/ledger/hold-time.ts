@@ -1,0 +1,13 @@
+// How a hold is dated, for whoever judges its age.
+import { timestamp } from '../api/sale.ts';
+import type { ServerClock } from '../kube/server-time.ts';
+
+/**
+ * The time of a hold that is taken now. It is not before the present time of the API server, so that no leader
+ * finds the hold older than it is. Whole seconds: holds of the same second share a text (api/holds.ts), and the
+ * hold limit is many seconds. Undefined while this process does not know the time.
+ */
+export function holdTime(clock: ServerClock): string | undefined {
+  const bounds = clock.bounds();
+  return bounds && timestamp(Math.ceil(bounds.latest / 1000) * 1000);
+}
