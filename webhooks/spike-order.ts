@@ -121,8 +121,9 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     }
     const holds = lines.map(holdLineOf);
     const who = object.metadata.generateName ? object.spec.buyerId : name;
+    const { username: user = '' } = request.userInfo;
     const refusal = await context.gate.hold(
-      { namespace, uid, order: name, who, lines: holds },
+      { namespace, uid, order: name, who, user, lines: holds },
       call.deadline,
     );
     if (refusal) return { refusal };

@@ -11,6 +11,7 @@ import { holdTime } from './hold-time.ts';
 import type { Lots } from './lots.ts';
 import { availableOf, type StockDraft } from './stock-draft.ts';
 import { Tickets } from './tickets.ts';
+import type { UserHolds } from './user-holds.ts';
 import { WaitingLines } from './waiting-line.ts';
 
 export interface HoldRequest {
@@ -23,6 +24,8 @@ export interface HoldRequest {
    * Default: the name of the order.
    */
   who?: string;
+  /** The user of the request, as the API server authenticated him. */
+  user?: string;
   /** Sorted by name. */
   lines: readonly HoldLine[];
   /**
@@ -69,6 +72,8 @@ export interface GateOptions {
   lots?: Lots;
   /** Whether the cache shows the order with this uid: then its units do not come back. */
   isStored(uid: string): boolean;
+  /** Bounds what one user holds in undecided requests. Absent: nothing does. */
+  users?: UserHolds;
   /** In [0, 1). Spreads the times at which refused clients retry. */
   random?: () => number;
 }
@@ -78,14 +83,16 @@ export class Gate {
   readonly #clock: ServerClock;
   readonly #lots: Lots | undefined;
   readonly #isStored: (uid: string) => boolean;
+  readonly #users: UserHolds | undefined;
   readonly #tickets: Tickets;
   readonly #waiting: WaitingLines;
 
-  constructor({ writer, clock, lots, isStored, random = Math.random }: GateOptions) {
+  constructor({ writer, clock, lots, isStored, users, random = Math.random }: GateOptions) {
     this.#writer = writer;
     this.#clock = clock;
     this.#lots = lots;
     this.#isStored = isStored;
+    this.#users = users;
     this.#tickets = new Tickets(clock, random);
     const version = (key: string) => writer.known(key)?.metadata.resourceVersion;
     this.#waiting = new WaitingLines({ clock, version });
@@ -102,11 +109,28 @@ export class Gate {
       return this.#holdInOrder(request, (line) => this.#take(request, line, time, deadline));
     const who = joinKey(request.namespace, request.who ?? request.order);
     const ticket = this.#tickets.of(who);
-    const refusal = await this.#admit(request, time, deadline, ticket.since);
+    const refusal = await this.#ofUser(request, () => this.#admit(request, time, deadline, ticket.since));
     if (refusal?.retryAfterSeconds) {
       return { ...refusal, retryAfterSeconds: this.#tickets.refused(who, ticket) };
     }
     this.#tickets.forget(who);
+    return refusal;
+  }
+
+  /** Counts the request for its user while nobody knows whether its order is stored. */
+  async #ofUser(
+    { uid, user = '', namespace, order, lines }: HoldRequest,
+    admit: () => Promise<Refusal | undefined>,
+  ): Promise<Refusal | undefined> {
+    if (!this.#users) return admit();
+    const counted = lines.map((line) => {
+      const key = joinKey(namespace, line.goods);
+      const stockCount = this.#writer.known(key)?.spec.stockCount ?? Number.POSITIVE_INFINITY;
+      return { key, units: line.quantity, stockCount };
+    });
+    const refusal =
+      this.#users.begin(uid, { user, name: joinKey(namespace, order), lines: counted }) ?? (await admit());
+    if (refusal) this.#users.forget(uid);
     return refusal;
   }
 

@@ -65,6 +65,22 @@ export const saleRows = checked({
     group: 'Sale',
     help: 'demand for one goods, in units per half second, from which this replica holds units in advance; 0: never',
   }),
+  userShare: row({
+    flag: '--user-share <percent>',
+    env: 'SPIKEGATE_USER_SHARE',
+    parse: wholeNumber(1, 100),
+    default: 25,
+    group: 'Sale',
+    help: 'percent of the stock of a goods that one user may hold at a replica in orders that are not stored yet; half of it for a new user, less for one whose orders are refused after us',
+  }),
+  userHolds: row({
+    flag: '--user-holds <number>',
+    env: 'SPIKEGATE_USER_HOLDS',
+    parse: wholeNumber(1, 1_000_000),
+    default: 1024,
+    group: 'Sale',
+    help: 'number of orders that one user may have at a replica that are not stored yet; half of it for a new user',
+  }),
   workloadWorkers: row({
     flag: '--workload-workers <number>',
     env: 'SPIKEGATE_WORKLOAD_WORKERS',

@@ -48,7 +48,12 @@ export class FrontDoor {
   }
 
   /** kubectl create. Resolves to the stored object, or to why there is none. */
-  async createOrder(name: string, spec: SpikeOrder['spec'], bypass = false): Promise<SpikeOrder | string> {
+  async createOrder(
+    name: string,
+    spec: SpikeOrder['spec'],
+    bypass = false,
+    { user = '', isDenied = () => false }: { user?: string; isDenied?(): boolean } = {},
+  ): Promise<SpikeOrder | string> {
     const { wire, clock, checks, mishaps } = this.#options;
     const { server, random, schedule } = wire;
     const began = clock.now();
@@ -61,13 +66,13 @@ export class FrontDoor {
     let order: SpikeOrder = { apiVersion: 'myapp.spike.com/v1', kind: 'SpikeOrder', metadata, spec };
     if (!bypass) {
       await schedule.pause();
-      const completed = this.#complete(SpikeOrder, 'CREATE', order);
+      const completed = this.#complete(SpikeOrder, 'CREATE', order, undefined, user);
       if (!completed) return 'no webhook';
       order = completed;
       const calls = random.chance(mishaps.judgedTwice) ? 2 : 1;
       for (let i = 0; i < calls; i++) {
         await schedule.pause();
-        const denied = await this.#judge(SpikeOrder, 'CREATE', order, undefined);
+        const denied = await this.#judge(SpikeOrder, 'CREATE', order, undefined, user);
         if (denied) return denied;
       }
       if (random.chance(mishaps.slowOthers)) {
@@ -79,7 +84,7 @@ export class FrontDoor {
         await new Promise<void>((resolve) => clock.after(Math.max(0, ms), resolve));
         etcdMs = random.int(0, etcdLimitMs);
       }
-      if (random.chance(mishaps.deniedByOthers)) return 'denied by another webhook';
+      if (isDenied() || random.chance(mishaps.deniedByOthers)) return 'denied by another webhook';
       checks.admitted.add(metadata.uid);
     }
     await schedule.pause();
@@ -185,8 +190,16 @@ export class FrontDoor {
     return 'conflict';
   }
 
-  #complete<T extends KubeObject>(kind: Named, operation: Operation, object: T, old?: T): T | undefined {
-    return this.#anyReplica()?.complete(this.#request(kind, operation, object, old) as AdmissionRequest<T>);
+  #complete<T extends KubeObject>(
+    kind: Named,
+    operation: Operation,
+    object: T,
+    old?: T,
+    user = '',
+  ): T | undefined {
+    return this.#anyReplica()?.complete(
+      this.#request(kind, operation, object, old, user) as AdmissionRequest<T>,
+    );
   }
 
   /** Endpoints may be old: calls reach a process that has just started in the place of another. */
@@ -201,6 +214,7 @@ export class FrontDoor {
     operation: Operation,
     object: KubeObject | undefined,
     old: KubeObject | undefined,
+    user = '',
   ): Promise<string | undefined> {
     const { clock, wire, mishaps } = this.#options;
     const { random, schedule, note } = wire;
@@ -221,7 +235,7 @@ export class FrontDoor {
         const lost = operation === 'CREATE' && random.chance(mishaps.answerLost);
         schedule.add(() => end(lost ? 'the answer was lost' : why), { hearer: replica.life });
       };
-      replica.judge(this.#request(kind, operation, object, old), replicaLimitMs).then(
+      replica.judge(this.#request(kind, operation, object, old, user), replicaLimitMs).then(
         (response) => answered(response.allowed ? undefined : (response.status?.message ?? 'denied')),
         (error: Error) => answered(error.message),
       );
@@ -233,6 +247,7 @@ export class FrontDoor {
     operation: Operation,
     object: KubeObject | undefined,
     old: KubeObject | undefined,
+    user: string,
   ): AdmissionRequest {
     const { group, version, plural } = kind;
     return {
@@ -242,7 +257,7 @@ export class FrontDoor {
       name: (object ?? old)!.metadata.name,
       namespace: 'shop',
       operation,
-      userInfo: {},
+      userInfo: { username: user },
       ...(object ? { object } : {}),
       ...(old ? { oldObject: old } : {}),
     };

@@ -12,7 +12,7 @@ import type { AdmissionRequest, AdmissionResponse } from '../../src/kube/admissi
 import { ObjectCache } from '../../src/kube/cache.ts';
 import type { Client } from '../../src/kube/client.ts';
 import { History } from '../../src/kube/history.ts';
-import { joinKey, type KubeObject } from '../../src/kube/objects.ts';
+import { joinKey, type KubeObject, keyOf } from '../../src/kube/objects.ts';
 import { type ServerClock, ServerTime } from '../../src/kube/server-time.ts';
 import { Catalogue, type IndexedCache } from '../../src/ledger/catalogue.ts';
 import { Gate } from '../../src/ledger/gate.ts';
@@ -20,6 +20,7 @@ import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
 import { goodsStore, orderStore } from '../../src/ledger/kube-stores.ts';
 import { type LotSettings, Lots } from '../../src/ledger/lots.ts';
 import { type GoodsStore, noLedgerMetrics } from '../../src/ledger/ports.ts';
+import { UserHolds, type UserLimits } from '../../src/ledger/user-holds.ts';
 import { silentLog } from '../../src/runtime/log.ts';
 import { validate } from '../../src/server/admission.ts';
 import type { AdmissionContext } from '../../webhooks/context.ts';
@@ -37,6 +38,8 @@ export interface Settings {
   /** New orders at once that are a crowd, and how long an order in one waits for its state. */
   crowd: number;
   acceptDelayMs: number;
+  /** Bounds what one user holds in undecided requests. */
+  users?: UserLimits;
   /** Looks for a history that went back. */
   looks: boolean;
   /** Caches freeze what they hold: finds whoever changes an object in place. Slower. */
@@ -125,10 +128,28 @@ export class Replica {
       settings: settings.lots,
     });
     const isStored = (uid: string) => this.orders.getByUid(uid) !== undefined;
-    const gate = new Gate({ writer: this.writer, clock, lots, isStored, random: wire.random.next });
+    const gate = new Gate({
+      writer: this.writer,
+      clock,
+      lots,
+      isStored,
+      random: wire.random.next,
+      ...this.#users(),
+    });
     this.gate = variant.gate?.(gate, this.writer) ?? gate;
     this.history = this.#follow(lots);
     this.context = this.#context();
+  }
+
+  /** As process/stock.ts does it. */
+  #users(): { users?: UserHolds } {
+    const { users: limits } = this.#settings;
+    if (!limits) return {};
+    const users = new UserHolds(this.time, limits);
+    this.orders.onChange(({ type, object }) => {
+      if (type === 'added') users.stored(object.metadata.uid, keyOf(object));
+    });
+    return { users };
   }
 
   /** As process/history.ts and process/serve.ts do it. */
