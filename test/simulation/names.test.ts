@@ -186,7 +186,7 @@ describe('a name that is created and deleted, again and again', () => {
         await shop.run();
         const left = await shop.left();
         const order = shop.server.orders.objects.get('shop/same');
-        const has = order?.spec.goodsMap['apple'] ?? 0;
+        const has = order?.spec.goodsMap.apple ?? 0;
         assert.ok(20 - left <= Math.max(3, has), `seed ${seed}: ${20 - left} units are taken`);
         assert.ok(shop.heldFor('same') <= 3, `seed ${seed}`);
       }

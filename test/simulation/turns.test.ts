@@ -165,7 +165,7 @@ async function firstOfMany(seed: number): Promise<number> {
   const [replica] = shop.replicas as [Replica, Replica];
   // Units that are held for orders which never come.
   for (let number = 0; number < 50; number++) {
-    const hold = { uid: `lot-${number}`, order: 'gone', quantity: 1, time: '2026-01-01T00:00:00Z' };
+    const hold = { uid: `lot-${number}`, order: `gone-${number}`, quantity: 1, time: '2026-01-01T00:00:00Z' };
     void replica.writer.submit('shop/apple', (draft) => draft.hold(hold));
   }
   await shop.run(() => (replica.goods.get('shop/apple')?.status?.lastStockCount ?? 50) === 0);
