@@ -2,6 +2,7 @@
 // into admission. Their stock is held meanwhile; only the status is late. Knows no kind, only keys and their
 // groups.
 import type { Clock } from '../runtime/clock.ts';
+import { LoadMeter } from '../runtime/load-meter.ts';
 
 export interface DeferralOptions {
   clock: Clock;
@@ -14,8 +15,8 @@ export interface DeferralOptions {
   /** Maximum number of keys that wait. Each one has a hold, and goods have room for a limited number of holds. */
   most: number;
   /**
-   * The group of a key. A group with less than half of an equal share of the new keys is not the crowd and does not
-   * wait: a small sale does not wait for a huge one. All such groups together are less than half of the crowd.
+   * The group of a key. A group is part of the crowd only if it and all groups that are not larger would be a crowd by
+   * themselves. So a sale waits no more than it would without the larger ones (max-min fairness).
    */
   groupOf(key: string): string;
   /** Called with a key when it has waited long enough. */
@@ -26,23 +27,16 @@ export interface DeferralOptions {
 const windowMs = 500;
 const lookEveryMs = 50;
 
-interface Arrival {
-  at: number;
-  group: string;
-}
-
 export class Deferral {
   readonly #options: DeferralOptions;
   /** By key, when it began to wait, in the order of arrival. */
   readonly #waiting = new Map<string, number>();
-  /** New keys of the last `windowMs`, oldest first. Entries before `#oldest` do not count any more. */
-  #arrivals: Arrival[] = [];
-  #oldest = 0;
-  readonly #recent = new Map<string, number>();
+  readonly #arrivals: LoadMeter;
   #cancel: (() => void) | undefined;
 
   constructor(options: DeferralOptions) {
     this.#options = options;
+    this.#arrivals = new LoadMeter(options.clock, windowMs);
   }
 
   get size(): number {
@@ -53,11 +47,9 @@ export class Deferral {
   add(key: string): void {
     const now = this.#options.clock.monotonic();
     const group = this.#options.groupOf(key);
-    this.#arrivals.push({ at: now, group });
-    this.#recent.set(group, (this.#recent.get(group) ?? 0) + 1);
-    this.#forgetBefore(now - windowMs);
+    this.#arrivals.add(1, group);
     if (this.#waiting.has(key)) return;
-    if (this.#options.delayMs === 0 || !this.#isCrowd() || !this.#isOfTheCrowd(group)) {
+    if (this.#options.delayMs === 0 || !this.#isOfTheCrowd(group)) {
       this.#options.release(key);
       return;
     }
@@ -77,40 +69,23 @@ export class Deferral {
     this.#waiting.clear();
   }
 
-  get #crowd(): number {
-    return this.#arrivals.length - this.#oldest;
-  }
-
-  #isCrowd(): boolean {
-    return (this.#crowd / windowMs) * this.#options.writeMs() > this.#options.crowd;
-  }
-
   #isOfTheCrowd(group: string): boolean {
-    return (this.#recent.get(group) ?? 0) * this.#recent.size * 2 >= this.#crowd;
-  }
-
-  #forgetBefore(time: number): void {
-    for (; this.#oldest < this.#arrivals.length; this.#oldest++) {
-      const { at, group } = this.#arrivals[this.#oldest]!;
-      if (at > time) break;
-      const left = this.#recent.get(group)! - 1;
-      if (left > 0) this.#recent.set(group, left);
-      else this.#recent.delete(group);
-    }
-    // Copy only when half of the array is old: a crowd must not copy its whole window for every key.
-    if (this.#oldest * 2 <= this.#arrivals.length) return;
-    this.#arrivals = this.#arrivals.slice(this.#oldest);
-    this.#oldest = 0;
+    const { crowd, writeMs } = this.#options;
+    const isMore = (units: number) => this.#arrivals.inFlight(writeMs(), units) > crowd;
+    return (
+      isMore(this.#arrivals.units) && isMore(this.#arrivals.unitsOfGroupsUpTo(this.#arrivals.unitsOf(group)))
+    );
   }
 
   #look(): void {
     this.#cancel = undefined;
     const now = this.#options.clock.monotonic();
-    this.#forgetBefore(now - windowMs);
-    const isOver = !this.#isCrowd();
+    const isOfTheCrowd = new Map<string, boolean>();
     for (const [key, since] of this.#waiting) {
-      const hasWaited = now - since >= this.#options.delayMs;
-      if (!isOver && !hasWaited && this.#isOfTheCrowd(this.#options.groupOf(key))) continue;
+      const group = this.#options.groupOf(key);
+      const goesOn = isOfTheCrowd.get(group) ?? this.#isOfTheCrowd(group);
+      isOfTheCrowd.set(group, goesOn);
+      if (goesOn && now - since < this.#options.delayMs) continue;
       this.#waiting.delete(key);
       this.#options.release(key);
     }

@@ -48,9 +48,17 @@ export class LoadMeter {
     return this.#byGroup.size;
   }
 
+  /** Units of all groups that have at most `most` units each. */
+  unitsOfGroupsUpTo(most: number): number {
+    this.#dropOld();
+    let sum = 0;
+    for (const units of this.#byGroup.values()) if (units <= most) sum += units;
+    return sum;
+  }
+
   /** Units in flight at once when each takes `serviceMs`: arrival rate × time (Little's law). */
-  inFlight(serviceMs: number): number {
-    return (this.units / this.#windowMs) * serviceMs;
+  inFlight(serviceMs: number, units = this.units): number {
+    return (units / this.#windowMs) * serviceMs;
   }
 
   clear(): void {

@@ -109,6 +109,20 @@ describe('while a crowd orders in one namespace', () => {
     assert.ok(released.length - small.length < 100, `${released.length} released`);
   });
 
+  it('a sale waits no more than it would alone, also beside one that is only a few times as large', async () => {
+    for (const times of [2, 3, 5]) {
+      const { clock, released, deferral } = setUp({ most: 10_000 });
+      // 50 a second: one is on its way.
+      for (let i = 0; i < 200; i++) {
+        deferral.add(`small/o${i}`);
+        for (let j = 0; j < times; j++) deferral.add(`large/o${i}-${j}`);
+        await clock.advance(20);
+      }
+      const small = released.filter((key) => key.startsWith('small/'));
+      assert.equal(small.length, 200, `beside one ${times} times as large`);
+    }
+  });
+
   it('two that order equally much are the crowd together: both wait', async () => {
     const { clock, released, deferral } = setUp({ most: 10_000 });
     for (let i = 0; i < 1000; i++) {
