@@ -2,8 +2,9 @@
 // account, behind a balancer that stands for the Service, and a shop that is an ordinary user, whom the API
 // server's priority and fairness holds back as it would on a cluster.
 
-import { type Client, createClient } from '../../src/kube/client.ts';
+import type { Client } from '../../src/kube/client.ts';
 import { loadConfig } from '../../src/kube/config.ts';
+import { createClient } from '../../src/kube/json-client.ts';
 import type { Draft, Resource } from '../../src/kube/objects.ts';
 import { deployment } from '../../src/manifests/generated.ts';
 import { install } from '../../src/manifests/install.ts';

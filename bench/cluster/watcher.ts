@@ -1,8 +1,8 @@
 // Watches orders in a process of its own and notes when each was first seen and when it was seen Unpaid: both by
 // one clock and over one connection, so that what lies between them is the time from stored to accepted.
 import { SpikeOrder } from '../../src/api/spike-order.ts';
-import { createClient } from '../../src/kube/client.ts';
 import { loadConfig } from '../../src/kube/config.ts';
+import { createClient } from '../../src/kube/json-client.ts';
 import { percentile } from '../figures.ts';
 import { answerParent } from '../worker.ts';
 

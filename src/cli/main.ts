@@ -3,8 +3,9 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { type DoctorFlags, namedIn, withDoctorOptions } from '../doctor/options.ts';
-import { type Client, createClient } from '../kube/client.ts';
+import type { Client } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
+import { createClient } from '../kube/json-client.ts';
 import type { LocalOptions } from '../local/run.ts';
 import { install, installDefinitions, writeManifests } from '../manifests/install.ts';
 import { AnotherInstallationError, refuseSecond } from '../manifests/installations.ts';

@@ -2,8 +2,8 @@
 // message for each goods. Pure, except for the event recorder.
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
-import type { Rewind } from '../kube/history.ts';
 import type { KubeObject } from '../kube/objects.ts';
+import type { Rewind } from '../kube/rewind.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Recorder } from './leading.ts';
 

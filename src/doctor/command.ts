@@ -1,6 +1,7 @@
 // `spikegate doctor` as a command: turns flags into options and sets the exit code.
-import { createClient } from '../kube/client.ts';
+
 import { loadConfig } from '../kube/config.ts';
+import { createClient } from '../kube/json-client.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { exitCodes, runDoctor } from './doctor.ts';
 import type { DoctorOptions } from './options.ts';

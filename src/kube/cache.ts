@@ -3,9 +3,9 @@
 
 import { type Change, ChangeFeed, type ChangeHandler, type Source } from './change-feed.ts';
 import type { WatchEvent } from './client.ts';
-import type { Rewind } from './history.ts';
 import { IndexMap } from './index-map.ts';
 import { isNewer, type KubeObject, keyOf } from './objects.ts';
+import type { Rewind } from './rewind.ts';
 import { same } from './same.ts';
 
 export type { Change, ChangeHandler } from './change-feed.ts';

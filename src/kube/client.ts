@@ -2,8 +2,6 @@
 // caches nothing. json-client.ts, transport.ts and watch.ts implement it.
 
 import type { Clock } from '../runtime/clock.ts';
-import type { ConnectionConfig } from './config.ts';
-import { JsonClient } from './json-client.ts';
 import type { Draft, KubeObject, Resource } from './objects.ts';
 import type { OnDate, RequestInfo } from './transport.ts';
 
@@ -132,8 +130,4 @@ export interface ClientOptions {
   onDate?: OnDate;
   /** Called for each Warning header: deprecated versions, admission warnings, unknown fields. */
   onWarning?(text: string, request: { verb: string; resource: string }): void;
-}
-
-export function createClient(config: ConnectionConfig, opts: ClientOptions = {}): Client {
-  return new JsonClient(config, opts);
 }

@@ -5,20 +5,8 @@ import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { isAlike, type LastChange } from './cache.ts';
 import type { Client, ListOptions } from './client.ts';
 import { isGone, isTooLargeResourceVersion } from './errors.ts';
-import type { KubeObject, Resource } from './objects.ts';
-
-/** What a cache found when it received a list that contradicts its contents. */
-export interface Rewind {
-  /** The newest resourceVersion that the cache had seen, and the resourceVersion of the list. */
-  from: number;
-  to: number;
-  /** Objects that the list does not have any more, as the cache had them. */
-  lost: readonly KubeObject[];
-  /** Objects that the list has at an older version, as the list has them. */
-  older: readonly KubeObject[];
-  /** Objects that had been deleted and are in the list again. */
-  returned: readonly KubeObject[];
-}
+import type { Resource } from './objects.ts';
+import type { Rewind } from './rewind.ts';
 
 interface Followed {
   cache: {

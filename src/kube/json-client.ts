@@ -33,7 +33,7 @@ const patchTypes = {
   apply: 'application/apply-patch+yaml',
 };
 
-export class JsonClient implements Client {
+class JsonClient implements Client {
   readonly server: string;
   readonly #transport: Transport;
   readonly #userAgent: string;
@@ -207,4 +207,8 @@ function namespaceOf(
 
 function writeQuery({ dryRun, fieldManager }: WriteOptions): Record<string, string | undefined> {
   return { dryRun: dryRun ? 'All' : undefined, fieldManager };
+}
+
+export function createClient(config: ConnectionConfig, opts: ClientOptions = {}): Client {
+  return new JsonClient(config, opts);
 }

@@ -2,9 +2,10 @@
 // it, and `serve` in this process.
 
 import { anywhere, clusterServices, parseReach, thisMachine } from '../api/reach.ts';
-import { type Client, createClient } from '../kube/client.ts';
+import type { Client } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
 import { isNotFound } from '../kube/errors.ts';
+import { createClient } from '../kube/json-client.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 import { install } from '../manifests/install.ts';
 import { refuseSecond } from '../manifests/installations.ts';

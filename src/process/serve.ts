@@ -1,9 +1,10 @@
 // Puts one Spikegate process together: the admission server on every replica, the reconcilers on the leader.
 import { SaleNews } from '../board/news.ts';
 import type { LeaderCaches } from '../controllers/leading.ts';
-import { type Client, type ClientOptions, createClient } from '../kube/client.ts';
+import type { Client, ClientOptions } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
 import type { History } from '../kube/history.ts';
+import { createClient } from '../kube/json-client.ts';
 import { ServerTime } from '../kube/server-time.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { MovingAverage } from '../runtime/load-meter.ts';

@@ -2,9 +2,9 @@
 // the result, and gives the exit code.
 import { type Command, Option } from 'commander';
 import { longestUndecidedMs } from '../api/holds.ts';
-import { createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
 import { isGone } from '../kube/errors.ts';
+import { createClient } from '../kube/json-client.ts';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { parseDuration } from '../settings/parse.ts';
 import { type Proof, prove, type Snapshot } from './account.ts';

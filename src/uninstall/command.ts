@@ -1,8 +1,8 @@
 // `spikegate uninstall` as a command: says what it will do, asks, does it, and says what stays.
 import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
-import { createClient } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
+import { createClient } from '../kube/json-client.ts';
 import { deployment } from '../manifests/names.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseDuration } from '../settings/parse.ts';

@@ -4,9 +4,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { type Client, createClient } from '../../src/kube/client.ts';
+import type { Client } from '../../src/kube/client.ts';
 import { loadConfig } from '../../src/kube/config.ts';
 import { isNotFound } from '../../src/kube/errors.ts';
+import { createClient } from '../../src/kube/json-client.ts';
 import type { Draft, KubeObject, Resource } from '../../src/kube/objects.ts';
 import { resourceOf as builtIn } from '../../src/manifests/install.ts';
 import type { Manifest } from '../../src/manifests/manifest.ts';

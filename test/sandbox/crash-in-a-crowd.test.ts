@@ -13,8 +13,8 @@ import { isLive } from '../../src/api/sale.ts';
 import { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { SpikeOrder } from '../../src/api/spike-order.ts';
 import { crowd } from '../../src/demo/crowd.ts';
-import { createClient } from '../../src/kube/client.ts';
 import { loadConfig } from '../../src/kube/config.ts';
+import { createClient } from '../../src/kube/json-client.ts';
 import { saleManifest } from '../e2e/sale.ts';
 import { eventually, inNamespace, resourceOf } from '../e2e/world.ts';
 

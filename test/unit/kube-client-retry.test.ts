@@ -5,9 +5,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { type Client, type ClientOptions, createClient } from '../../src/kube/client.ts';
+import type { Client, ClientOptions } from '../../src/kube/client.ts';
 import { type ConnectionConfig, staticConfig } from '../../src/kube/config.ts';
 import { ConnectionError, isAmbiguous, isTooManyRequests } from '../../src/kube/errors.ts';
+import { createClient } from '../../src/kube/json-client.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import { answer, FakeServer, thing, things, until } from './kube-fake-server.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { type Client, type ClientOptions, createClient } from '../../src/kube/client.ts';
+import type { Client, ClientOptions } from '../../src/kube/client.ts';
 import { type ConnectionConfig, staticConfig } from '../../src/kube/config.ts';
 import {
   ApiError,
@@ -15,6 +15,7 @@ import {
   isNotFound,
   isTooManyRequests,
 } from '../../src/kube/errors.ts';
+import { createClient } from '../../src/kube/json-client.ts';
 import { answer, FakeServer, listOf, refuse, thing, things } from './kube-fake-server.ts';
 
 const a = thing('a', 1);

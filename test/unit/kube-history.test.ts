@@ -4,8 +4,9 @@ import { describe, it } from 'node:test';
 import { ObjectCache } from '../../src/kube/cache.ts';
 import type { Client, ListOptions } from '../../src/kube/client.ts';
 import { ApiError } from '../../src/kube/errors.ts';
-import { History, type Rewind } from '../../src/kube/history.ts';
+import { History } from '../../src/kube/history.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
+import type { Rewind } from '../../src/kube/rewind.ts';
 import { KubeStore } from '../../src/ledger/kube-stores.ts';
 import { SimulatedClock, settle } from '../simulated-clock.ts';
 

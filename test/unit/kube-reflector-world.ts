@@ -3,8 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { ObjectCache } from '../../src/kube/cache.ts';
-import { type Client, createClient } from '../../src/kube/client.ts';
+import type { Client } from '../../src/kube/client.ts';
 import { staticConfig } from '../../src/kube/config.ts';
+import { createClient } from '../../src/kube/json-client.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
 import {

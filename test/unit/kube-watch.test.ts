@@ -3,9 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { type Client, createClient, type WatchEvent } from '../../src/kube/client.ts';
+import type { Client, WatchEvent } from '../../src/kube/client.ts';
 import { staticConfig } from '../../src/kube/config.ts';
 import { ApiError, ConnectionError, isGone } from '../../src/kube/errors.ts';
+import { createClient } from '../../src/kube/json-client.ts';
 import { LineSplitter } from '../../src/kube/watch.ts';
 import { FakeServer, FakeWatch, refuse, type Thing, thing, things, until } from './kube-fake-server.ts';
 

@@ -7,7 +7,7 @@ import type { Replica } from '../replica.ts';
 import { saleManifest } from '../sale.ts';
 import { eventually, type World } from '../world.ts';
 import { seenEverywhere } from './crowds.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 const stock = 40;
 const orders = 120;

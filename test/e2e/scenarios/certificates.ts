@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import { saleManifest } from '../sale.ts';
 import { eventually, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 export const certificates: Scenario[] = [
   { name: 'certificates and CA rotate under 20 requests a second without a failed admission', run: rotation },

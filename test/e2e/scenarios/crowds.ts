@@ -7,7 +7,7 @@ import { crowd } from '../../../src/demo/crowd.ts';
 import { Observer } from '../observer.ts';
 import { saleManifest } from '../sale.ts';
 import { eventually, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 const stock = 100;
 const clients = 32;

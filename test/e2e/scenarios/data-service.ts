@@ -15,7 +15,7 @@ import {
 } from '../../../src/workloads/child-kinds.ts';
 import { type Loose, sample, Workloads } from '../workloads.ts';
 import { eventually, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 const kind = DataService as Resource;
 const name = 'dataservice-sample';

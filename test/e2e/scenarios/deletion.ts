@@ -7,7 +7,7 @@ import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import type { Resource } from '../../../src/kube/objects.ts';
 import { orderManifest, saleManifest } from '../sale.ts';
 import { eventually, namespaces, refused, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 export const deletion: Scenario[] = [
   { name: 'what is referred to cannot be deleted, and goes when nobody refers to it', run: referred },

@@ -17,7 +17,7 @@ import { systemClock } from '../../../src/runtime/clock.ts';
 import { type Expected, type Fault, faultsOfTheInstallation, faultsOfTheSale } from '../doctor/faults.ts';
 import { orderManifest, saleManifest } from '../sale.ts';
 import { eventually, namespaces, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 export const doctor: Scenario[] = [
   { name: 'the doctor finds what is wrong with an installation, and says what to do', run: installation },

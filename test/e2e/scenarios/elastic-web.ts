@@ -5,7 +5,7 @@ import type { Resource } from '../../../src/kube/objects.ts';
 import { deployments, pods, serviceMonitors, services } from '../../../src/workloads/child-kinds.ts';
 import { type Loose, sample, Workloads } from '../workloads.ts';
 import { eventually, refused, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 const kind = ElasticWeb as Resource;
 const name = 'elasticweb-sample';

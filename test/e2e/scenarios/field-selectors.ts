@@ -6,7 +6,7 @@ import { ApiError } from '../../../src/kube/errors.ts';
 import type { Resource } from '../../../src/kube/objects.ts';
 import { orderManifest, saleManifest } from '../sale.ts';
 import { eventually, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 export const fieldSelectors: Scenario[] = [
   { name: 'orders are selected by buyer and phase, goods by phase', run: selected },

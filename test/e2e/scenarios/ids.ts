@@ -6,7 +6,7 @@ import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import type { Draft } from '../../../src/kube/objects.ts';
 import { saleManifest } from '../sale.ts';
 import { eventually, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 export const ids: Scenario[] = [
   { name: 'a copy of an order or of goods gets an id of its own, at once', run: copied },

@@ -5,7 +5,7 @@ import type { Resource } from '../../../src/kube/objects.ts';
 import { pods } from '../../../src/workloads/child-kinds.ts';
 import { sample, Workloads } from '../workloads.ts';
 import { eventually, refused, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 const kind = ImoocPod as Resource;
 const name = 'imoocpod-sample';

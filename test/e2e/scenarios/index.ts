@@ -1,6 +1,5 @@
 // All scenarios, in groups. A group shares a cluster and its webhook configurations, so its scenarios run one after the
 // other; groups know nothing of each other and may run side by side, each on a cluster of its own.
-import type { World } from '../world.ts';
 import { boards } from './board.ts';
 import { certificates } from './certificates.ts';
 import { crowds } from './crowds.ts';
@@ -14,16 +13,12 @@ import { imoocPods } from './imooc-pod.ts';
 import { mountedCertificates } from './mounted-certificates.ts';
 import { recovery } from './recovery.ts';
 import { refusalTable } from './refusals.ts';
+import type { Scenario } from './scenario.ts';
 import { seckill } from './seckill.ts';
 import { secondInstallation } from './second-installation.ts';
 import { uninstalling } from './uninstall.ts';
 import { upgrades } from './upgrade.ts';
 import { walkthrough } from './walkthrough.ts';
-
-export interface Scenario {
-  name: string;
-  run(world: World): Promise<void>;
-}
 
 export const groups = {
   sale: [...walkthrough, ...refusalTable, ...fieldSelectors, ...ids],

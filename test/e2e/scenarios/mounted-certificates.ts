@@ -17,7 +17,7 @@ import { saleManifest } from '../sale.ts';
 import { SteadyOrders } from '../steady.ts';
 import { eventually, type World } from '../world.ts';
 import { seenEverywhere } from './crowds.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 export const mountedCertificates: Scenario[] = [
   { name: 'mounted certificates are renewed and their CA replaced under 30 orders a second', run: drill },

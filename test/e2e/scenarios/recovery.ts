@@ -5,7 +5,7 @@ import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import type { KubeObject, Resource } from '../../../src/kube/objects.ts';
 import { orderManifest, saleManifest } from '../sale.ts';
 import { eventually, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 export const recovery: Scenario[] = [
   { name: '50 unpaid orders outlive the death of every process and expire after it', run: deathOfAll },

@@ -5,7 +5,7 @@ import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
 import { exactly, filledIn, kubectlShows, type RefusalCase, refusals, type Step } from '../../refusals.ts';
 import { eventually, refused, resourceOf, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 const atOnce = 6;
 const paymentWindowMs = 2000;

@@ -15,7 +15,7 @@ import {
 } from '../../../src/workloads/child-kinds.ts';
 import { type Loose, seedSample, Workloads } from '../workloads.ts';
 import { eventually, refused, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 const kind = Seckill as Resource;
 const name = 'couponkill-sample';

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { leaseResource } from '../../../src/kube/lease-record.ts';
 import type { Resource } from '../../../src/kube/objects.ts';
 import type { World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 const main = join(import.meta.dirname, '..', '..', '..', 'src', 'cli', 'main.ts');
 const secrets = { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true } as Resource;

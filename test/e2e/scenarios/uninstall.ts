@@ -10,7 +10,7 @@ import { runUninstall, type UninstallFlags } from '../../../src/uninstall/comman
 import { makePlan } from '../../../src/uninstall/plan.ts';
 import { orderManifest, saleManifest } from '../sale.ts';
 import { eventually, namespaces, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 export const uninstalling: Scenario[] = [
   { name: 'uninstall leaves data that can be deleted, and with --delete-data nothing', run: uninstall },

@@ -8,7 +8,7 @@ import { saleManifest } from '../sale.ts';
 import { type Outcome, SteadyOrders } from '../steady.ts';
 import type { World } from '../world.ts';
 import { quiet, seenEverywhere } from './crowds.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 export const upgrades: Scenario[] = [
   { name: 'an upgrade of two replicas under 50 orders a second', run: upgrade },

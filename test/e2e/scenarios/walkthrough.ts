@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { orderManifest, saleManifest } from '../sale.ts';
 import { eventually, refused, type World } from '../world.ts';
-import type { Scenario } from './index.ts';
+import type { Scenario } from './scenario.ts';
 
 const flags = { 'payment-window': '3s' };
 

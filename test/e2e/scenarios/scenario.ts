@@ -1,0 +1,7 @@
+// One end-to-end scenario.
+import type { World } from '../world.ts';
+
+export interface Scenario {
+  name: string;
+  run(world: World): Promise<void>;
+}
