@@ -125,3 +125,17 @@ test('the table itself has no cycle', () => {
   };
   for (const room of Object.keys(allowed)) visit(room, []);
 });
+
+test('no file imports itself through other files, not for a type either', () => {
+  const importsOfAll = new Map(files.map((file) => [file, importsOf(file)]));
+  const finished = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (file: string, path: string[]): void => {
+    if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+    if (path.includes(file) || finished.has(file)) return;
+    for (const imported of importsOfAll.get(file) ?? []) visit(imported, [...path, file]);
+    finished.add(file);
+  };
+  for (const file of files) visit(file, []);
+  assert.deepEqual(cycles, []);
+});
