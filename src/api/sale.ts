@@ -28,8 +28,16 @@ export function endOfSale(startTime: string, day: number): string {
 }
 
 export function salePhase(spec: SpikeGoodsSpec, left: number, now: number): SalePhase {
-  const start = parseTime(spec.startTime);
-  const end = parseTime(spec.endTime);
+  return phaseBetween(parseTime(spec.startTime), parseTime(spec.endTime), left, now);
+}
+
+/** The same by times in epoch ms. */
+export function phaseBetween(
+  start: number | undefined,
+  end: number | undefined,
+  left: number,
+  now: number,
+): SalePhase {
   if (start !== undefined && now < start) return 'Scheduled';
   if (end !== undefined && now >= end) return 'Ended';
   return left > 0 ? 'OnSale' : 'SoldOut';

@@ -1,6 +1,8 @@
 // The live page of a sale: the routes under /board, and the state that viewers receive. Read-only, from caches.
 // Without viewers it only counts refusals and keeps the last news. Knows no terminal and no cluster.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { SpikeOrder } from '../api/spike-order.ts';
+import { joinKey } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Admissions, type Decided } from './admissions.ts';
 import { type Asset, readAssets, strictHeaders } from './assets.ts';
@@ -8,8 +10,9 @@ import { Feed } from './feed.ts';
 import { type GoodsCache, GoodsShelf } from './goods.ts';
 import { OrderBook, type OrderCache } from './orders.ts';
 import { type RecentItem, RecentNews } from './recent-news.ts';
+import { type Scope, scopeKey, scopeOf } from './scope.ts';
 import { Viewers } from './viewers.ts';
-import type { Health, Sections } from './wire.ts';
+import type { Health, NewsRow, Sections } from './wire.ts';
 
 export interface BoardOptions {
   caches: { goods: GoodsCache; orders: OrderCache };
@@ -32,6 +35,14 @@ export interface BoardLimits {
 }
 
 const defaultLimits: BoardLimits = { viewers: 32, goods: 24, due: 6, news: 10 };
+
+/** What the viewers of one scope share. */
+interface Part {
+  orders: OrderBook;
+  goods: GoodsShelf;
+  feed: Feed;
+}
+
 /** Length of the charts in seconds; the present second comes on top. */
 const pulseSeconds = 90;
 const past = pulseSeconds + 2;
@@ -43,29 +54,20 @@ export class Board {
   readonly #assets: Map<string, Asset>;
   readonly #admissions: Admissions;
   readonly #news: RecentNews;
-  readonly #viewers: Viewers;
-  #feed: Feed | undefined;
+  /** By scope: those who look at the same part share one feed. */
+  readonly #rooms = new Map<string, Viewers>();
   #isStopped = false;
-  #open: { orders: OrderBook; goods: GoodsShelf } | undefined;
 
   constructor(options: BoardOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#assets = readAssets();
     this.#admissions = new Admissions(options.clock, past);
-    this.#news = new RecentNews(this.#limits.news);
-    this.#viewers = new Viewers({
-      clock: options.clock,
-      most: this.#limits.viewers,
-      next: () => this.#feed!.next(),
-      beat: () => this.#feed!.beat(),
-      onFirst: () => this.#begin(),
-      onLast: () => this.#end(),
-    });
+    this.#news = new RecentNews();
   }
 
   get viewers(): number {
-    return this.#viewers.size;
+    return [...this.#rooms.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Records a decision of this replica's admission. */
@@ -111,7 +113,7 @@ export class Board {
   /** Ends all streams for good. Pages that reconnect are refused. */
   stop(): void {
     this.#isStopped = true;
-    this.#viewers.close();
+    for (const room of [...this.#rooms.values()]) room.close();
   }
 
   #asset(request: IncomingMessage, response: ServerResponse, name: string): void {
@@ -136,7 +138,9 @@ export class Board {
       answer(response, 403, 'the board cannot be followed from another site\n');
       return;
     }
-    if (this.#isStopped || this.#viewers.isFull) {
+    const scope = scopeOf((request.url ?? '').split('?')[1] ?? '');
+    const isFull = this.viewers >= this.#limits.viewers || !this.#hasRoom(scope);
+    if (this.#isStopped || isFull) {
       response.setHeader('Retry-After', String(this.#isStopped ? 1 : fullRetrySeconds));
       const why = this.#isStopped ? 'shutting down' : `${this.#limits.viewers} people are looking already`;
       answer(response, 503, `${why}; try again later\n`);
@@ -154,43 +158,82 @@ export class Board {
     }
     request.socket.setNoDelay(true);
     response.write('retry: 2000\n\n');
-    this.#viewers.add(response);
+    this.#room(scope).add(response);
   }
 
-  #begin(): void {
+  /** A room stays for a while after its last viewer, and costs something: there are at most as many as viewers. */
+  #hasRoom(scope: Scope): boolean {
+    return this.#rooms.has(scopeKey(scope)) || this.#rooms.size < this.#limits.viewers;
+  }
+
+  #room(scope: Scope): Viewers {
+    const key = scopeKey(scope);
+    let room = this.#rooms.get(key);
+    if (room) return room;
+    let part: Part | undefined;
+    room = new Viewers({
+      clock: this.#options.clock,
+      next: () => part!.feed.next(),
+      beat: () => part!.feed.beat(),
+      onFirst: () => {
+        part = this.#open(scope);
+      },
+      onLast: () => {
+        part?.orders.close();
+        part?.goods.close();
+        part = undefined;
+        this.#rooms.delete(key);
+      },
+    });
+    this.#rooms.set(key, room);
+    return room;
+  }
+
+  #open(scope: Scope): Part {
     const { caches, clock, paymentWindowMs } = this.#options;
-    const orders = new OrderBook({ cache: caches.orders, clock, paymentWindowMs, past });
-    const goods = new GoodsShelf({ cache: caches.goods, clock, most: this.#limits.goods });
-    this.#open = { orders, goods };
-    this.#feed = new Feed(
-      () => this.#sections(orders, goods),
+    const { namespace, seller } = scope;
+    const goods = new GoodsShelf({ cache: caches.goods, clock, max: this.#limits.goods, scope });
+    const includes = ({ metadata, spec }: SpikeOrder): boolean =>
+      (namespace === undefined || metadata.namespace === namespace) &&
+      (seller === undefined ||
+        Object.keys(spec.goodsMap).some((name) => goods.isNamed(joinKey(metadata.namespace ?? '', name))));
+    const isPart = namespace !== undefined || seller !== undefined;
+    const orders = new OrderBook({
+      cache: caches.orders,
+      clock,
+      paymentWindowMs,
+      past,
+      ...(isPart ? { includes } : {}),
+    });
+    const isAbout = (key: string) =>
+      goods.isNamed(key) || (seller !== undefined && key.endsWith(`/${seller}`));
+    const news = () =>
+      this.#news.rows(this.#limits.news, namespace, seller === undefined ? undefined : isAbout);
+    const feed = new Feed(
+      (now) => this.#sections(orders, goods, news(), now),
       () => clock.now(),
     );
+    return { orders, goods, feed };
   }
 
-  #end(): void {
-    this.#open?.orders.close();
-    this.#open?.goods.close();
-    this.#open = undefined;
-    this.#feed = undefined;
-  }
-
-  #sections(orders: OrderBook, goods: GoodsShelf): Sections {
-    const { counts } = orders;
-    const { Unpaid: unpaid, Paid: paid, Expired: expired, Rejected: rejected } = counts;
-    const second = Math.floor(this.#options.clock.now() / 1000) - 1;
+  /** Everything is read at once, at `now`: no figure of a frame is of another moment than its neighbour. */
+  #sections(orders: OrderBook, shelf: GoodsShelf, news: NewsRow[], now: number): Sections {
+    const { totals, goods, places } = shelf.look(now);
+    const { Unpaid: unpaid, Paid: paid, Expired: expired, Rejected: rejected } = orders.counts;
+    const second = Math.floor(now / 1000) - 1;
     return {
       health: this.#health(),
-      totals: { ...goods.totals, unpaid, paid, expired, rejected },
+      totals: { ...totals, unpaid, paid, expired, rejected },
       pulse: {
         accepted: orders.accepted.upTo(second, pulseSeconds),
         paid: orders.paid.upTo(second, pulseSeconds),
         refused: this.#admissions.refused.upTo(second, pulseSeconds),
       },
-      goods: goods.rows(),
+      goods,
+      places,
       refusals: this.#admissions.refusals(),
       due: orders.due(this.#limits.due),
-      news: this.#news.rows(),
+      news,
     };
   }
 
@@ -199,7 +242,7 @@ export class Board {
       ...this.#options.facts(),
       startedAt: this.#admissions.startedAt,
       admission: this.#admissions.latency(),
-      viewers: { now: this.#viewers.size, most: this.#limits.viewers },
+      viewers: { now: this.viewers, most: this.#limits.viewers },
       firstSteps: this.#options.firstSteps,
     };
   }

@@ -10,12 +10,12 @@ export interface Frame {
 }
 
 export class Feed {
-  readonly #look: () => Sections;
+  readonly #look: (now: number) => Sections;
   readonly #now: () => number;
   readonly #texts = new Map<string, string>();
   #id = 0;
 
-  constructor(look: () => Sections, now: () => number) {
+  constructor(look: (now: number) => Sections, now: () => number) {
     this.#look = look;
     this.#now = now;
   }
@@ -23,7 +23,7 @@ export class Feed {
   next(): Frame {
     const now = this.#now();
     const changed: string[] = [];
-    for (const [name, section] of Object.entries(this.#look())) {
+    for (const [name, section] of Object.entries(this.#look(now))) {
       const text = JSON.stringify(section);
       if (this.#texts.get(name) === text) continue;
       this.#texts.set(name, text);

@@ -1,76 +1,106 @@
 // The goods of the sale as rows: how many units are left, how fast they sell, and which rows to show when not all
 // fit. Exists only while there are viewers. Knows no orders.
 import { moneyText } from '../api/money.ts';
-import { parseTime, salePhase } from '../api/sale.ts';
+import { parseTime, phaseBetween } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { Change, ObjectCache } from '../kube/cache.ts';
 import { keyOf } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { clipped } from './clipped.ts';
 import { PerSecond } from './per-second.ts';
-import type { GoodsPart, GoodsPhase, GoodsRow, Totals } from './wire.ts';
+import { hasGoods, referencesTo, type Scope } from './scope.ts';
+import type { GoodsPart, GoodsPhase, GoodsRow, Places, Totals } from './wire.ts';
 
 export type GoodsCache = Pick<ObjectCache<SpikeGoods>, 'get' | 'values' | 'onChange'>;
 
 /** Seconds over which the pace is measured. */
 const paceSeconds = 10;
-/** How often all goods are examined, for the totals and for the choice of rows. */
-const surveyEveryMs = 1000;
+/** How often the rows are chosen anew among all goods. */
+const chooseEveryMs = 1000;
+/** Namespaces, and sellers, that a viewer can choose from. */
+const maxPlaces = 200;
 
 type GoodsTotals = Pick<Totals, 'goods' | 'onSale' | 'stock' | 'left' | 'reserved' | 'held' | 'sold'>;
 
-interface Seen {
+/** Everything of one frame, counted at one moment: the totals are the sums of the very goods in the rows. */
+export interface Shelf {
+  totals: GoodsTotals;
+  goods: GoodsPart;
+  places: Places;
+}
+
+interface Candidate {
   key: string;
   phase: GoodsPhase;
   pace: number;
   startsAt: number;
 }
 
+export interface GoodsShelfOptions {
+  cache: GoodsCache;
+  clock: Clock;
+  /** Maximum number of rows. */
+  max: number;
+  scope: Scope;
+}
+
 export class GoodsShelf {
   readonly #cache: GoodsCache;
   readonly #clock: Clock;
-  readonly #most: number;
+  readonly #max: number;
+  readonly #scope: Scope;
   /** Units taken per second, for goods that sold within the last seconds. */
   readonly #taken = new Map<string, PerSecond>();
+  /** How orders may name goods of the seller. It only grows: an order may outlive its goods. */
+  readonly #references = new Set<string>();
   readonly #close: () => void;
-  #surveyedAt = Number.NEGATIVE_INFINITY;
-  #shown: string[] = [];
-  #totals: GoodsTotals = noTotals();
+  #chosenAt = Number.NEGATIVE_INFINITY;
+  #chosen: string[] = [];
+  #places: Places = { namespaces: [], sellers: [] };
 
-  /** `most`: maximum number of rows. */
-  constructor(options: { cache: GoodsCache; clock: Clock; most: number }) {
-    this.#cache = options.cache;
-    this.#clock = options.clock;
-    this.#most = options.most;
-    this.#close = options.cache.onChange((change) => this.#take(change));
+  constructor({ cache, clock, max, scope }: GoodsShelfOptions) {
+    this.#cache = cache;
+    this.#clock = clock;
+    this.#max = max;
+    this.#scope = scope;
+    for (const goods of cache.values()) this.#learn(goods);
+    this.#close = cache.onChange((change) => this.#take(change));
   }
 
   close(): void {
     this.#close();
   }
 
-  get totals(): GoodsTotals {
-    this.#survey();
-    return this.#totals;
-  }
+  /** Whether goods of the scope's seller are named so. */
+  readonly isNamed = (reference: string): boolean => this.#references.has(reference);
 
-  rows(): GoodsPart {
-    this.#survey();
-    const now = this.#clock.now();
+  look(now: number): Shelf {
+    const totals = this.#totals(now);
+    const at = this.#clock.monotonic();
+    if (at - this.#chosenAt >= chooseEveryMs) {
+      this.#chosenAt = at;
+      this.#choose(now);
+    }
     const rows: GoodsRow[] = [];
-    for (const key of this.#shown) {
+    for (const key of this.#chosen) {
       const goods = this.#cache.get(key);
       if (goods) rows.push({ ...rowOf(goods, now), pace: this.#pace(key, now) });
     }
-    return { rows, more: Math.max(0, this.#totals.goods - rows.length) };
+    return { totals, goods: { rows, more: Math.max(0, totals.goods - rows.length) }, places: this.#places };
+  }
+
+  #learn(goods: SpikeGoods): void {
+    if (this.#scope.seller === undefined || !hasGoods(this.#scope, goods)) return;
+    for (const reference of referencesTo(goods)) this.#references.add(reference);
   }
 
   #take({ type, object, old }: Change<SpikeGoods>): void {
     const key = keyOf(object);
+    this.#learn(object);
     if (type === 'deleted') this.#taken.delete(key);
-    // Show new goods at once instead of at the next survey.
-    if (type !== 'updated') this.#surveyedAt = Number.NEGATIVE_INFINITY;
-    if (type !== 'updated' || !old) return;
+    // Show new goods at once instead of at the next choice.
+    if (type !== 'updated') this.#chosenAt = Number.NEGATIVE_INFINITY;
+    if (type !== 'updated' || !old || !hasGoods(this.#scope, object)) return;
     // Gross: units that expire and return do not lower the pace.
     const taken = takenOf(object) - takenOf(old);
     if (taken <= 0) return;
@@ -89,40 +119,57 @@ export class GoodsShelf {
     return taken.sum(Math.floor(now / 1000), paceSeconds) / paceSeconds;
   }
 
-  #survey(): void {
-    const at = this.#clock.monotonic();
-    if (at - this.#surveyedAt < surveyEveryMs) return;
-    this.#surveyedAt = at;
-    const now = this.#clock.now();
-    const totals = noTotals();
-    const seen: Seen[] = [];
+  #totals(now: number): GoodsTotals {
+    const totals: GoodsTotals = { goods: 0, onSale: 0, stock: 0, left: 0, reserved: 0, held: 0, sold: 0 };
     for (const goods of this.#cache.values()) {
-      const row = rowOf(goods, now);
-      const pace = this.#pace(row.key, now);
-      if (pace === 0) this.#taken.delete(row.key);
+      if (!hasGoods(this.#scope, goods)) continue;
+      const { stock, left, reserved, held, sold } = countsOf(goods);
       totals.goods++;
-      if (row.phase === 'OnSale') totals.onSale++;
-      for (const part of ['stock', 'left', 'reserved', 'held', 'sold'] as const) totals[part] += row[part];
-      seen.push({ key: row.key, phase: row.phase, pace, startsAt: row.startsAt ?? 0 });
+      if (phaseOf(goods, now) === 'OnSale') totals.onSale++;
+      totals.stock += stock;
+      totals.left += left;
+      totals.reserved += reserved;
+      totals.held += held;
+      totals.sold += sold;
     }
-    this.#totals = totals;
-    this.#shown = chosen(seen, this.#most);
+    return totals;
+  }
+
+  #choose(now: number): void {
+    const candidates: Candidate[] = [];
+    const namespaces = new Set<string>();
+    const sellers = new Set<string>();
+    for (const goods of this.#cache.values()) {
+      const { namespace = '' } = goods.metadata;
+      namespaces.add(namespace);
+      const { sellerId } = goods.spec;
+      if (sellerId && (this.#scope.namespace ?? namespace) === namespace) sellers.add(sellerId);
+      if (!hasGoods(this.#scope, goods)) continue;
+      const key = keyOf(goods);
+      const pace = this.#pace(key, now);
+      if (pace === 0) this.#taken.delete(key);
+      candidates.push({ key, phase: phaseOf(goods, now), pace, startsAt: timesOf(goods).startsAt ?? 0 });
+    }
+    this.#chosen = chosen(candidates, this.#max);
+    this.#places = { namespaces: listed(namespaces), sellers: listed(sellers) };
   }
 }
+
+const listed = (names: Set<string>): string[] => [...names].sort(compareNames).slice(0, maxPlaces);
 
 /** The order of phases in the table. Within a phase rows are sorted by name, so that they do not move. */
 const phaseOrder: Record<GoodsPhase, number> = { OnSale: 0, SoldOut: 1, Scheduled: 2, Ended: 3 };
 
 /** Chooses the busiest goods, then those on sale that began last. Goods that stay busy keep their rows. */
-function chosen(seen: Seen[], most: number): string[] {
+function chosen(candidates: Candidate[], max: number): string[] {
   const shown =
-    seen.length <= most
-      ? seen
-      : seen
+    candidates.length <= max
+      ? candidates
+      : candidates
           .sort(
             (a, b) => b.pace - a.pace || phaseOrder[a.phase] - phaseOrder[b.phase] || b.startsAt - a.startsAt,
           )
-          .slice(0, most);
+          .slice(0, max);
   return shown
     .sort((a, b) => phaseOrder[a.phase] - phaseOrder[b.phase] || compareNames(a.key, b.key))
     .map(({ key }) => key);
@@ -131,42 +178,51 @@ function chosen(seen: Seen[], most: number): string[] {
 const collator = new Intl.Collator('en', { numeric: true });
 const compareNames = (a: string, b: string): number => collator.compare(a, b);
 
-const noTotals = (): GoodsTotals => ({
-  goods: 0,
-  onSale: 0,
-  stock: 0,
-  left: 0,
-  reserved: 0,
-  held: 0,
-  sold: 0,
-});
-
 const leftOf = ({ spec, status }: SpikeGoods): number =>
   Math.max(0, status?.lastStockCount ?? spec.stockCount);
 
 /** Units that nobody can order any more: held, reserved or sold. */
 const takenOf = (goods: SpikeGoods): number => Math.max(0, goods.spec.stockCount - leftOf(goods));
 
+function countsOf(goods: SpikeGoods): Pick<GoodsRow, 'stock' | 'left' | 'held' | 'reserved' | 'sold'> {
+  const reserved = goods.status?.reserved ?? 0;
+  const sold = goods.status?.num ?? 0;
+  const held = Math.max(0, takenOf(goods) - reserved - sold);
+  return { stock: goods.spec.stockCount, left: leftOf(goods), held, reserved, sold };
+}
+
+/** Times that were read. A stored object never changes, and all goods are looked at for every frame. */
+const times = new WeakMap<SpikeGoods, Pick<GoodsRow, 'startsAt' | 'endsAt'>>();
+
+function timesOf(goods: SpikeGoods): Pick<GoodsRow, 'startsAt' | 'endsAt'> {
+  let known = times.get(goods);
+  if (!known) {
+    const startsAt = parseTime(goods.spec.startTime);
+    const endsAt = parseTime(goods.spec.endTime);
+    known = {
+      ...(startsAt === undefined ? {} : { startsAt }),
+      ...(endsAt === undefined ? {} : { endsAt }),
+    };
+    times.set(goods, known);
+  }
+  return known;
+}
+
+/** By the present time: a sale begins and ends whether or not a leader has written it yet. */
+function phaseOf(goods: SpikeGoods, now: number): GoodsPhase {
+  const { startsAt, endsAt } = timesOf(goods);
+  return phaseBetween(startsAt, endsAt, leftOf(goods), now);
+}
+
 function rowOf(goods: SpikeGoods, now: number): Omit<GoodsRow, 'pace'> {
-  const { spec, status, metadata } = goods;
-  const left = leftOf(goods);
-  const reserved = status?.reserved ?? 0;
-  const sold = status?.num ?? 0;
-  const startsAt = parseTime(spec.startTime);
-  const endsAt = parseTime(spec.endTime);
+  const { spec, metadata } = goods;
   return {
     key: keyOf(goods),
     title: clipped(spec.goodsName || metadata.name),
-    // By the present time: a sale begins and ends whether or not a leader has written it yet.
-    phase: salePhase(spec, left, now),
+    phase: phaseOf(goods, now),
     price: moneyText(spec.spikePrice, spec.currency),
     ...(spec.price > spec.spikePrice ? { before: moneyText(spec.price, spec.currency) } : {}),
-    stock: spec.stockCount,
-    left,
-    held: Math.max(0, takenOf(goods) - reserved - sold),
-    reserved,
-    sold,
-    ...(startsAt === undefined ? {} : { startsAt }),
-    ...(endsAt === undefined ? {} : { endsAt }),
+    ...countsOf(goods),
+    ...timesOf(goods),
   };
 }

@@ -7,7 +7,7 @@ import type { Seller } from '../api/seller.ts';
 import type { SalePhase, SpikeGoods } from '../api/spike-goods.ts';
 import type { OrderPhase, SpikeOrder } from '../api/spike-order.ts';
 import type { Change, ObjectCache } from '../kube/cache.ts';
-import type { KubeObject } from '../kube/objects.ts';
+import { joinKey, type KubeObject, keyOf } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 export interface NewsItem {
@@ -15,6 +15,10 @@ export interface NewsItem {
   at: number;
   /** Items of one topic are of the same sort (`order.Paid`), so a reader may merge them. */
   topic: string;
+  /** Empty for a request that has none. */
+  namespace: string;
+  /** Keys (`namespace/name`) of the goods, or of the person, that it is about. */
+  about: readonly string[];
   /** `order order1`, short enough for a column. In a merged item, the last one. */
   who: string;
   what: string;
@@ -36,6 +40,7 @@ interface Refused {
   allowed: boolean;
   reason: string | undefined;
   name: string | undefined;
+  namespace?: string | undefined;
   dryRun: true | undefined;
 }
 
@@ -80,20 +85,21 @@ export class SaleNews {
   }
 
   /** Records a decision of admission. Only refusals are news. */
-  decided({ allowed, reason, name, dryRun }: Refused, message: string): void {
+  decided({ allowed, reason, name, namespace = '', dryRun }: Refused, message: string): void {
     if (allowed || !reason || dryRun || this.#listeners.size === 0) return;
     const who = name ?? 'request';
-    const waiting = this.#refusals.get(reason);
+    const sort = joinKey(namespace, reason);
+    const waiting = this.#refusals.get(sort);
     if (waiting) {
-      this.#refusals.set(reason, { count: waiting.count + 1, who, message });
+      this.#refusals.set(sort, { count: waiting.count + 1, who, message });
       return;
     }
-    this.#refusals.set(reason, { count: 0, who, message });
-    this.#refused(who, reason, message, 1);
+    this.#refusals.set(sort, { count: 0, who, message });
+    this.#refused(namespace, who, reason, message, 1);
     this.#clock.after(refusalsTogetherMs, () => {
-      const since = this.#refusals.get(reason);
-      this.#refusals.delete(reason);
-      if (since && since.count > 0) this.#refused(since.who, reason, since.message, since.count);
+      const since = this.#refusals.get(sort);
+      this.#refusals.delete(sort);
+      if (since && since.count > 0) this.#refused(namespace, since.who, reason, since.message, since.count);
     });
   }
 
@@ -110,36 +116,46 @@ export class SaleNews {
   #order(change: Change<SpikeOrder>): void {
     const { type, object, old } = change;
     const phase = object.status?.phase;
-    const who = `order ${object.metadata.name}`;
-    if (type === 'deleted') this.#tell('order.deleted', who, 'deleted');
-    else if (phase && phase !== old?.status?.phase && !existedBefore(change)) {
-      this.#tell(`order.${phase}`, who, describe(object, phase, this.#clock.now()), orderWords[phase].tone);
-    }
+    const { name, namespace = '' } = object.metadata;
+    const about = Object.keys(object.spec.goodsMap).map((goods) => joinKey(namespace, goods));
+    const tell = (topic: string, what: string, tone?: NewsItem['tone']) =>
+      this.#tell({ topic, namespace, about, who: `order ${name}`, what, ...(tone ? { tone } : {}) });
+    if (type === 'deleted') tell('order.deleted', 'deleted');
+    else if (phase && phase !== old?.status?.phase && !existedBefore(change))
+      tell(`order.${phase}`, describe(object, phase, this.#clock.now()), orderWords[phase].tone);
   }
 
   #goods(change: Change<SpikeGoods>): void {
     const { type, object, old } = change;
     const phase = object.status?.phase;
-    const who = `goods ${object.metadata.name}`;
-    if (type === 'deleted') this.#tell('goods.deleted', who, 'deleted');
+    const { name, namespace = '' } = object.metadata;
+    const item = { namespace, about: [keyOf(object)], who: `goods ${name}` };
+    if (type === 'deleted') this.#tell({ ...item, topic: 'goods.deleted', what: 'deleted' });
     else if (phase && phase !== old?.status?.phase && !existedBefore(change)) {
       const left = `${object.status?.lastStockCount ?? 0} of ${object.spec.stockCount} left`;
-      this.#tell(`goods.${phase}`, who, `${goodsWords[phase]}: ${left}`);
+      this.#tell({ ...item, topic: `goods.${phase}`, what: `${goodsWords[phase]}: ${left}` });
     }
   }
 
-  #person(what: 'buyer' | 'seller', change: Change<KubeObject>): void {
+  #person(kind: 'buyer' | 'seller', change: Change<KubeObject>): void {
     if (change.type === 'updated' || existedBefore(change)) return;
-    const word = change.type === 'added' ? 'registered' : 'deleted';
-    this.#tell(`${what}.${change.type}`, `${what} ${change.object.metadata.name}`, word);
+    const { name, namespace = '' } = change.object.metadata;
+    this.#tell({
+      topic: `${kind}.${change.type}`,
+      namespace,
+      about: [keyOf(change.object)],
+      who: `${kind} ${name}`,
+      what: change.type === 'added' ? 'registered' : 'deleted',
+    });
   }
 
-  #refused(who: string, reason: string, message: string, count: number): void {
-    this.#tell(`refused.${reason}`, who, `refused (${reason}): ${message}`, 'bad', count);
+  #refused(namespace: string, who: string, reason: string, message: string, count: number): void {
+    const what = `refused (${reason}): ${message}`;
+    this.#tell({ topic: `refused.${reason}`, namespace, about: [], who, what, tone: 'bad', count });
   }
 
-  #tell(topic: string, who: string, what: string, tone: NewsItem['tone'] = 'plain', count = 1): void {
-    const item = { at: this.#clock.now(), topic, who, what, tone, count };
+  #tell(told: Omit<NewsItem, 'at' | 'tone' | 'count'> & Partial<Pick<NewsItem, 'tone' | 'count'>>): void {
+    const item: NewsItem = { at: this.#clock.now(), tone: 'plain', count: 1, ...told };
     for (const listener of this.#listeners) listener(item);
   }
 }

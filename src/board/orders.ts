@@ -20,6 +20,8 @@ export interface OrderBookOptions {
   paymentWindowMs: number;
   /** Seconds of the past to keep. */
   past: number;
+  /** Which orders to count. Default: all. */
+  includes?(order: SpikeOrder): boolean;
 }
 
 /** Clocks of other machines may be ahead by this much. An order from further ahead counts as now. */
@@ -32,6 +34,8 @@ export class OrderBook {
   readonly #counts: Record<OrderPhase, number> = { Unpaid: 0, Paid: 0, Expired: 0, Rejected: 0 };
   /** By key, the deadline of every order that waits for its payment. */
   readonly #open = new Map<string, number>();
+  /** Uids of the orders that are counted, where not all are: what is included may change with the goods. */
+  readonly #included = new Set<string>();
   #soonest: string[] = [];
   #soonestAt = Number.NEGATIVE_INFINITY;
   /** Earlier events are too old to keep. RFC 3339. */
@@ -77,7 +81,9 @@ export class OrderBook {
   }
 
   #take({ type, object, old, source }: Change<SpikeOrder>): void {
-    const before = type === 'added' ? undefined : old;
+    const wasCounted = this.#options.includes === undefined || this.#included.has(object.metadata.uid);
+    if (!this.#isCounted(object, type === 'deleted')) return;
+    const before = type === 'added' || !wasCounted ? undefined : old;
     if (before) this.#count(before, -1);
     if (type === 'deleted') {
       this.#open.delete(keyOf(object));
@@ -90,6 +96,17 @@ export class OrderBook {
     if (!isPaid(object) || (before && isPaid(before))) return;
     // An order in a list may have been paid long ago. A change without a time counts as now.
     if (payTime || source !== 'list') this.#at(this.paid, payTime);
+  }
+
+  /** An order is counted from its first change that is included until it is gone. */
+  #isCounted(order: SpikeOrder, isGone: boolean): boolean {
+    const { includes } = this.#options;
+    if (!includes) return true;
+    const { uid } = order.metadata;
+    if (isGone) return this.#included.delete(uid);
+    if (!this.#included.has(uid) && !includes(order)) return false;
+    this.#included.add(uid);
+    return true;
   }
 
   #count(order: SpikeOrder, by: number): void {

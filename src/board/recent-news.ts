@@ -1,44 +1,80 @@
-// The last items of the news, merged so that people can read them during a crowd: items of one sort (ten orders
-// reserved) share one row for two seconds. Fixed memory.
+// The last items of the news, merged so that people can read them during a crowd: items of one sort and one namespace
+// (ten orders reserved) share one row for two seconds. Fixed memory.
 import { clipped } from './clipped.ts';
-import type { NewsRow } from './wire.ts';
+import type { NewsMark, NewsRow } from './wire.ts';
 
 /** The part of an item that this file needs (news.ts has the rest). */
 export interface RecentItem {
   at: number;
   topic: string;
+  namespace: string;
+  /** Keys of the goods, or of the person, that it is about. */
+  about: readonly string[];
   who: string;
   what: string;
-  tone: NewsRow['tone'];
   count: number;
 }
 
+interface Kept extends NewsRow {
+  topic: string;
+  about: Set<string>;
+}
+
 const togetherMs = 2000;
+/** Rows that are kept for viewers who look at a part only. */
+const maxKept = 200;
+const maxAbout = 64;
+
+/** The colour of a row says the same as the colours of the bars. */
+const marks: Readonly<Record<string, NewsMark>> = {
+  'order.Unpaid': 'waiting',
+  'order.Paid': 'paid',
+  'order.Expired': 'gone',
+  'order.Rejected': 'gone',
+  'order.deleted': 'gone',
+};
+
+function markOf(topic: string): NewsMark {
+  if (topic.startsWith('refused.')) return 'refused';
+  return (Object.hasOwn(marks, topic) ? marks[topic] : undefined) ?? 'plain';
+}
 
 export class RecentNews {
-  readonly #most: number;
-  #rows: (NewsRow & { topic: string })[] = [];
+  readonly #rows: Kept[] = [];
   #ids = 0;
 
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  add({ at, topic, who, what, tone, count }: RecentItem): void {
+  add({ at, topic, namespace, about, who, what, count }: RecentItem): void {
     const since = at - togetherMs;
     for (let index = this.#rows.length - 1; index >= 0 && this.#rows[index]!.at > since; index--) {
       const row = this.#rows[index]!;
-      if (row.topic !== topic) continue;
+      if (row.topic !== topic || row.namespace !== namespace) continue;
       row.more += count;
+      for (const key of about) if (row.about.size < maxAbout) row.about.add(key);
       return;
     }
-    const words = { who: clipped(who), what: clipped(what, 300) };
-    this.#rows.push({ id: ++this.#ids, at, topic, ...words, tone, more: count - 1 });
-    if (this.#rows.length > this.#most) this.#rows.shift();
+    this.#rows.push({
+      id: ++this.#ids,
+      at,
+      topic,
+      namespace,
+      about: new Set(about),
+      who: clipped(who),
+      what: clipped(what, 300),
+      mark: markOf(topic),
+      more: count - 1,
+    });
+    if (this.#rows.length > maxKept) this.#rows.shift();
   }
 
-  /** Newest first. */
-  rows(): NewsRow[] {
-    return this.#rows.map(({ topic: _, ...row }) => row).reverse();
+  /** Newest first, at most `max`. `isAbout`: whether the scope has one of these keys. */
+  rows(max: number, namespace?: string, isAbout?: (key: string) => boolean): NewsRow[] {
+    const rows: NewsRow[] = [];
+    for (let index = this.#rows.length - 1; index >= 0 && rows.length < max; index--) {
+      const { topic: _, about, ...row } = this.#rows[index]!;
+      if (namespace !== undefined && row.namespace !== namespace) continue;
+      if (isAbout && ![...about].some(isAbout)) continue;
+      rows.push(row);
+    }
+    return rows;
   }
 }

@@ -1,4 +1,4 @@
-// The viewers of the board: open event streams, how many there may be, and what happens to a slow one. Does not
+// Viewers of the board who look at the same: open event streams, and what happens to a slow one. Does not
 // know what they receive.
 import type { ServerResponse } from 'node:http';
 import type { Cancel, Clock } from '../runtime/clock.ts';
@@ -6,8 +6,6 @@ import type { Frame } from './feed.ts';
 
 export interface ViewersOptions {
   clock: Clock;
-  /** Maximum number of streams. */
-  most: number;
   next(): Frame;
   beat(): string;
   /** The first viewer comes; the last one has left. */
@@ -52,10 +50,6 @@ export class Viewers {
 
   get size(): number {
     return this.#viewers.size;
-  }
-
-  get isFull(): boolean {
-    return this.#viewers.size >= this.#options.most;
   }
 
   /** `response` has its headers already. New viewers do not change the pace of frames. */

@@ -7,6 +7,7 @@ export interface Sections {
   totals: Totals;
   pulse: Pulse;
   goods: GoodsPart;
+  places: Places;
   refusals: RefusalsPart;
   due: DuePart;
   news: NewsRow[];
@@ -57,6 +58,13 @@ export interface Pulse {
   paid: number[];
   /** Refused by this replica. */
   refused: number[];
+}
+
+/** What a viewer can choose to look at. */
+export interface Places {
+  namespaces: string[];
+  /** As goods name them. */
+  sellers: string[];
 }
 
 export type GoodsPhase = 'Scheduled' | 'OnSale' | 'SoldOut' | 'Ended';
@@ -117,12 +125,16 @@ export interface DuePart {
   more: number;
 }
 
+/** The colour of the same name stands for the same on the whole page. */
+export type NewsMark = 'waiting' | 'paid' | 'gone' | 'refused' | 'plain';
+
 export interface NewsRow {
   id: number;
   at: number;
+  namespace: string;
   who: string;
   what: string;
-  tone: 'good' | 'plain' | 'bad';
+  mark: NewsMark;
   /** How many more items of the same sort the row stands for. */
   more: number;
 }

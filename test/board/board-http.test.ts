@@ -115,7 +115,7 @@ test('a stream starts with everything, then brings what changed, then only a bea
   const world = await openBoard(t);
   const stream = await follow(world);
   await pass(world.clock, 250, () => stream.events.length >= 1);
-  const everything = ['due', 'goods', 'health', 'news', 'now', 'pulse', 'refusals', 'totals'];
+  const everything = ['due', 'goods', 'health', 'news', 'now', 'places', 'pulse', 'refusals', 'totals'];
   assert.deepEqual(Object.keys(stream.events[0]!.state).sort(), everything);
   await pass(world.clock, 250, () => stream.events.some(({ event }) => event === 'beat'));
   world.caches.goods.replaceAll([goods('phone')], '1000');

@@ -78,7 +78,8 @@ test('the board in a browser', { skip: chromium ? false : noChromium, timeout: 3
       await comes(`#refusalRows li[data-key="${reason}"]`);
     }
     assert.match(await text('#refusalRows li[data-key="SoldOut"] .example'), /available 0/);
-    await comes('#newsRows li[data-tone="good"]');
+    await comes('#newsRows li[data-mark="paid"]');
+    assert.match(await text('#newsRows li[data-mark="paid"] .name'), /^autumn order /);
     await comes('#dueRows li');
   });
 
@@ -117,12 +118,62 @@ test('the board in a browser', { skip: chromium ? false : noChromium, timeout: 3
     },
   );
 
+  await t.test('one colour means one thing: bars, their legends and the events', async () => {
+    const colours = await page.evaluate(() => {
+      const of = (selector: string, pseudo?: string) => {
+        const found = document.querySelector(selector);
+        return found ? getComputedStyle(found, pseudo).background : `no ${selector}`;
+      };
+      return {
+        left: [of('#stockBar .left'), of('#goodsRows .bar .left'), of('.swatch.left', '::before')],
+        waiting: [of('#stockBar .waiting'), of('#ordersBar .waiting'), of('.swatch.waiting', '::before')],
+        paid: [of('#stockBar .paid'), of('#ordersBar .paid'), of('.swatch.paid', '::before')],
+        gone: [of('#ordersBar .gone'), of('.swatch.gone', '::before')],
+        refused: [of('#refusalRows .bar .refused'), of('.swatch.refused', '::before')],
+      };
+    });
+    const one = Object.entries(colours).map(([meaning, all]) => {
+      assert.equal(new Set(all).size, 1, `${meaning}: ${all.join(' | ')}`);
+      return all[0];
+    });
+    assert.equal(new Set(one).size, one.length, 'and no two share one');
+    // Every bar outside of the table has its legend in the same card; the table has one for all its rows.
+    for (const bar of await page.locator('.card:has(.bar)').all()) {
+      assert.ok((await bar.locator('.legend .swatch').count()) > 0);
+    }
+  });
+
+  await t.test('a namespace and a seller can be chosen, and the choice is in the address', async () => {
+    assert.deepEqual(await page.locator('#namespace option').allTextContents(), ['all', 'autumn']);
+    await page.locator('#seller').selectOption('corner-shop');
+    await page.waitForURL(/seller=corner-shop/);
+    await comes('tr[data-key="autumn/aurora-13"]');
+    await page.goto(`${sale.url}?namespace=winter`);
+    await comes('#empty:not([hidden])');
+    assert.equal(await page.locator('#namespace').inputValue(), 'winter');
+    await page.locator('#namespace').selectOption('autumn');
+    await comes('tr[data-key="autumn/aurora-13"]');
+    await page.locator('#namespace').selectOption('');
+    await comes('tr[data-key="autumn/aurora-13"]');
+    assert.equal(new URL(page.url()).search, '');
+  });
+
+  await t.test('on a phone recent events come before what can be set, and before the system', async () => {
+    await page.setViewportSize({ width: 360, height: 800 });
+    const top = async (selector: string) => (await page.locator(selector).boundingBox())?.y ?? Number.NaN;
+    const [news, settings, system] = [await top('.news'), await top('.settings'), await top('.system')];
+    assert.ok(news < settings && news < system, `${news}, ${settings}, ${system}`);
+    await page.setViewportSize({ width: 1280, height: 900 });
+    assert.ok((await top('.settings')) < (await top('.news')));
+  });
+
   await t.test('by keyboard: skip to the goods, change the theme, and it is kept', async () => {
     await page.emulateMedia({ colorScheme: 'light' });
     await page.reload();
     await page.keyboard.press('Tab');
     assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Skip to the goods');
-    await page.keyboard.press('Tab');
+    // Past the filters.
+    for (const _ of ['namespace', 'seller', 'theme']) await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await page.keyboard.press('Enter');
     assert.equal(await text('#theme'), 'Theme: dark');

@@ -1,9 +1,11 @@
 // What the board says of a sale: goods, orders, refusals and news, within bounds and in words that are only text.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, it, type TestContext, test } from 'node:test';
 import { refusalCodes } from '../../src/api/refusals.ts';
+import type { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { clipped } from '../../src/board/clipped.ts';
 import type { State } from '../../src/board/wire.ts';
+import { settle } from '../simulated-clock.ts';
 import { at, type BoardWorld, follow, goods, openBoard, order, pass, type Stream, start } from './world.ts';
 
 /** What a viewer knows once time stands still. */
@@ -185,7 +187,15 @@ test('refusals are counted by reason, a dry run is none, and reasons that are no
 test('news of one sort within two seconds are one row', async (t) => {
   const world = await openBoard(t);
   const told = (who: string, topic: string, ms: number) =>
-    world.board.told({ at: start + ms, topic, who, what: 'reserved', tone: 'plain', count: 1 });
+    world.board.told({
+      at: start + ms,
+      topic,
+      namespace: 'shop',
+      about: [],
+      who,
+      what: 'reserved',
+      count: 1,
+    });
   for (let n = 0; n < 50; n++) told(`order o${n}`, 'order.Unpaid', n * 10);
   told('order o1', 'order.Paid', 600);
   told('order o50', 'order.Unpaid', 2600);
@@ -266,4 +276,122 @@ test('a text is cut between characters', () => {
   assert.equal(clipped('0123456789', 10), '0123456789');
   assert.equal(clipped('01234567890', 10), '012345678…');
   assert.equal(clipped('01234567😀😀', 10), '01234567…');
+});
+
+describe('a part of the sale', () => {
+  /** Two namespaces; in shop two sellers, whose orders name goods by name and by id. */
+  async function two(t: TestContext) {
+    const world = await openBoard(t);
+    const of = (it: SpikeGoods, sellerId: string) => ({
+      ...it,
+      spec: { ...it.spec, sellerId, goodsId: `id-${it.metadata.name}` },
+    });
+    world.caches.goods.replaceAll(
+      [
+        of(goods('phone', { left: 90, reserved: 10 }), 'ann'),
+        of(goods('shoe', { left: 70 }), 'bob'),
+        of(goods('cup', { namespace: 'other', left: 50 }), 'ann'),
+      ],
+      '1000',
+    );
+    const named = (name: string, reference: string) => {
+      const it = order(name);
+      return { ...it, spec: { ...it.spec, goodsMap: { [reference]: 1 } } };
+    };
+    world.caches.orders.replaceAll([named('a', 'phone'), named('b', 'id-phone'), named('c', 'shoe')], '1000');
+    const told = (namespace: string, name: string, about: string[]) =>
+      world.board.told({
+        at: start,
+        topic: 'order.Unpaid',
+        namespace,
+        about,
+        who: `order ${name}`,
+        what: 'reserved',
+        count: 1,
+      });
+    told('shop', 'a', ['shop/phone']);
+    told('other', 'x', ['other/cup']);
+    return world;
+  }
+  const look = async (world: BoardWorld, query: string) => {
+    const { goods, totals, due, news, places } = await seen(
+      world,
+      await follow(world, query),
+      (it) => it.goods !== undefined,
+    );
+    return {
+      goods: goods.rows.map(({ key }) => key),
+      left: totals.left,
+      unpaid: totals.unpaid,
+      due: due.rows.map(({ key }) => key),
+      news: news.map(({ namespace, who }) => `${namespace} ${who}`),
+      places,
+    };
+  };
+
+  it('is a namespace, a seller, or both, and nothing else is in it', async (t) => {
+    const world = await two(t);
+    const all = await look(world, '');
+    assert.deepEqual(all.goods, ['other/cup', 'shop/phone', 'shop/shoe']);
+    assert.deepEqual([all.left, all.unpaid], [210, 3]);
+    assert.deepEqual(all.news, ['other order x', 'shop order a']);
+    assert.deepEqual(all.places, { namespaces: ['other', 'shop'], sellers: ['ann', 'bob'] });
+    const shop = await look(world, '?namespace=shop');
+    assert.deepEqual([shop.goods, shop.left, shop.unpaid], [['shop/phone', 'shop/shoe'], 160, 3]);
+    assert.deepEqual(shop.news, ['shop order a']);
+    const ann = await look(world, '?namespace=shop&seller=ann');
+    assert.deepEqual([ann.goods, ann.left, ann.due], [['shop/phone'], 90, ['shop/a', 'shop/b']]);
+    assert.deepEqual(ann.news, ['shop order a']);
+    const other = await look(world, '?namespace=other');
+    assert.deepEqual([other.unpaid, other.news, other.places.sellers], [0, ['other order x'], ['ann']]);
+    assert.deepEqual((await look(world, '?namespace=__proto__')).goods, []);
+  });
+
+  it('follows its orders: one that ends, and one that comes', async (t) => {
+    const world = await two(t);
+    const stream = await follow(world, '?seller=bob');
+    await seen(world, stream, ({ totals }) => totals?.unpaid === 1);
+    const paid = order('c', { phase: 'Paid' });
+    world.caches.orders.observe({
+      ...paid,
+      spec: { ...paid.spec, goodsMap: { shoe: 1 } },
+      metadata: newer(world, 'shop/c', 'orders'),
+    });
+    await seen(world, stream, ({ totals }) => totals?.unpaid === 0 && totals.paid === 1);
+  });
+
+  it('has no more rooms than viewers', async (t) => {
+    const world = await openBoard(t, { limits: { viewers: 2 } });
+    const streams = [await follow(world, '?namespace=a'), await follow(world, '?namespace=b')];
+    await assert.rejects(follow(world, '?namespace=c'), /503/);
+    for (const stream of streams) stream.close();
+    await pass(world.clock, 1000, () => world.board.viewers === 0 && world.clock.pending === 0);
+    await follow(world, '?namespace=c');
+  });
+});
+
+test('all figures of one frame are of one moment: the totals are the sums of the rows', async (t) => {
+  const world = await openBoard(t);
+  world.caches.goods.replaceAll([goods('a'), goods('b')], '1000');
+  const stream = await follow(world);
+  await seen(world, stream, ({ goods: it }) => it?.rows.length === 2);
+  for (let left = 99; left > 60; left--) {
+    for (const name of ['a', 'b'])
+      world.caches.goods.observe({ ...goods(name, { left }), metadata: newer(world, `shop/${name}`) });
+    await world.clock.advance(250);
+    await settle();
+  }
+  await seen(world, stream, ({ goods: it }) => it?.rows.every(({ left }) => left === 61) === true);
+  let state = {} as State;
+  let frames = 0;
+  for (const event of stream.events) {
+    state = { ...state, ...event.state };
+    assert.equal(
+      state.totals?.left,
+      state.goods?.rows.reduce((sum, { left }) => sum + left, 0),
+      `frame ${event.id}`,
+    );
+    frames++;
+  }
+  assert.ok(frames > 10, `${frames}`);
 });

@@ -24,13 +24,12 @@ class FakeResponse extends EventEmitter {
   }
 }
 
-function rig(most = 10) {
+function rig() {
   const clock = new SimulatedClock();
   const counts = { looks: 0, opened: 0, closed: 0 };
   let changes: string | undefined = 'changed';
   const viewers = new Viewers({
     clock,
-    most,
     next() {
       const look = ++counts.looks;
       return { whole: () => `whole ${look}`, changes: changes && `${changes} ${look}` };

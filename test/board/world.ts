@@ -145,15 +145,18 @@ export interface Stream {
   close(): void;
 }
 
-export function follow({ port }: { port: number }): Promise<Stream> {
+export function follow({ port }: { port: number }, query = ''): Promise<Stream> {
   return new Promise((resolve, reject) => {
-    const request = get({ host: '127.0.0.1', port, path: '/board/events', agent: false }, (response) => {
-      if (response.statusCode !== 200) {
-        reject(new Error(`answered ${response.statusCode}`));
-        return;
-      }
-      resolve(reading(response, () => request.destroy()));
-    });
+    const request = get(
+      { host: '127.0.0.1', port, path: `/board/events${query}`, agent: false },
+      (response) => {
+        if (response.statusCode !== 200) {
+          reject(new Error(`answered ${response.statusCode}`));
+          return;
+        }
+        resolve(reading(response, () => request.destroy()));
+      },
+    );
     request.on('error', reject);
   });
 }

@@ -6,6 +6,7 @@ import { byId, fillBar, show, toggle } from './dom.js';
 import { count, duration, rate, timeOfDay } from './format.js';
 import { goodsCount, showGoods } from './goods.js';
 import { showDue, showNews, showRefusals, showSystem } from './lists.js';
+import { followScope, showPlaces } from './scope.js';
 import { followStream } from './stream.js';
 
 /** @type {Partial<Sections>} */
@@ -17,7 +18,7 @@ let link = { state: 'connecting', since: 0 };
 
 const serverNow = () => Date.now() + ahead;
 
-followStream('board/events', {
+const stream = followStream(() => `board/events${location.search}`, {
   onState({ now, ...sections }) {
     ahead = now - Date.now();
     Object.assign(state, sections);
@@ -30,6 +31,8 @@ followStream('board/events', {
   },
 });
 
+followScope(() => stream.reopen());
+
 // What counts down does so between two events as well.
 setInterval(() => {
   draw(new Set(['goods', 'due', 'health']));
@@ -39,8 +42,9 @@ setInterval(() => {
 /** @param {Set<string>} changed */
 function draw(changed) {
   const now = serverNow();
-  const { goods, due, news, refusals, health, totals, pulse } = state;
+  const { goods, places, due, news, refusals, health, totals, pulse } = state;
   if (goods && changed.has('goods')) showGoods(goods, now);
+  if (places && changed.has('places')) showPlaces(places);
   if (refusals && changed.has('refusals')) showRefusals(refusals);
   if (due && changed.has('due')) showDue(due, now);
   if (news && changed.has('news')) showNews(news);
@@ -55,7 +59,7 @@ function showTotals({ goods, onSale, stock, left, reserved, held, sold }) {
   show('left', count(left));
   show('stock', count(stock));
   show('goodsCount', goodsCount(goods, onSale));
-  fillBar(byId('stockBar'), { left, reserved: reserved + held, sold }, stock);
+  fillBar(byId('stockBar'), { left, waiting: reserved + held, paid: sold }, stock);
   const taking = held > 0 ? `, ${count(held)} being taken` : '';
   show('stockNote', `${count(reserved)} reserved, ${count(sold)} sold${taking}`);
   document.title = goods === 0 ? 'Sale board · Spikegate' : `${count(left)} left · Spikegate`;
@@ -64,10 +68,12 @@ function showTotals({ goods, onSale, stock, left, reserved, held, sold }) {
 /** @param {Totals} totals @param {number} now */
 function showOrders({ unpaid, paid, expired, rejected }, now) {
   show('unpaid', count(unpaid));
-  fillBar(byId('ordersBar'), { paid, unpaid, lost: expired + rejected }, paid + unpaid + expired + rejected);
+  const gone = expired + rejected;
+  fillBar(byId('ordersBar'), { waiting: unpaid, paid, gone }, paid + unpaid + gone);
   const next = state.due?.rows[0];
   const soon = next ? `, next expires in ${duration(next.at - now)}` : '';
-  show('ordersNote', `${count(paid)} paid, ${count(expired)} expired${soon}`);
+  const refused = rejected > 0 ? `, ${count(rejected)} rejected` : '';
+  show('ordersNote', `${count(paid)} paid, ${count(expired)} expired${refused}${soon}`);
 }
 
 /** @param {Pulse} pulse */

@@ -85,7 +85,7 @@ function updateRow(row, goods, now) {
   const { left, stock, sold, pace, price, before, phase } = goods;
   const reserved = goods.reserved + goods.held;
   row.dataset.phase = phase;
-  fillBar(within(row, '.bar'), { left, reserved, sold }, stock);
+  fillBar(within(row, '.bar'), { left, waiting: reserved, paid: sold }, stock);
   /** @type {Record<string, string>} */
   const texts = {
     '.title': goods.title,

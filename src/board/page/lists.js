@@ -33,7 +33,7 @@ export function showRefusals({ rows, total }) {
     create,
     (element, row) => {
       texts(element, [spaced(row.reason), howOften(row)]);
-      fillBar(within(element, '.bar'), { share: row.total }, total);
+      fillBar(within(element, '.bar'), { refused: row.total }, total);
       setText(within(element, '.example'), row.example);
     },
   );
@@ -71,7 +71,9 @@ export function showNews(news) {
   toggle('noNews', news.length === 0);
   const create = () => {
     const row = make('li');
-    row.append(make('time'), make('span', 'name'), make('span', 'what'), make('span', 'more'));
+    const who = make('span', 'name');
+    who.append(make('span', 'place quiet'), make('span', 'object'));
+    row.append(make('time'), who, make('span', 'what'), make('span', 'more'));
     return row;
   };
   // A restarted replica counts its events anew: the time belongs to the key.
@@ -81,9 +83,13 @@ export function showNews(news) {
     (row) => `${row.id} ${row.at}`,
     create,
     (element, row) => {
-      element.dataset.tone = row.tone;
+      element.dataset.mark = row.mark;
       const more = row.more > 0 ? `and ${count(row.more)} more` : '';
-      texts(element, [timeOfDay(row.at), row.who, row.what, more]);
+      setText(within(element, 'time'), timeOfDay(row.at));
+      setText(within(element, '.place'), row.namespace === '' ? '' : `${row.namespace} `);
+      setText(within(element, '.object'), row.who);
+      setText(within(element, '.what'), row.what);
+      setText(within(element, '.more'), more);
       const time = /** @type {HTMLTimeElement} */ (element.children[0]);
       const stamp = new Date(row.at).toISOString();
       if (time.dateTime !== stamp) time.dateTime = stamp;

@@ -15,10 +15,10 @@ const firstRetryMs = 500;
 const longestRetryMs = 10_000;
 
 /**
- * @param {string} url
+ * @param {() => string} urlOf where the events are; asked whenever a connection is opened
  * @param {{ onState(state: State): void, onLink(link: Link): void }} to
  */
-export function followStream(url, to) {
+export function followStream(urlOf, to) {
   /** @type {EventSource | undefined} */
   let source;
   let heardAt = 0;
@@ -44,7 +44,7 @@ export function followStream(url, to) {
     clearTimeout(retry);
     retry = undefined;
     source?.close();
-    const opened = new EventSource(url);
+    const opened = new EventSource(urlOf());
     source = opened;
     openedAt = Date.now();
     opened.addEventListener('state', heard);
@@ -66,7 +66,7 @@ export function followStream(url, to) {
   const ask = async () => {
     retry = undefined;
     try {
-      const answer = await fetch(url, { method: 'HEAD', cache: 'no-store' });
+      const answer = await fetch(urlOf(), { method: 'HEAD', cache: 'no-store' });
       if (answer.ok) return open();
       if (answer.status === 503) {
         tell('full');
@@ -97,4 +97,5 @@ export function followStream(url, to) {
   });
   addEventListener('online', () => source || open());
   open();
+  return { reopen: open };
 }

@@ -1,0 +1,52 @@
+// What part of the sale is shown: the choice stands in the page's address, so that it can be kept and passed on.
+/** @import { Places } from '../wire.ts' */
+import { byId, make } from './dom.js';
+
+const names = /** @type {const} */ (['namespace', 'seller']);
+
+/** @param {string} name */
+const select = (name) => /** @type {HTMLSelectElement} */ (byId(name));
+
+const chosen = () => new URLSearchParams(location.search);
+
+/** @param {() => void} onChange */
+export function followScope(onChange) {
+  for (const name of names) {
+    select(name).addEventListener('change', () => {
+      const query = chosen();
+      const { value } = select(name);
+      if (value === '') query.delete(name);
+      else query.set(name, value);
+      // Sellers belong to a namespace.
+      if (name === 'namespace') query.delete('seller');
+      const text = query.toString();
+      history.replaceState(null, '', text === '' ? location.pathname : `${location.pathname}?${text}`);
+      onChange();
+    });
+  }
+  showPlaces({ namespaces: [], sellers: [] });
+}
+
+/** @param {Places} places */
+export function showPlaces({ namespaces, sellers }) {
+  offer(select('namespace'), namespaces, chosen().get('namespace') ?? '');
+  offer(select('seller'), sellers, chosen().get('seller') ?? '');
+}
+
+/** What is chosen can be seen even where there is nothing of it. @param {HTMLSelectElement} element @param {readonly string[]} values @param {string} value */
+function offer(element, values, value) {
+  const wanted = ['', ...new Set(value === '' ? values : [...values, value])];
+  const options = [...element.options].map((option) => option.value);
+  if (wanted.join('\n') !== options.join('\n')) {
+    element.replaceChildren(
+      ...wanted.map((text) => {
+        const option = /** @type {HTMLOptionElement} */ (
+          make('option', undefined, text === '' ? 'all' : text)
+        );
+        option.value = text;
+        return option;
+      }),
+    );
+  }
+  if (element.value !== value) element.value = value;
+}
