@@ -121,7 +121,7 @@ test('a stream starts with everything, then brings what changed, then only a bea
   world.caches.goods.replaceAll([goods('phone')], '1000');
   await pass(world.clock, 250, () => stream.state().goods?.rows.length === 1);
   const last = stream.events.at(-1)!;
-  assert.deepEqual(Object.keys(last.state).sort(), ['goods', 'now', 'totals']);
+  assert.deepEqual(Object.keys(last.state).sort(), ['goods', 'now', 'places', 'totals']);
   assert.ok(last.id > stream.events[0]!.id);
   const second = await follow(world);
   await pass(world.clock, 250, () => second.events.length >= 1);
