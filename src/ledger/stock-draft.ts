@@ -9,7 +9,8 @@
 // The write that takes units of that order out of the sums gives them to the holds of its name.
 import { formatHolds, type Hold, heldUnits, holdsOf, isLot, mostHolds, ownUnits } from '../api/holds.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
-import type { SpikeGoods, SpikeGoodsStatus } from '../api/spike-goods.ts';
+import { SpikeGoods, type SpikeGoodsStatus } from '../api/spike-goods.ts';
+import { withinBounds } from '../api/within-bounds.ts';
 
 /** The sums over the orders that the leader sees, in units. */
 export interface Totals {
@@ -192,7 +193,9 @@ export class StockDraft {
     for (const hold of [...this.#holds.values()]) if (isAccounted(hold.uid)) this.#forget(hold);
     const { num = 0, reserved = 0 } = this.#status;
     this.#available += num + reserved - totals.num - totals.reserved;
-    this.set({ num: totals.num, reserved: totals.reserved, ledgerEpoch: epoch });
+    // Orders that were stored past admission may add up to more than the schema allows. Nothing is left then either way.
+    const { num: sold, reserved: waiting } = totals;
+    this.set(withinBounds(SpikeGoods.statusSchema, { num: sold, reserved: waiting, ledgerEpoch: epoch }));
     for (const order of this.#names().keys()) {
       this.#share(order, Math.max(0, this.#heldFor(order).largest - soldTo(order)));
     }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formatHolds, type Hold, holdsOf, mostHolds, ownUnits } from '../../src/api/holds.ts';
-import type { SpikeGoods } from '../../src/api/spike-goods.ts';
+import { SpikeGoods } from '../../src/api/spike-goods.ts';
 import { availableOf, maxPerName, remainderOf, StockDraft } from '../../src/ledger/stock-draft.ts';
 import { goodsOf } from '../simulation/manual-store.ts';
 import { Random } from '../simulation/random.ts';
@@ -28,6 +28,17 @@ describe('a draft of stock', () => {
     const draft = new StockDraft(goodsOf('apple', 2, { holds: [hold('a', 2)] }));
     assert.equal(draft.hold(hold('a', 2)), undefined);
     assert.equal(draft.changed, false);
+  });
+
+  it('keeps counters within their schema, whatever was stored past admission', () => {
+    const draft = new StockDraft(goodsOf('apple', 2));
+    draft.settle({ num: 3_000_000_000, reserved: 2_000_000_000 }, () => true, 2 ** 60, nothing);
+    const goods = draft.result();
+    assert.equal(SpikeGoods.validateStatus(goods), undefined);
+    assert.deepEqual(
+      [goods.status?.num, goods.status?.reserved, goods.status?.lastStockCount],
+      [1e9, 1e9, 0],
+    );
   });
 
   it('drops a hold once; one that is not there changes nothing', () => {
