@@ -1,5 +1,6 @@
 // The table of all webhooks. Routes, webhook configurations and RBAC come from it.
 import type { Kind } from '../src/api/define-kind.ts';
+import { kindsOf, type Part } from '../src/api/kinds.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
 import { buyerWebhooks } from './buyer.ts';
 import { dataServiceWebhooks } from './data-service.ts';
@@ -22,6 +23,12 @@ export const registry = [
   seckillWebhooks,
   dataServiceWebhooks,
 ] as unknown as readonly Webhooks<KubeObject>[];
+
+/** The webhooks of the kinds of these parts. */
+export function registryOf(parts: readonly Part[]): readonly Webhooks<KubeObject>[] {
+  const wanted = kindsOf(parts);
+  return registry.filter(({ kind }) => wanted.includes(kind));
+}
 
 const dashed = (kind: Kind): string => `${kind.group.replaceAll('.', '-')}-${kind.version}-${kind.singular}`;
 

@@ -13,3 +13,13 @@ import { SpikeOrder } from './spike-order.ts';
 export const saleKinds = [SpikeGoods, SpikeOrder, Buyer, Seller] as unknown as readonly Kind[];
 export const workloadKinds = [ElasticWeb, ImoocPod, Seckill, DataService] as unknown as readonly Kind[];
 export const kinds: readonly Kind[] = [...saleKinds, ...workloadKinds];
+
+/** What an installation may be limited to. Each part has its own kinds, permissions and reconcilers. */
+export const allParts = ['sale', 'workloads'] as const;
+export type Part = (typeof allParts)[number];
+
+const kindsByPart: Record<Part, readonly Kind[]> = { sale: saleKinds, workloads: workloadKinds };
+
+/** The kinds of these parts, in the order of `kinds`. */
+export const kindsOf = (parts: readonly Part[]): readonly Kind[] =>
+  allParts.filter((part) => parts.includes(part)).flatMap((part) => kindsByPart[part]);

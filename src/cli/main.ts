@@ -2,18 +2,20 @@
 // The commands of Spikegate and their options. What a command does is in the other rooms.
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import type { Part } from '../api/kinds.ts';
 import { type DoctorFlags, namedIn, withDoctorOptions } from '../doctor/options.ts';
 import type { Client } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
 import { createClient } from '../kube/json-client.ts';
 import type { LocalOptions } from '../local/run.ts';
-import { install, installDefinitions, writeManifests } from '../manifests/install.ts';
+import type { Extent } from '../manifests/extent.ts';
+import { install, installDefinitions, writeComponent, writeManifests } from '../manifests/install.ts';
 import { AnotherInstallationError, refuseSecond } from '../manifests/installations.ts';
 import { deployment, version } from '../manifests/names.ts';
 import { serve } from '../process/serve.ts';
 import { type ProveFlags, runProve, withProveOptions } from '../prove/command.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { unreadVariables, withServeOptions } from '../settings/options.ts';
+import { namespacesOption, partsOption, unreadVariables, withServeOptions } from '../settings/options.ts';
 import { parseDuration, parsePort, wholeNumber } from '../settings/parse.ts';
 import type { ServeSettings } from '../settings/serve.ts';
 import {
@@ -119,6 +121,10 @@ program
     join(import.meta.dirname, '..', '..', 'manifests'),
   )
   .option('--install', 'apply to the current cluster instead of writing')
+  .option(
+    '--component <directory>',
+    'write a kustomize component for --parts and --namespaces there, and nothing else',
+  )
   .option('--kubeconfig <file>', 'kubeconfig of the cluster')
   .option('--context <name>', 'context of the kubeconfig')
   .option('--namespace <name>', 'where Spikegate runs', deployment.namespace)
@@ -127,7 +133,15 @@ program
     'point the webhooks at a URL instead of the Service, for a server outside the cluster',
   )
   .option('--take-over', 'install although another Spikegate is installed in this cluster')
+  .addOption(partsOption())
+  .addOption(namespacesOption())
   .action(async (options: ManifestOptions) => {
+    const { parts, namespaces } = options;
+    if (options.component) {
+      const written = await writeComponent(options.component, { parts, namespaces });
+      console.log(written.map((file) => `wrote ${file}`).join('\n'));
+      return;
+    }
     if (!options.install) {
       const written = await writeManifests(options.out);
       console.log(
@@ -137,11 +151,12 @@ program
     }
     const client = clientOf(options);
     const { namespace, webhookUrl, takeOver = false } = options;
-    const own = { ...deployment, namespace, ...(webhookUrl ? { url: webhookUrl } : {}) };
+    const own = { ...deployment, namespace, parts, namespaces, ...(webhookUrl ? { url: webhookUrl } : {}) };
     await refuseSecond(client, own, takeOver);
     await install(client, {
       target: webhookUrl ? { url: webhookUrl } : { service: { namespace, name: deployment.service } },
       rbac: { ...deployment, namespace },
+      extent: { parts, namespaces },
       clock: systemClock,
       log: console.log,
     });
@@ -160,11 +175,14 @@ program
   .option('--service <name>', 'Service of the webhooks', deployment.service)
   .option('--take-over', 'replace another installation')
   .option('--crds', 'apply the CRDs; without it, only look')
+  .addOption(partsOption())
+  .addOption(namespacesOption())
   .addHelpText('after', '\nExit code: 0 done, 1 something failed, 2 refused: another Spikegate is installed.')
   .action(async ({ crds = false, takeOver = false, ...options }: PrepareOptions) => {
     const client = clientOf(options);
     await refuseSecond(client, options, takeOver);
-    if (crds) await installDefinitions(client, { clock: systemClock, log: console.log });
+    if (crds)
+      await installDefinitions(client, { clock: systemClock, log: console.log, parts: options.parts });
     client.close();
   });
 
@@ -193,10 +211,11 @@ program
   .description('send a dry run of each kind, and see that the webhooks answer')
   .requiredOption('--namespace <name>', 'where to; a namespace whose objects are admitted')
   .option('--kubeconfig <file>', 'kubeconfig of the cluster')
-  .action(async ({ namespace, kubeconfig }: { namespace: string; kubeconfig?: string }) => {
+  .addOption(partsOption())
+  .action(async ({ namespace, kubeconfig, parts }: TryOptions) => {
     const { tryAdmission } = await import('../doctor/try.ts');
     const client = createClient(loadConfig(kubeconfig ? { file: kubeconfig } : {}));
-    process.exitCode = await tryAdmission(client, namespace, console.log);
+    process.exitCode = await tryAdmission(client, namespace, console.log, parts);
     client.close();
   });
 
@@ -219,7 +238,12 @@ function clientOf({ kubeconfig, context }: ClusterFlags): Client {
   );
 }
 
-interface PrepareOptions extends ClusterFlags {
+interface TryOptions extends ClusterFlags {
+  namespace: string;
+  parts: readonly Part[];
+}
+
+interface PrepareOptions extends ClusterFlags, Extent {
   namespace: string;
   configuration: string;
   service: string;
@@ -227,8 +251,9 @@ interface PrepareOptions extends ClusterFlags {
   crds?: boolean;
 }
 
-interface ManifestOptions extends ClusterFlags {
+interface ManifestOptions extends ClusterFlags, Extent {
   out: string;
+  component?: string;
   install?: boolean;
   takeOver?: boolean;
   namespace: string;

@@ -6,8 +6,8 @@ import { type Change, ObjectCache } from '../kube/cache.ts';
 import { changesSpec } from '../kube/change-feed.ts';
 import type { Client } from '../kube/client.ts';
 import { isForbidden, isInvalid } from '../kube/errors.ts';
+import { Followed } from '../kube/followed.ts';
 import { aboutKey, type KubeObject, keyOf, splitKey } from '../kube/objects.ts';
-import { Reflector } from '../kube/reflector.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Controller, type ControllerMetrics } from '../runtime/controller.ts';
 import type { Log } from '../runtime/log.ts';
@@ -29,6 +29,8 @@ export interface WorkloadLeaderOptions {
   prometheusServer?: string;
   /** Number of owners of each kind that are reconciled at once. */
   workers: number;
+  /** The only namespaces that are followed. Empty or absent: all. */
+  namespaces?: readonly string[];
   /** Whether a namespace is being deleted. Nothing can be created in it, and nobody needs a status. */
   isTerminating?(namespace: string): boolean;
   workloads?: readonly Workload[];
@@ -54,9 +56,9 @@ export class WorkloadLeader {
   constructor(options: WorkloadLeaderOptions) {
     this.#options = options;
     this.#workloads = options.workloads ?? all;
-    const { client, clock, log } = options;
+    const { client, clock, log, namespaces = [] } = options;
     const kinds = this.#workloads.flatMap(({ owns }) => owns);
-    this.#sources = new Sources({ client, clock, log, kinds });
+    this.#sources = new Sources({ client, clock, log, kinds, namespaces });
     this.#children = new Children({ client, sources: this.#sources, log });
   }
 
@@ -80,15 +82,13 @@ export class WorkloadLeader {
   }
 
   async #run(workload: Workload, children: Promise<void>): Promise<void> {
-    const { client, clock, log } = this.#options;
+    const { client, clock, log, namespaces = [] } = this.#options;
     const cache = new ObjectCache<Owner>({
+      namespaces,
       onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
     });
-    const reflector = new Reflector<Owner>({
-      client,
-      clock,
-      cache,
-      resource: workload.kind,
+    const reflector = new Followed<Owner>({
+      ...{ client, clock, cache, namespaces, resource: workload.kind },
       onError: (error, info) =>
         log.debug(
           { err: (error as Error).message, kind: workload.kind.kind, ...info },

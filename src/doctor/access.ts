@@ -1,6 +1,6 @@
 // Asks the API server beforehand what the doctor may do (SelfSubjectAccessReview), so that a check without
 // permission differs from a check that finds nothing.
-import { kinds, saleKinds } from '../api/kinds.ts';
+import { kindsOf, saleKinds } from '../api/kinds.ts';
 import type { Client } from '../kube/client.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 import type { Access, Expectations } from './observation.ts';
@@ -18,7 +18,9 @@ const reviews: Resource<Review> = {
   namespaced: false,
 };
 
-function neededAccess({ namespace, lease, certSecret, probeNamespace }: Expectations): Access[] {
+function neededAccess(expected: Expectations): Access[] {
+  const { namespace, lease, certSecret, probeNamespace, parts, namespaces } = expected;
+  const places = namespaces.length > 0 ? namespaces.map((namespace) => ({ namespace })) : [{}];
   const get = (group: string, resource: string): Access => ({ verb: 'get', group, resource });
   const list = (group: string, resource: string): Access => ({ verb: 'list', group, resource });
   return [
@@ -27,15 +29,19 @@ function neededAccess({ namespace, lease, certSecret, probeNamespace }: Expectat
     list('admissionregistration.k8s.io', 'mutatingwebhookconfigurations'),
     list('admissionregistration.k8s.io', 'validatingwebhookconfigurations'),
     get('admissionregistration.k8s.io', 'validatingwebhookconfigurations'),
-    ...saleKinds.map(({ group, plural }) => list(group, plural)),
-    list('', 'namespaces'),
+    ...(parts.includes('sale') ? saleKinds : []).flatMap(({ group, plural }) =>
+      places.map((place) => ({ ...list(group, plural), ...place })),
+    ),
+    ...(namespaces.length > 0
+      ? namespaces.map((name) => ({ ...get('', 'namespaces'), name }))
+      : [list('', 'namespaces')]),
     { ...list('apps', 'deployments'), namespace },
     { ...list('', 'pods'), namespace },
     { ...get('', 'services'), namespace },
     { ...list('discovery.k8s.io', 'endpointslices'), namespace },
     { ...get('', 'secrets'), namespace, name: certSecret },
     { ...get('coordination.k8s.io', 'leases'), namespace, name: lease },
-    ...kinds.map(({ group, plural }) => {
+    ...kindsOf(parts).map(({ group, plural }) => {
       return { verb: 'create', group, resource: plural, namespace: probeNamespace };
     }),
   ];

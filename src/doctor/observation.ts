@@ -4,6 +4,7 @@ import type { SpikeOrder } from '../api/spike-order.ts';
 import type { CustomResourceDefinition } from '../kube/discovery.ts';
 import type { Lease } from '../kube/lease-record.ts';
 import type { KubeObject } from '../kube/objects.ts';
+import type { Extent } from '../manifests/extent.ts';
 import type { Installation } from '../manifests/installations.ts';
 
 /** The result of a read: a value, nothing there, or why it failed. */
@@ -13,7 +14,7 @@ export const isSeen = <T>(seen: Seen<T>): seen is { value: T } => 'value' in see
 export const valueIn = <T>(seen: Seen<T>): T | undefined => (isSeen(seen) ? seen.value : undefined);
 
 /** The names under which Spikegate is deployed, and the time limits of its settings. Times in ms. */
-export interface Expectations {
+export interface Expectations extends Extent {
   namespace: string;
   /** Of both webhook configurations. */
   configuration: string;

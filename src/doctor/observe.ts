@@ -1,5 +1,5 @@
 // Reads everything that the checks need from a cluster. Makes only reads and dry runs, so it changes nothing.
-import { kinds, saleKinds } from '../api/kinds.ts';
+import { kindsOf, saleKinds } from '../api/kinds.ts';
 import { inUseFinalizer, partOfLabels } from '../api/names.ts';
 import { SpikeGoods } from '../api/spike-goods.ts';
 import { SpikeOrder } from '../api/spike-order.ts';
@@ -7,7 +7,13 @@ import type { Client } from '../kube/client.ts';
 import { isForbidden, isNotFound } from '../kube/errors.ts';
 import { type Lease, leaseResource } from '../kube/lease-record.ts';
 import { type KubeObject, keyOf, type Resource } from '../kube/objects.ts';
-import { installationsOf, installedConfigurations } from '../manifests/installations.ts';
+import type { Extent } from '../manifests/extent.ts';
+import {
+  extentOf,
+  type Installation,
+  installationsOf,
+  installedConfigurations,
+} from '../manifests/installations.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { deniedOf } from './access.ts';
 import { hasRunOut } from './checks/leader.ts';
@@ -30,7 +36,8 @@ import { entriesOf, firstEntry } from './webhook-entries.ts';
 
 export interface ObserveOptions {
   client: Client;
-  expected: Expectations;
+  /** Parts and namespaces are those of the installation that is found. */
+  expected: Omit<Expectations, keyof Extent>;
   clock: Clock;
   dial: Dial;
   /**
@@ -45,36 +52,28 @@ const pageSize = 500;
 
 /** @throws Error when the API server does not answer, or does not answer like one */
 export async function observe(options: ObserveOptions): Promise<Observation> {
-  const { client, expected } = options;
-  const { namespace, configuration } = expected;
+  const { client } = options;
+  const installations = await look(async () => installationsOf(await installedConfigurations(client)));
+  const expected = completed(installations, options.expected);
+  const { namespace, configuration, parts } = expected;
+  const isSelling = parts.includes('sale');
   const server = await serverOf(options);
-  const [
-    denied,
-    definitions,
-    mutating,
-    validating,
-    goods,
-    orders,
-    namespaces,
-    deployments,
-    firstLease,
-    installations,
-  ] = await Promise.all([
-    deniedOf(client, expected),
-    definitionsOf(client),
-    look(() => client.get(resources.mutatingConfigurations, { name: configuration })),
-    look(() => client.get(resources.validatingConfigurations, { name: configuration })),
-    look(() => listAll<SpikeGoods>(client, SpikeGoods)),
-    look(() => listAll<SpikeOrder>(client, SpikeOrder)),
-    look(() => listAll<Namespace>(client, resources.namespaces)),
-    look(() => ownDeployments(client, namespace)),
-    lookAtLease(client, expected),
-    look(async () => installationsOf(await installedConfigurations(client))),
-  ]);
+  const [denied, definitions, mutating, validating, goods, orders, namespaces, deployments, firstLease] =
+    await Promise.all([
+      deniedOf(client, expected),
+      definitionsOf(client, expected),
+      look(() => client.get(resources.mutatingConfigurations, { name: configuration })),
+      look(() => client.get(resources.validatingConfigurations, { name: configuration })),
+      look(async () => (isSelling ? listIn<SpikeGoods>(client, SpikeGoods, expected) : [])),
+      look(async () => (isSelling ? listIn<SpikeOrder>(client, SpikeOrder, expected) : [])),
+      look(() => namespacesOf(client, expected)),
+      look(() => ownDeployments(client, namespace)),
+      lookAtLease(client, expected),
+    ]);
   const configurations = { mutating, validating };
   const [service, answers, served, pods, stuck, again] = await Promise.all([
     serviceOf(client, configurations),
-    Promise.all(kinds.map((kind) => probe(client, kind, expected.probeNamespace))),
+    Promise.all(kindsOf(parts).map((kind) => probe(client, kind, expected.probeNamespace))),
     servedCertificate(
       firstEntry(configurations),
       () => look(() => client.get(resources.secrets, { namespace, name: expected.certSecret })),
@@ -83,8 +82,8 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     ),
     // Without permission to read the Deployments, their pods are unknown too.
     isSeen(deployments) ? look(() => podsOf(client, namespace, deployments.value)) : deployments,
-    isSeen(namespaces) ? look(() => stuckIn(client, namespaces.value)) : namespaces,
-    lookAgain(options, { goods, orders, lease: firstLease, now: server.now }),
+    isSeen(namespaces) ? look(() => stuckIn(client, isSelling ? namespaces.value : [])) : namespaces,
+    lookAgain({ ...options, expected }, { goods, orders, lease: firstLease, now: server.now }),
   ]);
   return {
     expected,
@@ -103,6 +102,17 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     pods,
     ...again,
   };
+}
+
+/** The installation that is found says what it is about. The dry runs must go where its webhooks are called. */
+function completed(
+  installations: Seen<Installation[]>,
+  expected: Omit<Expectations, keyof Extent>,
+): Expectations {
+  const { configuration, probeNamespace: asked } = expected;
+  const extent = extentOf((valueIn(installations) ?? []).find((it) => it.configuration === configuration));
+  const [first = asked] = extent.namespaces;
+  return { ...expected, ...extent, probeNamespace: extent.namespaces.includes(asked) ? asked : first };
 }
 
 async function look<T>(read: () => Promise<T>): Promise<Seen<T>> {
@@ -133,6 +143,30 @@ async function listAll<T extends KubeObject>(
   return items;
 }
 
+async function listIn<T extends KubeObject>(
+  client: Client,
+  resource: Resource<T>,
+  { namespaces }: Extent,
+): Promise<T[]> {
+  if (namespaces.length === 0) return listAll(client, resource);
+  const lists = namespaces.map((namespace) => listAll(client, resource, { namespace }));
+  return (await Promise.all(lists)).flat();
+}
+
+/** Those that are followed. One that is not there is left out. */
+async function namespacesOf(client: Client, { namespaces }: Extent): Promise<Namespace[]> {
+  if (namespaces.length === 0) return listAll<Namespace>(client, resources.namespaces);
+  const found = await Promise.all(
+    namespaces.map((name) =>
+      client.get(resources.namespaces, { name }).catch((error) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      }),
+    ),
+  );
+  return found.filter((it) => it !== undefined);
+}
+
 /** Dates in objects are the cluster's, so they are compared with the cluster's clock. */
 async function serverOf({ client, clock }: ObserveOptions): Promise<{ version: string; now: number }> {
   const { status, headers, body } = await client.request('GET', '/version');
@@ -142,8 +176,8 @@ async function serverOf({ client, clock }: ObserveOptions): Promise<{ version: s
   return { version: gitVersion, now: Number.isNaN(date) ? clock.now() : date };
 }
 
-async function definitionsOf(client: Client): Promise<Observation['definitions']> {
-  const names = kinds.map(({ plural, group }) => `${plural}.${group}`);
+async function definitionsOf(client: Client, { parts }: Extent): Promise<Observation['definitions']> {
+  const names = kindsOf(parts).map(({ plural, group }) => `${plural}.${group}`);
   const found = await Promise.all(
     names.map((name) => look(() => client.get(resources.definitions, { name }))),
   );
@@ -208,7 +242,7 @@ const lookAtLease = (client: Client, { namespace, lease }: Expectations): Promis
 
 /** A second read, only where the first one saw something that may change within a moment. */
 async function lookAgain(
-  { client, clock, expected, lookAgainMs }: ObserveOptions,
+  { client, clock, expected, lookAgainMs }: ObserveOptions & { expected: Expectations },
   first: Pick<Observation, 'goods' | 'orders' | 'lease' | 'now'>,
 ): Promise<Pick<Observation, 'goods' | 'orders' | 'lease' | 'leaseMoves' | 'steady'>> {
   const { goods, orders, lease } = first;
@@ -221,8 +255,8 @@ async function lookAgain(
   const leaseMoves = JSON.stringify(valueIn(later)?.spec) !== JSON.stringify(valueIn(lease)?.spec);
   if (suspects.length === 0) return { ...same, lease: later, leaseMoves };
   const [goodsAfter, ordersAfter] = await Promise.all([
-    look(() => listAll<SpikeGoods>(client, SpikeGoods)),
-    look(() => listAll<SpikeOrder>(client, SpikeOrder)),
+    look(() => listIn<SpikeGoods>(client, SpikeGoods, expected)),
+    look(() => listIn<SpikeOrder>(client, SpikeOrder, expected)),
   ]);
   const versions = new Map(suspects.map((it) => [keyOf(it.goods), it.goods.metadata.resourceVersion]));
   const unchanged = miscounts(valueIn(goodsAfter) ?? [], valueIn(ordersAfter) ?? []).filter(

@@ -4,6 +4,7 @@ import { longestUndecidedMs } from '../api/holds.ts';
 import { deployment, type InstallationNames, namesOf } from '../manifests/names.ts';
 import { parseDuration } from '../settings/parse.ts';
 
+/** Parts and namespaces are read from the webhook configurations. */
 export interface DoctorOptions {
   kubeconfig?: string;
   context?: string;

@@ -1,4 +1,5 @@
 // Commands that several checks recommend. Pure.
+import { allParts } from '../api/kinds.ts';
 import type { Observation } from './observation.ts';
 import { addressOf } from './serving.ts';
 import { firstEntry } from './webhook-entries.ts';
@@ -8,8 +9,12 @@ export function reinstall(seen: Observation): string {
   const entry = firstEntry(seen);
   const address = entry && addressOf(entry);
   const where = address?.isUrl ? ` --webhook-url ${new URL(entry!.clientConfig.url!).origin}` : '';
-  const { namespace } = seen.expected;
-  return `spikegate manifests --install${namespace === 'spikegate-system' ? '' : ` --namespace ${namespace}`}${where}`;
+  const { namespace, parts, namespaces } = seen.expected;
+  const extent = [
+    ...(parts.length < allParts.length ? [` --parts ${parts.join(',')}`] : []),
+    ...(namespaces.length > 0 ? [` --namespaces ${namespaces.join(',')}`] : []),
+  ].join('');
+  return `spikegate manifests --install${namespace === 'spikegate-system' ? '' : ` --namespace ${namespace}`}${extent}${where}`;
 }
 
 export const lookAtPods = ({ expected: { namespace } }: Pick<Observation, 'expected'>): string =>

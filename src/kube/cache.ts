@@ -1,6 +1,7 @@
 // The objects of one kind, as this process knows them, by key and uid, with named indexes. A reflector and the
 // answers to our own writes feed it. Does not know the API server or any kind, and never mutates an object.
 
+import { type CacheFeed, everywhere, placeOf, Share } from './cache-feed.ts';
 import { type Change, ChangeFeed, type ChangeHandler, type Source } from './change-feed.ts';
 import type { WatchEvent } from './client.ts';
 import { IndexMap } from './index-map.ts';
@@ -11,6 +12,11 @@ import { same } from './same.ts';
 export type { Change, ChangeHandler } from './change-feed.ts';
 
 export interface ObjectCacheOptions {
+  /**
+   * The only namespaces that are followed, each by a reflector of its own (`feedOf`). Empty or absent: one reflector
+   * follows all. Objects without a namespace count by their name.
+   */
+  namespaces?: readonly string[];
   /** Freezes every object deeply. For tests only: it costs more than the cache itself. */
   freeze?: boolean;
   /** Called when a handler or an index function throws. The cache and the other handlers go on. */
@@ -40,15 +46,15 @@ const maxTombstones = 10_000;
  *
  * - For one uid, the greater resourceVersion wins.
  * - For two uids under one name, the greater resourceVersion wins: the name was used again for a later object.
- * - `frontier` is the resourceVersion up to which the reflector has delivered everything. An observed object that
- *   is not in the cache and is not newer than the frontier has been deleted. Adding it would leak it, because no
+ * - `frontier` is the resourceVersion up to which the reflector has delivered everything, one for each reflector. An
+ *   observed object that is not in the cache and is not newer than the frontier has been deleted. Adding it would leak it, because no
  *   further event about it will come.
  * - A tombstone says the same of one deleted object. It rejects events that the reflector itself repeats.
  * - A list overrides these rules, because etcd may have been restored from a backup. It replaces every version up to
  *   the list's own resourceVersion, and brings deleted objects back. A list that is older than what the cache had
  *   seen before the request replaces everything, and so does the first list after `distrust`.
  */
-export class ObjectCache<T extends KubeObject> {
+export class ObjectCache<T extends KubeObject> implements CacheFeed<T> {
   readonly synced: Promise<void>;
   readonly #byKey = new Map<string, T>();
   readonly #byUid = new Map<string, T>();
@@ -59,20 +65,18 @@ export class ObjectCache<T extends KubeObject> {
   readonly #freeze: boolean;
   readonly #onHandlerError: ((error: unknown) => void) | undefined;
   readonly #rewindHandlers = new Set<(rewind: Rewind | undefined) => void>();
-  #frontier = 0;
-  #newest = 0;
   #lastChange: LastChange | undefined;
-  #isDistrusted = false;
-  #isSynced = false;
-  #setSynced!: () => void;
+  /** By namespace, or one for everywhere. */
+  readonly #shares: ReadonlyMap<string, Share>;
 
   constructor(opts: ObjectCacheOptions = {}) {
     this.#freeze = opts.freeze ?? false;
     this.#onHandlerError = opts.onHandlerError;
     this.#changes = new ChangeFeed(opts.onHandlerError);
-    this.synced = new Promise((resolve) => {
-      this.#setSynced = resolve;
-    });
+    const followed = opts.namespaces?.length ? opts.namespaces : [everywhere];
+    this.#shares = new Map(followed.map((namespace) => [namespace, new Share()]));
+    const [first, ...others] = [...this.#shares.values()].map(({ synced }) => synced);
+    this.synced = others.length === 0 ? first! : Promise.all([first, ...others]).then(() => undefined);
   }
 
   get size(): number {
@@ -81,12 +85,12 @@ export class ObjectCache<T extends KubeObject> {
 
   /** Whether a whole list is in the cache and its change handlers have run. `synced` resolves then. */
   get isSynced(): boolean {
-    return this.#isSynced;
+    return [...this.#shares.values()].every(({ isSynced }) => isSynced);
   }
 
   /** The cache has everything up to this resourceVersion. */
   get frontier(): number {
-    return this.#frontier;
+    return Math.min(...[...this.#shares.values()].map(({ frontier }) => frontier));
   }
 
   get(key: string): T | undefined {
@@ -148,24 +152,44 @@ export class ObjectCache<T extends KubeObject> {
   /** Adds the answer to a write of our own. Returns true when it changed the cache. */
   observe(object: T): boolean {
     const known = this.#byUid.has(object.metadata.uid);
-    if (!known && revision(object) <= this.#frontier) return false;
+    if (!known && revision(object) <= this.#frontierAt(object)) return false;
     const taken = this.#put(object, 'observe');
     this.#changes.dispatch();
     return taken;
   }
 
+  /** What the reflector of one of the followed namespaces keeps up to date. */
+  feedOf(namespace: string): CacheFeed<T> {
+    const share = this.#share(namespace);
+    return {
+      synced: share.synced,
+      get isSynced() {
+        return share.isSynced;
+      },
+      get newest() {
+        return share.newest;
+      },
+      apply: (event) => this.#apply(share, event),
+      replaceAll: (items, listed, seenBefore) => this.#replace(namespace, items, listed, seenBefore),
+    };
+  }
+
   /** Applies an event of the watch. */
   apply(event: WatchEvent<T>): void {
+    this.#apply(this.#share(everywhere), event);
+  }
+
+  #apply(share: Share, event: WatchEvent<T>): void {
     if (event.type === 'DELETED') this.#delete(event.object);
     else if (event.type !== 'BOOKMARK') this.#put(event.object, 'watch');
-    this.#frontier = Math.max(this.#frontier, revision(event.object));
-    this.#newest = Math.max(this.#newest, this.#frontier);
+    share.frontier = Math.max(share.frontier, revision(event.object));
+    share.newest = Math.max(share.newest, share.frontier);
     this.#changes.dispatch();
   }
 
   /** The greatest resourceVersion that this cache has seen. */
   get newest(): number {
-    return this.#newest;
+    return Math.max(...[...this.#shares.values()].map(({ newest }) => newest));
   }
 
   /** What the server's history must have at that revision, if it is still the one that was seen. */
@@ -175,7 +199,7 @@ export class ObjectCache<T extends KubeObject> {
 
   /** The server's history went back: the next list replaces everything, whatever its revision. */
   distrust(): void {
-    this.#isDistrusted = true;
+    for (const share of this.#shares.values()) share.isDistrusted = true;
   }
 
   /**
@@ -199,11 +223,21 @@ export class ObjectCache<T extends KubeObject> {
    * of it. `seenBefore`: the value of `newest` when the list was requested. An older list shows that history went
    * back.
    */
-  replaceAll(items: T[], listResourceVersion: string, seenBefore = this.#frontier): void {
+  replaceAll(items: T[], listResourceVersion: string, seenBefore?: number): void {
+    this.#replace(everywhere, items, listResourceVersion, seenBefore);
+  }
+
+  /** Nothing is followed any more: what is known is taken for deleted. */
+  empty(): void {
+    for (const [namespace, { frontier }] of this.#shares) this.#replace(namespace, [], String(frontier));
+  }
+
+  #replace(namespace: string, items: T[], listResourceVersion: string, seenBefore = 0): void {
+    const share = this.#share(namespace);
     const listed = Number(listResourceVersion);
-    const from = Math.max(seenBefore, this.#frontier);
-    const isOlder = listed < from || this.#isDistrusted;
-    this.#isDistrusted = false;
+    const from = Math.max(seenBefore, share.frontier);
+    const isOlder = listed < from || share.isDistrusted;
+    share.isDistrusted = false;
     // The list replaces versions up to this one.
     const upTo = isOlder ? Number.POSITIVE_INFINITY : listed;
     const [lost, older, returned]: T[][] = [[], [], []];
@@ -217,25 +251,41 @@ export class ObjectCache<T extends KubeObject> {
     }
     for (const object of this.#byUid.values()) {
       if (uids.has(object.metadata.uid) || revision(object) > upTo) continue;
+      if (namespace !== everywhere && placeOf(object) !== namespace) continue;
       lost!.push(object);
       this.#remove(object, object, listed, 'list');
     }
     if (isOlder) {
       this.#tombstones.clear();
-      this.#newest = listed;
+      share.newest = listed;
       this.#lastChange = undefined;
       for (const object of this.#byUid.values()) this.#changedAt(object, revision(object), false);
-    } else this.#newest = Math.max(this.#newest, listed);
-    this.#frontier = listed;
+    } else share.newest = Math.max(share.newest, listed);
+    share.frontier = listed;
     if (isOlder || older!.length + returned!.length > 0) {
       const rewind = { from, to: listed, lost: lost!, older: older!, returned: returned! };
       for (const handler of this.#rewindHandlers) handler(rewind);
     }
     this.#changes.dispatch();
-    if (!this.#isSynced) {
-      this.#isSynced = true;
-      this.#setSynced();
+    if (!share.isSynced) {
+      share.isSynced = true;
+      share.setSynced();
     }
+  }
+
+  #share(namespace: string): Share {
+    const share = this.#shares.get(namespace);
+    if (!share) throw new Error(`namespace "${namespace}" is not among those that are followed`);
+    return share;
+  }
+
+  /** An object that no reflector follows is never kept: no event would tell of its end. */
+  #frontierAt(object: T): number {
+    return this.#shareOf(object)?.frontier ?? Number.POSITIVE_INFINITY;
+  }
+
+  #shareOf(object: T): Share | undefined {
+    return this.#shares.get(everywhere) ?? this.#shares.get(placeOf(object));
   }
 
   /**
@@ -258,7 +308,8 @@ export class ObjectCache<T extends KubeObject> {
       this.#remove(other, other, revision(incoming), source);
     }
     const object = this.#enter(incoming);
-    this.#newest = Math.max(this.#newest, revision(incoming));
+    const share = this.#shareOf(incoming);
+    if (share) share.newest = Math.max(share.newest, revision(incoming));
     this.#changedAt(object, revision(object), false);
     this.#byKey.set(key, object);
     this.#byUid.set(uid, object);

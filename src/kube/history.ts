@@ -22,6 +22,9 @@ export interface HistoryOptions {
   client: Client;
   /** The kind that is listed to read the server's resourceVersion. Each list asks for one object. */
   resource: Resource;
+  /** Where only some of them may be listed. */
+  namespace?: string;
+  fieldSelector?: string;
   clock?: Clock;
   /** Called when a cache has followed the API server back: once for each cache and restore. */
   onFound?(kind: string, rewind: Rewind): void;
@@ -129,10 +132,15 @@ export class History {
    * smaller one shows a restore.
    */
   async look(): Promise<void> {
-    const { client, resource } = this.#options;
+    const { client, resource, namespace, fieldSelector } = this.#options;
     const seen = Math.max(...this.#followed.map(({ cache }) => cache.newest));
     const doubts = this.#doubts;
-    const { metadata } = await client.list(resource, { limit: 1, ...this.#call });
+    const { metadata } = await client.list(resource, {
+      ...(namespace ? { namespace } : {}),
+      ...(fieldSelector ? { fieldSelector } : {}),
+      limit: 1,
+      ...this.#call,
+    });
     if (Number(metadata.resourceVersion) < seen) this.#wentBack();
     else if (doubts > 0 && !this.#isFollowing) {
       const isSame = await this.#isSameHistory();

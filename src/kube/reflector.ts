@@ -3,7 +3,7 @@
 
 import { Backoff } from '../runtime/backoff.ts';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
-import type { ObjectCache } from './cache.ts';
+import type { CacheFeed } from './cache-feed.ts';
 import type { Client, WatchEvent } from './client.ts';
 import { ApiError, ConnectionError, isGone, isNotFound, isTooLargeResourceVersion } from './errors.ts';
 import type { KubeObject, Resource } from './objects.ts';
@@ -13,7 +13,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   client: Client;
   resource: Resource<T>;
   /** Objects that are observed into it must match the namespace and the selectors given here. */
-  cache: ObjectCache<T>;
+  cache: CacheFeed<T>;
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
@@ -47,7 +47,7 @@ export class Reflector<T extends KubeObject> {
   readonly name: string;
   readonly #client: Client;
   readonly resource: Resource<T>;
-  readonly #cache: ObjectCache<T>;
+  readonly #cache: CacheFeed<T>;
   readonly #selection: { namespace?: string; labelSelector?: string; fieldSelector?: string };
   readonly #clock: Clock;
   readonly #random: () => number;

@@ -1,9 +1,10 @@
 // An installation as one list of objects, in an order in which they can be applied: manifests/install/*.yaml.
-import { registry } from '../../webhooks/registry.ts';
-import { kinds } from '../api/kinds.ts';
+import { registryOf } from '../../webhooks/registry.ts';
+import { kindsOf } from '../api/kinds.ts';
 import { certificates, injection } from './certificates.ts';
 import { crdOf } from './crd.ts';
 import * as deploy from './deploy.ts';
+import { type Extent, everything } from './extent.ts';
 import type { Manifest } from './manifest.ts';
 import { deployment } from './names.ts';
 import { certificateRbac, rbac } from './rbac.ts';
@@ -12,22 +13,24 @@ import { webhookConfigurations } from './webhook-configurations.ts';
 export type CertificateMode = 'self-signed' | 'cert-manager';
 
 /** The webhooks come last: from then on the API server needs an answer. */
-export function bundle(mode: CertificateMode): Manifest[] {
+export function bundle(mode: CertificateMode, extent: Extent = everything): Manifest[] {
   const { namespace, service: name } = deployment;
-  const configurations = webhookConfigurations(registry, {
+  const configurations = webhookConfigurations(registryOf(extent.parts), {
     target: { service: { namespace, name } },
     namespace,
+    namespaces: extent.namespaces,
   });
+  const workload = deploy.workloadOf(extent);
   return [
     deploy.namespace,
-    ...kinds.map(crdOf),
+    ...kindsOf(extent.parts).map(crdOf),
     deploy.priorityClass,
-    ...rbac(kinds, deployment),
+    ...rbac(deployment, extent),
     ...(mode === 'self-signed' ? certificateRbac(deployment) : certificates(deployment)),
     ...deploy.services,
     deploy.networkPolicy,
     deploy.disruptionBudget,
-    mode === 'self-signed' ? deploy.workload : merged(deploy.workload, deploy.workloadWithCertManager),
+    mode === 'self-signed' ? workload : merged(workload, deploy.workloadWithCertManager),
     ...(mode === 'self-signed' ? configurations : configurations.map(injected)),
   ];
 }

@@ -1,5 +1,7 @@
 // What runs Spikegate on a cluster: Namespace, Deployment, Services, and the objects that protect them.
 
+import { allParts } from '../api/kinds.ts';
+import type { Extent } from './extent.ts';
 import { type Manifest, partOfSpikegate } from './manifest.ts';
 import { deployment, version } from './names.ts';
 import { exemptLabel } from './webhook-configurations.ts';
@@ -127,6 +129,22 @@ export const workload: Manifest = {
     },
   },
 };
+
+/** Variables, since the patch for cert-manager replaces the flags. */
+export function extentVariables({ parts, namespaces }: Extent): { name: string; value: string }[] {
+  return [
+    ...(parts.length < allParts.length ? [{ name: 'SPIKEGATE_PARTS', value: parts.join(',') }] : []),
+    ...(namespaces.length > 0 ? [{ name: 'SPIKEGATE_NAMESPACES', value: namespaces.join(',') }] : []),
+  ];
+}
+
+/** The Deployment of an installation that is about less than everything. */
+export function workloadOf(extent: Extent): Manifest {
+  const { spec } = workload as unknown as { spec: { template: { spec: object } } };
+  const containers = [{ ...container, env: [...container.env, ...extentVariables(extent)] }];
+  const template = { ...spec.template, spec: { ...spec.template.spec, containers } };
+  return { ...workload, spec: { ...spec, template } };
+}
 
 /** A kustomize patch of `workload`: certificates from cert-manager's Secret. */
 export const workloadWithCertManager: Manifest = {

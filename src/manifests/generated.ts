@@ -4,8 +4,10 @@ import { kinds } from '../api/kinds.ts';
 import { bundle, type CertificateMode } from './bundle.ts';
 import { certificates, injection } from './certificates.ts';
 import { chartFiles } from './chart.ts';
+import { component } from './component.ts';
 import { crdOf } from './crd.ts';
 import * as deploy from './deploy.ts';
+import { type Extent, everything } from './extent.ts';
 import { type Manifest, toYaml } from './manifest.ts';
 import { monitoringFiles } from './monitoring.ts';
 import { deployment } from './names.ts';
@@ -49,6 +51,11 @@ const annotated = ({ apiVersion, kind, metadata }: Manifest): Manifest => ({
   metadata: { name: metadata.name, annotations: injection(deployment) },
 });
 
+const onlySale: Extent = { ...everything, parts: ['sale'] };
+const onlyWorkloads: Extent = { ...everything, parts: ['workloads'] };
+/** An example: `spikegate manifests --component` writes one for other namespaces. */
+export const saleInTwoNamespaces: Extent = { parts: ['sale'], namespaces: ['shop-a', 'shop-b'] };
+
 /** Folders of manifests/ with their files, as objects. */
 const folders: Record<string, Record<string, readonly unknown[]>> = {
   crd: {
@@ -60,7 +67,7 @@ const folders: Record<string, Record<string, readonly unknown[]>> = {
     [besideObjects]: [kustomization({ resources: ['configurations.yaml'] })],
   },
   rbac: {
-    'rbac.yaml': rbac(kinds, deployment),
+    'rbac.yaml': rbac(deployment),
     [besideObjects]: [kustomization({ resources: ['rbac.yaml'] })],
   },
   deploy: {
@@ -100,10 +107,24 @@ const folders: Record<string, Record<string, readonly unknown[]>> = {
     ],
   },
   monitoring: Object.fromEntries(Object.entries(monitoring.yaml).map(([file, it]) => [file, [it]])),
-  install: { 'self-signed.yaml': bundle('self-signed'), 'cert-manager.yaml': bundle('cert-manager') },
+  install: {
+    ...installFiles('', everything),
+    ...installFiles('sale-', onlySale),
+    ...installFiles('workloads-', onlyWorkloads),
+  },
+  'components/only-sale': component(onlySale),
+  'components/only-workloads': component(onlyWorkloads),
+  'components/sale-in-two-namespaces': component(saleInTwoNamespaces),
   ...overlay('self-signed'),
   ...overlay('cert-manager'),
 };
+
+function installFiles(prefix: string, extent: Extent) {
+  return {
+    [`${prefix}self-signed.yaml`]: bundle('self-signed', extent),
+    [`${prefix}cert-manager.yaml`]: bundle('cert-manager', extent),
+  };
+}
 
 function overlay(certificates: CertificateMode) {
   return {
@@ -115,6 +136,10 @@ function overlay(certificates: CertificateMode) {
     },
   };
 }
+
+/** The files of a kustomize component of this extent, as texts. */
+export const componentFiles = (extent: Extent): Map<string, string> =>
+  new Map(Object.entries(component(extent)).map(([file, objects]) => [file, header + toYaml(objects)]));
 
 /** File names relative to manifests/, with their contents. The chart's files are among them. */
 export function generatedFiles(): Map<string, string> {

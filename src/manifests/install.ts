@@ -1,22 +1,29 @@
 // Writes the generated manifests, or applies them to a cluster in an order that works.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { registry } from '../../webhooks/registry.ts';
-import { kinds } from '../api/kinds.ts';
+import { registryOf } from '../../webhooks/registry.ts';
+import { allParts, kindsOf, type Part } from '../api/kinds.ts';
 import type { Client } from '../kube/client.ts';
 import { isAlreadyExists } from '../kube/errors.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { crdOf } from './crd.ts';
-import { generatedFiles } from './generated.ts';
+import { type Extent, everything } from './extent.ts';
+import { componentFiles, generatedFiles } from './generated.ts';
 import type { Manifest } from './manifest.ts';
 import { certificateRbac, type RbacOptions, rbac } from './rbac.ts';
 import { type WebhookTarget, webhookConfigurations } from './webhook-configurations.ts';
 
 /** Writes files that differ. Returns their names. */
-export async function writeManifests(directory: string): Promise<string[]> {
+export const writeManifests = (directory: string): Promise<string[]> => write(directory, generatedFiles());
+
+/** The same for a kustomize component that limits an overlay to an extent. */
+export const writeComponent = (directory: string, extent: Extent): Promise<string[]> =>
+  write(directory, componentFiles(extent));
+
+async function write(directory: string, files: ReadonlyMap<string, string>): Promise<string[]> {
   const written: string[] = [];
-  for (const [name, content] of generatedFiles()) {
+  for (const [name, content] of files) {
     const file = join(directory, name);
     const before = await readFile(file, 'utf8').catch(() => undefined);
     if (before === content) continue;
@@ -51,6 +58,8 @@ export function resourceOf(manifest: Manifest): Resource {
 export interface InstallOptions {
   target: WebhookTarget;
   rbac: RbacOptions;
+  /** Default: everything. */
+  extent?: Extent;
   clock: Clock;
   log(line: string): void;
 }
@@ -61,13 +70,15 @@ const establishedWithinMs = 30_000;
 
 /** Applies CRDs, permissions and webhook configurations, in this order, by server-side apply. Throws ApiError. */
 export async function install(client: Client, options: InstallOptions): Promise<void> {
-  await installDefinitions(client, options);
+  const { extent = everything } = options;
+  await installDefinitions(client, { ...options, parts: extent.parts });
   await ensureNamespace(client, options.rbac.namespace);
   const { target, rbac: permissions } = options;
   const { namespace } = permissions;
   const name = permissions.configuration;
-  const configurations = webhookConfigurations(registry, { target, namespace, name });
-  for (const manifest of [...rbac(kinds, permissions), ...certificateRbac(permissions), ...configurations]) {
+  const { parts, namespaces } = extent;
+  const configurations = webhookConfigurations(registryOf(parts), { target, namespace, name, namespaces });
+  for (const manifest of [...rbac(permissions, extent), ...certificateRbac(permissions), ...configurations]) {
     await apply(client, manifest, options.log);
   }
 }
@@ -75,8 +86,9 @@ export async function install(client: Client, options: InstallOptions): Promise<
 /** Applies the CRDs by server-side apply. Resolves when their kinds are served. @throws ApiError, Error */
 export async function installDefinitions(
   client: Client,
-  { clock, log }: Pick<InstallOptions, 'clock' | 'log'>,
+  { clock, log, parts = allParts }: Pick<InstallOptions, 'clock' | 'log'> & { parts?: readonly Part[] },
 ): Promise<void> {
+  const kinds = kindsOf(parts);
   for (const kind of kinds) await apply(client, crdOf(kind), log);
   for (const kind of kinds) await established(client, `${kind.plural}.${kind.group}`, clock);
 }

@@ -1,15 +1,23 @@
 // Finds the installations of Spikegate in a cluster, by their webhook configurations. Two installations would judge
 // every order twice and hold its stock twice, and two leaders would settle the same goods. Only reads.
+import type { Kind } from '../api/define-kind.ts';
+import { allParts, kindsOf } from '../api/kinds.ts';
 import { partOfLabels } from '../api/names.ts';
 import type { Client } from '../kube/client.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
+import { type Extent, everything } from './extent.ts';
 import type { InstallationNames } from './names.ts';
+import { namespaceNameLabel } from './webhook-configurations.ts';
 
 /** On a webhook configuration: its installation replaces the others, which then stop. */
 export const takesOverLabel = 'spikegate.io/takes-over';
 
 export interface WebhookConfiguration extends KubeObject {
-  webhooks?: { clientConfig?: { service?: { namespace: string; name: string }; url?: string } }[];
+  webhooks?: {
+    clientConfig?: { service?: { namespace: string; name: string }; url?: string };
+    rules?: { apiGroups?: string[]; resources?: string[] }[];
+    namespaceSelector?: { matchExpressions?: { key: string; operator: string; values?: string[] }[] };
+  }[];
 }
 
 export interface Installation {
@@ -20,15 +28,20 @@ export interface Installation {
   /** Set when Helm installed it. */
   release: { namespace: string; name: string } | undefined;
   takesOver: boolean;
+  /** The kinds that it judges, `plural.group`. Empty: it does not say. */
+  kinds: readonly string[];
+  /** The only namespaces whose objects it judges. Empty: all. */
+  namespaces: readonly string[];
   /** creationTimestamp, RFC 3339. */
   created: string;
 }
 
 /** The names of one installation, as it knows them. `url`: set when it serves outside the cluster. */
-export type OwnInstallation = Pick<InstallationNames, 'configuration' | 'service'> & {
-  namespace: string;
-  url?: string;
-};
+export type OwnInstallation = Pick<InstallationNames, 'configuration' | 'service'> &
+  Partial<Extent> & {
+    namespace: string;
+    url?: string;
+  };
 
 const resources = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'].map(
   (kind): Resource<WebhookConfiguration> => ({
@@ -62,6 +75,8 @@ export function installationsOf(configurations: readonly WebhookConfiguration[])
       service:
         before?.service ?? webhooks.find(({ clientConfig }) => clientConfig?.service)?.clientConfig?.service,
       release: namespace && name ? { namespace, name } : before?.release,
+      kinds: [...new Set([...(before?.kinds ?? []), ...webhooks.flatMap(kindsIn)])],
+      namespaces: before?.namespaces ?? namespacesIn(webhooks[0]),
       takesOver: before?.takesOver || labels[takesOverLabel] === 'true',
       created: [before?.created, metadata.creationTimestamp].filter((it) => it !== undefined).sort()[0] ?? '',
     });
@@ -81,7 +96,53 @@ export function rivalsOf(
   if (takeOver) return [];
   const mine = found.find((it) => isOwn(it, own));
   if (mine?.takesOver) return [];
-  return found.filter((it) => it !== mine && (!mine || it.takesOver || it.created < mine.created));
+  return found.filter(
+    (it) => it !== mine && isInTheWay(it, own) && (!mine || it.takesOver || it.created < mine.created),
+  );
+}
+
+/** What an installation is about, as its webhooks say. Everything, where there is none. */
+export function extentOf(installation: Installation | undefined): Extent {
+  const isJudged = (kind: Kind) => installation?.kinds.includes(definitionOf(kind));
+  const parts = allParts.filter((part) => kindsOf([part]).some(isJudged));
+  return parts.length > 0 ? { parts, namespaces: installation?.namespaces ?? [] } : everything;
+}
+
+/** Whether both judge the same objects. One that only sells may be beside one that only runs workloads. */
+export function isInTheWay(
+  { kinds, namespaces: theirs }: Installation,
+  { parts = everything.parts, namespaces: ours = [] }: Partial<Extent>,
+): boolean {
+  const isAlike = kinds.length === 0 || kindsOf(parts).some((kind) => kinds.includes(definitionOf(kind)));
+  const isThere = theirs.length === 0 || ours.length === 0 || theirs.some((name) => ours.includes(name));
+  return isAlike && isThere;
+}
+
+type Entry = NonNullable<WebhookConfiguration['webhooks']>[number];
+
+/** A webhook for a kind may also be about its status. */
+const kindsIn = ({ rules = [] }: Entry): string[] =>
+  rules.flatMap(({ apiGroups = [], resources = [] }) =>
+    apiGroups.flatMap((group) =>
+      resources.filter((name) => !name.includes('/')).map((plural) => definitionOf({ plural, group })),
+    ),
+  );
+
+const namespacesIn = (entry: Entry | undefined): string[] =>
+  entry?.namespaceSelector?.matchExpressions?.find(
+    ({ key, operator }) => key === namespaceNameLabel && operator === 'In',
+  )?.values ?? [];
+
+const definitionOf = ({ plural, group }: { plural: string; group: string }): string => `${plural}.${group}`;
+
+/**
+ * Of the names of installations, the one to which an object of this name belongs: the longest that begins it. Undefined
+ * for an object whose name says nothing.
+ */
+export function ownerNamed(installations: readonly string[], object: string): string | undefined {
+  return installations
+    .filter((name) => object === name || object.startsWith(`${name}-`))
+    .sort((a, b) => b.length - a.length)[0];
 }
 
 /** A configuration of our name with a URL is ours: a server outside the cluster, for development. */

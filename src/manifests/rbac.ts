@@ -1,12 +1,12 @@
 // The permissions of a Spikegate process: exactly what its code uses.
 import { Buyer } from '../api/buyer.ts';
 import type { Kind } from '../api/define-kind.ts';
-import { workloadKinds } from '../api/kinds.ts';
+import { kindsOf, type Part, saleKinds, workloadKinds } from '../api/kinds.ts';
 import { Seller } from '../api/seller.ts';
 import { SpikeGoods } from '../api/spike-goods.ts';
-import { SpikeOrder } from '../api/spike-order.ts';
 import { definitionName } from '../kube/discovery.ts';
 import { allChildKinds, type ChildKind, pods } from '../workloads/child-kinds.ts';
+import { type Extent, everything } from './extent.ts';
 import { type Manifest, partOfSpikegate } from './manifest.ts';
 import type { InstallationNames } from './names.ts';
 
@@ -23,66 +23,106 @@ export interface PolicyRule {
 }
 
 /** The permissions of every replica, and the roles for people. */
-export function rbac(kinds: readonly Kind[], options: RbacOptions): Manifest[] {
-  const { namespace, serviceAccount } = options;
-  const metadata = { name: serviceAccount, namespace, labels: partOfSpikegate };
+export const rbac = (options: RbacOptions, extent: Extent = everything): Manifest[] => [
+  ...commonRbac(options, extent),
+  ...extent.parts.flatMap((part) => partRbac(part, options, extent.namespaces)),
+  ...personRoles(options.name, kindsOf(extent.parts)),
+];
+
+/** What every replica needs, whatever it is for. */
+export function commonRbac(options: RbacOptions, { namespaces }: Pick<Extent, 'namespaces'>): Manifest[] {
+  const { namespace, serviceAccount: name } = options;
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
-    ...granted(serviceAccount, options, { cluster: clusterRules(kinds), own: leaseRules(options) }),
-    ...kinds.flatMap((kind) => [
-      personRole(options.name, kind, 'viewer'),
-      personRole(options.name, kind, 'editor'),
-    ]),
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace, labels: partOfSpikegate } },
+    ...granted(name, options, clusterRules(namespaces)),
+    ...granted(name, options, leaseRules(options), namespace),
   ];
 }
+
+/** What a part may do with its kinds. With a list of namespaces: there, and nowhere else. */
+export function partRbac(part: Part, options: RbacOptions, namespaces: readonly string[]): Manifest[] {
+  const name = partRole(options, part);
+  const { clusterScoped, namespaced } = partRules[part]();
+  if (namespaces.length === 0) return granted(name, options, [...namespaced, ...clusterScoped]);
+  return [
+    ...(clusterScoped.length > 0 ? granted(name, options, clusterScoped) : []),
+    ...namespaces.flatMap((namespace) => granted(name, options, namespaced, namespace)),
+  ];
+}
+
+/** Name of the roles with the permissions of a part. */
+export const partRole = ({ serviceAccount }: Pick<RbacOptions, 'serviceAccount'>, part: Part): string =>
+  `${serviceAccount}-part-${part}`;
 
 /** Additional permissions when Spikegate issues its own certificates (`--certs self-signed`). */
 export function certificateRbac(options: RbacOptions): Manifest[] {
   const name = `${options.serviceAccount}-certificates`;
-  return granted(name, options, { cluster: [publishRule(options)], own: secretRules(options) });
+  return [
+    ...granted(name, options, [publishRule(options)]),
+    ...granted(name, options, secretRules(options), options.namespace),
+  ];
 }
 
-/** The rules as roles of this name, bound to the service account: cluster-wide, and in its own namespace. */
+/** The rules as a role of this name, bound to the service account: in one namespace, or cluster-wide without one. */
 function granted(
   name: string,
-  { namespace, serviceAccount }: RbacOptions,
-  rules: { cluster: PolicyRule[]; own: PolicyRule[] },
+  { namespace: home, serviceAccount }: RbacOptions,
+  rules: PolicyRule[],
+  namespace?: string,
 ): Manifest[] {
   const apiVersion = 'rbac.authorization.k8s.io/v1';
-  const labels = partOfSpikegate;
-  const bound = (kind: 'ClusterRole' | 'Role') => ({
-    subjects: [{ kind: 'ServiceAccount', name: serviceAccount, namespace }],
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
-  });
+  const metadata = { name, ...(namespace ? { namespace } : {}), labels: partOfSpikegate };
+  const kind = namespace ? 'Role' : 'ClusterRole';
   return [
-    { apiVersion, kind: 'ClusterRole', metadata: { name, labels }, rules: rules.cluster },
-    { apiVersion, kind: 'ClusterRoleBinding', metadata: { name, labels }, ...bound('ClusterRole') },
-    { apiVersion, kind: 'Role', metadata: { name, namespace, labels }, rules: rules.own },
-    { apiVersion, kind: 'RoleBinding', metadata: { name, namespace, labels }, ...bound('Role') },
+    { apiVersion, kind, metadata, rules },
+    {
+      ...{ apiVersion, kind: `${kind}Binding`, metadata },
+      subjects: [{ kind: 'ServiceAccount', name: serviceAccount, namespace: home }],
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name },
+    },
   ];
 }
 
-function clusterRules(kinds: readonly Kind[]): PolicyRule[] {
-  const sale = kinds.filter((kind) => !workloadKinds.includes(kind));
-  return [
-    ...rulesFor(sale, '', ['list', 'watch']),
-    // Live reads of what others refer to.
-    ...rulesFor([SpikeGoods, SpikeOrder, Buyer, Seller], '', ['get']),
-    // patch adds finalizers, and lets admission complete an object that was created past it; update removes
-    // finalizers.
-    ...rulesFor([SpikeGoods, Buyer, Seller], '', ['update', 'patch']),
-    ...rulesFor(sale, '/status', ['update']),
-    { apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },
-    { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
-    // Looks for another installation.
-    {
-      apiGroups: ['admissionregistration.k8s.io'],
-      resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
-      verbs: ['list'],
-    },
-    ...workloadRules(kinds.filter((kind) => workloadKinds.includes(kind))),
-  ];
+/** Of objects without a namespace. */
+const clusterRules = (namespaces: readonly string[]): PolicyRule[] => [
+  {
+    apiGroups: [''],
+    resources: ['namespaces'],
+    // RBAC permits a list or watch by name when its field selector names the object.
+    ...(namespaces.length > 0 ? { resourceNames: [...namespaces] } : {}),
+    verbs: ['list', 'watch'],
+  },
+  // Looks for another installation.
+  {
+    apiGroups: ['admissionregistration.k8s.io'],
+    resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+    verbs: ['list'],
+  },
+];
+
+interface PartRules {
+  clusterScoped: PolicyRule[];
+  namespaced: PolicyRule[];
 }
+
+const partRules: Record<Part, () => PartRules> = { sale: saleRules, workloads: workloadRules };
+
+function saleRules(): PartRules {
+  return {
+    clusterScoped: [],
+    namespaced: [
+      // get: live reads of what others refer to.
+      ...rulesFor(saleKinds, '', ['get', 'list', 'watch']),
+      // patch adds finalizers, and lets admission complete an object that was created past it; update removes
+      // finalizers.
+      ...rulesFor([SpikeGoods, Buyer, Seller], '', ['update', 'patch']),
+      ...rulesFor(saleKinds, '/status', ['update']),
+      eventRule(['create', 'patch']),
+    ],
+  };
+}
+
+const eventRule = (verbs: string[]): PolicyRule => ({ apiGroups: [''], resources: ['events'], verbs });
 
 type Rated = Pick<Kind, 'group' | 'plural'>;
 
@@ -95,23 +135,26 @@ function rulesFor(kinds: readonly Rated[], subresource: string, verbs: string[])
   }));
 }
 
-function workloadRules(kinds: readonly Kind[]): PolicyRule[] {
-  if (kinds.length === 0) return [];
-  return [
-    ...rulesFor(kinds, '', ['get', 'list', 'watch']),
-    ...rulesFor(kinds, '/status', ['update']),
-    // Needed for blockOwnerDeletion when OwnerReferencesPermissionEnforcement is on.
-    ...rulesFor(kinds, '/finalizers', ['update']),
-    ...allChildKinds.map(childRule),
-    // Only events say why a StatefulSet or a DaemonSet makes no pods.
-    { apiGroups: [''], resources: ['events'], verbs: ['list'] },
-    {
-      apiGroups: ['apiextensions.k8s.io'],
-      resources: ['customresourcedefinitions'],
-      resourceNames: allChildKinds.filter(({ install }) => install).map(definitionName),
-      verbs: ['list', 'watch'],
-    },
-  ];
+function workloadRules(): PartRules {
+  return {
+    clusterScoped: [
+      {
+        apiGroups: ['apiextensions.k8s.io'],
+        resources: ['customresourcedefinitions'],
+        resourceNames: allChildKinds.filter(({ install }) => install).map(definitionName),
+        verbs: ['list', 'watch'],
+      },
+    ],
+    namespaced: [
+      ...rulesFor(workloadKinds, '', ['get', 'list', 'watch']),
+      ...rulesFor(workloadKinds, '/status', ['update']),
+      // Needed for blockOwnerDeletion when OwnerReferencesPermissionEnforcement is on.
+      ...rulesFor(workloadKinds, '/finalizers', ['update']),
+      ...allChildKinds.map(childRule),
+      // list: only events say why a StatefulSet or a DaemonSet makes no pods.
+      eventRule(['create', 'patch', 'list']),
+    ],
+  };
 }
 
 /** Pods are created, because their names are generated. Everything else is applied, which is patch. */
@@ -153,6 +196,12 @@ const publishRule = ({ configuration }: RbacOptions): PolicyRule => ({
   // RBAC permits a list or watch by name when its field selector names the object.
   verbs: ['get', 'list', 'watch', 'update'],
 });
+
+export const personRoles = (installation: string, kinds: readonly Kind[]): Manifest[] =>
+  kinds.flatMap((kind) => [
+    personRole(installation, kind, 'viewer'),
+    personRole(installation, kind, 'editor'),
+  ]);
 
 /** Aggregated into the cluster's view and edit roles, as kubebuilder scaffolds them. */
 function personRole(installation: string, kind: Kind, role: 'viewer' | 'editor'): Manifest {

@@ -16,12 +16,17 @@ export interface WebhookConfigurationOptions {
   namespace: string;
   /** Name of both configurations. Default: that of the default installation. */
   name?: string;
+  /** The only namespaces whose objects are judged. Empty or absent: all. */
+  namespaces?: readonly string[];
   /** PEM. Absent when somebody else (cert-manager) writes it. */
   caBundle?: string;
 }
 
 /** Label of a namespace: its objects are exempt from the webhooks. */
 export const exemptLabel = 'spikegate.io/exempt';
+
+/** Kubernetes labels every namespace with its name. */
+export const namespaceNameLabel = 'kubernetes.io/metadata.name';
 
 /**
  * Long enough for a hold under contention. A hold that takes longer gets 429, which clients retry. A longer timeout
@@ -106,7 +111,7 @@ function conditionsOf({ withStatus, complete }: Webhook, username: string): unkn
 }
 
 function entry(webhook: Webhook, options: WebhookConfigurationOptions): unknown {
-  const { target, namespace, name: installation = deployment.name, caBundle } = options;
+  const { target, namespace, name: installation = deployment.name, caBundle, namespaces = [] } = options;
   const username = usernameOf(namespace, namesOf(installation).serviceAccount);
   const { verb, kind, path, operations, withStatus, failurePolicy } = webhook;
   const { group, version, plural, singular } = kind;
@@ -136,8 +141,10 @@ function entry(webhook: Webhook, options: WebhookConfigurationOptions): unknown 
     namespaceSelector: {
       matchExpressions: [
         { key: exemptLabel, operator: 'DoesNotExist' },
-        // Kubernetes labels every namespace with its name.
-        { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', namespace] },
+        { key: namespaceNameLabel, operator: 'NotIn', values: ['kube-system', namespace] },
+        ...(namespaces.length > 0
+          ? [{ key: namespaceNameLabel, operator: 'In', values: [...namespaces] }]
+          : []),
       ],
     },
   };

@@ -1,7 +1,7 @@
 // The admission server of one process: HTTPS, the webhooks, and the context that they work with.
 import { randomUUID } from 'node:crypto';
 import type { AdmissionContext, LiveCluster } from '../../webhooks/context.ts';
-import { registry } from '../../webhooks/registry.ts';
+import { registryOf } from '../../webhooks/registry.ts';
 import { Buyer } from '../api/buyer.ts';
 import { markDeleted } from '../controllers/deletion.ts';
 import type { Client } from '../kube/client.ts';
@@ -49,7 +49,8 @@ export function createAdmission(options: AdmissionOptions): AdmissionServer {
   });
   server.use(
     createApp({
-      registry,
+      registry: registryOf(settings.parts),
+      namespaces: settings.namespaces,
       context: contextOf(options),
       log,
       metrics: options.metrics,

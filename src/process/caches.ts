@@ -6,8 +6,9 @@ import { SpikeOrder } from '../api/spike-order.ts';
 import type { LeaderCaches } from '../controllers/leading.ts';
 import { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
+import { Followed } from '../kube/followed.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
-import { Reflector } from '../kube/reflector.ts';
+import type { Extent } from '../manifests/extent.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 
@@ -19,21 +20,27 @@ const namespaces: Resource = {
   namespaced: false,
 };
 
-interface Followed<T extends KubeObject> {
+interface Cached<T extends KubeObject> {
   cache: ObjectCache<T>;
-  reflector: Reflector<T>;
+  reflector: Followed<T>;
 }
 
-/** A cache for each kind, and the reflector that fills it. A reflector's `start` resolves once its cache is synced. */
+/**
+ * A cache for each kind, and what fills it. A reflector's `start` resolves once its cache is synced. In an installation
+ * without the sale, the sale's kinds stay empty: nothing follows them.
+ */
 export interface Caches {
-  goods: Followed<SpikeGoods>;
-  orders: Followed<SpikeOrder>;
-  buyers: Followed<Buyer>;
-  sellers: Followed<Seller>;
-  namespaces: Followed<KubeObject>;
+  goods: Cached<SpikeGoods>;
+  orders: Cached<SpikeOrder>;
+  buyers: Cached<Buyer>;
+  sellers: Cached<Seller>;
+  namespaces: Cached<KubeObject>;
+  /** Those that are followed. */
+  followed: readonly Cached<KubeObject>[];
 }
 
 export interface CachesOptions {
+  settings: Extent;
   client: Client;
   clock: Clock;
   log: Log;
@@ -41,14 +48,17 @@ export interface CachesOptions {
   onBroken(): void;
 }
 
-export function createCaches({ client, clock, log, onBroken }: CachesOptions): Caches {
-  const follow = <T extends KubeObject>(resource: Resource<T>): Followed<T> => {
+export function createCaches({ settings, client, clock, log, onBroken }: CachesOptions): Caches {
+  const { namespaces: names } = settings;
+  const cached = <T extends KubeObject>(resource: Resource<T>): Cached<T> => {
     const cache = new ObjectCache<T>({
+      namespaces: names,
       onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
     });
-    const reflector = new Reflector<T>({
+    const reflector = new Followed<T>({
       client,
       resource,
+      namespaces: names,
       cache,
       clock,
       onError(error, info) {
@@ -61,13 +71,15 @@ export function createCaches({ client, clock, log, onBroken }: CachesOptions): C
     });
     return { cache, reflector };
   };
-  return {
-    goods: follow(SpikeGoods),
-    orders: follow(SpikeOrder),
-    buyers: follow(Buyer),
-    sellers: follow(Seller),
-    namespaces: follow(namespaces),
+  const sale = {
+    goods: cached(SpikeGoods),
+    orders: cached(SpikeOrder),
+    buyers: cached(Buyer),
+    sellers: cached(Seller),
   };
+  const all = { ...sale, namespaces: cached(namespaces) };
+  const followed = Object.values(settings.parts.includes('sale') ? all : { namespaces: all.namespaces });
+  return { ...all, followed: followed as unknown as Cached<KubeObject>[] };
 }
 
 /** The caches of the sale's own kinds. */
@@ -78,5 +90,5 @@ export const saleCachesOf = ({ goods, orders, buyers, sellers }: Caches): Leader
   sellers: sellers.cache,
 });
 
-export const reflectorsOf = (caches: Caches): Reflector<never>[] =>
-  Object.values(caches).map(({ reflector }) => reflector as Reflector<never>);
+export const reflectorsOf = (caches: Caches): Followed<KubeObject>[] =>
+  caches.followed.map(({ reflector }) => reflector);

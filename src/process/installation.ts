@@ -58,8 +58,8 @@ export class InstallationGuard implements Component {
   }
 
   get #own(): OwnInstallation {
-    const { namespace, service, configuration } = this.#options.settings;
-    return { namespace, service, configuration };
+    const { namespace, service, configuration, parts, namespaces } = this.#options.settings;
+    return { namespace, service, configuration, parts, namespaces };
   }
 
   #lookLater(): void {

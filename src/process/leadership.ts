@@ -49,13 +49,14 @@ async function lead(
   epoch: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const { log, onLost } = options;
-  const sale = saleLeader(options, elector, recorder);
-  const workloads = workloadLeader(options, recorder);
+  const { settings, log, onLost } = options;
+  const { parts } = settings;
+  const sale = parts.includes('sale') ? saleLeader(options, elector, recorder) : undefined;
+  const workloads = parts.includes('workloads') ? workloadLeader(options, recorder) : undefined;
   log.info({ epoch }, 'leading');
   try {
-    await workloads.start(signal);
-    await sale.start(epoch, signal);
+    await workloads?.start(signal);
+    await sale?.start(epoch, signal);
     if (!signal.aborted) {
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     }
@@ -65,7 +66,7 @@ async function lead(
       onLost(`could not take over: ${(error as Error).message}`);
     }
   } finally {
-    await Promise.all([sale.stop(), workloads.stop()]);
+    await Promise.all([sale?.stop(), workloads?.stop()]);
   }
 }
 
@@ -114,6 +115,7 @@ function workloadLeader(options: LeadershipOptions, recorder: EventRecorder): Wo
     reach: { prometheus: settings.prometheusAllow, thirdParty: settings.thirdPartyAllow },
     prometheusServer: settings.prometheusServer,
     workers: settings.workloadWorkers,
+    namespaces: settings.namespaces,
     isTerminating: (namespace) => stock.catalogue.isTerminating(namespace),
     controllerMetrics: metrics.controllers,
     queueMetrics: metrics.queues,

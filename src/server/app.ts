@@ -20,6 +20,8 @@ import type { AdmissionMetrics, CountDecision } from './telemetry.ts';
 export interface AppOptions {
   registry: readonly Webhooks<KubeObject>[];
   context: AdmissionContext;
+  /** The only namespaces whose objects are judged. Empty or absent: all. */
+  namespaces?: readonly string[];
   log: Log;
   metrics: AdmissionMetrics;
   /** Called for every decision, on the hot path. It must count or note, and return. */
@@ -185,7 +187,7 @@ async function judged(
   deadline: number,
   judge: Judge,
 ): Promise<AdmissionResponse> {
-  const wrong = whyNotJudged(request, webhooks.kind);
+  const wrong = whyNotJudged(request, webhooks.kind, options.namespaces ?? []);
   if (wrong) return errored(request.uid, 400, 'BadRequest', wrong);
   try {
     const answer = judge(request, deadline);

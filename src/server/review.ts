@@ -80,8 +80,15 @@ export function whatIsWrong(review: unknown): string | undefined {
   return `not an AdmissionReview of admission.k8s.io/v1: ${at} ${error?.message ?? 'is wrong'}`;
 }
 
-/** Returns why the webhooks of `kind` cannot judge this review, or undefined. */
-export function whyNotJudged(request: AdmissionRequest, kind: Kind): string | undefined {
+/**
+ * Returns why the webhooks of `kind` cannot judge this review, or undefined. `namespaces`: the only ones that are
+ * followed, or none when all are.
+ */
+export function whyNotJudged(
+  request: AdmissionRequest,
+  kind: Kind,
+  namespaces: readonly string[],
+): string | undefined {
   const { group, version, resource } = request.resource;
   if (group !== kind.group || version !== kind.version || resource !== kind.plural) {
     return `this path serves ${kind.plural}.${kind.group} ${kind.version}, not ${resource}.${group} ${version}`;
@@ -91,6 +98,9 @@ export function whyNotJudged(request: AdmissionRequest, kind: Kind): string | un
   if (kind.namespaced && !request.namespace) return 'request.namespace is missing';
   if (request.namespace && !isNamespaceName(request.namespace)) {
     return 'request.namespace must be an RFC 1123 label of at most 63 characters';
+  }
+  if (namespaces.length > 0 && !namespaces.includes(request.namespace ?? '')) {
+    return `this Spikegate follows only the namespaces ${namespaces.join(', ')}, got ${request.namespace}: its webhook configurations must name the same`;
   }
   const missing = needed[request.operation].find((field) => !request[field]);
   return missing && `request.${missing} is missing, ${request.operation} needs it`;

@@ -18,6 +18,13 @@ export function withServeOptions(command: Command): Command {
   return command;
 }
 
+/** The same flags for other commands. No variable sets them there. */
+export const partsOption = (): Option => flagOf(rows.parts);
+export const namespacesOption = (): Option => flagOf(rows.namespaces);
+
+const flagOf = <T>({ flag, help, parse, default: value, defaultText }: Row<T>): Option =>
+  new Option(flag, help).argParser(parse).default(value, defaultText);
+
 function optionOf(row: Row<unknown>): Option {
   const option = new Option(row.flag, row.help).helpGroup(`${row.group}:`);
   const isSwitch = !option.required && !option.optional;

@@ -1,6 +1,8 @@
 // Parses the values of flags and environment variables. Throws commander's InvalidArgumentError, which says what
 // must hold.
 import { InvalidArgumentError } from 'commander';
+import { isNamespaceName } from '../api/identity.ts';
+import { allParts, type Part } from '../api/kinds.ts';
 import type { NodePorts } from '../api/node-ports.ts';
 import { parseReach, type Reach } from '../api/reach.ts';
 
@@ -39,6 +41,34 @@ export const parseList = (text: string): string[] =>
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
+
+/** Parts of Spikegate, separated by commas. */
+export function parseParts(text: string): readonly Part[] {
+  const names = parseList(text);
+  const unknown = names.find((name) => !allParts.some((part) => part === name));
+  if (unknown !== undefined || names.length === 0) {
+    throw new InvalidArgumentError(`must be some of ${allParts.join(', ')}, got "${unknown ?? text}"`);
+  }
+  return allParts.filter((part) => names.includes(part));
+}
+
+/** Each costs a watch of every kind. */
+const mostNamespaces = 100;
+
+/** Names of namespaces, separated by commas. */
+export function parseNamespaces(text: string): readonly string[] {
+  const names = [...new Set(parseList(text))];
+  const wrong = names.find((name) => !isNamespaceName(name));
+  if (wrong !== undefined) {
+    throw new InvalidArgumentError(
+      `a namespace is an RFC 1123 label of at most 63 characters, got "${wrong}"`,
+    );
+  }
+  if (names.length > mostNamespaces) {
+    throw new InvalidArgumentError(`must be at most ${mostNamespaces} namespaces, got ${names.length}`);
+  }
+  return names;
+}
 
 /** `30000-32767`, as kube-apiserver's --service-node-port-range. */
 export function parseNodePorts(text: string): NodePorts {

@@ -1,6 +1,7 @@
 // The settings of the process itself: its cluster, ports, certificates, callers and leader election.
+import { allParts } from '../api/kinds.ts';
 import { deployment } from '../manifests/names.ts';
-import { parseDuration, parseList, parsePort, parseSwitch, positiveDuration, wholeNumber } from './parse.ts';
+import { parseDuration, parseList, parseNamespaces, parseParts, parsePort, parseSwitch, positiveDuration, wholeNumber } from './parse.ts';
 import { checked, choice, day, minute, optional, row, second, text } from './row.ts';
 
 export const serverRows = checked({
@@ -35,6 +36,24 @@ export const serverRows = checked({
     default: deployment.configuration,
     group: 'Cluster',
     help: 'name of both webhook configurations',
+  }),
+  parts: row({
+    flag: '--parts <names>',
+    env: 'SPIKEGATE_PARTS',
+    parse: parseParts,
+    default: allParts,
+    defaultText: allParts.join(','),
+    group: 'Cluster',
+    help: 'what this installation is for, separated by commas: sale (goods, orders, buyers, sellers), workloads (ElasticWeb, ImoocPod, Seckill, DataService)',
+  }),
+  namespaces: row<readonly string[]>({
+    flag: '--namespaces <names>',
+    env: 'SPIKEGATE_NAMESPACES',
+    parse: parseNamespaces,
+    default: [],
+    defaultText: 'all',
+    group: 'Cluster',
+    help: 'the only namespaces that are looked at, separated by commas; the webhook configurations must name the same',
   }),
   takeOver: row({
     flag: '--take-over',

@@ -93,7 +93,7 @@ export async function runUninstall(flags: UninstallFlags, { print, ask }: Dialog
 /** The steps in their order. Empty when there is nothing to do. */
 function inWords(plan: RemovalPlan, deleteData: boolean): string[] {
   const removals = plan.stages.flatMap(({ batches }) =>
-    batches.flatMap(({ resource, items }) => items.map(({ name }) => `delete ${titleOf(resource, name)}`)),
+    batches.flatMap(({ resource, items }) => items.map((item) => `delete ${titleOf(resource, item)}`)),
   );
   const freed = plan.data
     .filter(({ held }) => held > 0)

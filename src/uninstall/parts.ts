@@ -8,6 +8,8 @@ import type { WantedKind } from '../kube/discovery.ts';
 export interface Part extends WantedKind {
   /** Names of objects without labels that are ours: `serve` makes them itself. */
   unlabelled?: (names: InstalledNames) => string[];
+  /** There may be some in other namespaces, those of `serve --namespaces`. */
+  elsewhere?: true;
 }
 
 export interface InstalledNames {
@@ -30,7 +32,7 @@ const part = (
 ): Part => ({ group, kind, plural, versions: ['v1'], ...more });
 
 const clusterWide = { namespaced: false };
-const rbac = 'rbac.authorization.k8s.io';
+export const rbacGroup = 'rbac.authorization.k8s.io';
 const configuration = { ...clusterWide, unlabelled: ({ configuration }: InstalledNames) => [configuration] };
 
 export const stages: readonly Stage[] = [
@@ -69,10 +71,10 @@ export const stages: readonly Stage[] = [
   {
     title: 'permissions',
     parts: [
-      part(rbac, 'RoleBinding'),
-      part(rbac, 'Role'),
-      part(rbac, 'ClusterRoleBinding', clusterWide),
-      part(rbac, 'ClusterRole', clusterWide),
+      part(rbacGroup, 'RoleBinding', { elsewhere: true }),
+      part(rbacGroup, 'Role', { elsewhere: true }),
+      part(rbacGroup, 'ClusterRoleBinding', clusterWide),
+      part(rbacGroup, 'ClusterRole', clusterWide),
       part('', 'ServiceAccount'),
       part('scheduling.k8s.io', 'PriorityClass', clusterWide, 'priorityclasses'),
     ],

@@ -1,10 +1,11 @@
 // Finds what exists of an installation and of its data, and makes a plan. Only reads.
-import { kinds } from '../api/kinds.ts';
+import { kinds as everyKind } from '../api/kinds.ts';
 import { partOfLabels } from '../api/names.ts';
 import type { Client } from '../kube/client.ts';
 import { definitions, discover } from '../kube/discovery.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
+import { installationsOf, installedConfigurations, ownerNamed } from '../manifests/installations.ts';
 import { type InstalledNames, type Part, stages } from './parts.ts';
 
 export interface PlannedObject {
@@ -44,9 +45,20 @@ export const isOurFinalizer = (name: string): boolean => name.startsWith('spikeg
 /** @throws ApiError, ConnectionError */
 export async function makePlan(client: Client, names: InstalledNames): Promise<RemovalPlan> {
   const releases = new Set<string>();
+  const installations = installationsOf(await installedConfigurations(client));
+  const others = installations.filter(({ configuration }) => configuration !== names.configuration);
+  const everyone = [names.configuration, ...others.map(({ configuration }) => configuration)];
+  const isOurs = ({ metadata: { name } }: KubeObject) =>
+    (ownerNamed(everyone, name) ?? names.configuration) === names.configuration;
+  // What another installation is about stays.
+  const kinds = everyKind.filter(({ plural, group }) =>
+    others.every((other) => !other.kinds.includes(`${plural}.${group}`)),
+  );
   const found = await Promise.all(
     stages.map(async ({ title, parts }) => {
-      const batches = await Promise.all(parts.map((part) => batchOf(client, part, names, releases)));
+      const batches = await Promise.all(
+        parts.map((part) => batchOf(client, part, names, { releases, isOurs })),
+      );
       return {
         title,
         batches: batches.filter((batch) => batch !== undefined && batch.items.length > 0) as Batch[],
@@ -69,16 +81,16 @@ async function batchOf(
   client: Client,
   part: Part,
   names: InstalledNames,
-  releases: Set<string>,
+  { releases, isOurs }: { releases: Set<string>; isOurs(object: KubeObject): boolean },
 ): Promise<Batch | undefined> {
   const resource = await discover(client, part);
   if (!resource) return undefined;
   const scope = resource.namespaced ? { namespace: names.namespace } : {};
-  const { items } = await client.list(resource, { ...scope, labelSelector });
+  const { items } = await client.list(resource, { ...(part.elsewhere ? {} : scope), labelSelector });
   // Owned objects go with their owner. And a workload labels its children with its own name: when that name is
   // spikegate, its children look like parts of Spikegate.
   const objects = items.filter(
-    (it) => !it.metadata.ownerReferences?.length && !isOfAnotherRelease(it, names.namespace),
+    (it) => !it.metadata.ownerReferences?.length && !isOfAnotherRelease(it, names.namespace) && isOurs(it),
   );
   for (const name of part.unlabelled?.(names) ?? []) {
     const object = await ifThere(() => client.get(resource, { ...scope, name }));
@@ -88,7 +100,9 @@ async function batchOf(
     const release = metadata.annotations?.['meta.helm.sh/release-name'];
     if (release) releases.add(release);
   }
-  return { resource, items: objects.map(({ metadata: { name } }) => ({ ...scope, name })) };
+  const keyOf = ({ metadata: { namespace, name } }: KubeObject) =>
+    namespace ? { namespace, name } : { name };
+  return { resource, items: objects.map(keyOf) };
 }
 
 /** Cluster-wide objects of a release in another namespace are that release's to remove. */

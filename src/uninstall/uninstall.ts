@@ -6,7 +6,8 @@ import { isAmbiguous, isConflict, isInvalid, isNotFound } from '../kube/errors.t
 import { type KubeObject, keyOf, type Resource } from '../kube/objects.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { atOnce } from '../workloads/parallel.ts';
-import { type Batch, isOurFinalizer, objectsOf, type RemovalPlan } from './plan.ts';
+import { rbacGroup } from './parts.ts';
+import { type Batch, type Item, isOurFinalizer, objectsOf, type RemovalPlan } from './plan.ts';
 
 export interface UninstallOptions {
   client: Client;
@@ -36,7 +37,7 @@ export async function uninstall(plan: RemovalPlan, options: UninstallOptions): P
 
 async function remove({ resource, items }: Batch, { client, print }: UninstallOptions): Promise<void> {
   for (const key of items) {
-    if (await deleted(client, resource, key)) print(`${titleOf(resource, key.name)} deleted`);
+    if (await deleted(client, resource, key)) print(`${titleOf(resource, key)} deleted`);
   }
 }
 
@@ -53,15 +54,17 @@ async function deleted(client: Client, resource: Resource, key: KeyLike): Promis
   }
 }
 
-export function titleOf({ kind, group }: Resource, name: string): string {
-  return `${kind.toLowerCase()}${group ? `.${group}` : ''}/${name}`;
+/** Roles may be in several namespaces. */
+export function titleOf({ kind, group }: Resource, { namespace, name }: Item): string {
+  const where = group === rbacGroup && namespace ? ` in ${namespace}` : '';
+  return `${kind.toLowerCase()}${group ? `.${group}` : ''}/${name}${where}`;
 }
 
 async function gone(batches: readonly Batch[], options: UninstallOptions): Promise<void> {
   const { client } = options;
   for (const { resource, items } of batches) {
     for (const key of items) {
-      await until(options, `${titleOf(resource, key.name)} to go`, () =>
+      await until(options, `${titleOf(resource, key)} to go`, () =>
         client.get(resource, key).then(
           () => false,
           (error) => {

@@ -12,6 +12,7 @@ import {
   servedBy,
 } from '../kube/discovery.ts';
 import { isNotFound } from '../kube/errors.ts';
+import { Followed } from '../kube/followed.ts';
 import { joinKey, type KubeObject, type Resource } from '../kube/objects.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { exponential } from '../runtime/backoff.ts';
@@ -25,6 +26,8 @@ export interface SourcesOptions {
   clock: Clock;
   log: Log;
   kinds: readonly ChildKind[];
+  /** The only namespaces that are followed. Empty: all. */
+  namespaces: readonly string[];
 }
 
 /** `key` is the owner's. */
@@ -35,7 +38,7 @@ interface Source {
   cache: ObjectCache<KubeObject>;
   /** Set while the kind is served and its cache is synced. */
   resource?: Resource;
-  reflector?: Reflector<KubeObject>;
+  reflector?: Followed<KubeObject>;
   /** Handles changes of what is served one after the other. */
   turn: Promise<void>;
 }
@@ -104,8 +107,9 @@ export class Sources {
   }
 
   #source(kind: ChildKind): Source {
-    const { log } = this.#options;
+    const { log, namespaces } = this.#options;
     const cache = new ObjectCache<KubeObject>({
+      namespaces,
       onHandlerError: (error) => log.error({ err: error, kind: kind.kind }, 'cache handler failed'),
     });
     cache.addIndex('controller', (object) => {
@@ -175,18 +179,19 @@ export class Sources {
       source.resource = resource;
       this.#options.log.debug({ kind: resource.kind, version: resource.version }, 'following');
     } else if (source.cache.size > 0) {
-      source.cache.replaceAll([], String(source.cache.frontier));
+      source.cache.empty();
     }
     if (before?.version !== resource?.version) for (const handler of this.#served) handler(source.kind);
   }
 
-  #reflector(source: Source, resource: Resource): Reflector<KubeObject> {
-    const { client, clock, log } = this.#options;
+  #reflector(source: Source, resource: Resource): Followed<KubeObject> {
+    const { client, clock, log, namespaces } = this.#options;
     let isLost = false;
-    return new Reflector({
+    return new Followed({
       client,
       clock,
       resource,
+      namespaces,
       cache: source.cache,
       labelSelector: managedSelector,
       onError: (error, info) => {

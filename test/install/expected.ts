@@ -15,7 +15,7 @@ const target = { service: { namespace, name } };
 /** The Namespace apart: `helm install --create-namespace` makes that. */
 const common = [
   ...kinds.map(crdOf),
-  ...rbac(kinds, deployment),
+  ...rbac(deployment),
   ...[deploy.priorityClass, ...deploy.services, deploy.networkPolicy, deploy.disruptionBudget],
 ];
 const configurations = webhookConfigurations(registry, { target, namespace });

@@ -10,7 +10,7 @@ type Json = Record<string, unknown>;
 type Node =
   | { text: string }
   | { expression: string }
-  | { block: 'if' | 'with'; expression: string; body: Node[]; otherwise: Node[] };
+  | { block: 'if' | 'with' | 'range'; expression: string; body: Node[]; otherwise: Node[] };
 
 type Block = Extract<Node, { block: string }>;
 
@@ -93,7 +93,7 @@ function parseTemplate(text: string, templates: Map<string, Node[]>, file: strin
     const [word = '', ...others] = action.split(/\s+/);
     const rest = others.join(' ');
     if (action.startsWith('/*')) continue;
-    if (word === 'if' || word === 'with') {
+    if (word === 'if' || word === 'with' || word === 'range') {
       const block: Block = { block: word, expression: rest, body: [], otherwise: [] };
       into.push(block);
       stack.push({ into: block.body, block });
@@ -120,6 +120,8 @@ function run(nodes: readonly Node[], scope: Scope): string {
       if ('text' in node) return node.text;
       if (!('block' in node)) return printed(evaluate(node.expression, scope));
       const value = evaluate(node.expression, scope);
+      if (node.block === 'range')
+        return (value as unknown[]).map((dot) => run(node.body, { ...scope, dot })).join('');
       const dot = node.block === 'with' ? value : scope.dot;
       return isTrue(value) ? run(node.body, { ...scope, dot }) : run(node.otherwise, scope);
     })
@@ -173,6 +175,8 @@ function call(name: string, args: unknown[], scope: Scope): unknown {
       return String(second).slice(0, Number(first));
     case 'trimSuffix':
       return String(second).endsWith(String(first)) ? String(second).slice(0, -String(first).length) : second;
+    case 'join':
+      return (second as unknown[]).join(String(first));
     case 'trim':
       return String(first).trim();
     default:
@@ -187,7 +191,7 @@ function evaluate(expression: string, scope: Scope): unknown {
     const words = command.match(/"(?:[^"\\]|\\.)*"|\([^()]*\)|\S+/g) ?? [];
     const [head = '', ...others] = words;
     const args = [...others.map((word) => operand(word, scope)), ...piped];
-    const isOperand = /^[."0-9-]/.test(head);
+    const isOperand = /^[.$"0-9-]/.test(head);
     const value = isOperand ? operand(head, scope) : call(head, args, scope);
     if (isOperand && args.length > 0 && typeof value !== 'function')
       throw new Error(`${head} takes no arguments`);
@@ -198,6 +202,8 @@ function evaluate(expression: string, scope: Scope): unknown {
 
 function operand(word: string, scope: Scope): unknown {
   if (word.startsWith('(')) return evaluate(word.slice(1, -1), scope);
+  // Within `range` and `with` the dot is something else, and the dollar is what it was outside.
+  if (word.startsWith('$')) return operand(word === '$' ? '.' : word.slice(1), { ...scope, dot: scope.root });
   const { dot } = scope;
   if (word.startsWith('"')) return JSON.parse(word);
   if (/^-?\d+$/.test(word)) return Number(word);

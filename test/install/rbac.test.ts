@@ -5,7 +5,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { kinds } from '../../src/api/kinds.ts';
 import { deployment } from '../../src/manifests/names.ts';
 import { certificateRbac, type PolicyRule, rbac } from '../../src/manifests/rbac.ts';
 import { allChildKinds } from '../../src/workloads/child-kinds.ts';
@@ -32,7 +31,7 @@ const telling = [
 ];
 
 /** All rules that are bound to the service account. */
-const rules = [...rbac(kinds, deployment), ...certificateRbac(deployment)]
+const rules = [...rbac(deployment), ...certificateRbac(deployment)]
   .filter(({ kind, metadata }) => /^(Cluster)?Role$/.test(kind) && !/-(viewer|editor)$/.test(metadata.name))
   .flatMap((role) => role.rules as PolicyRule[]);
 

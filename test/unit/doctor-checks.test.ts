@@ -19,6 +19,7 @@ import type {
 import { outcomeOf, probes } from '../../src/doctor/probes.ts';
 import { ApiError, ConnectionError } from '../../src/kube/errors.ts';
 import { crdOf } from '../../src/manifests/crd.ts';
+import { everything } from '../../src/manifests/extent.ts';
 import { deployment } from '../../src/manifests/generated.ts';
 import {
   type WebhookConfiguration as InstalledConfiguration,
@@ -64,6 +65,7 @@ function healthy(): Observation {
   return {
     expected: {
       ...deployment,
+      ...everything,
       probeNamespace: 'default',
       holdLimit: 120_000,
       paymentWindow: 300_000,

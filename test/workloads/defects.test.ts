@@ -4,7 +4,6 @@ import { after, before, describe, it } from 'node:test';
 import { DataService } from '../../src/api/data-service.ts';
 import { ElasticWeb } from '../../src/api/elastic-web.ts';
 import { ImoocPod } from '../../src/api/imooc-pod.ts';
-import { kinds } from '../../src/api/kinds.ts';
 import { Seckill } from '../../src/api/seckill.ts';
 import { planOf } from '../../src/controllers/data-service/children.ts';
 import { meterSettings } from '../../src/controllers/elastic-web.ts';
@@ -213,7 +212,7 @@ describe('defects of the original operators', { timeout: 120_000 }, () => {
   });
 
   it('ImoocPod: Spikegate may make, see and delete pods', () => {
-    const roles = rbac(kinds, deployment).filter(({ kind }) => kind === 'ClusterRole');
+    const roles = rbac(deployment).filter(({ kind }) => kind === 'ClusterRole');
     const rules = roles
       .filter(({ metadata }) => metadata.name === deployment.serviceAccount)
       .flatMap((role) => (role as unknown as { rules: { resources: string[]; verbs: string[] }[] }).rules);

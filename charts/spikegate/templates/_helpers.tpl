@@ -18,6 +18,11 @@
 {{- end }}
 {{- end }}
 
+{{- /* As --parts takes them; empty when it is all of them. */}}
+{{- define "spikegate.parts" -}}
+{{- if .Values.parts.sale }}{{ if .Values.parts.workloads }}{{ else }}sale{{ end }}{{ else }}workloads{{ end }}
+{{- end }}
+
 {{- define "spikegate.selector" -}}
 app.kubernetes.io/name: spikegate
 app.kubernetes.io/instance: {{ .Release.Name }}

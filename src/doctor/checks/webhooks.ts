@@ -1,6 +1,6 @@
 // Checks the webhook configurations, the Service behind them, and whether they answer.
-import { registry } from '../../../webhooks/registry.ts';
-import { describe, isOwn } from '../../manifests/installations.ts';
+import { registryOf } from '../../../webhooks/registry.ts';
+import { describe, isInTheWay, isOwn } from '../../manifests/installations.ts';
 import { webhookConfigurations } from '../../manifests/webhook-configurations.ts';
 import { differences } from '../differences.ts';
 import type { Check, Finding, Unchecked } from '../findings.ts';
@@ -11,9 +11,10 @@ import { firstEntry } from '../webhook-entries.ts';
 export const configurationsAreCurrent: Check = {
   name: 'both webhook configurations are there and of this version',
   run(seen) {
-    const wanted = webhookConfigurations(registry, {
+    const wanted = webhookConfigurations(registryOf(seen.expected.parts), {
       target: targetOf(seen),
       namespace: seen.expected.namespace,
+      namespaces: seen.expected.namespaces,
       name: seen.expected.configuration,
     }) as unknown as WebhookConfiguration[];
     return (['mutating', 'validating'] as const).flatMap((which) => {
@@ -62,7 +63,9 @@ export const installationIsAlone: Check = {
   run({ installations, expected }) {
     if ('unreadable' in installations)
       return [{ unchecked: `other installations: ${installations.unreadable}` }];
-    const others = (valueIn(installations) ?? []).filter((it) => !isOwn(it, expected));
+    const others = (valueIn(installations) ?? []).filter(
+      (it) => !isOwn(it, expected) && isInTheWay(it, expected),
+    );
     return others.map((it) => ({
       severity: 'error',
       reason: 'AnotherInstallation',

@@ -1,0 +1,81 @@
+// A kustomize component: patches that limit an overlay to some parts of Spikegate, or to a list of namespaces.
+import { registryOf } from '../../webhooks/registry.ts';
+import { allParts, kindsOf } from '../api/kinds.ts';
+import { crdOf } from './crd.ts';
+import { extentVariables, workload } from './deploy.ts';
+import { type Extent, everything } from './extent.ts';
+import type { Manifest } from './manifest.ts';
+import { deployment } from './names.ts';
+import { rbac } from './rbac.ts';
+import { webhookConfigurations } from './webhook-configurations.ts';
+
+/** The files of a component's folder, as objects. */
+export function component(extent: Extent): Record<string, readonly unknown[]> {
+  const [before, after] = [rbac(deployment), rbac(deployment, extent)];
+  const isIn = (list: readonly Manifest[], it: Manifest) => list.some((other) => idOf(other) === idOf(it));
+  const removed = [
+    ...kindsOf(allParts.filter((part) => !extent.parts.includes(part))).map(crdOf),
+    ...before.filter((it) => !isIn(after, it)),
+  ];
+  const added = after.filter((it) => !isIn(before, it));
+  const changed = after.filter((it) => before.some((old) => idOf(old) === idOf(it) && !isSame(old, it)));
+  const files: Record<string, readonly unknown[]> = {
+    'removed.yaml': removed.map((it) => ({ ...bare(it), $patch: 'delete' })),
+    'permissions.yaml': changed.map((it) => ({ ...bare(it), rules: it.rules })),
+    'webhooks.yaml': webhookPatches(extent),
+    'deployment.yaml': [deploymentPatch(extent)],
+  };
+  const patches = Object.keys(files).filter((file) => files[file]!.length > 0);
+  return {
+    'kustomization.yaml': [
+      {
+        apiVersion: 'kustomize.config.k8s.io/v1alpha1',
+        kind: 'Component',
+        ...(added.length > 0 ? { resources: ['roles.yaml'] } : {}),
+        patches: patches.map((path) => ({ path })),
+      },
+    ],
+    ...(added.length > 0 ? { 'roles.yaml': added } : {}),
+    ...Object.fromEntries(patches.map((file) => [file, files[file]!])),
+  };
+}
+
+const idOf = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
+const isSame = (a: Manifest, b: Manifest): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+const bare = ({ apiVersion, kind, metadata: { name, namespace } }: Manifest): Manifest => ({
+  apiVersion,
+  kind,
+  metadata: { name, ...(namespace ? { namespace } : {}) },
+});
+
+interface Entry {
+  name: string;
+  namespaceSelector: unknown;
+}
+
+/** Lists of webhooks are merged by their names. A list of expressions is replaced. */
+function webhookPatches({ parts, namespaces }: Extent): unknown[] {
+  const { namespace, service: name } = deployment;
+  const options = { target: { service: { namespace, name } }, namespace, namespaces };
+  const wanted = webhookConfigurations(registryOf(parts), options);
+  return webhookConfigurations(registryOf(everything.parts), options).map((configuration, index) => {
+    const isKept = ({ name }: Entry) =>
+      (wanted[index]!.webhooks as Entry[]).some((entry) => entry.name === name);
+    const webhooks = (configuration.webhooks as Entry[]).flatMap((entry): unknown[] => {
+      const { name, namespaceSelector } = entry;
+      if (!isKept(entry)) return [{ name, $patch: 'delete' }];
+      return namespaces.length > 0 ? [{ name, namespaceSelector }] : [];
+    });
+    return { ...bare(configuration), webhooks };
+  });
+}
+
+const deploymentPatch = (extent: Extent): unknown => ({
+  ...bare(workload),
+  spec: {
+    template: {
+      spec: { containers: [{ name: workload.metadata.name, env: extentVariables(extent) }] },
+    },
+  },
+});
