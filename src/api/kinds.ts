@@ -18,8 +18,11 @@ export const kinds: readonly Kind[] = [...saleKinds, ...workloadKinds];
 export const allParts = ['sale', 'workloads'] as const;
 export type Part = (typeof allParts)[number];
 
-const kindsByPart: Record<Part, readonly Kind[]> = { sale: saleKinds, workloads: workloadKinds };
+const kindsByPart = new Map<Part, readonly Kind[]>([
+  ['sale', saleKinds],
+  ['workloads', workloadKinds],
+]);
 
 /** The kinds of these parts, in the order of `kinds`. */
 export const kindsOf = (parts: readonly Part[]): readonly Kind[] =>
-  allParts.filter((part) => parts.includes(part)).flatMap((part) => kindsByPart[part]);
+  allParts.filter((part) => parts.includes(part)).flatMap((part) => kindsByPart.get(part) ?? []);

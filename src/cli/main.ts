@@ -2,7 +2,6 @@
 // The commands of Spikegate and their options. What a command does is in the other rooms.
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import type { Part } from '../api/kinds.ts';
 import { type DoctorFlags, namedIn, withDoctorOptions } from '../doctor/options.ts';
 import type { Client } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
@@ -240,7 +239,7 @@ function clientOf({ kubeconfig, context }: ClusterFlags): Client {
 
 interface TryOptions extends ClusterFlags {
   namespace: string;
-  parts: readonly Part[];
+  parts: Extent['parts'];
 }
 
 interface PrepareOptions extends ClusterFlags, Extent {

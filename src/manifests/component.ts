@@ -4,7 +4,7 @@ import { allParts, kindsOf } from '../api/kinds.ts';
 import { crdOf } from './crd.ts';
 import { extentVariables, workload } from './deploy.ts';
 import { type Extent, everything } from './extent.ts';
-import type { Manifest } from './manifest.ts';
+import { type Manifest, toYaml } from './manifest.ts';
 import { deployment } from './names.ts';
 import { rbac } from './rbac.ts';
 import { webhookConfigurations } from './webhook-configurations.ts';
@@ -19,25 +19,33 @@ export function component(extent: Extent): Record<string, readonly unknown[]> {
   ];
   const added = after.filter((it) => !isIn(before, it));
   const changed = after.filter((it) => before.some((old) => idOf(old) === idOf(it) && !isSame(old, it)));
-  const files: Record<string, readonly unknown[]> = {
-    'removed.yaml': removed.map((it) => ({ ...bare(it), $patch: 'delete' })),
+  const files = Object.entries<readonly unknown[]>({
     'permissions.yaml': changed.map((it) => ({ ...bare(it), rules: it.rules })),
     'webhooks.yaml': webhookPatches(extent),
     'deployment.yaml': [deploymentPatch(extent)],
-  };
-  const patches = Object.keys(files).filter((file) => files[file]!.length > 0);
+  }).filter(([, objects]) => objects.length > 0);
+  const resources = added.length > 0 ? { 'roles.yaml': added } : {};
   return {
     'kustomization.yaml': [
       {
         apiVersion: 'kustomize.config.k8s.io/v1alpha1',
         kind: 'Component',
-        ...(added.length > 0 ? { resources: ['roles.yaml'] } : {}),
-        patches: patches.map((path) => ({ path })),
+        ...(added.length > 0 ? { resources: Object.keys(resources) } : {}),
+        patches: [...files.map(([path]) => ({ path })), ...removals(removed)],
       },
     ],
-    ...(added.length > 0 ? { 'roles.yaml': added } : {}),
-    ...Object.fromEntries(patches.map((file) => [file, files[file]!])),
+    ...resources,
+    ...Object.fromEntries(files),
   };
+}
+
+/** One patch for each kind. kustomize before 5.6 ends with a panic where a file of patches deletes several objects. */
+function removals(objects: readonly Manifest[]): unknown[] {
+  return [...Map.groupBy(objects, ({ kind }) => kind)].map(([kind, some]) => ({
+    // A name is a regular expression.
+    target: { kind, name: some.map(({ metadata }) => metadata.name.replaceAll('.', '\\.')).join('|') },
+    patch: toYaml([{ ...bare(some[0]!), $patch: 'delete' }]),
+  }));
 }
 
 const idOf = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;

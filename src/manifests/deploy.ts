@@ -141,7 +141,7 @@ export function extentVariables({ parts, namespaces }: Extent): { name: string; 
 /** The Deployment of an installation that is about less than everything. */
 export function workloadOf(extent: Extent): Manifest {
   const { spec } = workload as unknown as { spec: { template: { spec: object } } };
-  const containers = [{ ...container, env: [...container.env, ...extentVariables(extent)] }];
+  const containers = [{ ...container, env: [...extentVariables(extent), ...container.env] }];
   const template = { ...spec.template, spec: { ...spec.template.spec, containers } };
   return { ...workload, spec: { ...spec, template } };
 }

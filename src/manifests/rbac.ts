@@ -42,7 +42,7 @@ export function commonRbac(options: RbacOptions, { namespaces }: Pick<Extent, 'n
 /** What a part may do with its kinds. With a list of namespaces: there, and nowhere else. */
 export function partRbac(part: Part, options: RbacOptions, namespaces: readonly string[]): Manifest[] {
   const name = partRole(options, part);
-  const { clusterScoped, namespaced } = partRules[part]();
+  const { clusterScoped, namespaced } = part === 'sale' ? saleRules() : workloadRules();
   if (namespaces.length === 0) return granted(name, options, [...namespaced, ...clusterScoped]);
   return [
     ...(clusterScoped.length > 0 ? granted(name, options, clusterScoped) : []),
@@ -104,8 +104,6 @@ interface PartRules {
   clusterScoped: PolicyRule[];
   namespaced: PolicyRule[];
 }
-
-const partRules: Record<Part, () => PartRules> = { sale: saleRules, workloads: workloadRules };
 
 function saleRules(): PartRules {
   return {

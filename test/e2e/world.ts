@@ -13,6 +13,7 @@ import { loadConfig } from '../../src/kube/config.ts';
 import { ApiError, isNotFound } from '../../src/kube/errors.ts';
 import { createClient } from '../../src/kube/json-client.ts';
 import type { Draft, KubeObject, Resource } from '../../src/kube/objects.ts';
+import { type Extent, everything } from '../../src/manifests/extent.ts';
 import { deployment } from '../../src/manifests/generated.ts';
 import { install } from '../../src/manifests/install.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -45,6 +46,11 @@ export const namespaces: Resource = {
   namespaced: false,
 };
 
+const extentFlags = ({ parts, namespaces }: Extent): string[] => [
+  ...['--parts', parts.join(',')],
+  ...(namespaces.length > 0 ? ['--namespaces', namespaces.join(',')] : []),
+];
+
 /** Flags of serve without their dashes; '' where a flag takes no value. */
 export type Flags = Readonly<Record<string, string>>;
 
@@ -52,31 +58,38 @@ export class World {
   readonly target: Target;
   readonly client: Client;
   readonly balancer: Balancer;
+  /** What Spikegate is installed for. With namespaces, there can be no more scenarios' namespaces than these. */
+  readonly extent: Extent;
   replicas: Replica[] = [];
   #scenario = new AbortController();
   #flags = '';
   #namespaces = 0;
 
-  private constructor(target: Target, client: Client, balancer: Balancer) {
+  private constructor(target: Target, client: Client, balancer: Balancer, extent: Extent) {
+    this.extent = extent;
     this.target = target;
     this.client = client;
     this.balancer = balancer;
   }
 
-  static async open(target: Target): Promise<World> {
+  static async open(target: Target, extent: Extent = everything): Promise<World> {
     const config = loadConfig(target.kubeconfig ? { file: target.kubeconfig } : {});
     const client = createClient(config, { maxSockets: 64 });
     const balancer = await Balancer.listen();
-    const world = new World(target, client, balancer);
+    const world = new World(target, client, balancer, extent);
     await world.install();
     return world;
   }
 
   /** Everything but the server, as `spikegate manifests --install` does it; the webhooks point at the balancer. */
   async install(): Promise<void> {
+    for (const name of this.extent.namespaces) {
+      await this.client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    }
     await install(this.client, {
       target: { url: `https://127.0.0.1:${this.balancer.port}` },
       rbac: deployment,
+      extent: this.extent,
       clock: systemClock,
       log: () => {},
     });
@@ -118,7 +131,7 @@ export class World {
       value === '' ? [`--${name}`] : [`--${name}`, value],
     );
     const kubeconfig = this.target.serveAs ?? this.target.kubeconfig ?? '';
-    const replica = await Replica.start(kubeconfig, [...quick, ...flags]);
+    const replica = await Replica.start(kubeconfig, [...quick, ...extentFlags(this.extent), ...flags]);
     this.replicas.push(replica);
     this.#aim();
     return replica;
@@ -160,6 +173,12 @@ export class World {
 
   /** A namespace of the scenario's own. */
   async namespace(): Promise<string> {
+    const given = this.extent.namespaces[this.#namespaces];
+    if (given) {
+      this.#namespaces++;
+      return given;
+    }
+    assert.equal(this.extent.namespaces.length, 0, 'Spikegate must be installed for one more namespace');
     const name = `e2e-${process.pid}-${++this.#namespaces}-${Date.now() % 100_000}`;
     await this.client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     return name;

@@ -11,6 +11,8 @@ export interface Asked {
   group: string;
   resource: string;
   name: string;
+  /** '' where the request is about all of them, or about what has none. */
+  namespace: string;
   code: number;
 }
 
@@ -28,7 +30,13 @@ export async function auditFlags(dir: string, user: string): Promise<string[]> {
 
 interface AuditEvent {
   verb: string;
-  objectRef?: { resource?: string; subresource?: string; apiGroup?: string; name?: string };
+  objectRef?: {
+    resource?: string;
+    subresource?: string;
+    apiGroup?: string;
+    name?: string;
+    namespace?: string;
+  };
   responseStatus?: { code?: number };
 }
 
@@ -38,8 +46,14 @@ export async function readAudit(dir: string): Promise<Asked[]> {
     const { verb, objectRef, responseStatus } = JSON.parse(line) as AuditEvent;
     // Discovery is everybody's, and no rule of ours.
     if (!objectRef?.resource) return [];
-    const { resource, subresource, apiGroup: group = '', name = '' } = objectRef;
-    const asked = { verb, group, resource: subresource ? `${resource}/${subresource}` : resource, name };
+    const { resource, subresource, apiGroup: group = '', name = '', namespace = '' } = objectRef;
+    const asked = {
+      verb,
+      group,
+      resource: subresource ? `${resource}/${subresource}` : resource,
+      name,
+      namespace,
+    };
     const code = responseStatus?.code ?? 0;
     // A server-side apply of what is not there is authorised as a create, too.
     const created = verb === 'patch' && code === 201 ? [{ ...asked, verb: 'create', code }] : [];
@@ -47,7 +61,12 @@ export async function readAudit(dir: string): Promise<Asked[]> {
   });
 }
 
-export const permits = ({ apiGroups, resources, verbs, resourceNames }: PolicyRule, asked: Asked): boolean =>
+/** `namespace`: of the role that has the rule; undefined for a rule of a ClusterRole. */
+export const permits = (
+  { apiGroups, resources, verbs, resourceNames, namespace }: PolicyRule & { namespace?: string | undefined },
+  asked: Asked,
+): boolean =>
+  (namespace === undefined || namespace === asked.namespace) &&
   apiGroups.includes(asked.group) &&
   resources.includes(asked.resource) &&
   verbs.includes(asked.verb) &&

@@ -10,6 +10,7 @@ import { parse } from 'yaml';
 import { oldestMinor } from '../../src/doctor/checks/cluster.ts';
 import { bundle } from '../../src/manifests/bundle.ts';
 import * as deploy from '../../src/manifests/deploy.ts';
+import type { Extent } from '../../src/manifests/extent.ts';
 import { takesOverLabel } from '../../src/manifests/installations.ts';
 import type { Manifest } from '../../src/manifests/manifest.ts';
 import { deployment, version } from '../../src/manifests/names.ts';
@@ -35,6 +36,18 @@ function withoutHelm(value: unknown): unknown {
 
 const byId = (objects: readonly Manifest[]) => byName(objects.map((it) => withoutHelm(it) as Manifest));
 
+const extents: Extent[] = [
+  { parts: ['sale'], namespaces: [] },
+  { parts: ['workloads'], namespaces: [] },
+  { parts: ['sale'], namespaces: ['shop-a', 'shop-b'] },
+  { parts: ['workloads'], namespaces: ['shop-a'] },
+  { parts: ['sale', 'workloads'], namespaces: ['shop-a', 'shop-b'] },
+];
+const valuesOf = ({ parts, namespaces }: Extent) => ({
+  parts: { sale: parts.includes('sale'), workloads: parts.includes('workloads') },
+  namespaces: [...namespaces],
+});
+
 for (const mode of ['self-signed', 'cert-manager'] as const) {
   test(`manifests/install/${mode}.yaml is what the overlay is`, () => {
     assert.deepEqual(byName(bundle(mode)), byName([deploy.namespace, ...kustomized[mode]]));
@@ -48,6 +61,28 @@ describe('the chart', () => {
       assert.deepEqual(byId(objects), byId(kustomized[mode]));
     });
   }
+
+  for (const extent of extents) {
+    test(`is what the one file is, with ${extent.parts.join(' and ')} in ${extent.namespaces.join(' and ') || 'all'}`, () => {
+      const { objects } = render(chart, { values: valuesOf(extent) });
+      // Helm installs all CRDs of a chart (values.yaml says what to do about it).
+      const rest = (of: readonly Manifest[]) =>
+        of.filter(({ kind }) => kind !== 'CustomResourceDefinition' && kind !== 'Namespace');
+      assert.deepEqual(byId(rest(objects)), byId(rest(bundle('self-signed', extent))));
+    });
+  }
+
+  test('tells its Job and its test the parts and namespaces, and lets them do no more', () => {
+    const { hooks } = render(chart, {
+      values: valuesOf({ parts: ['sale'], namespaces: ['shop-a', 'shop-b'] }),
+    });
+    const [job, pod] = ['Job', 'Pod'].map((kind) => hooks.find((it) => it.kind === kind));
+    assert.ok(JSON.stringify(job).includes('"--parts=sale","--namespaces=shop-a,shop-b","--crds"'));
+    assert.ok(JSON.stringify(pod).includes('"--parts=sale"'));
+    const roles = JSON.stringify(hooks.filter(({ kind }) => kind.endsWith('Role')));
+    assert.match(roles, /spikegoods/);
+    assert.doesNotMatch(roles, /elasticweb|imoocpod|seckill|dataservice/);
+  });
 
   test('gives no pod the variables of Services', () => {
     const { objects, hooks } = render(chart, {});
@@ -163,6 +198,8 @@ describe('the chart', () => {
       [{ extraArgs: ['drain=1s'] }, /extraArgs/],
       [{ priorityClass: { value: 2_000_000_000 } }, /priorityClass\/value/],
       [{ test: { namespace: 'kube-system' } }, /test\/namespace/],
+      [{ parts: { sale: false, workloads: false } }, /parts/],
+      [{ namespaces: ['Shop'] }, /namespaces\/0/],
     ] as const;
     for (const [values, message] of wrong) assert.throws(() => render(chart, { values }), message);
   });

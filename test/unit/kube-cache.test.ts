@@ -245,3 +245,81 @@ describe('handlers', () => {
     assert.deepEqual(order, ['a', 'from-handler']);
   });
 });
+
+describe('a cache of some namespaces', () => {
+  const there = (name: string, version: number, namespace: string): Thing => {
+    const object = thing(name, version);
+    return { ...object, metadata: { ...object.metadata, namespace, uid: `uid-${namespace}-${name}` } };
+  };
+  const shared = () => {
+    const shares = new ObjectCache<Thing>({ freeze: true, namespaces: ['a', 'b'] });
+    return { shares, a: shares.feedOf('a'), b: shares.feedOf('b') };
+  };
+  const namesIn = (of: ObjectCache<Thing>) => [...of.keys()].sort();
+
+  test('is synced when every namespace is', async () => {
+    const { shares, a, b } = shared();
+    a.replaceAll([there('x', 1, 'a')], '5');
+    assert.deepEqual([a.isSynced, b.isSynced, shares.isSynced], [true, false, false]);
+    b.replaceAll([], '6');
+    await shares.synced;
+    assert.equal(shares.isSynced, true);
+    assert.equal(shares.frontier, 5);
+  });
+
+  test('loses by a list only what was in its namespace', () => {
+    const { shares, a, b } = shared();
+    a.replaceAll([there('x', 1, 'a'), there('y', 2, 'a')], '5');
+    b.replaceAll([there('x', 3, 'b')], '5');
+    a.replaceAll([there('y', 2, 'a')], '8');
+    assert.deepEqual(namesIn(shares), ['a/y', 'b/x']);
+  });
+
+  test('judges our own writes by how far their namespace is followed', () => {
+    const { shares, a, b } = shared();
+    a.replaceAll([], '5');
+    b.replaceAll([], '5');
+    a.apply({ type: 'BOOKMARK', object: { metadata: { resourceVersion: '20' } } });
+    assert.equal(shares.observe(there('gone', 10, 'a')), false, 'it was deleted before 20');
+    assert.equal(shares.observe(there('new', 10, 'b')), true, 'the watch of b has not come so far');
+    assert.equal(shares.observe(there('x', 30, 'c')), false, 'nothing follows c');
+  });
+
+  test('follows each namespace back when the history went back', () => {
+    const { shares, a, b } = shared();
+    a.replaceAll([there('x', 40, 'a')], '50');
+    b.replaceAll([], '20');
+    assert.equal(shares.observe(there('lost', 60, 'b')), true);
+    const rewinds: unknown[] = [];
+    shares.onRewind((rewind) => rewinds.push(rewind));
+    a.replaceAll([], '30', a.newest);
+    assert.equal(shares.newest, 60, 'b is not followed back yet');
+    b.replaceAll([], '31', b.newest);
+    assert.deepEqual(namesIn(shares), []);
+    assert.equal(rewinds.length, 2);
+    assert.equal(shares.newest, 31);
+  });
+
+  test('counts an object without a namespace by its name', () => {
+    const { shares, a, b } = shared();
+    const named = (name: string): Thing => {
+      const { namespace: _, ...metadata } = thing(name, 1).metadata;
+      return { ...thing(name, 1), metadata };
+    };
+    a.replaceAll([named('a')], '5');
+    b.replaceAll([named('b')], '5');
+    a.replaceAll([], '6');
+    assert.deepEqual(
+      shares.list().map(({ metadata }) => metadata.name),
+      ['b'],
+    );
+  });
+
+  test('is empty once nothing is followed', () => {
+    const { shares, a, b } = shared();
+    a.replaceAll([there('x', 1, 'a')], '5');
+    b.replaceAll([there('x', 3, 'b')], '9');
+    shares.empty();
+    assert.equal(shares.size, 0);
+  });
+});

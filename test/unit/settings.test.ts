@@ -37,3 +37,29 @@ test('replicas elect a leader unless they are told not to', () => {
   assert.equal(settings({ SPIKEGATE_LEADER_ELECT: 'false' }).leaderElect, false);
   assert.equal(settings({ SPIKEGATE_LEADER_ELECT: 'true' }, '--no-leader-elect').leaderElect, false);
 });
+
+test('parts and namespaces are lists, and say what is wrong with them', () => {
+  const wrong = (...flags: string[]) => {
+    const command = withServeOptions(new Command())
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} });
+    try {
+      command.parse(flags, { from: 'user' });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return undefined;
+  };
+  const { parts, namespaces } = defaultServeSettings();
+  assert.deepEqual([parts, namespaces], [['sale', 'workloads'], []]);
+  assert.deepEqual(settings({ SPIKEGATE_PARTS: 'workloads, sale' }).parts, ['sale', 'workloads']);
+  assert.deepEqual(settings({ SPIKEGATE_NAMESPACES: 'a,b' }, '--namespaces', 'c, d,c').namespaces, [
+    'c',
+    'd',
+  ]);
+  assert.match(wrong('--parts', 'sale,jobs') ?? '', /must be some of sale, workloads, got "jobs"/);
+  assert.match(wrong('--parts', ',') ?? '', /must be some of sale, workloads, got ","/);
+  assert.match(wrong('--namespaces', 'a,B/c') ?? '', /RFC 1123 label of at most 63 characters, got "B\/c"/);
+  const many = Array.from({ length: 101 }, (_, index) => `n${index}`).join(',');
+  assert.match(wrong('--namespaces', many) ?? '', /must be at most 100 namespaces, got 101/);
+});
