@@ -70,7 +70,7 @@ export function createAdmission(options: AdmissionOptions): AdmissionServer {
 function contextOf({ settings, client, caches, stock, self, clock }: AdmissionOptions): AdmissionContext {
   return {
     catalogue: stock.catalogue,
-    isInformed: () => Object.values(caches).every(({ cache }) => cache.isSynced),
+    isInformed: () => caches.followed.every(({ cache }) => cache.isSynced),
     gate: stock.gate,
     live: liveCluster(client, caches, stock, clock),
     clock,

@@ -3,18 +3,32 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { own } from '../runtime/own-keys.ts';
 import { serviceAccount, type User } from './call.ts';
 import type { Store } from './store/store.ts';
-import { asObj, asString, type Obj } from './types.ts';
+import { asObj, asString, asStrings, type Obj } from './types.ts';
 
+const boundKinds = ['Pod', 'Secret', 'Node'] as const;
 const issuer = 'https://kubernetes.default.svc.cluster.local';
 const encode = (value: Obj) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** A node has no namespace. */
+export interface BoundObject {
+  kind: (typeof boundKinds)[number];
+  name: string;
+  uid: string;
+}
+
+/** The audience of this server. A token for others must not be of use here. */
+export const ownAudiences: readonly string[] = [issuer];
 
 export interface TokenClaims {
   namespace: string;
   name: string;
   uid: string;
   audiences: string[];
+  /** The token is valid only while this object of the same namespace exists. */
+  bound?: BoundObject;
   expires: number;
   issued: number;
 }
@@ -38,13 +52,16 @@ export class Tokens {
       'kubernetes.io': {
         namespace: claims.namespace,
         serviceaccount: { name: claims.name, uid: claims.uid },
+        ...(claims.bound
+          ? { [claims.bound.kind.toLowerCase()]: { name: claims.bound.name, uid: claims.bound.uid } }
+          : {}),
       },
     });
     return `${head}.${body}.${this.#mac(`${head}.${body}`)}`;
   }
 
   /** The claims of a token of ours that has not expired. */
-  read(token: string, now: number): { namespace: string; name: string; uid: string } | undefined {
+  read(token: string, now: number): Omit<TokenClaims, 'expires' | 'issued'> | undefined {
     const [head = '', body = '', signature = ''] = token.split('.');
     const wanted = Buffer.from(this.#mac(`${head}.${body}`));
     const given = Buffer.from(signature);
@@ -53,7 +70,17 @@ export class Tokens {
     if (Number(claims.exp) * 1000 < now) return undefined;
     const bound = asObj(claims['kubernetes.io']);
     const account = asObj(bound.serviceaccount);
-    return { namespace: asString(bound.namespace), name: asString(account.name), uid: asString(account.uid) };
+    const [object] = boundKinds.flatMap((kind) => {
+      const { name, uid } = asObj(own(bound, kind.toLowerCase()));
+      return name ? [{ kind, name: asString(name), uid: asString(uid) }] : [];
+    });
+    return {
+      namespace: asString(bound.namespace),
+      name: asString(account.name),
+      uid: asString(account.uid),
+      audiences: asStrings(claims.aud),
+      ...(object ? { bound: object } : {}),
+    };
   }
 
   #mac(text: string): string {
@@ -81,12 +108,33 @@ export class Authenticator {
   }
 
   tokenUser(token: string): User | undefined {
+    return this.tokenReview(token, ownAudiences)?.user;
+  }
+
+  /** Whose token this is, and for which of these audiences. Undefined when it is of no use for any of them. */
+  tokenReview(token: string, audiences: readonly string[]): { user: User; audiences: string[] } | undefined {
     const claims = this.#tokens.read(token, this.#now());
     if (!claims) return undefined;
-    // A token is valid only while its account exists.
-    const account = this.#store.table('/serviceaccounts').get(`${claims.namespace}/${claims.name}`);
-    if (account?.uid !== claims.uid) return undefined;
-    return { ...serviceAccount(claims.namespace, claims.name), uid: claims.uid };
+    const { namespace, name, uid, bound } = claims;
+    const shared = audiences.filter((audience) => claims.audiences.includes(audience));
+    if (shared.length === 0) return undefined;
+    // A token is valid only while its account exists, and the object that it is bound to.
+    if (this.#store.table('/serviceaccounts').get(`${namespace}/${name}`)?.uid !== uid) return undefined;
+    if (bound && this.boundUid(namespace, bound) !== bound.uid) return undefined;
+    const extra = bound?.kind === 'Pod' && {
+      'authentication.kubernetes.io/pod-name': [bound.name],
+      'authentication.kubernetes.io/pod-uid': [bound.uid],
+    };
+    return {
+      user: { ...serviceAccount(namespace, name), uid, ...(extra ? { extra } : {}) },
+      audiences: shared,
+    };
+  }
+
+  /** The uid of the object of this name; undefined when there is none. */
+  boundUid(namespace: string, { kind, name }: Pick<BoundObject, 'kind' | 'name'>): string | undefined {
+    const key = kind === 'Node' ? name : `${namespace}/${name}`;
+    return this.#store.table(`/${kind.toLowerCase()}s`).get(key)?.uid;
   }
 
   #certificateUser(socket: TLSSocket): User | undefined {

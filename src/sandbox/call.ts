@@ -1,7 +1,8 @@
 // Who asks, and with which options: passed along with one API operation from the HTTP request (or a controller) to
 // storage.
 
-import type { Obj } from './types.ts';
+import type { ResourceType } from './resources.ts';
+import type { Item, Obj } from './types.ts';
 
 export interface User {
   name: string;
@@ -20,6 +21,8 @@ export interface ApiCall {
   options: Obj;
   /** Texts for Warning headers. */
   warnings: string[];
+  /** What this user may not write, though she may write the kind. Throws ApiError. */
+  guard?(type: ResourceType, item: Item, old: Item | undefined): void;
 }
 
 export function callOf(user: User, manager: string): ApiCall {

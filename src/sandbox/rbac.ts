@@ -2,6 +2,7 @@
 // everything.
 
 import type { User } from './call.ts';
+import { notFound } from './status.ts';
 import { parse } from './store/entry.ts';
 import type { Store } from './store/store.ts';
 import { asList, asObj, asString, asStrings, type Item, type Obj } from './types.ts';
@@ -19,32 +20,6 @@ const prefix = 'rbac.authorization.k8s.io';
 const everywhere = { namespace: '', after: '' };
 const has = (list: unknown, value: string) =>
   asStrings(list).some((entry) => entry === '*' || entry === value);
-
-/** What every authenticated user may do: discovery, and questions about their own permissions. */
-const basics: Obj[] = [
-  {
-    verbs: ['get'],
-    nonResourceURLs: [
-      '/api',
-      '/api/*',
-      '/apis',
-      '/apis/*',
-      '/healthz',
-      '/livez',
-      '/openapi',
-      '/openapi/*',
-      '/readyz',
-      '/version',
-      '/version/',
-    ],
-  },
-  {
-    verbs: ['create'],
-    apiGroups: ['authorization.k8s.io'],
-    resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
-  },
-  { verbs: ['create'], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] },
-];
 
 function resourceCovered(rule: Obj, wanted: ResourceAccess): boolean {
   const full = wanted.subresource ? `${wanted.resource}/${wanted.subresource}` : wanted.resource;
@@ -102,7 +77,7 @@ export class Authorizer {
       { verbs: ['*'], nonResourceURLs: ['*'] },
     ];
     const own = user.groups.includes('system:masters') ? masters : [];
-    const all = [...own, ...basics, ...this.#grants(user, namespace).flatMap(({ rules }) => rules)];
+    const all = [...own, ...this.#grants(user, namespace).flatMap(({ rules }) => rules)];
     return {
       resourceRules: all.filter((rule) => rule.resources),
       nonResourceRules: all.filter((rule) => rule.nonResourceURLs),
@@ -110,8 +85,20 @@ export class Authorizer {
     };
   }
 
+  /**
+   * The rules of the role that a binding in this namespace refers to.
+   * @throws ApiError NotFound
+   */
+  rulesOf(ref: Obj, namespace: string): Obj[] {
+    const isCluster = ref.kind === 'ClusterRole';
+    const plural = isCluster ? 'clusterroles' : 'roles';
+    const name = asString(ref.name);
+    if (!this.#store.table(`${prefix}/${plural}`).get(isCluster ? name : `${namespace}/${name}`))
+      throw notFound({ group: prefix, plural }, name);
+    return this.#role(ref, namespace);
+  }
+
   #decide(user: User, namespace: string | undefined, covers: (rule: Obj) => boolean): Obj {
-    if (user.groups.includes('system:authenticated') && basics.some(covers)) return { allowed: true };
     const grant = this.#grants(user, namespace).find(({ rules }) => rules.some(covers));
     return grant ? { allowed: true, reason: `RBAC: allowed by ${grant.by}` } : { allowed: false };
   }

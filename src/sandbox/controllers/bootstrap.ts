@@ -1,8 +1,10 @@
 // Creates what clients expect in every cluster, and starts the sandbox's own controllers.
 
 import type { Core } from '../operations/core.ts';
-import type { Item } from '../types.ts';
+import { equal, type Item } from '../types.ts';
+import { RoleAggregation } from './aggregation.ts';
 import { ControllerApi } from './api.ts';
+import { bootstrapBindings, bootstrapRoles } from './bootstrap-roles.ts';
 import { EventExpiry } from './expiry.ts';
 import { GarbageCollector } from './garbage.ts';
 import { NamespaceController } from './namespaces.ts';
@@ -16,54 +18,53 @@ export interface ControllerOptions {
 }
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
-const roles = 'rbac.authorization.k8s.io/clusterroles';
-const star = ['*'];
-const rule = (apiGroups: string[], resources: string[], verbs: string[]) => ({ apiGroups, resources, verbs });
-const readVerbs = ['get', 'list', 'watch'];
-
-/** The roles to which people bind. `view` and `edit` allow what they allow on a cluster, in fewer rules. */
-const clusterRoles: Record<string, object[]> = {
-  'cluster-admin': [rule(star, star, star), { nonResourceURLs: star, verbs: star }],
-  admin: [rule(star, star, star)],
-  edit: [rule(['', 'apps', 'autoscaling', 'policy', 'networking.k8s.io', 'coordination.k8s.io'], star, star)],
-  view: [
-    rule(
-      ['', 'apps', 'autoscaling', 'policy', 'networking.k8s.io'],
-      [
-        'pods',
-        'services',
-        'configmaps',
-        'events',
-        'endpoints',
-        'persistentvolumeclaims',
-        'serviceaccounts',
-        'deployments',
-        'replicasets',
-        'statefulsets',
-        'daemonsets',
-        'horizontalpodautoscalers',
-        'poddisruptionbudgets',
-        'ingresses',
-        'networkpolicies',
-      ],
-      readVerbs,
-    ),
-  ],
-};
+const rbac = 'rbac.authorization.k8s.io';
+const bootstrapping = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
+const autoupdate = { 'rbac.authorization.kubernetes.io/autoupdate': 'true' };
 
 async function seed(core: Core): Promise<void> {
   const api = new ControllerApi(core, 'bootstrap');
   for (const name of namespaces)
     await api.ensure('/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } as Item);
-  for (const [name, rules] of Object.entries(clusterRoles)) {
-    const metadata = { name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } };
-    await api.ensure(roles, {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
+  for (const { name, labels, rules = [], aggregationRule } of bootstrapRoles) {
+    const role = {
+      apiVersion: `${rbac}/v1`,
       kind: 'ClusterRole',
-      metadata,
+      metadata: { name, labels: { ...bootstrapping, ...labels }, annotations: autoupdate },
       rules,
+      ...(aggregationRule ? { aggregationRule } : {}),
+    } as unknown as Item;
+    await api.ensure(`${rbac}/clusterroles`, role);
+    await bringUpToDate(api, role);
+  }
+  for (const { role, groups } of bootstrapBindings) {
+    await api.ensure(`${rbac}/clusterrolebindings`, {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: { name: role, labels: bootstrapping, annotations: autoupdate },
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: role },
+      subjects: groups.map((name) => ({ apiGroup: rbac, kind: 'Group', name })),
     } as unknown as Item);
   }
+}
+
+/** A role of an earlier version. One that somebody has taken out of our hands stays as it is. */
+async function bringUpToDate(api: ControllerApi, wanted: Item): Promise<void> {
+  const table = `${rbac}/clusterroles`;
+  const { name, labels, annotations } = wanted.metadata;
+  const found = api.get(table, '', name);
+  if (found?.metadata.annotations?.['rbac.authorization.kubernetes.io/autoupdate'] === 'false') return;
+  const isAggregated = wanted.aggregationRule !== undefined;
+  const isCurrent =
+    equal(found?.aggregationRule, wanted.aggregationRule) &&
+    (isAggregated || equal(found?.rules, wanted.rules));
+  if (isCurrent) return;
+  await api.update(table, '', name, (live) => {
+    live.metadata.labels = { ...live.metadata.labels, ...labels };
+    live.metadata.annotations = { ...live.metadata.annotations, ...annotations };
+    if (isAggregated) live.aggregationRule = wanted.aggregationRule;
+    else live.rules = wanted.rules;
+  });
 }
 
 /** The Service `kubernetes`: clients list it, and its address is taken. */
@@ -92,6 +93,7 @@ export async function bootstrap(core: Core, options: ControllerOptions): Promise
       new GarbageCollector(core),
       new NamespaceController(core, options.ca),
       new EventExpiry(core),
+      new RoleAggregation(core),
     ];
     for (const controller of all) controller.start();
     running.push(...all);

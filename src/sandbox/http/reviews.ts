@@ -1,11 +1,12 @@
 // Reviews: questions that are posted and answered at once, never stored. Who am I, may I, is this token valid.
 
 import { own } from '../../runtime/own-keys.ts';
-import type { Authenticator, Tokens } from '../auth.ts';
+import { type Authenticator, type BoundObject, ownAudiences, type Tokens } from '../auth.ts';
 import type { User } from '../call.ts';
 import type { Authorizer } from '../rbac.ts';
 import { apiVersionOf } from '../resources.ts';
-import { type FieldError, field, invalid, notFound } from '../status.ts';
+import { badRequest, conflict, type FieldError, field, invalid, notFound } from '../status.ts';
+import { parse } from '../store/entry.ts';
 import { asNumber, asObj, asString, asStrings, isObj, type Obj, timestamp } from '../types.ts';
 import { decodeObject, mediaType, readBody } from './body.ts';
 import type { RequestContext } from './context.ts';
@@ -50,9 +51,11 @@ const reviews: Record<string, Review> = {
   SelfSubjectRulesReview: (access, { call }, spec) =>
     access.authorizer.rules(call.user, asString(spec.namespace)),
   TokenReview: (access, _, spec) => {
-    const user = access.authenticator.tokenUser(asString(spec.token));
-    return user
-      ? { authenticated: true, user: userInfo(user) }
+    const asked = asStrings(spec.audiences);
+    const audiences = asked.length > 0 ? asked : ownAudiences;
+    const found = access.authenticator.tokenReview(asString(spec.token), audiences);
+    return found
+      ? { authenticated: true, user: userInfo(found.user), audiences: found.audiences }
       : { authenticated: false, user: {}, error: 'invalid bearer token' };
   },
 };
@@ -104,6 +107,39 @@ function checkAccess(kind: string, spec: Obj): void {
 const hour = 3600;
 const shortest = 600;
 
+/**
+ * The object to which a token is to be bound: it must be there, and a pod must run as this account
+ * (pkg/registry/core/serviceaccount/storage/token.go).
+ */
+function boundObject(
+  { authenticator }: Access,
+  { route, core }: Context,
+  ref: unknown,
+): BoundObject | undefined {
+  if (!isObj(ref)) return undefined;
+  const [apiVersion, kind, name] = [asString(ref.apiVersion), asString(ref.kind), asString(ref.name)];
+  if (apiVersion !== 'v1' || !(kind === 'Pod' || kind === 'Secret' || kind === 'Node')) {
+    const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+    throw badRequest(`cannot bind token to object of type ${group}/${version}, Kind=${kind}`);
+  }
+  const uid = authenticator.boundUid(route.namespace, { kind, name });
+  if (uid === undefined) throw notFound({ group: '', plural: `${kind.toLowerCase()}s` }, name);
+  const pod = kind === 'Pod' ? core.store.table('/pods').get(`${route.namespace}/${name}`) : undefined;
+  if (pod && asString(asObj(parse(pod).spec).serviceAccountName) !== route.name) {
+    throw badRequest(
+      `cannot bind token for serviceaccount ${JSON.stringify(route.name)} to pod running with different serviceaccount name.`,
+    );
+  }
+  if (ref.uid && ref.uid !== uid) {
+    throw conflict(
+      { group: '', plural: kind },
+      name,
+      `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    );
+  }
+  return { kind, name, uid };
+}
+
 /** `serviceaccounts/token`: issues a token for the requested time, by default an hour. */
 export async function requestToken(access: Access, context: RequestContext): Promise<Answer> {
   const { req, route, core, type } = context;
@@ -117,13 +153,15 @@ export async function requestToken(access: Access, context: RequestContext): Pro
       field.invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 10 minutes'),
     ]);
   const audiences = asStrings(spec.audiences);
+  const bound = boundObject(access, context, spec.boundObjectRef);
   const issued = core.clock.now();
   const expires = issued + seconds * 1000;
   const token = access.tokens.sign({
     namespace: route.namespace,
     name: route.name,
     uid: account.uid,
-    audiences: audiences.length > 0 ? audiences : ['https://kubernetes.default.svc.cluster.local'],
+    audiences: audiences.length > 0 ? audiences : [...ownAudiences],
+    ...(bound ? { bound } : {}),
     issued,
     expires,
   });

@@ -5,7 +5,8 @@ import { createServer, type Server } from 'node:https';
 import { Connections, connectionLimits } from '../../runtime/connections.ts';
 import { own } from '../../runtime/own-keys.ts';
 import type { Authenticator } from '../auth.ts';
-import { serviceAccount, type User } from '../call.ts';
+import type { User } from '../call.ts';
+import { checkEscalation } from '../escalation.ts';
 import type { OpenApi } from '../openapi/serve.ts';
 import type { Core } from '../operations/core.ts';
 import type { Pki } from '../pki.ts';
@@ -23,6 +24,7 @@ import { StoreTrouble } from '../store/store.ts';
 import { type Accepted, accepted } from './accept.ts';
 import { callFor, type RequestContext } from './context.ts';
 import { discover } from './discovery.ts';
+import { impersonated } from './impersonation.ts';
 import { patch } from './patch.ts';
 import { flag } from './query.ts';
 import { type Answer, errorAnswer, send, sendText, warningHeaders } from './respond.ts';
@@ -137,7 +139,7 @@ export class ApiServer {
       const raw = req.url ?? '/';
       const cut = raw.indexOf('?');
       const path = cut < 0 ? raw : raw.slice(0, cut);
-      const user = this.#impersonated(req, this.#parts.authenticator.user(req));
+      const user = impersonated(req, this.#parts.authenticator.user(req), this.#parts.access.authorizer);
       if (!user && !openPaths.has(path.replace(/^(\/(?:healthz|readyz|livez)).*/, '$1')))
         throw unauthorized();
       if (user) this.connections.trust(req.socket);
@@ -150,36 +152,6 @@ export class ApiServer {
     } catch (error) {
       this.#fail(req, res, error, accept, warnings);
     }
-  }
-
-  /** `kubectl --as`: the user whom an allowed caller impersonates. */
-  #impersonated(req: IncomingMessage, user: User | undefined): User | undefined {
-    const name = req.headers['impersonate-user'];
-    if (!user || typeof name !== 'string') return user;
-    const allowed = (resource: string, wanted: string) =>
-      this.#parts.access.authorizer.resource(user, {
-        verb: 'impersonate',
-        group: '',
-        resource,
-        subresource: '',
-        namespace: '',
-        name: wanted,
-      }).allowed;
-    const groups = (req.headersDistinct['impersonate-group'] ?? []).flatMap((value) => value.split(', '));
-    const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name);
-    const refused = !allowed('users', name)
-      ? ['users', name]
-      : groups.filter((g) => !allowed('groups', g)).map((g) => ['groups', g])[0];
-    if (refused) {
-      const [plural = '', who = ''] = refused;
-      throw forbidden(
-        { group: '', plural },
-        who,
-        `User ${JSON.stringify(user.name)} cannot impersonate resource ${JSON.stringify(plural)} in API group "" at the cluster scope`,
-      );
-    }
-    const own = account ? serviceAccount(account[1] as string, account[2] as string).groups : groups;
-    return { name, groups: [...new Set([...own, ...groups, 'system:authenticated'])] };
   }
 
   async #resource(
@@ -203,6 +175,7 @@ export class ApiServer {
     this.#authorize(user, verb, { ...route, name: route.name || nameSelected(query) });
     const call = callFor(req, query, user);
     call.warnings = warnings;
+    call.guard = (type, item, old) => checkEscalation(this.#parts.access.authorizer, user, type, item, old);
     if (type.kind === 'Endpoints' && type.builtin) {
       warnings.push(endpointsAreDeprecated);
       // Lists and watches do not use `send`, which would set the header.

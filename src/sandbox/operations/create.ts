@@ -77,6 +77,7 @@ export async function create(
     return entry && parse(entry);
   });
   begin(core, type, mutated);
+  call.guard?.(type, mutated, undefined);
   const stored = type.convert ? type.convert.toStored(mutated) : mutated;
   validateItem(type, mutated, undefined, '');
   throwIf(type, stored, allocate(core, type, stored));

@@ -106,6 +106,7 @@ async function prepareNext(
     return keepFixed(type, live, changed, target);
   })) as Item;
   const mutated = form ? keepFixed(type, live, form.take(next, answer), target) : answer;
+  if (part === '') call.guard?.(type, mutated, live);
   if (part === '') type.strategy.prepareUpdate?.(mutated, live);
   else if (part === 'status') type.strategy.prepareStatus?.(mutated, live);
   countGeneration(type, live, mutated);

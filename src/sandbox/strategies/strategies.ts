@@ -262,8 +262,8 @@ export const strategies: Record<string, Strategy> = {
 export const nameFormats: Record<string, (typeof formats)[keyof typeof formats] | undefined> = {
   Namespace: formats.label,
   Service: formats.label,
-  Role: undefined,
-  RoleBinding: undefined,
-  ClusterRole: undefined,
-  ClusterRoleBinding: undefined,
+  Role: formats.segment,
+  RoleBinding: formats.segment,
+  ClusterRole: formats.segment,
+  ClusterRoleBinding: formats.segment,
 };
