@@ -54,7 +54,7 @@ const annotated = ({ apiVersion, kind, metadata }: Manifest): Manifest => ({
 const onlySale: Extent = { ...everything, parts: ['sale'] };
 const onlyWorkloads: Extent = { ...everything, parts: ['workloads'] };
 /** An example: `spikegate manifests --component` writes one for other namespaces. */
-export const saleInTwoNamespaces: Extent = { parts: ['sale'], namespaces: ['shop-a', 'shop-b'] };
+const saleInTwoNamespaces: Extent = { parts: ['sale'], namespaces: ['shop-a', 'shop-b'] };
 
 /** Folders of manifests/ with their files, as objects. */
 const folders: Record<string, Record<string, readonly unknown[]>> = {

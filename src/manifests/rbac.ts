@@ -51,7 +51,7 @@ export function partRbac(part: Part, options: RbacOptions, namespaces: readonly 
 }
 
 /** Name of the roles with the permissions of a part. */
-export const partRole = ({ serviceAccount }: Pick<RbacOptions, 'serviceAccount'>, part: Part): string =>
+const partRole = ({ serviceAccount }: Pick<RbacOptions, 'serviceAccount'>, part: Part): string =>
   `${serviceAccount}-part-${part}`;
 
 /** Additional permissions when Spikegate issues its own certificates (`--certs self-signed`). */

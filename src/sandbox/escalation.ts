@@ -77,7 +77,7 @@ function confirm(authorizer: Authorizer, user: User, type: ResourceType, item: I
 }
 
 /** The rights, each the smallest, that no single one of the held rules covers. */
-export function missing(held: readonly Obj[], granted: readonly Obj[]): Obj[] {
+function missing(held: readonly Obj[], granted: readonly Obj[]): Obj[] {
   return granted.flatMap(brokenDown).filter((right) => !held.some((rule) => covers(rule, right)));
 }
 

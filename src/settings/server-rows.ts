@@ -1,7 +1,16 @@
 // The settings of the process itself: its cluster, ports, certificates, callers and leader election.
 import { allParts } from '../api/kinds.ts';
 import { deployment } from '../manifests/names.ts';
-import { parseDuration, parseList, parseNamespaces, parseParts, parsePort, parseSwitch, positiveDuration, wholeNumber } from './parse.ts';
+import {
+  parseDuration,
+  parseList,
+  parseNamespaces,
+  parseParts,
+  parsePort,
+  parseSwitch,
+  positiveDuration,
+  wholeNumber,
+} from './parse.ts';
 import { checked, choice, day, minute, optional, row, second, text } from './row.ts';
 
 export const serverRows = checked({

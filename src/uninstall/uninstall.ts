@@ -7,7 +7,7 @@ import { type KubeObject, keyOf, type Resource } from '../kube/objects.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { atOnce } from '../workloads/parallel.ts';
 import { rbacGroup } from './parts.ts';
-import { type Batch, type Item, isOurFinalizer, objectsOf, type RemovalPlan } from './plan.ts';
+import { type Batch, isOurFinalizer, objectsOf, type PlannedObject, type RemovalPlan } from './plan.ts';
 
 export interface UninstallOptions {
   client: Client;
@@ -55,7 +55,7 @@ async function deleted(client: Client, resource: Resource, key: KeyLike): Promis
 }
 
 /** Roles may be in several namespaces. */
-export function titleOf({ kind, group }: Resource, { namespace, name }: Item): string {
+export function titleOf({ kind, group }: Resource, { namespace, name }: PlannedObject): string {
   const where = group === rbacGroup && namespace ? ` in ${namespace}` : '';
   return `${kind.toLowerCase()}${group ? `.${group}` : ''}/${name}${where}`;
 }

@@ -62,7 +62,7 @@ export class RoleAggregation {
 }
 
 /** Each rule once, in the order of the names of the roles that have them. */
-export function aggregatedRules({ metadata, aggregationRule }: Item, roles: readonly Item[]): Obj[] {
+function aggregatedRules({ metadata, aggregationRule }: Item, roles: readonly Item[]): Obj[] {
   const selectors = asList(asObj(aggregationRule).clusterRoleSelectors);
   const chosen = roles
     .filter((it) => it.metadata.name !== metadata.name)

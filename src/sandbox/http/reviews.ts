@@ -113,7 +113,7 @@ const shortest = 600;
  */
 function boundObject(
   { authenticator }: Access,
-  { route, core }: Context,
+  { route, core }: RequestContext,
   ref: unknown,
 ): BoundObject | undefined {
   if (!isObj(ref)) return undefined;

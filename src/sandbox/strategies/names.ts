@@ -21,7 +21,11 @@ const whole = (pattern: string) => new RegExp(`^(?:${pattern})$`);
 
 export const formats = {
   /** A segment of a path (apimachinery pkg/api/validation/path). */
-  segment: { pattern: /^(?!\.\.?$)[^/%]+$/, max: Number.POSITIVE_INFINITY, text: `may not be '.' or '..', nor contain '/' or '%'` },
+  segment: {
+    pattern: /^(?!\.\.?$)[^/%]+$/,
+    max: Number.POSITIVE_INFINITY,
+    text: `may not be '.' or '..', nor contain '/' or '%'`,
+  },
   subdomain: {
     pattern: whole(subdomain1123),
     max: 253,
