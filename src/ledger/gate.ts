@@ -293,7 +293,7 @@ export class Gate {
 
   /** Whether an order has a hold on these goods, as far as this process knows. No I/O. */
   hasHold(goods: SpikeGoods, uid: string): boolean {
-    return isHeld(goods.status, uid) || (this.#lots?.hasUnnamed(keyOf(goods), uid) ?? false);
+    return isHeld(goods.status, uid) || (this.#lots?.hasUnassigned(keyOf(goods), uid) ?? false);
   }
 
   /** The answer does not wait for this. If the process dies before the write, the holds lapse. */

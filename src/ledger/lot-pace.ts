@@ -13,7 +13,7 @@ const pause = { inWrites: 4, least: 25, most: 200 };
 /**
  * The pause in a dense crowd. Orders wait longer for their state anyway (controllers/deferral.ts), every write carries
  * the holds of all orders that wait, and writes take the API server's time from admission. The pause is less than half of
- * the time that a lot may be used without a write (`usedForMs` in lots.ts), so that one failed write stops nothing.
+ * the time that a lot may be used without a write (`usedForMs` in lot-state.ts), so that one failed write stops nothing.
  */
 const densePauseMs = 800;
 /** A lot covers this many times the demand: enough until the next write is stored, and somewhat longer. */

@@ -4,10 +4,10 @@ import { lotsOf } from '../api/holds.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { keyOf } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { usedForMs } from './lots.ts';
+import { usedForMs } from './lot-state.ts';
 
 /**
- * A replica uses a lot for `usedForMs` after it wrote it, and assigns orders from it for another 1.5 s (lots.ts). A
+ * A replica uses a lot for `usedForMs` after it wrote it, and assigns orders from it for another 1.5 s (lot-state.ts). A
  * lot's time has whole seconds, so the last refresh that the leader sees may be a second older than the last one
  * that there was. That leaves a margin of half a second.
  */
