@@ -1,6 +1,6 @@
 // Access to maps whose keys users choose: labels, data, the goods of an order, properties of a schema. A plain
 // object also has inherited keys (`constructor`, `toString`), and a plain assignment to `__proto__` changes what it
-// inherits. The functions here read and write own keys only. test/unit/own-keys.test.ts finds places that index an
+// inherits. The functions here read and write own keys only. test/unit/project/own-keys.test.ts finds places that index an
 // object in another way.
 
 /** The value of a key. Undefined when the map has no such key of its own. */

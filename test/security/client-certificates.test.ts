@@ -21,7 +21,7 @@ import { kindOf } from '../contract/things.ts';
 import { World } from '../contract/world.ts';
 import { issue } from '../control-plane/pki.ts';
 import { buyer } from '../refusals/scenario.ts';
-import { type Logged, recordingLogger } from '../unit/certs-world.ts';
+import { type Logged, recordingLogger } from '../unit/certs/world.ts';
 
 const path = validatePath(kindOf('Buyer'));
 const oldObject = { ...buyer(), metadata: { name: 'buyer1', uid: uidOf(1), finalizers: [inUseFinalizer] } };

@@ -2,7 +2,7 @@
 import { change, children, type Defect, defects, guard, noStatus } from './defect.ts';
 
 const dataDefects = guard(defects, 'DataService');
-const ofData = guard('test/unit/data-service-children.test.ts');
+const ofData = guard('test/unit/controllers/data-service/children.test.ts');
 const dataChildren = change('src/controllers/data-service/children.ts');
 const dataWorkload = change('src/controllers/data-service/reconcile.ts');
 
@@ -61,7 +61,7 @@ export const dataService: Defect[] = [
   },
   {
     defect: 'checkCMD of an object is run by a shell',
-    guard: guard('test/unit/data-service-checks.test.ts')('run no command'),
+    guard: guard('test/unit/controllers/data-service/checks.test.ts')('run no command'),
     mutant: change('src/controllers/data-service/checks.ts')(
       '  const { timeoutMs } = timesOf(thirdParty, false);\n',
       "  const { timeoutMs } = timesOf(thirdParty, false);\n  if (thirdParty.checkCMD) (await import('node:child_process')).execSync(thirdParty.checkCMD);\n",

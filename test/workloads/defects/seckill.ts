@@ -3,7 +3,7 @@ import { change, children, type Defect, defects, guard, sameSelector } from './d
 
 const seckillDefects = guard(defects, 'Seckill');
 const warnings = guard('test/contract/workload-warnings.test.ts');
-const ofSeckill = guard('test/unit/seckill-children.test.ts');
+const ofSeckill = guard('test/unit/controllers/seckill/children.test.ts');
 const seckillChildren = change('src/controllers/seckill/children.ts');
 const rules = change('webhooks/container-rules.ts');
 /** What is there is never looked at again. */
