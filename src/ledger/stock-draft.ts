@@ -41,8 +41,11 @@ export class StockDraft {
   readonly goods: SpikeGoods;
   #status: SpikeGoodsStatus;
   readonly #holds: Map<string, Hold>;
-  /** uids of the holds of orders, by the order's name. Made when it is needed first. */
-  #byName: Map<string, Set<string>> | undefined;
+  /**
+   * By the name of the order, the uid of its hold, or of all of them when there are several, which is rare. Made when it is
+   * needed first.
+   */
+  #byName: Map<string, string | Set<string>> | undefined;
   #available: number;
   #changed = false;
   /** Lots whose replica sets their size in this same write. */
@@ -94,7 +97,7 @@ export class StockDraft {
       return refuse('SoldOut', `${field}: sold out: ${counts}`, field);
     }
     if (this.#holds.size >= mostHolds) return tooMany(name);
-    return this.#named(hold.order).size >= maxPerName ? undecided(hold.order) : undefined;
+    return this.#named(hold.order).length >= maxPerName ? undecided(hold.order) : undefined;
   }
 
   /** Number of holds. */
@@ -197,7 +200,9 @@ export class StockDraft {
     const { num: sold, reserved: waiting } = totals;
     this.set(withinBounds(SpikeGoods.statusSchema, { num: sold, reserved: waiting, ledgerEpoch: epoch }));
     for (const order of this.#names().keys()) {
-      this.#share(order, Math.max(0, this.#heldFor(order).largest - soldTo(order)));
+      const { largest, own } = this.#heldFor(order);
+      const units = Math.max(0, largest - soldTo(order));
+      if (units !== own) this.#share(order, units);
     }
   }
 
@@ -208,9 +213,15 @@ export class StockDraft {
 
   /** `largest`: what the largest request of a name needs. `own`: units that all its holds take. */
   #heldFor(order: string): { largest: number; own: number } {
+    const named = this.#names().get(order);
+    if (named === undefined) return nothing;
+    if (typeof named === 'string') {
+      const hold = this.#holds.get(named)!;
+      return { largest: hold.quantity, own: ownUnits(hold) };
+    }
     let largest = 0;
     let own = 0;
-    for (const uid of this.#named(order)) {
+    for (const uid of named) {
       const hold = this.#holds.get(uid)!;
       largest = Math.max(largest, hold.quantity);
       own += ownUnits(hold);
@@ -235,9 +246,7 @@ export class StockDraft {
 
   #take(hold: Hold, units: number): void {
     this.#holds.set(hold.uid, withOwn(hold, units));
-    const named = this.#names().get(hold.order);
-    if (named) named.add(hold.uid);
-    else this.#names().set(hold.order, new Set([hold.uid]));
+    addName(this.#names(), hold);
     this.#available -= units;
     this.#changed = true;
   }
@@ -245,24 +254,23 @@ export class StockDraft {
   /** Its units are available, whoever needs them. */
   #forget(hold: Hold): void {
     this.#holds.delete(hold.uid);
-    this.#byName?.get(hold.order)?.delete(hold.uid);
+    const named = this.#byName?.get(hold.order);
+    if (named === hold.uid) this.#byName?.delete(hold.order);
+    else if (named instanceof Set) named.delete(hold.uid);
     this.#available += ownUnits(hold);
     this.#changed = true;
   }
 
-  #named(order: string): ReadonlySet<string> {
-    return this.#names().get(order) ?? none;
+  #named(order: string): readonly string[] {
+    const named = this.#names().get(order);
+    if (named === undefined) return [];
+    return typeof named === 'string' ? [named] : [...named];
   }
 
-  #names(): Map<string, Set<string>> {
+  #names(): Map<string, string | Set<string>> {
     if (this.#byName) return this.#byName;
     this.#byName = new Map();
-    for (const hold of this.#holds.values()) {
-      if (isLot(hold)) continue;
-      const named = this.#byName.get(hold.order);
-      if (named) named.add(hold.uid);
-      else this.#byName.set(hold.order, new Set([hold.uid]));
-    }
+    for (const hold of this.#holds.values()) if (!isLot(hold)) addName(this.#byName, hold);
     return this.#byName;
   }
 
@@ -284,7 +292,14 @@ export class StockDraft {
   }
 }
 
-const none: ReadonlySet<string> = new Set();
+const nothing = { largest: 0, own: 0 };
+
+function addName(names: Map<string, string | Set<string>>, { uid, order }: Hold): void {
+  const named = names.get(order);
+  if (named === undefined) names.set(order, uid);
+  else if (typeof named !== 'string') named.add(uid);
+  else if (named !== uid) names.set(order, new Set([named, uid]));
+}
 
 /** So many requests of one name may be undecided at once. Only one of them can be stored. */
 export const maxPerName = 16;
