@@ -12,7 +12,8 @@ import type { Settler } from '../ledger/settler.ts';
 
 /** Records events for people. Never throws, never waits. */
 export interface Recorder {
-  event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+  /** `once`: the first process that records the event with these words stores it (kube/events.ts). */
+  event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, once?: string): void;
 }
 
 export interface LeaderCaches {

@@ -29,7 +29,10 @@ function counted(objects: readonly KubeObject[], one: string, many: string): str
   return `${objects.length} ${objects.length === 1 ? one : many} (${names.join(', ')}${more})`;
 }
 
-/** Records an event on each goods whose orders the restore changed. */
+/**
+ * Records an event on each goods whose orders the restore changed. Every replica calls this, because the leader may not
+ * outlive the restore; the same orders make the same event.
+ */
 export function announceRestore(
   rewind: Rewind,
   { catalogue, recorder }: { catalogue: Pick<Catalogue, 'findGoods'>; recorder: Recorder },
@@ -48,6 +51,9 @@ export function announceRestore(
   }
   for (const [goods, orders] of [...byGoods].slice(0, maxGoods)) {
     const message = describeRewind('orders', { ...rewind, ...orders });
-    recorder.event(goods, 'Warning', 'RestoredFromBackup', message);
+    const changed = Object.entries(orders).map(
+      ([what, all]) => `${what} ${all.map(({ metadata }) => metadata.uid).sort()}`,
+    );
+    recorder.event(goods, 'Warning', 'RestoredFromBackup', message, changed.join('\n'));
   }
 }

@@ -3,7 +3,7 @@
 import { mostHolds } from '../api/holds.ts';
 import { inUseFinalizer } from '../api/names.ts';
 import { parseTime } from '../api/sale.ts';
-import { type OrderPhase, SpikeOrder } from '../api/spike-order.ts';
+import type { OrderPhase } from '../api/spike-order.ts';
 import type { ObjectCache } from '../kube/cache.ts';
 import type { Client } from '../kube/client.ts';
 import type { History } from '../kube/history.ts';
@@ -27,7 +27,6 @@ import { describeGoods, describeOverruled, goodsReconciler } from './goods.ts';
 import type { LeaderCaches, Leading, Recorder } from './leading.ts';
 import { OrderLifecycle, type OrderStore } from './order-lifecycle.ts';
 import { buyerReconciler, sellerReconciler } from './people.ts';
-import { announceRestore } from './restored.ts';
 import { wire } from './wakes.ts';
 
 export interface SaleSettings {
@@ -71,7 +70,7 @@ export interface SaleLeaderOptions {
   controllerMetrics?: ControllerMetrics;
   queueMetrics?: QueueMetrics;
   /** Reports that the API server's history went back, and what that changed. */
-  history: Pick<History, 'onWentBack' | 'onFound' | 'isCertain'>;
+  history: Pick<History, 'onWentBack' | 'isCertain'>;
   /** A live look: whether the lease says that this process leads, by the term that was started. */
   holdsLease(): Promise<boolean>;
   /** Another process leads: this one must not go on. */
@@ -115,13 +114,8 @@ export class SaleLeader {
     const lots = new LotWatch(this.#options.clock);
     const terms = this.#terms(epoch);
     const settler = this.#settler(terms, books, lots);
-    const { history, catalogue: found, recorder } = this.#options;
-    this.#unsubscribe.push(
-      history.onWentBack(() => terms.forgetAll()),
-      history.onFound((kind, rewind) => {
-        if (kind === SpikeOrder.plural) announceRestore(rewind, { catalogue: found, recorder });
-      }),
-    );
+    const { history } = this.#options;
+    this.#unsubscribe.push(history.onWentBack(() => terms.forgetAll()));
     await this.#takeOver(settler, signal);
     if (signal.aborted) return;
     const leading = this.#leading(settler);

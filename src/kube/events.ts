@@ -1,6 +1,7 @@
 // Events for people (`kubectl describe`). It groups them, so that neither a loop nor a crowd floods the API server.
 // Knows no kind. An event that cannot be stored is dropped; no caller waits.
 
+import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Backoff } from '../runtime/backoff.ts';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
@@ -55,6 +56,7 @@ interface Pending {
   /** By the wall clock. */
   first: number;
   last: number;
+  once: string | undefined;
 }
 
 /** A stored event. A repetition raises its count instead of storing another event. */
@@ -111,9 +113,10 @@ export class EventRecorder {
 
   /**
    * Records an event about `about`. Returns at once and never throws. `reason` is a CamelCase word that stays the
-   * same, `message` a sentence. The same event again within ten minutes raises the count.
+   * same, `message` a sentence. The same event again within ten minutes raises the count. `once`: several
+   * processes may record this event, and their messages may differ; the first one with these words stores it.
    */
-  event(about: KubeObject, type: EventType, reason: string, message: string): void {
+  event(about: KubeObject, type: EventType, reason: string, message: string, once?: string): void {
     const text = message.length > maxMessage ? `${message.slice(0, maxMessage - 1)}…` : message;
     const key = [about.metadata.uid, type, reason, text].join('\n');
     const now = this.#clock.now();
@@ -132,7 +135,7 @@ export class EventRecorder {
       this.#onDrop?.('rate');
       return;
     }
-    this.#queue.set(key, { about, type, reason, message: text, times: 1, first: now, last: now });
+    this.#queue.set(key, { about, type, reason, message: text, times: 1, first: now, last: now, once });
     this.#pump ??= this.#run();
   }
 
@@ -201,10 +204,16 @@ export class EventRecorder {
     this.#series.set(key, { name: draft.metadata.name!, count: pending.times });
   }
 
-  #draft(namespace: string, { about, type, reason, message, times, first, last }: Pending): Draft<KubeEvent> {
+  #draft(
+    namespace: string,
+    { about, type, reason, message, times, first, last, once }: Pending,
+  ): Draft<KubeEvent> {
     const { name, uid, resourceVersion } = about.metadata;
     // As client-go names them: unique within the namespace, and sorted by time.
-    const suffix = (BigInt(first) * 1_000_000n + BigInt(this.#serial++ % 1_000_000)).toString(16);
+    const suffix =
+      once === undefined
+        ? (BigInt(first) * 1_000_000n + BigInt(this.#serial++ % 1_000_000)).toString(16)
+        : createHash('sha256').update([uid, reason, once].join('\n')).digest('hex').slice(0, 16);
     return {
       apiVersion: 'v1',
       kind: 'Event',

@@ -2,7 +2,7 @@
 import { SaleLeader } from '../controllers/sale-leader.ts';
 import { WorkloadLeader } from '../controllers/workload-leader.ts';
 import type { Client } from '../kube/client.ts';
-import { EventRecorder } from '../kube/events.ts';
+import type { EventRecorder } from '../kube/events.ts';
 import type { History } from '../kube/history.ts';
 import type { ServerTime } from '../kube/server-time.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -20,6 +20,7 @@ export interface LeadershipOptions {
   caches: Caches;
   stock: Stock;
   history: History;
+  recorder: EventRecorder;
   /** The time of writes to the API server. */
   writeLatency: MovingAverage;
   clock: ServerTime;
@@ -33,10 +34,9 @@ export interface LeadershipOptions {
 
 export function createLeadership(options: LeadershipOptions): Elector {
   const { settings, client, clock, machineClock, log, onLost } = options;
-  const recorder = new EventRecorder({ client, component: 'spikegate', clock });
   const elector: Elector = createElector(
     { settings, client, clock: machineClock, time: clock, log, onLost },
-    (epoch, signal) => lead(options, elector, recorder, epoch, signal),
+    (epoch, signal) => lead(options, elector, epoch, signal),
   );
   return elector;
 }
@@ -45,14 +45,13 @@ export function createLeadership(options: LeadershipOptions): Elector {
 async function lead(
   options: LeadershipOptions,
   elector: Elector,
-  recorder: EventRecorder,
   epoch: number,
   signal: AbortSignal,
 ): Promise<void> {
   const { settings, log, onLost } = options;
   const { parts } = settings;
-  const sale = parts.includes('sale') ? saleLeader(options, elector, recorder) : undefined;
-  const workloads = parts.includes('workloads') ? workloadLeader(options, recorder) : undefined;
+  const sale = parts.includes('sale') ? saleLeader(options, elector) : undefined;
+  const workloads = parts.includes('workloads') ? workloadLeader(options) : undefined;
   log.info({ epoch }, 'leading');
   try {
     await workloads?.start(signal);
@@ -70,8 +69,8 @@ async function lead(
   }
 }
 
-function saleLeader(options: LeadershipOptions, elector: Elector, recorder: EventRecorder): SaleLeader {
-  const { settings, client, caches, stock, writeLatency, clock, log, metrics, onLost } = options;
+function saleLeader(options: LeadershipOptions, elector: Elector): SaleLeader {
+  const { settings, client, caches, stock, recorder, writeLatency, clock, log, metrics, onLost } = options;
   return new SaleLeader({
     client,
     caches: saleCachesOf(caches),
@@ -105,8 +104,8 @@ function saleLeader(options: LeadershipOptions, elector: Elector, recorder: Even
   });
 }
 
-function workloadLeader(options: LeadershipOptions, recorder: EventRecorder): WorkloadLeader {
-  const { settings, client, clock, log, metrics, stock } = options;
+function workloadLeader(options: LeadershipOptions): WorkloadLeader {
+  const { settings, client, recorder, clock, log, metrics, stock } = options;
   return new WorkloadLeader({
     client,
     recorder,

@@ -1,8 +1,11 @@
 // Puts one Spikegate process together: the admission server on every replica, the reconcilers on the leader.
+import { SpikeOrder } from '../api/spike-order.ts';
 import { SaleNews } from '../board/news.ts';
 import type { LeaderCaches } from '../controllers/leading.ts';
+import { announceRestore } from '../controllers/restored.ts';
 import type { Client, ClientOptions } from '../kube/client.ts';
 import { loadConfig } from '../kube/config.ts';
+import { EventRecorder } from '../kube/events.ts';
 import type { History } from '../kube/history.ts';
 import { createClient } from '../kube/json-client.ts';
 import { ServerTime } from '../kube/server-time.ts';
@@ -88,6 +91,10 @@ export async function serve(
     gracePeriod: stopsWithinMs(settings.drain),
   });
   const stock = createStock({ ...shared, caches, history, metrics: metrics.ledger });
+  const recorder = new EventRecorder({ client, component: 'spikegate', clock: time });
+  history.onFound((kind, rewind) => {
+    if (kind === SpikeOrder.plural) announceRestore(rewind, { catalogue: stock.catalogue, recorder });
+  });
   history.onWentBack(() => {
     stock.writer.dropPending();
     stock.lots.abandonAll();
@@ -99,6 +106,7 @@ export async function serve(
     caches,
     stock,
     history,
+    recorder,
     writeLatency,
     metrics,
     onLost,
