@@ -8,6 +8,8 @@ export interface Crowd {
   namespace: string;
   clients: number;
   orders: number;
+  /** Number of the first order; its name is `o` and the number. Default 0. */
+  from?: number;
   buyer(index: number): string;
   goods(index: number): Record<string, number>;
   /** Called after an order of the client was accepted. */
@@ -33,9 +35,10 @@ const maxTries = 400;
 
 export async function crowd(options: Crowd): Promise<CrowdResult> {
   const result: CrowdResult = { accepted: [], refused: {}, lost: 0 };
-  let next = 0;
+  const { from = 0 } = options;
+  let next = from;
   const client = async () => {
-    while (next < options.orders && !options.signal?.aborted) {
+    while (next < from + options.orders && !options.signal?.aborted) {
       const index = next++;
       const name = `o${index}`;
       const answer = await order(options, name, index);

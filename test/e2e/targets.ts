@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { deployment } from '../../src/manifests/names.ts';
 import { startSandbox } from '../../src/sandbox/index.ts';
 import {
+  type ControlPlane,
   explainNotFound,
   findBinaries,
   kubeconfigFor,
@@ -36,12 +37,15 @@ export async function openTarget(name: TargetName): Promise<Target | { skip: str
 }
 
 /** `serve` has its service account's name, and so exactly the rights that our RBAC gives it. */
-export async function controlPlane(extraArgs: StartOptions['extraArgs'] = {}): Promise<Target> {
+export async function controlPlane(
+  extraArgs: StartOptions['extraArgs'] = {},
+): Promise<Target & { plane: ControlPlane }> {
   const { namespace, serviceAccount } = deployment;
   const user = `system:serviceaccount:${namespace}:${serviceAccount}`;
   const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
   const plane = await startControlPlane({ users: [{ name: user, groups }], extraArgs });
   return {
+    plane,
     name: 'control-plane',
     kubeconfig: plane.kubeconfig,
     serveAs: kubeconfigFor(plane, { user }),
