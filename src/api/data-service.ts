@@ -1,7 +1,7 @@
 // DataService: a data platform of middleware and services, in the two shapes of its earlier versions. Does not know
 // its children.
 import { defineKind, type ObjectOf } from './define-kind.ts';
-import { image, isPortName, quantity, resources } from './podspec.ts';
+import { image, isPortName, podSecurity, quantity, resources } from './podspec.ts';
 import {
   choice,
   conditions,
@@ -155,6 +155,7 @@ const spec = object({
         'What the names of the children begin with. Unless set: nothing for the first DataService of a namespace, for further ones their name and -.',
     }),
   ),
+  podSecurity: optional(podSecurity),
   mysql: component('The database; in this namespace, or elsewhere (thirdParty).'),
   uuc: component('The user centre; in this namespace, or elsewhere (thirdParty).'),
   eureka: component('The registry; as middleware or as a service.'),

@@ -1,6 +1,6 @@
 // ElasticWeb: one web workload, sized by its requests per second.
 import { defineKind, type ObjectOf } from './define-kind.ts';
-import { env, image, port, portName, portReference, resources } from './podspec.ts';
+import { env, image, podSecurity, port, portName, portReference, resources } from './podspec.ts';
 import {
   choice,
   conditions,
@@ -117,6 +117,7 @@ const spec = object({
   maxReplicas: optional(int(1, replicaLimit, { description: `Most pods; ${replicaLimit} unless set.` })),
   resources: optional(resources),
   env: optional(env({ description: 'Environment of the container.' })),
+  podSecurity: optional(podSecurity),
   metrics: optional(metrics),
 });
 

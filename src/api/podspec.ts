@@ -177,3 +177,8 @@ export function containerPortsOf(ports: readonly ServicePort[] = []): {
   }
   return { ports: [...byNumber.values()], ...(conflict ? { conflict } : {}) };
 }
+
+export const podSecurity = choice(['Restricted', 'AsImage'], {
+  description:
+    'Restricted: pods have the security context of Pod Security "restricted", and their image must not need root. AsImage: they have none. Unless set, what the namespace enforces decides (label pod-security.kubernetes.io/enforce).',
+});

@@ -1,6 +1,6 @@
 // Seckill: the micro-services of a sale, their autoscaling and monitoring. Does not know its children.
 import { defineKind, type ObjectOf } from './define-kind.ts';
-import { env, image, resources, servicePorts } from './podspec.ts';
+import { env, image, podSecurity, resources, servicePorts } from './podspec.ts';
 import {
   choice,
   conditions,
@@ -142,6 +142,7 @@ const spec = object({
       { description: 'How the services are watched.' },
     ),
   ),
+  podSecurity: optional(podSecurity),
 });
 
 export const seckillPhases = ['Pending', 'Progressing', 'Degraded', 'Ready'] as const;

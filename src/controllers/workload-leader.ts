@@ -11,9 +11,11 @@ import { aboutKey, type KubeObject, keyOf, splitKey } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Controller, type ControllerMetrics } from '../runtime/controller.ts';
 import type { Log } from '../runtime/log.ts';
+import { own } from '../runtime/own-keys.ts';
 import { lowPriority, normalPriority, type QueueMetrics } from '../runtime/queue.ts';
 import { Children } from '../workloads/children.ts';
 import { isTold } from '../workloads/outcome.ts';
+import { enforceLabel, wantsRestricted } from '../workloads/pod-security.ts';
 import { Sources } from '../workloads/sources.ts';
 import { type StatusWrite, type WithStatus, writeFailure } from '../workloads/status.ts';
 import type { Recorder, Workload } from '../workloads/workload.ts';
@@ -33,6 +35,8 @@ export interface WorkloadLeaderOptions {
   namespaces?: readonly string[];
   /** Whether a namespace is being deleted. Nothing can be created in it, and nobody needs a status. */
   isTerminating?(namespace: string): boolean;
+  /** All namespaces that are followed: what they enforce decides on the pods' security contexts. */
+  namespaceCache?: Pick<ObjectCache<KubeObject>, 'get' | 'onChange'>;
   workloads?: readonly Workload[];
   controllerMetrics?: ControllerMetrics;
   queueMetrics?: QueueMetrics;
@@ -59,7 +63,16 @@ export class WorkloadLeader {
     const { client, clock, log, namespaces = [] } = options;
     const kinds = this.#workloads.flatMap(({ owns }) => owns);
     this.#sources = new Sources({ client, clock, log, kinds, namespaces });
-    this.#children = new Children({ client, sources: this.#sources, log });
+    this.#children = new Children({
+      client,
+      sources: this.#sources,
+      log,
+      isRestricted: (owner) => {
+        const { spec, metadata } = owner as Owner;
+        const namespace = options.namespaceCache?.get(metadata.namespace ?? '');
+        return wantsRestricted(spec, namespace?.metadata.labels);
+      },
+    });
   }
 
   /** Does not wait: each kind starts when its owners and their children are in the caches. */
@@ -171,6 +184,14 @@ export class WorkloadLeader {
         if (owns.includes(served)) for (const key of cache.keys()) controller.enqueue(key, lowPriority);
       }),
     ];
+    const offNamespaces = this.#options.namespaceCache?.onChange(({ type, object, old }) => {
+      const enforced = (of: KubeObject | undefined) => own(of?.metadata.labels, enforceLabel);
+      if (type === 'deleted' || enforced(object) === enforced(old)) return;
+      for (const key of cache.keys()) {
+        if (splitKey(key).namespace === object.metadata.name) controller.enqueue(key, lowPriority);
+      }
+    });
+    if (offNamespaces) off.push(offNamespaces);
     for (const key of cache.keys()) controller.enqueue(key, lowPriority);
     this.#stops.push(async () => {
       for (const unsubscribe of off) unsubscribe();

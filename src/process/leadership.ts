@@ -116,6 +116,7 @@ function workloadLeader(options: LeadershipOptions): WorkloadLeader {
     workers: settings.workloadWorkers,
     namespaces: settings.namespaces,
     isTerminating: (namespace) => stock.catalogue.isTerminating(namespace),
+    namespaceCache: options.caches.namespaces.cache,
     controllerMetrics: metrics.controllers,
     queueMetrics: metrics.queues,
   });

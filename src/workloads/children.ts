@@ -18,6 +18,7 @@ import {
   ownerReference,
 } from './identity.ts';
 import { Outcome } from './outcome.ts';
+import { restricted } from './pod-security.ts';
 import type { Sources } from './sources.ts';
 
 /** One child as it should be. `body` leaves out what people or autoscalers own (replicas). */
@@ -37,6 +38,8 @@ export interface ChildrenOptions {
   client: Client;
   sources: Sources;
   log: Log;
+  /** Whether the pods of this owner must be fit for Pod Security "restricted". Default: none must. */
+  isRestricted?(owner: KubeObject): boolean;
 }
 
 /** The owner is gone or being deleted. The garbage collector removes its children. */
@@ -48,13 +51,15 @@ export class Children {
   readonly #client: Client;
   readonly #sources: Sources;
   readonly #log: Log;
+  readonly #isRestricted: (owner: KubeObject) => boolean;
   /**
    * Objects that something rewrites after our apply. By uid, the version and hash that the object then keeps: no
    * need to apply them again.
    */
   readonly #rewritten = new Map<string, string>();
 
-  constructor({ client, sources, log }: ChildrenOptions) {
+  constructor({ client, sources, log, isRestricted = () => false }: ChildrenOptions) {
+    this.#isRestricted = isRestricted;
     this.#client = client;
     this.#sources = sources;
     this.#log = log;
@@ -115,7 +120,8 @@ export class Children {
   async #apply(pass: Pass, outcome: Outcome, child: Desired, resource: Resource): Promise<void> {
     const { owner } = pass;
     const namespace = owner.metadata.namespace ?? '';
-    const wanted = draftOf(owner, child, resource);
+    const asked = this.#isRestricted(owner) ? { ...child, body: restricted(child.body) } : child;
+    const wanted = draftOf(owner, asked, resource);
     const key = { namespace, name: child.name };
     let live = this.#sources.cacheOf(child.kind).get(joinKey(namespace, child.name));
     // The cache holds only objects with our labels. An object that is missing from it may exist on the server all

@@ -7,17 +7,20 @@ import { request as httpsRequest } from 'node:https';
 import { connect, isIP, type LookupFunction } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { type Destination, destinationOf, type Reach, whyNotAddress, whyNotThere } from '../api/reach.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { boundedLookup, type Resolve } from './bounded-lookup.ts';
 
 /** The destination is not allowed. The message gives the name and why. */
 export class NotAllowedError extends Error {
   override readonly name = 'NotAllowedError';
 }
 
-export type Resolve = typeof lookup;
+/** One for the whole process: the threads that it saves are the process's. */
+const resolveInTurn = boundedLookup((name, options, answer) => lookup(name, options, answer), systemClock);
 
 export interface OutsideOptions {
   reach: Reach;
-  /** Resolves names. Default: dns.lookup. */
+  /** Resolves names. Default: dns.lookup, a few at a time. */
   resolve?: Resolve;
   /** Addresses of this machine's interfaces. */
   ownAddresses?: () => readonly string[];
@@ -52,7 +55,7 @@ export class Outside {
   readonly #resolve: Resolve;
   readonly #ownAddresses: () => readonly string[];
 
-  constructor({ reach, resolve = lookup, ownAddresses = addressesOfInterfaces }: OutsideOptions) {
+  constructor({ reach, resolve = resolveInTurn, ownAddresses = addressesOfInterfaces }: OutsideOptions) {
     this.#reach = reach;
     this.#ownAddresses = ownAddresses;
     this.#resolve = resolve;

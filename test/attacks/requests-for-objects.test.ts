@@ -10,7 +10,8 @@ import { addressOf } from '../../src/api/data-service-parts.ts';
 import { destinationOf, parseReach, thisMachine, whyNotAddress, whyNotThere } from '../../src/api/reach.ts';
 import { checkThirdParty } from '../../src/controllers/data-service/checks.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { Outside, type Resolve } from '../../src/workloads/outside.ts';
+import type { Resolve } from '../../src/workloads/bounded-lookup.ts';
+import { Outside } from '../../src/workloads/outside.ts';
 import { askPrometheus, type MetricsError } from '../../src/workloads/prometheus.ts';
 
 const anywhere = parseReach(['*']);

@@ -12,7 +12,8 @@ import {
   whyNotThere,
 } from '../../../src/api/reach.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
-import { Outside, type Resolve } from '../../../src/workloads/outside.ts';
+import type { Resolve } from '../../../src/workloads/bounded-lookup.ts';
+import { Outside } from '../../../src/workloads/outside.ts';
 import { askPrometheus } from '../../../src/workloads/prometheus.ts';
 
 const isAllowed = (entries: string[], url: string): boolean =>
