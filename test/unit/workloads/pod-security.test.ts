@@ -1,7 +1,7 @@
 // Pods of the children in a namespace that admits only Pod Security "restricted", and what an owner may say about it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { enforceLabel, restricted, wantsRestricted } from '../../src/workloads/pod-security.ts';
+import { enforceLabel, restricted, wantsRestricted } from '../../../src/workloads/pod-security.ts';
 
 const container = (name: string) => ({ name, image: 'a' });
 const body = { spec: { replicas: 1, template: { metadata: {}, spec: { containers: [container('c')] } } } };

@@ -1,8 +1,8 @@
 // Names that a tenant chooses do not take the threads of the process: a few look-ups at once, each within its time.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { boundedLookup, type Resolve } from '../../src/workloads/bounded-lookup.ts';
-import { SimulatedClock } from '../simulated-clock.ts';
+import { boundedLookup, type Resolve } from '../../../src/workloads/bounded-lookup.ts';
+import { SimulatedClock } from '../../simulated-clock.ts';
 
 const limits = { running: 2, waiting: 3, timeoutMs: 5000, addresses: 2 };
 const address = (text: string) => ({ address: text, family: 4 });
