@@ -9,7 +9,13 @@ export interface Program {
   env?: Readonly<Record<string, string>>;
 }
 
-const source: Program = { main: join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts') };
+export const source: Program = { main: join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts') };
+/** A variable for a process whose Date is off by so many milliseconds; its monotonic clock is as it is. */
+export function clockOffBy(ms: number): { NODE_OPTIONS: string } {
+  const code = `const D=Date;globalThis.Date=class extends D{constructor(...a){super(...(a.length?a:[D.now()+${ms}]))}static now(){return D.now()+${ms}}}`;
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` };
+}
+
 const readyWithinMs = 30_000;
 
 export class Replica {

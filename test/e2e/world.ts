@@ -18,7 +18,7 @@ import { deployment } from '../../src/manifests/generated.ts';
 import { install } from '../../src/manifests/install.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { Balancer } from './balancer.ts';
-import { Replica } from './replica.ts';
+import { Replica, source } from './replica.ts';
 import type { Target } from './targets.ts';
 
 /** Leases that change hands within a few seconds, and a server that stops without a long farewell. */
@@ -125,13 +125,14 @@ export class World {
     await this.settled();
   }
 
-  /** One more, with the flags of the others. */
-  async addReplica(): Promise<Replica> {
+  /** One more, with the flags of the others. `env`: variables besides those of this process. */
+  async addReplica(env: Record<string, string> = {}): Promise<Replica> {
     const flags = Object.entries(JSON.parse(this.#flags) as Flags).flatMap(([name, value]) =>
       value === '' ? [`--${name}`] : [`--${name}`, value],
     );
     const kubeconfig = this.target.serveAs ?? this.target.kubeconfig ?? '';
-    const replica = await Replica.start(kubeconfig, [...quick, ...extentFlags(this.extent), ...flags]);
+    const all = [...quick, ...extentFlags(this.extent), ...flags];
+    const replica = await Replica.start(kubeconfig, all, { ...source, env });
     this.replicas.push(replica);
     this.#aim();
     return replica;

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { clockOffBy } from '../../e2e/replica.ts';
 import { eventually } from '../../e2e/world.ts';
 import { nodeName } from '../configuration.ts';
 import { figure, Lab, release, seconds } from '../harness.ts';
@@ -98,7 +99,10 @@ describe('disasters', () => {
       spec.replicas = 1;
       spec.selector.matchLabels = labels;
       spec.template.metadata.labels = { ...spec.template.metadata.labels, ...labels };
-      spec.template.spec.containers[0].env.push({ name: 'NODE_OPTIONS', value: withClockOffBy(-130_000) });
+      spec.template.spec.containers[0].env.push({
+        name: 'NODE_OPTIONS',
+        value: clockOffBy(-130_000).NODE_OPTIONS,
+      });
       const { namespace } = metadata;
       const copy = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { namespace, name: behind }, spec };
       await lab.kubectl(['scale', deployment, ...inRelease, '--replicas=1']);
@@ -175,10 +179,4 @@ async function processesOf(lab: Lab, pod: string): Promise<number[]> {
   });
   assert.notEqual(pids.length, 0, `${pod} has no process`);
   return pids;
-}
-
-/** NODE_OPTIONS of a process whose Date is off by so many milliseconds. */
-function withClockOffBy(ms: number): string {
-  const code = `const D=Date;globalThis.Date=class extends D{constructor(...a){super(...(a.length?a:[D.now()+${ms}]))}static now(){return D.now()+${ms}}}`;
-  return `--import=data:text/javascript,${encodeURIComponent(code)}`;
 }

@@ -2,6 +2,7 @@
 // other; groups know nothing of each other and may run side by side, each on a cluster of its own.
 import { boards } from './board.ts';
 import { certificates } from './certificates.ts';
+import { clocks } from './clocks.ts';
 import { crowds } from './crowds.ts';
 import { dataService } from './data-service.ts';
 import { deletion } from './deletion.ts';
@@ -22,7 +23,7 @@ import { walkthrough } from './walkthrough.ts';
 
 export const groups = {
   sale: [...walkthrough, ...refusalTable, ...fieldSelectors, ...ids],
-  recovery: [...deletion, ...recovery],
+  recovery: [...deletion, ...recovery, ...clocks],
   crowds: [...crowds, ...boards],
   certificates: [...certificates, ...mountedCertificates],
   upgrades,
