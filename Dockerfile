@@ -1,11 +1,11 @@
 # syntax=docker/dockerfile:1
 # The image of `spikegate`. `npm run image` plays these instructions where there is no engine (tools/image/dockerfile.ts);
 # it refuses an instruction that it does not know.
-FROM node:24-bookworm-slim AS system
+FROM node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d AS system
 COPY tools/image/system.sh /
 RUN sh /system.sh /system
 
-FROM node:24-bookworm-slim AS build
+FROM node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund

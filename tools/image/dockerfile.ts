@@ -65,7 +65,8 @@ export async function assemble(to: string, args: Record<string, string> = {}): P
   for (const { word, rest } of instructionsOf(await readFile(join(root, 'Dockerfile'), 'utf8'))) {
     const substituted = rest.replace(/\$\{(\w+)\}/g, (_, name: string) => values.get(name) ?? '');
     if (word === 'FROM') {
-      const [, base, name = 'last'] = /^(node:24-\S+|scratch)(?: AS (\w+))?$/.exec(rest) ?? [];
+      const [, base, name = 'last'] =
+        /^(node:24-[\w.-]+@sha256:[0-9a-f]{64}|scratch)(?: AS (\w+))?$/.exec(rest) ?? [];
       if (!base) throw unknown(word, rest);
       isLast = name === 'last';
       stage = join(to, name);
