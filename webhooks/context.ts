@@ -16,6 +16,8 @@ export interface AdmissionContext {
   /** Holds stock for orders. */
   gate: Gate;
   live: LiveCluster;
+  /** Bounds the live reads that a user's refused orders cost. */
+  looks: Looks;
   /** The API server's time, because other replicas compare the times that are written here. */
   clock: ServerClock;
   /** The user that this process is for the API server; undefined while it is not known. */
@@ -23,6 +25,13 @@ export interface AdmissionContext {
   /** A new unique id for an object. */
   newId(): string;
   policy: AdmissionPolicy;
+}
+
+/** A bucket of live reads for each user. A read that lets an order in is given back, so only refused ones use it up. */
+export interface Looks {
+  /** Whether this user's order may cost one. */
+  take(user: string): boolean;
+  giveBack(user: string): void;
 }
 
 /** Calls of the API server, for the few questions that a cache cannot answer. Each one costs a round trip. */

@@ -1,7 +1,7 @@
 // Admission of SpikeOrder: an order is admitted only when its stock is held.
 
 import type { Kind } from '../src/api/define-kind.ts';
-import { refuse } from '../src/api/refusals.ts';
+import { type Refusal, refuse } from '../src/api/refusals.ts';
 import type { OrderLine } from '../src/api/sale.ts';
 import { isPaid, linesOf, parseTime, timestamp, whyNotOneCurrency, whyNotOnSale } from '../src/api/sale.ts';
 import { longestName } from '../src/api/schema.ts';
@@ -89,21 +89,15 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     DELETE: [paidOrderIsKept],
   },
 
-  async refreshAndRetry({ object, namespace, context, request }, { reason }) {
+  async refreshAndRetry(call, { reason }) {
+    const { context, request } = call;
     if (request.operation !== 'CREATE' || !(reason === 'BuyerNotFound' || reason === 'GoodsNotFound'))
       return false;
-    const { catalogue } = context;
-    const { buyerId, goodsMap } = object.spec;
-    const look = (kind: 'goods' | 'buyers', name: string) => context.live.refresh(kind, namespace, name);
-    const isBuyerMissing = !catalogue.findBuyer(namespace, buyerId);
-    if (isBuyerMissing && !(await look('buyers', buyerId))) return false;
-    // Read the first missing goods alone. If they do not exist, the order is refused, and an order with 64 missing
-    // goods costs no more reads than an order with one.
-    const [first, ...others] = Object.keys(goodsMap).filter((name) => !catalogue.findGoods(namespace, name));
-    if (first === undefined) return isBuyerMissing;
-    if (!(await look('goods', first))) return isBuyerMissing;
-    await Promise.all(others.map((name) => look('goods', name)));
-    return true;
+    const user = userOf(call);
+    if (!context.looks.take(user)) return tooManyRefused(user);
+    const found = await lookForMissing(call);
+    if (found) context.looks.giveBack(user);
+    return found;
   },
 
   async beforeCreate(call) {
@@ -114,10 +108,15 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     // The API server refuses a name that is taken, but only after our webhook, and the hold would stay. The cache
     // may still show an order that is deleted by now. So the cache raises the question, and a live read answers it.
     const namesake = context.catalogue.findOrder(namespace, name);
-    if (namesake && namesake.metadata.uid !== uid && (await context.live.orderIsStored(namespace, name))) {
-      return {
-        refusal: refuse('AlreadyExists', `spikeorders.myapp.spike.com "${name}" already exists`),
-      };
+    if (namesake && namesake.metadata.uid !== uid) {
+      const user = userOf(call);
+      if (!context.looks.take(user)) return { refusal: tooManyRefused(user) };
+      if (await context.live.orderIsStored(namespace, name)) {
+        return {
+          refusal: refuse('AlreadyExists', `spikeorders.myapp.spike.com "${name}" already exists`),
+        };
+      }
+      context.looks.giveBack(user);
     }
     const holds = lines.map(holdLineOf);
     const who = object.metadata.generateName ? object.spec.buyerId : name;
@@ -130,6 +129,36 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     return { audit: { hold: holds.map((hold) => `${hold.goods}=${hold.quantity}`).join(',') } };
   },
 };
+
+const userOf = ({ request }: OrderCall): string => request.userInfo.username ?? '';
+
+/**
+ * Orders that the caches refuse cost nothing and are not bounded: a shop orders for all its buyers under one name, and
+ * most of them are refused once it is sold out.
+ */
+const tooManyRefused = (user: string): Refusal => ({
+  ...refuse(
+    'TooManyRequests',
+    `too many orders of ${user || 'this user'} named a buyer or goods that do not exist, or a name that is taken; try again`,
+  ),
+  retryAfterSeconds: 1,
+});
+
+/** Reads what an order names and no cache has. Resolves to whether the rules must run once more. */
+async function lookForMissing({ object, namespace, context }: OrderCall): Promise<boolean> {
+  const { catalogue } = context;
+  const { buyerId, goodsMap } = object.spec;
+  const look = (kind: 'goods' | 'buyers', name: string) => context.live.refresh(kind, namespace, name);
+  const isBuyerMissing = !catalogue.findBuyer(namespace, buyerId);
+  if (isBuyerMissing && !(await look('buyers', buyerId))) return false;
+  // Read the first missing goods alone. If they do not exist, the order is refused, and an order with 64 missing goods
+  // costs no more reads than an order with one.
+  const [first, ...others] = Object.keys(goodsMap).filter((name) => !catalogue.findGoods(namespace, name));
+  if (first === undefined) return isBuyerMissing;
+  if (!(await look('goods', first))) return isBuyerMissing;
+  await Promise.all(others.map((name) => look('goods', name)));
+  return true;
+}
 
 /** `order`: the object to store, with its name. */
 function allocate(call: OrderCall, order: SpikeOrder, created: number): SpikeOrder {

@@ -60,9 +60,10 @@ export interface Webhooks<T extends KubeObject> {
   warnings?: readonly Warning<T>[];
   /**
    * Runs before a refusal is sent: reads what the caches may not have yet, and resolves to true when the rules must
-   * run once more. `kubectl create -f` of one file makes an order right after its buyer.
+   * run once more, or to a refusal that takes the place of the first. `kubectl create -f` of one file makes an order
+   * right after its buyer.
    */
-  refreshAndRetry?(call: Call<T>, refusal: Refusal): Promise<boolean>;
+  refreshAndRetry?(call: Call<T>, refusal: Refusal): Promise<boolean | Refusal>;
   /** Runs on DELETE after every rule has passed: what must be stored before the object may go. */
   beforeDelete?(call: Call<T>): Promise<Refusal | undefined>;
   /** Runs on CREATE after every rule has passed: the one write of admission. */

@@ -61,6 +61,7 @@ async function start(pair: Pair): Promise<number> {
           refresh: async () => false,
           markInUse: async () => undefined,
         },
+        looks: { take: () => true, giveBack() {} },
         policy: { paymentWindowMs: 300_000, reach: defaultReach, nodePorts: defaultNodePorts },
       },
       log,

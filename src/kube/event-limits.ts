@@ -1,5 +1,5 @@
-// Bounded memory for the event recorder: recently used keys, and how many events each object may still have. Knows
-// no events.
+// Bounded memory of recently used keys, and a token bucket for each of them: how many events an object may still have,
+// how many refused orders of a user may still cost a read. Knows neither.
 
 import type { Clock } from '../runtime/clock.ts';
 
@@ -53,5 +53,11 @@ export class TokenBuckets {
     const tokens = Math.min(this.#burst, bucket.tokens + (now - bucket.at) / this.#refill);
     this.#buckets.set(key, { tokens: tokens < 1 ? tokens : tokens - 1, at: now });
     return tokens >= 1;
+  }
+
+  /** Returns a token that was taken for nothing. */
+  giveBack(key: string): void {
+    const bucket = this.#buckets.get(key);
+    if (bucket) this.#buckets.set(key, { ...bucket, tokens: Math.min(this.#burst, bucket.tokens + 1) });
   }
 }

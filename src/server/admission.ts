@@ -63,8 +63,10 @@ export async function validate(
   if (!isReadable(webhooks, call)) return allow(request, { warnings: [unreadable] });
   if (!context.isInformed()) return deny(request, notInformed);
   let refusal = firstRefusal(webhooks, operation, call);
-  if (refusal && (await webhooks.refreshAndRetry?.(call, refusal)))
-    refusal = firstRefusal(webhooks, operation, call);
+  if (refusal) {
+    const again = await webhooks.refreshAndRetry?.(call, refusal);
+    if (again) refusal = again === true ? firstRefusal(webhooks, operation, call) : again;
+  }
   if (refusal) return deny(request, refusal);
   if (operation === 'DELETE') {
     const notYet = await webhooks.beforeDelete?.(call);

@@ -32,6 +32,14 @@ export const saleRows = checked({
     group: 'Sale',
     help: 'age at which a hold without a stored order is given back: 34s that the API server gives a create, and 7s for etcd',
   }),
+  refusedPerSecond: row({
+    flag: '--refused-per-second <number>',
+    env: 'SPIKEGATE_REFUSED_PER_SECOND',
+    parse: wholeNumber(0, 10_000),
+    default: 20,
+    group: 'Sale',
+    help: "a user's refused orders may cost this replica as many reads of the API server each second, ten times as many at once; then they get 429. 0: no limit",
+  }),
   workers: row({
     flag: '--workers <number>',
     env: 'SPIKEGATE_WORKERS',

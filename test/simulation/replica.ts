@@ -192,6 +192,7 @@ export class Replica {
         // The model creates goods with the finalizer, so there is nothing to mark.
         markInUse: async () => undefined,
       },
+      looks: { take: () => true, giveBack() {} },
       policy: {
         paymentWindowMs: this.#settings.paymentWindowMs,
         reach: defaultReach,
