@@ -11,6 +11,7 @@ import { type GoodsCache, GoodsShelf } from './goods.ts';
 import { OrderBook, type OrderCache } from './orders.ts';
 import { type RecentItem, RecentNews } from './recent-news.ts';
 import { type Scope, scopeKey, scopeOf } from './scope.ts';
+import { Seats } from './seats.ts';
 import { Viewers } from './viewers.ts';
 import type { Health, NewsRow, Sections } from './wire.ts';
 
@@ -22,8 +23,6 @@ export interface BoardOptions {
   facts(): Pick<Health, 'replica' | 'replicas' | 'leader' | 'trouble' | 'certificateExpires'>;
   /** The commands to show while there are no goods. */
   firstSteps: string[];
-  /** Whether the server listens on a loopback address. Then requests must name a loopback host. */
-  isLoopback: boolean;
   limits?: Partial<BoardLimits>;
 }
 
@@ -54,6 +53,7 @@ export class Board {
   readonly #assets: Map<string, Asset>;
   readonly #admissions: Admissions;
   readonly #news: RecentNews;
+  readonly #seats: Seats;
   /** By scope: those who look at the same part share one feed. */
   readonly #rooms = new Map<string, Viewers>();
   #isStopped = false;
@@ -64,6 +64,7 @@ export class Board {
     this.#assets = readAssets();
     this.#admissions = new Admissions(options.clock, past);
     this.#news = new RecentNews();
+    this.#seats = new Seats(this.#limits.viewers);
   }
 
   get viewers(): number {
@@ -80,8 +81,11 @@ export class Board {
     this.#news.add(item);
   }
 
-  /** Handles requests to /board, and redirects / to it. Returns false for every other path. */
-  handle(request: IncomingMessage, response: ServerResponse): boolean {
+  /**
+   * Handles requests to /board, and redirects / to it. Returns false for every other path. `user`: who asks, when the
+   * port knows it.
+   */
+  handle(request: IncomingMessage, response: ServerResponse, user?: string): boolean {
     const path = (request.url ?? '').split('?', 1)[0]!;
     if (path === '/') {
       response.setHeader('Location', 'board');
@@ -90,12 +94,7 @@ export class Board {
     }
     if (path !== '/board' && !path.startsWith('/board/')) return false;
     for (const [name, value] of Object.entries(strictHeaders)) response.setHeader(name, value);
-    const { host } = request.headers;
-    if (this.#options.isLoopback && !isLoopbackHost(host)) {
-      // Somebody else's name that resolves to this address (DNS rebinding) would make that site same-origin with
-      // the board.
-      answer(response, 421, `this board is served to localhost only, not to ${host ?? 'nobody'}\n`);
-    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
       answer(response, 405, 'the board can only be read\n');
     } else if (path === '/board/') {
@@ -103,7 +102,7 @@ export class Board {
       response.setHeader('Location', '../board');
       answer(response, 308, '');
     } else if (path === '/board/events') {
-      this.#events(request, response);
+      this.#events(request, response, user);
     } else {
       this.#asset(request, response, path === '/board' ? 'index.html' : path.slice('/board/'.length));
     }
@@ -132,14 +131,15 @@ export class Board {
     response.end(request.method === 'HEAD' ? undefined : asset.body);
   }
 
-  #events(request: IncomingMessage, response: ServerResponse): void {
+  #events(request: IncomingMessage, response: ServerResponse, user: string | undefined): void {
+    const who = user ?? request.socket.remoteAddress ?? '';
     if (request.headers['sec-fetch-site'] === 'cross-site') {
       // Another site could not read the stream, but it could use up all places.
       answer(response, 403, 'the board cannot be followed from another site\n');
       return;
     }
     const scope = scopeOf((request.url ?? '').split('?')[1] ?? '');
-    const isFull = this.viewers >= this.#limits.viewers || !this.#hasRoom(scope);
+    const isFull = !this.#seats.hasSeatFor(who) || !this.#hasRoom(scope);
     if (this.#isStopped || isFull) {
       response.setHeader('Retry-After', String(this.#isStopped ? 1 : fullRetrySeconds));
       const why = this.#isStopped ? 'shutting down' : `${this.#limits.viewers} people are looking already`;
@@ -158,12 +158,15 @@ export class Board {
     }
     request.socket.setNoDelay(true);
     response.write('retry: 2000\n\n');
+    this.#seats.take(response, who);
     this.#room(scope).add(response);
   }
 
   /** A room stays for a while after its last viewer, and costs something: there are at most as many as viewers. */
   #hasRoom(scope: Scope): boolean {
-    return this.#rooms.has(scopeKey(scope)) || this.#rooms.size < this.#limits.viewers;
+    const key = scopeKey(scope);
+    // Who opens a room for each of many namespaces must not keep others from the whole board.
+    return key === scopeKey({}) || this.#rooms.has(key) || this.#rooms.size < this.#limits.viewers;
   }
 
   #room(scope: Scope): Viewers {
@@ -255,14 +258,4 @@ function answer(response: ServerResponse, code: number, text: string): void {
     'Content-Length': Buffer.byteLength(text),
   });
   response.end(text);
-}
-
-/** `127.0.0.1:8080`, `localhost`, `[::1]:80` and the like. */
-export function isLoopbackHost(host: string | undefined): boolean {
-  const name = (host ?? '').replace(/:\d+$/, '').toLowerCase();
-  return isLoopbackAddress(name.replace(/^\[(.*)\]$/, '$1'));
-}
-
-export function isLoopbackAddress(address: string): boolean {
-  return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address);
 }

@@ -20,6 +20,8 @@ const serviceMonitor = (namespace: string): Manifest => ({
         port: 'metrics',
         path: '/metrics',
         interval: '15s',
+        // Prometheus' own token. Its user needs the role spikegate-metrics-reader, or one like it.
+        bearerTokenFile: '/var/run/secrets/kubernetes.io/serviceaccount/token',
         // Stock has the label `namespace` of the goods. Without this it would be renamed for the pod's namespace.
         honorLabels: true,
       },

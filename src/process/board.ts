@@ -1,6 +1,6 @@
 // The board of a serving process, and the sources of its facts.
 import { hostname } from 'node:os';
-import { Board, isLoopbackAddress } from '../board/board.ts';
+import { Board } from '../board/board.ts';
 import type { SaleNews } from '../board/news.ts';
 import { Replicas } from '../board/replicas.ts';
 import type { LeaderCaches } from '../controllers/leading.ts';
@@ -36,7 +36,6 @@ export function createBoard(options: ServeBoardOptions): Board {
     caches,
     clock,
     paymentWindowMs: settings.paymentWindow,
-    isLoopback: isLoopbackAddress(settings.metricsHost),
     firstSteps: options.firstSteps ?? ['kubectl create -f sale.yaml'],
     facts() {
       const count = replicas.count();

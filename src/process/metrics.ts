@@ -1,7 +1,11 @@
 // The metrics port of one process: /metrics with the values of the other parts, and the board when it is on.
+import { hostname } from 'node:os';
 import type { Board } from '../board/board.ts';
+import type { Client } from '../kube/client.ts';
 import type { ServerTime } from '../kube/server-time.ts';
+import { hostCheck, serviceNames } from '../server/hosts.ts';
 import { type Metrics, watchMetrics } from '../server/metrics.ts';
+import { clusterAccess } from '../server/metrics-access.ts';
 import { MetricsServer } from '../server/metrics-server.ts';
 import type { ServeSettings } from '../settings/serve.ts';
 import { type Caches, saleCachesOf } from './caches.ts';
@@ -15,6 +19,7 @@ export interface MetricsServerParts {
   certificates: Certificates;
   elector: Elector;
   metrics: Metrics;
+  client: Client;
   board: Board | undefined;
 }
 
@@ -34,6 +39,12 @@ export function createMetricsServer(parts: MetricsServerParts): MetricsServer {
     host: settings.metricsHost,
     port: settings.metricsPort,
     registry: metrics.registry,
-    ...(board ? { pages: (request, response) => board.handle(request, response) } : {}),
+    isOwnHost: hostCheck(settings.metricsHost, [
+      hostname(),
+      ...serviceNames(settings.metricsService, settings.namespace),
+      ...settings.metricsNames,
+    ]),
+    access: settings.metricsAuth ? clusterAccess(parts.client, clock) : undefined,
+    ...(board ? { pages: (request, response, user) => board.handle(request, response, user) } : {}),
   });
 }

@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Component } from '../runtime/manager.ts';
+import type { HostCheck } from './hosts.ts';
+import type { PageAccess } from './metrics-access.ts';
 
 // Scrapers and browsers send their request at once. A client that only holds a connection open must not use up the
 // file descriptors that admission needs.
@@ -13,8 +15,21 @@ export interface MetricsServerOptions {
   host: string;
   port: number;
   registry: Registry;
-  /** More pages on this port. Returns true when it has handled the request. */
-  pages?(request: IncomingMessage, response: ServerResponse): boolean;
+  /** Whether a request may name this host. */
+  isOwnHost: HostCheck;
+  /** Who may read a page. Default: everybody. */
+  access?: PageAccess | undefined;
+  /**
+   * More pages on this port. Returns true when it has handled the request. `user`: who asks; undefined when everybody
+   * may.
+   */
+  pages?(request: IncomingMessage, response: ServerResponse, user: string | undefined): boolean;
+}
+
+/** What a user needs a right to: /metrics, or /board with everything below it. */
+function pageOf(url: string | undefined): string {
+  const path = (url ?? '').split('?', 1)[0]!;
+  return path === '/metrics' ? path : '/board';
 }
 
 export class MetricsServer implements Component {
@@ -26,25 +41,45 @@ export class MetricsServer implements Component {
   constructor(options: MetricsServerOptions) {
     this.#host = options.host;
     this.#port = options.port;
-    this.#server = createServer(limits, async (request, response) => {
-      if (options.pages?.(request, response)) return;
-      if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
-        response.writeHead(404).end();
-        return;
-      }
-      try {
-        const body = await options.registry.metrics();
-        response.writeHead(200, { 'Content-Type': options.registry.contentType }).end(body);
-      } catch {
-        // This port asks for no credentials, so the error must tell nothing about the inside.
-        response.writeHead(500).end('internal error\n');
-      }
+    this.#server = createServer(limits, (request, response) => {
+      void this.#answer(options, request, response).catch(() => {
+        // The error must tell nothing about the inside.
+        refuse(response, 500, 'internal error');
+      });
     });
     this.#server.maxConnections = maxConnections;
   }
 
   get port(): number {
     return (this.#server.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  async #answer(
+    { registry, isOwnHost, access, pages }: MetricsServerOptions,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const { host } = request.headers;
+    if (!isOwnHost(host)) {
+      refuse(response, 421, `this port is not ${(host ?? 'without a name').slice(0, 253)} (--metrics-names)`);
+      return;
+    }
+    const allowed = await access?.(request, pageOf(request.url));
+    if (allowed && 'code' in allowed) {
+      // A browser asks for the token then.
+      if (allowed.code === 401)
+        response.setHeader('WWW-Authenticate', ['Bearer', 'Basic realm="a token as password"']);
+      if (allowed.code === 503) response.setHeader('Retry-After', '1');
+      refuse(response, allowed.code, allowed.message);
+      return;
+    }
+    if (pages?.(request, response, allowed?.user)) return;
+    if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
+      response.writeHead(404).end();
+      return;
+    }
+    const body = await registry.metrics();
+    response.writeHead(200, { 'Content-Type': registry.contentType }).end(body);
   }
 
   start(_signal: AbortSignal): Promise<void> {
@@ -60,4 +95,9 @@ export class MetricsServer implements Component {
       this.#server.closeAllConnections();
     });
   }
+}
+
+function refuse(response: ServerResponse, code: number, message: string): void {
+  if (response.headersSent) return;
+  response.writeHead(code, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${message}\n`);
 }

@@ -86,11 +86,11 @@ export async function openBoard(t: TestContext, options: Partial<BoardOptions> =
     paymentWindowMs: 300_000,
     facts: () => ({ replica: 'pod-a', leader: { who: 'here', name: 'pod-a' } }),
     firstSteps: ['kubectl create -f sale.yaml'],
-    isLoopback: true,
     ...options,
   });
   const server = createServer((request, response) => {
-    if (!board.handle(request, response)) response.writeHead(404).end('not the board');
+    const user = request.headers['x-user'] as string | undefined;
+    if (!board.handle(request, response, user)) response.writeHead(404).end('not the board');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(async () => {
@@ -145,10 +145,11 @@ export interface Stream {
   close(): void;
 }
 
-export function follow({ port }: { port: number }, query = ''): Promise<Stream> {
+export function follow({ port }: { port: number }, query = '', user?: string): Promise<Stream> {
+  const headers = user === undefined ? {} : { 'x-user': user };
   return new Promise((resolve, reject) => {
     const request = get(
-      { host: '127.0.0.1', port, path: `/board/events${query}`, agent: false },
+      { host: '127.0.0.1', port, path: `/board/events${query}`, agent: false, headers },
       (response) => {
         if (response.statusCode !== 200) {
           reject(new Error(`answered ${response.statusCode}`));

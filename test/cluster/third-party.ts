@@ -165,6 +165,9 @@ const loadProgram = (lab: Lab, program: string, at: string) =>
   );
 
 /** A Prometheus of the operator that follows every ServiceMonitor and every rule of its namespace. */
+/** The chart's role for those who may read Spikegate's metrics. */
+const metricsReader = 'spikegate-metrics-reader';
+
 export async function startPrometheus(lab: Lab, namespace: string): Promise<void> {
   const metadata = { name: 'prometheus', namespace };
   const subjects = [{ kind: 'ServiceAccount', name: 'prometheus', namespace }];
@@ -176,6 +179,13 @@ export async function startPrometheus(lab: Lab, namespace: string): Promise<void
       metadata,
       subjects,
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: `${namespace}-prometheus` },
+      subjects,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: metricsReader },
     },
     {
       apiVersion: 'monitoring.coreos.com/v1',
