@@ -4,6 +4,7 @@ import type { Client } from '../src/kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../src/kube/errors.ts';
 import { NamedObject } from '../src/kube/named-object.ts';
 import type { KubeObject, Resource } from '../src/kube/objects.ts';
+import { same } from '../src/kube/same.ts';
 import type { Clock } from '../src/runtime/clock.ts';
 import { type BundlePublisher, ConflictError, type SecretStore } from './secret-source.ts';
 import type { SecretData } from './secret-state.ts';
@@ -22,8 +23,20 @@ const secrets: Resource<Secret> = {
   namespaced: true,
 };
 
+interface ClientConfig {
+  caBundle?: string;
+  url?: string;
+  service?: Service & { path?: string };
+  [field: string]: unknown;
+}
+
+interface Webhook {
+  name: string;
+  clientConfig: ClientConfig;
+}
+
 interface WebhookConfiguration extends KubeObject {
-  webhooks?: { name: string; clientConfig: { caBundle?: string; [field: string]: unknown } }[];
+  webhooks?: Webhook[];
 }
 
 const configuration = (kind: string): Resource<WebhookConfiguration> => ({
@@ -117,38 +130,110 @@ export function kubeSecretStore(cluster: CertCluster, namespace: string, name: s
   };
 }
 
-/**
- * Puts the bundle into every webhook of both configurations called `name`. Skips a configuration that does not
- * exist, and one whose webhooks call another Service: two installations would write their CAs over each other's.
- */
-export function kubeBundlePublisher(cluster: CertCluster, name: string, service: Service): BundlePublisher {
-  const followed = configurations.map((resource) => follow(cluster, resource, name));
-  return {
-    async publish(latest) {
-      let wrote = false;
-      for (const resource of configurations)
-        wrote = (await publishTo(cluster, resource, name, service, latest)) || wrote;
-      return wrote;
-    },
-    watch(listener, signal) {
-      for (const it of followed) {
-        it.onChange(listener);
-        void it.start(signal);
+/** How a webhook must look when a value is published. */
+type Published = (webhook: Webhook, value: string) => ClientConfig;
+
+/** Both configurations called `name`, which all publishers of a process share. */
+export class WebhookConfigurations {
+  readonly #cluster: CertCluster;
+  readonly #name: string;
+  readonly #service: Service;
+  readonly #followed: NamedObject<WebhookConfiguration>[];
+  #isFollowed = false;
+
+  constructor(cluster: CertCluster, name: string, service: Service) {
+    this.#cluster = cluster;
+    this.#name = name;
+    this.#service = service;
+    this.#followed = configurations.map((resource) => follow(cluster, resource, name));
+  }
+
+  /** Puts the CA bundle (PEM) into every webhook. */
+  bundlePublisher(): BundlePublisher {
+    return this.#publisher(({ clientConfig }, bundle) => ({ ...clientConfig, caBundle: inBase64(bundle) }));
+  }
+
+  /** Puts a token before the path of every webhook that `paths` knows by name. */
+  pathPublisher(paths: ReadonlyMap<string, string>): BundlePublisher {
+    return this.#publisher(({ name, clientConfig }, token) => {
+      const path = paths.get(name);
+      return path === undefined ? clientConfig : calledAt(clientConfig, `/${token}${path}`);
+    });
+  }
+
+  /**
+   * Skips a configuration that does not exist, and one whose webhooks call another Service: two installations would
+   * write over each other's.
+   */
+  #publisher(published: Published): BundlePublisher {
+    const [service, followed] = [this.#service, this.#followed];
+    return {
+      publish: async (latest) => {
+        let wrote = false;
+        for (const resource of configurations)
+          wrote = (await this.#publishTo(resource, published, latest)) || wrote;
+        return wrote;
+      },
+      watch: (listener, signal) => {
+        for (const it of followed) {
+          it.onChange(listener);
+          if (!this.#isFollowed) void it.start(signal);
+        }
+        this.#isFollowed = true;
+      },
+      shows(value) {
+        if (!followed.every(({ isFresh }) => isFresh)) return undefined;
+        return followed.every((it) => isElsewhere(it.get(), service) || has(it.get(), published, value));
+      },
+    };
+  }
+
+  async #publishTo(
+    resource: Resource<WebhookConfiguration>,
+    published: Published,
+    latest: () => Promise<string>,
+  ): Promise<boolean> {
+    const { client, logger } = this.#cluster;
+    const name = this.#name;
+    for (;;) {
+      try {
+        const found = await client.get(resource, { name }, { timeoutMs: callMs });
+        if (isElsewhere(found, this.#service)) {
+          const fields = { kind: resource.kind, name };
+          logger.warn(
+            fields,
+            'the webhooks call another Service: another installation has this configuration',
+          );
+          return false;
+        }
+        const value = await latest();
+        if (has(found, published, value)) return false;
+        const webhooks = (found.webhooks ?? []).map((webhook) => ({
+          ...webhook,
+          clientConfig: published(webhook, value),
+        }));
+        await client.replace(resource, { ...found, webhooks }, { timeoutMs: callMs });
+        return true;
+      } catch (error) {
+        if (isNotFound(error)) return false;
+        if (!isConflict(error)) throw error;
       }
-    },
-    shows(bundle) {
-      if (!followed.every(({ isFresh }) => isFresh)) return undefined;
-      const caBundle = inBase64(bundle);
-      return followed.every((it) => isElsewhere(it.get(), service) || trusts(it.get(), caBundle));
-    },
-  };
+    }
+  }
 }
 
 const inBase64 = (bundle: string): string => Buffer.from(bundle).toString('base64');
 
-/** A configuration that does not exist trusts no wrong CA. */
-const trusts = (configuration: WebhookConfiguration | undefined, caBundle: string): boolean =>
-  configuration?.webhooks?.every((webhook) => webhook.clientConfig.caBundle === caBundle) ?? true;
+/** A configuration that does not exist has nothing wrong. */
+const has = (configuration: WebhookConfiguration | undefined, published: Published, value: string): boolean =>
+  configuration?.webhooks?.every((webhook) => same(published(webhook, value), webhook.clientConfig)) ?? true;
+
+/** The same server, called at `path`. */
+function calledAt(clientConfig: ClientConfig, path: string): ClientConfig {
+  const { service, url } = clientConfig;
+  if (service) return { ...clientConfig, service: { ...service, path } };
+  return url && URL.canParse(url) ? { ...clientConfig, url: new URL(url).origin + path } : clientConfig;
+}
 
 interface Service {
   namespace: string;
@@ -156,38 +241,6 @@ interface Service {
 }
 
 function isElsewhere(configuration: WebhookConfiguration | undefined, { namespace, name }: Service): boolean {
-  const called = configuration?.webhooks?.map(
-    ({ clientConfig }) => clientConfig.service as Service | undefined,
-  );
+  const called = configuration?.webhooks?.map(({ clientConfig }) => clientConfig.service);
   return called?.some((it) => it && (it.namespace !== namespace || it.name !== name)) ?? false;
-}
-
-async function publishTo(
-  { client, logger }: CertCluster,
-  resource: Resource<WebhookConfiguration>,
-  name: string,
-  service: Service,
-  latest: () => Promise<string>,
-): Promise<boolean> {
-  for (;;) {
-    try {
-      const found = await client.get(resource, { name }, { timeoutMs: callMs });
-      if (isElsewhere(found, service)) {
-        const fields = { kind: resource.kind, name };
-        logger.warn(fields, 'the webhooks call another Service: another installation has this configuration');
-        return false;
-      }
-      const caBundle = inBase64(await latest());
-      if (trusts(found, caBundle)) return false;
-      const webhooks = (found.webhooks ?? []).map((webhook) => ({
-        ...webhook,
-        clientConfig: { ...webhook.clientConfig, caBundle },
-      }));
-      await client.replace(resource, { ...found, webhooks }, { timeoutMs: callMs });
-      return true;
-    } catch (error) {
-      if (isNotFound(error)) return false;
-      if (!isConflict(error)) throw error;
-    }
-  }
 }

@@ -54,6 +54,7 @@ export async function playDemo(options: DemoOptions): Promise<boolean> {
   const paymentWindowMs = options.watch ? paymentWindow.watched : paymentWindow.quick;
   const sale = await startSale({
     kubeconfig: sandbox.kubeconfig,
+    webhookClient: sandbox.webhookClient,
     log: decisions,
     settings: { paymentWindow: paymentWindowMs },
     onLost: (why) => {

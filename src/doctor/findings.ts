@@ -40,6 +40,8 @@ export const findingReasons = {
   ConfigurationMissing: 'a webhook configuration is not there',
   ConfigurationOutdated: 'a webhook configuration is not what this version generates',
   AnotherInstallation: 'another Spikegate is installed in this cluster',
+  WebhookPathWithoutSecret: 'a webhook is called at a path without the secret that serve makes',
+  CallersUncertified: 'the API server can present a client certificate, and serve requires none',
   ServiceMissing: 'the Service that the webhooks name is not there',
   ServiceWithoutEndpoints: 'no pod that is ready stands behind that Service',
   WebhookNotAnswering: 'a dry-run admission fails',

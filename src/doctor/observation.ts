@@ -66,13 +66,18 @@ export interface OwnDeployment extends KubeObject {
   spec: {
     replicas?: number;
     selector?: { matchLabels?: Record<string, string> };
-    template?: { spec?: { volumes?: { secret?: { secretName?: string } }[] } };
+    template?: {
+      spec?: {
+        volumes?: { secret?: { secretName?: string } }[];
+        containers?: { name: string; args?: string[] }[];
+      };
+    };
   };
   status?: { readyReplicas?: number };
 }
 
 export interface Pod extends KubeObject {
-  spec: { containers: { name: string; image: string }[] };
+  spec: { containers: { name: string; image: string; command?: string[]; args?: string[] }[] };
   status?: { phase?: string };
 }
 
@@ -146,4 +151,6 @@ export interface Observation {
   stuck: Seen<StuckObject[]>;
   deployments: Seen<OwnDeployment[]>;
   pods: Seen<Pod[]>;
+  /** The API servers that run as pods, as kubeadm makes them. Empty on a managed cluster. */
+  apiServers: Seen<Pod[]>;
 }

@@ -71,7 +71,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
       lookAtLease(client, expected),
     ]);
   const configurations = { mutating, validating };
-  const [service, answers, served, pods, stuck, again] = await Promise.all([
+  const [service, answers, served, pods, apiServers, stuck, again] = await Promise.all([
     serviceOf(client, configurations),
     Promise.all(kindsOf(parts).map((kind) => probe(client, kind, expected.probeNamespace))),
     servedCertificate(
@@ -82,6 +82,12 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     ),
     // Without permission to read the Deployments, their pods are unknown too.
     isSeen(deployments) ? look(() => podsOf(client, namespace, deployments.value)) : deployments,
+    look(() =>
+      listAll<Pod>(client, resources.pods, {
+        namespace: 'kube-system',
+        labelSelector: 'component=kube-apiserver',
+      }),
+    ),
     isSeen(namespaces) ? look(() => stuckIn(client, isSelling ? namespaces.value : [])) : namespaces,
     lookAgain({ ...options, expected }, { goods, orders, lease: firstLease, now: server.now }),
   ]);
@@ -100,6 +106,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     stuck,
     deployments,
     pods,
+    apiServers,
     ...again,
   };
 }

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../runtime/clock.ts';
-import { startSandbox } from '../sandbox/index.ts';
+import { type Sandbox, startSandbox } from '../sandbox/index.ts';
 import { Narrator } from './narrator.ts';
 import { freePort, startSale } from './start.ts';
 
@@ -19,6 +19,7 @@ export interface LocalOptions {
 
 interface Cluster {
   kubeconfig: string;
+  webhookClient?: Sandbox['webhookClient'];
   what: string;
   stop(): Promise<void>;
 }
@@ -29,6 +30,7 @@ export async function runLocally(options: LocalOptions): Promise<void> {
   const cluster = options.kubeconfig ? given(options.kubeconfig) : await embedded(options);
   const starting = startSale({
     kubeconfig: cluster.kubeconfig,
+    webhookClient: cluster.webhookClient,
     log: narrator,
     settings: {
       paymentWindow: options.paymentWindow,
@@ -64,6 +66,7 @@ async function embedded(options: LocalOptions): Promise<Cluster> {
     console.log(`found ${objects} objects of an earlier run in ${options.dir} (--fresh begins anew)`);
   return {
     kubeconfig: sandbox.kubeconfig,
+    webhookClient: sandbox.webhookClient,
     what: `with a Kubernetes API of its own on ${sandbox.server}`,
     stop: () => sandbox.stop(),
   };

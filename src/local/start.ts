@@ -21,6 +21,8 @@ export interface StartOptions {
   kubeconfig: string;
   log: Log;
   settings?: Partial<ServeSettings>;
+  /** How the API server can prove itself, when it can: a file of CAs, and the common name of its certificate. */
+  webhookClient?: { caFile: string; name: string } | undefined;
   /** The commands that the board shows while there are no goods. */
   firstSteps?: string[];
   onLost(why: string): void;
@@ -28,7 +30,7 @@ export interface StartOptions {
 
 /** Installs and serves. Resolves when orders can be made. The webhook configurations point to this process. */
 export async function startSale(options: StartOptions): Promise<Running> {
-  const { kubeconfig, log } = options;
+  const { kubeconfig, log, webhookClient } = options;
   const settings: ServeSettings = {
     ...defaultServeSettings(),
     kubeconfig,
@@ -43,6 +45,7 @@ export async function startSale(options: StartOptions): Promise<Running> {
     // On a person's own machine, Prometheus and third parties run there too.
     prometheusAllow: parseReach([...clusterServices, ...thisMachine]),
     thirdPartyAllow: parseReach([...anywhere, ...thisMachine]),
+    ...(webhookClient ? { clientCaFile: webhookClient.caFile, clientNames: [webhookClient.name] } : {}),
     ...options.settings,
   };
   const client = createClient(loadConfig({ file: kubeconfig }));

@@ -7,7 +7,7 @@ import * as deploy from './deploy.ts';
 import { type Extent, everything } from './extent.ts';
 import type { Manifest } from './manifest.ts';
 import { deployment } from './names.ts';
-import { certificateRbac, rbac } from './rbac.ts';
+import { certificateRbac, metricsRbac, rbac } from './rbac.ts';
 import { webhookConfigurations } from './webhook-configurations.ts';
 
 export type CertificateMode = 'self-signed' | 'cert-manager';
@@ -26,6 +26,7 @@ export function bundle(mode: CertificateMode, extent: Extent = everything): Mani
     ...kindsOf(extent.parts).map(crdOf),
     deploy.priorityClass,
     ...rbac(deployment, extent),
+    ...metricsRbac(deployment),
     ...(mode === 'self-signed' ? certificateRbac(deployment) : certificates(deployment)),
     ...deploy.services,
     deploy.networkPolicy,

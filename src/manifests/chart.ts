@@ -8,7 +8,7 @@ import { crdOf } from './crd.ts';
 import { takesOverLabel } from './installations.ts';
 import { partOfSpikegate, toYaml } from './manifest.ts';
 import { namesOf } from './names.ts';
-import { certificateRbac, commonRbac, partRbac, personRoles } from './rbac.ts';
+import { certificateRbac, commonRbac, metricsRbac, partRbac, personRoles } from './rbac.ts';
 import {
   asTemplate,
   documents,
@@ -185,6 +185,10 @@ export function chartFiles(): Map<string, string> {
   return new Map([
     ...crdFiles,
     ['templates/rbac.yaml', header + permissions()],
+    [
+      'templates/metrics-rbac.yaml',
+      header + onlyWhen('.Values.metrics.auth', asTemplate(metricsRbac(names))),
+    ],
     ['templates/certificates-rbac.yaml', header + onlyWhen(selfSigned, asTemplate(certificateRbac(names)))],
     ['templates/certificates.yaml', header + onlyWhen(certManager, asTemplate(certificates(names)))],
     ['templates/webhooks.yaml', header + webhooks()],

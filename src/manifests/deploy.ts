@@ -70,7 +70,7 @@ const container = {
   name,
   image: `${name}:${version}`,
   imagePullPolicy: 'IfNotPresent',
-  args: ['serve'],
+  args: ['serve', '--metrics-auth'],
   env: [{ name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } }],
   ports: [
     { name: 'https', containerPort: ports.webhook, protocol: 'TCP' },
@@ -157,7 +157,7 @@ export const workloadWithCertManager: Manifest = {
         containers: [
           {
             name,
-            args: ['serve', '--certs', 'files', '--cert-dir', certDirectory],
+            args: ['serve', '--metrics-auth', '--certs', 'files', '--cert-dir', certDirectory],
             volumeMounts: [{ name: 'certificates', mountPath: certDirectory, readOnly: true }],
           },
         ],
@@ -192,7 +192,8 @@ export const networkPolicy: Manifest = {
   spec: {
     podSelector: { matchLabels: selector },
     policyTypes: ['Ingress'],
-    ingress: [{ ports: Object.values(ports).map((port) => ({ protocol: 'TCP', port })) }],
+    // One entry for each port, so that a patch can narrow each.
+    ingress: Object.values(ports).map((port) => ({ ports: [{ protocol: 'TCP', port }] })),
   },
 };
 

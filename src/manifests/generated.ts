@@ -11,7 +11,7 @@ import { type Extent, everything } from './extent.ts';
 import { type Manifest, toYaml } from './manifest.ts';
 import { monitoringFiles } from './monitoring.ts';
 import { deployment } from './names.ts';
-import { certificateRbac, rbac } from './rbac.ts';
+import { certificateRbac, metricsRbac, rbac } from './rbac.ts';
 import { webhookConfigurations } from './webhook-configurations.ts';
 
 export { deployment };
@@ -68,7 +68,8 @@ const folders: Record<string, Record<string, readonly unknown[]>> = {
   },
   rbac: {
     'rbac.yaml': rbac(deployment),
-    [besideObjects]: [kustomization({ resources: ['rbac.yaml'] })],
+    'metrics.yaml': metricsRbac(deployment),
+    [besideObjects]: [kustomization({ resources: ['rbac.yaml', 'metrics.yaml'] })],
   },
   deploy: {
     'namespace.yaml': [deploy.namespace],

@@ -10,6 +10,7 @@ import { type Clock, sleep } from '../runtime/clock.ts';
 import { crdOf } from './crd.ts';
 import { type Extent, everything } from './extent.ts';
 import { componentFiles, generatedFiles } from './generated.ts';
+import { installedConfigurations } from './installations.ts';
 import type { Manifest } from './manifest.ts';
 import { certificateRbac, type RbacOptions, rbac } from './rbac.ts';
 import { type WebhookTarget, webhookConfigurations } from './webhook-configurations.ts';
@@ -77,10 +78,30 @@ export async function install(client: Client, options: InstallOptions): Promise<
   const { namespace } = permissions;
   const name = permissions.configuration;
   const { parts, namespaces } = extent;
-  const configurations = webhookConfigurations(registryOf(parts), { target, namespace, name, namespaces });
+  const urls = 'url' in target ? await calledNow(client, name, target.url) : new Map<string, string>();
+  const configurations = webhookConfigurations(registryOf(parts), {
+    target,
+    namespace,
+    name,
+    namespaces,
+    urls,
+  });
   for (const manifest of [...rbac(permissions, extent), ...certificateRbac(permissions), ...configurations]) {
     await apply(client, manifest, options.log);
   }
+}
+
+/** The secret paths that `serve` has written into the webhooks' URLs, at the address of today, by webhook. */
+async function calledNow(client: Client, name: string, address: string): Promise<Map<string, string>> {
+  const found = (await installedConfigurations(client)).filter(({ metadata }) => metadata.name === name);
+  return new Map(
+    found
+      .flatMap(({ webhooks = [] }) => webhooks)
+      .flatMap(({ name, clientConfig }) => {
+        const { url } = clientConfig ?? {};
+        return name && url && URL.canParse(url) ? [[name, address + new URL(url).pathname]] : [];
+      }),
+  );
 }
 
 /** Applies the CRDs by server-side apply. Resolves when their kinds are served. @throws ApiError, Error */

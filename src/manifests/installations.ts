@@ -14,6 +14,7 @@ export const takesOverLabel = 'spikegate.io/takes-over';
 
 export interface WebhookConfiguration extends KubeObject {
   webhooks?: {
+    name?: string;
     clientConfig?: { service?: { namespace: string; name: string }; url?: string };
     rules?: { apiGroups?: string[]; resources?: string[] }[];
     namespaceSelector?: { matchExpressions?: { key: string; operator: string; values?: string[] }[] };

@@ -12,6 +12,8 @@ export interface InstallationNames {
   metricsService: string;
   lease: string;
   certSecret: string;
+  /** Secret with the secret in the webhooks' path. */
+  pathSecret: string;
 }
 
 export const namesOf = (name: string): InstallationNames => ({
@@ -22,6 +24,7 @@ export const namesOf = (name: string): InstallationNames => ({
   metricsService: `${name}-metrics`,
   lease: name,
   certSecret: `${name}-serving-cert`,
+  pathSecret: `${name}-webhook-path`,
 });
 
 /** Who the servers of an installation are for the API server. */

@@ -12,7 +12,7 @@ import type { InstallationNames } from './names.ts';
 
 export type RbacOptions = { namespace: string } & Pick<
   InstallationNames,
-  'name' | 'configuration' | 'serviceAccount' | 'lease' | 'certSecret'
+  'name' | 'configuration' | 'serviceAccount' | 'lease' | 'certSecret' | 'pathSecret'
 >;
 
 export interface PolicyRule {
@@ -34,8 +34,8 @@ export function commonRbac(options: RbacOptions, { namespaces }: Pick<Extent, 'n
   const { namespace, serviceAccount: name } = options;
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace, labels: partOfSpikegate } },
-    ...granted(name, options, clusterRules(namespaces)),
-    ...granted(name, options, leaseRules(options), namespace),
+    ...granted(name, options, [...clusterRules(namespaces), publishRule(options)]),
+    ...granted(name, options, [...leaseRules(options), ...secretRules(options.pathSecret)], namespace),
   ];
 }
 
@@ -57,9 +57,27 @@ const partRole = ({ serviceAccount }: Pick<RbacOptions, 'serviceAccount'>, part:
 /** Additional permissions when Spikegate issues its own certificates (`--certs self-signed`). */
 export function certificateRbac(options: RbacOptions): Manifest[] {
   const name = `${options.serviceAccount}-certificates`;
+  return granted(name, options, secretRules(options.certSecret), options.namespace);
+}
+
+/**
+ * For `--metrics-auth`: serve may ask the API server about a token and its user's rights. And a role for those who may
+ * read the metrics and the board, which is bound to nobody.
+ */
+export function metricsRbac(options: RbacOptions): Manifest[] {
+  const name = `${options.serviceAccount}-metrics-auth`;
+  const reviews: PolicyRule[] = [
+    { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+    { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+  ];
   return [
-    ...granted(name, options, [publishRule(options)]),
-    ...granted(name, options, secretRules(options), options.namespace),
+    ...granted(name, options, reviews),
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: `${options.name}-metrics-reader`, labels: partOfSpikegate },
+      rules: [{ nonResourceURLs: ['/metrics', '/board'], verbs: ['get'] }],
+    },
   ];
 }
 
@@ -174,19 +192,19 @@ function leaseRules({ lease }: RbacOptions): PolicyRule[] {
   ];
 }
 
-function secretRules({ certSecret }: RbacOptions): PolicyRule[] {
+function secretRules(name: string): PolicyRule[] {
   return [
     { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
     {
       apiGroups: [''],
       resources: ['secrets'],
-      resourceNames: [certSecret],
+      resourceNames: [name],
       verbs: ['get', 'list', 'watch', 'update'],
     },
   ];
 }
 
-/** Writes the CA into our own webhook configurations only. */
+/** Writes the CA and the secret path into our own webhook configurations only. */
 const publishRule = ({ configuration }: RbacOptions): PolicyRule => ({
   apiGroups: ['admissionregistration.k8s.io'],
   resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],

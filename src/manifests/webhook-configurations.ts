@@ -18,6 +18,8 @@ export interface WebhookConfigurationOptions {
   name?: string;
   /** The only namespaces whose objects are judged. Empty or absent: all. */
   namespaces?: readonly string[];
+  /** URLs with the secret that `serve` has written, by the webhook's name. Only for a target with a URL. */
+  urls?: ReadonlyMap<string, string>;
   /** PEM. Absent when somebody else (cert-manager) writes it. */
   caBundle?: string;
 }
@@ -110,14 +112,29 @@ function conditionsOf({ withStatus, complete }: Webhook, username: string): unkn
   ];
 }
 
+const nameOf = ({ verb, kind }: Pick<Webhook, 'verb' | 'kind'>): string =>
+  `${verb}.${kind.singular}.spikegate.io`;
+
+/** The path of each webhook, by its name, without the secret that `serve` puts before it. */
+export const webhookPaths = (registry: readonly Webhooks<KubeObject>[]): ReadonlyMap<string, string> =>
+  new Map(
+    registry
+      .flatMap((it) => [mutating(it), validating(it)])
+      .map((webhook) => [nameOf(webhook), webhook.path]),
+  );
+
 function entry(webhook: Webhook, options: WebhookConfigurationOptions): unknown {
   const { target, namespace, name: installation = deployment.name, caBundle, namespaces = [] } = options;
   const username = usernameOf(namespace, namesOf(installation).serviceAccount);
   const { verb, kind, path, operations, withStatus, failurePolicy } = webhook;
-  const { group, version, plural, singular } = kind;
-  const where = 'url' in target ? { url: `${target.url}${path}` } : { service: { ...target.service, path } };
+  const { group, version, plural } = kind;
+  // `serve` writes the path of a Service, with a secret in it. A manifest with a path would take that away again.
+  const where =
+    'url' in target
+      ? { url: options.urls?.get(nameOf(webhook)) ?? `${target.url}${path}` }
+      : { service: { ...target.service } };
   return {
-    name: `${verb}.${singular}.spikegate.io`,
+    name: nameOf(webhook),
     admissionReviewVersions: ['v1'],
     clientConfig: {
       ...where,

@@ -5,6 +5,7 @@ import { registryOf } from '../../webhooks/registry.ts';
 import { Buyer } from '../api/buyer.ts';
 import { markDeleted } from '../controllers/deletion.ts';
 import type { Client } from '../kube/client.ts';
+import { TokenBuckets } from '../kube/event-limits.ts';
 import { joinKey, type KubeObject } from '../kube/objects.ts';
 import type { ServerTime } from '../kube/server-time.ts';
 import { KubeStore } from '../ledger/kube-stores.ts';
@@ -12,6 +13,7 @@ import { SecondLook } from '../ledger/second-look.ts';
 import type { Log } from '../runtime/log.ts';
 import { type AppOptions, createApp } from '../server/app.ts';
 import { certifiedCallers, everybody } from '../server/callers.ts';
+import { webhookBehind } from '../server/secret-path.ts';
 import { AdmissionServer } from '../server/server.ts';
 import type { AdmissionMetrics } from '../server/telemetry.ts';
 import type { ServeSettings } from '../settings/serve.ts';
@@ -56,6 +58,7 @@ export function createAdmission(options: AdmissionOptions): AdmissionServer {
       metrics: options.metrics,
       onDecision: options.onDecision,
       callers: clientAuthorities ? certifiedCallers(settings.clientNames) : everybody,
+      webhookAt: webhookBehind(() => certificates.path.tokens()),
       onCaller: server.trust,
       isRefusing: server.isRefusing,
       async readiness() {
@@ -67,12 +70,21 @@ export function createAdmission(options: AdmissionOptions): AdmissionServer {
   return server;
 }
 
-function contextOf({ settings, client, caches, stock, self, clock }: AdmissionOptions): AdmissionContext {
+function contextOf({
+  settings,
+  client,
+  caches,
+  stock,
+  self,
+  clock,
+  metrics,
+}: AdmissionOptions): AdmissionContext {
   return {
     catalogue: stock.catalogue,
     isInformed: () => caches.followed.every(({ cache }) => cache.isSynced),
     gate: stock.gate,
     live: liveCluster(client, caches, stock, clock),
+    looks: looksOf(settings.refusedPerSecond, clock, metrics),
     clock,
     self: () => self.user,
     newId: randomUUID,
@@ -81,6 +93,23 @@ function contextOf({ settings, client, caches, stock, self, clock }: AdmissionOp
       reach: { prometheus: settings.prometheusAllow, thirdParty: settings.thirdPartyAllow },
       nodePorts: settings.nodePorts,
     },
+  };
+}
+
+/** A user's refused orders may cost as many reads at once as they may cost in ten seconds. */
+const burstSeconds = 10;
+const mostUsers = 10_000;
+
+function looksOf(perSecond: number, clock: ServerTime, metrics: AdmissionMetrics): AdmissionContext['looks'] {
+  if (perSecond === 0) return { take: () => true, giveBack() {} };
+  const buckets = new TokenBuckets(clock, mostUsers, perSecond * burstSeconds, 1000 / perSecond);
+  return {
+    take(user) {
+      const isTaken = buckets.take(user);
+      if (!isTaken) metrics.limited();
+      return isTaken;
+    },
+    giveBack: (user) => buckets.giveBack(user),
   };
 }
 

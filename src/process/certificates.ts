@@ -1,11 +1,14 @@
-// The serving certificate of one process, and the CAs of the clients that may call it.
+// The serving certificate of one process, and who may call it: the secret in the webhooks' path, and the CAs of clients.
 import { servingNames } from '../../certs/authority.ts';
 import { FileSource } from '../../certs/file-source.ts';
-import { kubeBundlePublisher, kubeSecretStore } from '../../certs/kube-secret.ts';
+import { kubeSecretStore, WebhookConfigurations } from '../../certs/kube-secret.ts';
+import { PathSource } from '../../certs/path-source.ts';
 import { SecretSource } from '../../certs/secret-source.ts';
 import type { CertMetrics, CertSource } from '../../certs/source.ts';
 import { TrustFile } from '../../certs/trust-file.ts';
+import { registry } from '../../webhooks/registry.ts';
 import type { Client } from '../kube/client.ts';
+import { webhookPaths } from '../manifests/webhook-configurations.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Component } from '../runtime/manager.ts';
@@ -23,12 +26,26 @@ export interface Certificates {
   serving: CertSource;
   /** Undefined when the server asks clients for no certificate. */
   clientAuthorities: TrustFile | undefined;
+  path: PathSource;
   components: Component[];
 }
 
 export function createCertificates(options: CertificatesOptions): Certificates {
   const { settings, clock, log } = options;
-  const serving = createSource(options);
+  const cluster = { client: options.client, clock, logger: log };
+  const configurations = new WebhookConfigurations(cluster, settings.configuration, {
+    namespace: settings.namespace,
+    name: settings.service,
+  });
+  const serving = createSource(options, configurations);
+  const path = new PathSource({
+    store: kubeSecretStore(cluster, settings.namespace, settings.pathSecret),
+    publisher: configurations.pathPublisher(webhookPaths(registry)),
+    clock,
+    logger: log,
+    lifetime: settings.pathLifetime,
+    overlap: settings.pathOverlap,
+  });
   const clientAuthorities = settings.clientCaFile
     ? new TrustFile({ file: settings.clientCaFile, clock, logger: log })
     : undefined;
@@ -40,11 +57,15 @@ export function createCertificates(options: CertificatesOptions): Certificates {
   return {
     serving,
     clientAuthorities,
-    components: clientAuthorities ? [component, clientAuthorities] : [component],
+    path,
+    components: [component, path, ...(clientAuthorities ? [clientAuthorities] : [])],
   };
 }
 
-function createSource({ settings, client, clock, log, metrics }: CertificatesOptions): CertSource {
+function createSource(
+  { settings, client, clock, log, metrics }: CertificatesOptions,
+  configurations: WebhookConfigurations,
+): CertSource {
   if (settings.certs === 'files') {
     if (!settings.certDir) throw new Error('--certs files needs --cert-dir');
     return new FileSource({ directory: settings.certDir, clock, logger: log, metrics });
@@ -52,10 +73,7 @@ function createSource({ settings, client, clock, log, metrics }: CertificatesOpt
   const cluster = { client, clock, logger: log };
   return new SecretSource({
     store: kubeSecretStore(cluster, settings.namespace, settings.certSecret),
-    publisher: kubeBundlePublisher(cluster, settings.configuration, {
-      namespace: settings.namespace,
-      name: settings.service,
-    }),
+    publisher: configurations.bundlePublisher(),
     names: servingNames(settings.service, settings.namespace, settings.certNames),
     clock,
     logger: log,

@@ -98,6 +98,7 @@ export async function serve(
   history.onWentBack(() => {
     stock.writer.dropPending();
     stock.lots.abandonAll();
+    certificates.path.recheck();
   });
   const certificates = createCertificates({ ...shared, clock, metrics: metrics.certificates });
   const elector = createLeadership({
@@ -139,6 +140,7 @@ export async function serve(
   });
   const metricsServer = createMetricsServer({
     settings,
+    client,
     clock: time,
     caches,
     certificates,

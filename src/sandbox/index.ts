@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { Admission, type AuditRecord } from './admission/admission.ts';
+import { WebhookClient } from './admission/client.ts';
 import { Authenticator, Tokens } from './auth.ts';
 import { bootstrap } from './controllers/bootstrap.ts';
 import { CrdController } from './controllers/crds.ts';
@@ -14,7 +15,7 @@ import { WatchHub } from './http/watch.ts';
 import { builtinResources } from './kinds.ts';
 import { OpenApi } from './openapi/serve.ts';
 import type { Core } from './operations/core.ts';
-import { kubeconfig, loadPki } from './pki.ts';
+import { kubeconfig, loadPki, webhookCaller } from './pki.ts';
 import { Authorizer } from './rbac.ts';
 import { Registry } from './resources.ts';
 import type { RowLog } from './store/log.ts';
@@ -51,6 +52,8 @@ export interface Sandbox {
   /** PEM of the CA that signed the serving certificate. */
   ca: string;
   recovered: Recovered;
+  /** What a webhook must require so that only the sandbox can call it: a file of CAs, and the common name. */
+  webhookClient: { caFile: string; name: string };
   /** The answers of admission webhooks, oldest first. Only the newest are kept. */
   audit(): readonly AuditRecord[];
   /** Drops history, as etcd's compaction does. Watches and pages from before get 410. */
@@ -83,7 +86,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   });
   const registry = new Registry();
   for (const type of builtinResources()) registry.add(type);
-  const admission = new Admission(store, registry, () => clock.now());
+  const caller = new WebhookClient({ cert: pki.webhookCert, key: pki.webhookKey });
+  const admission = new Admission(store, registry, () => clock.now(), caller);
   const core: Core = { store, registry, admission, clock, log };
   const tokens = new Tokens(pki.tokenSecret);
   const authenticator = new Authenticator(tokens, store, () => clock.now());
@@ -129,6 +133,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const server = `https://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
   const file = path.join(dir, 'kubeconfig');
   writeFileSync(file, kubeconfig(pki, server), { mode: 0o600 });
+  const caFile = path.join(dir, 'ca.crt');
+  writeFileSync(caFile, pki.ca);
   ready = true;
   log.info({ server, ...store.recovered }, 'sandbox is up');
   return {
@@ -136,6 +142,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     kubeconfig: file,
     port,
     ca: pki.ca,
+    webhookClient: { caFile, name: webhookCaller },
     recovered: store.recovered,
     audit: () => admission.audit,
     compact: () => store.compact(store.version),

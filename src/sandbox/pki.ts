@@ -15,11 +15,17 @@ export interface Pki {
   key: string;
   adminCert: string;
   adminKey: string;
+  /** With it the sandbox calls webhooks. */
+  webhookCert: string;
+  webhookKey: string;
   /** The key for service account tokens. */
   tokenSecret: string;
 }
 
 const days = 365 * 5;
+
+/** The common name of the certificate with which the sandbox calls webhooks. */
+export const webhookCaller = 'kube-apiserver-webhook-client';
 
 interface Leaf {
   cn: string;
@@ -89,7 +95,7 @@ function leaf(
 }
 
 async function issue(now: number, host: string): Promise<Pki> {
-  const [caKeys, servingKeys, adminKeys] = await Promise.all([keys(), keys(), keys()]);
+  const [caKeys, servingKeys, adminKeys, webhookKeys] = await Promise.all([keys(), keys(), keys(), keys()]);
   const ca = authority(now, caKeys);
   const hosts = [
     ...new Set([
@@ -107,12 +113,15 @@ async function issue(now: number, host: string): Promise<Pki> {
     hosts: hosts.filter((h) => h !== '0.0.0.0'),
   });
   const admin = leaf(ca, adminKeys, now, { cn: 'kubernetes-admin', organization: 'system:masters' });
+  const webhook = leaf(ca, webhookKeys, now, { cn: webhookCaller });
   return {
     ca: ca.pem,
     cert: serving.cert,
     key: serving.key,
     adminCert: admin.cert,
     adminKey: admin.key,
+    webhookCert: webhook.cert,
+    webhookKey: webhook.key,
     tokenSecret: randomBytes(32).toString('base64'),
   };
 }
@@ -122,7 +131,9 @@ export async function loadPki(dir: string | undefined, host: string, now: number
   const file = dir === undefined ? undefined : path.join(dir, 'pki.json');
   if (file && existsSync(file)) {
     const kept = JSON.parse(readFileSync(file, 'utf8')) as Pki & { host: string; made: number };
-    if (kept.host === host && now - kept.made < (days - 30) * 86_400_000) return kept;
+    // A folder of an older version has no certificate for webhooks.
+    const isWhole = kept.webhookCert !== undefined && kept.host === host;
+    if (isWhole && now - kept.made < (days - 30) * 86_400_000) return kept;
   }
   const fresh = await issue(now, host);
   if (file && dir) {

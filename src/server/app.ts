@@ -30,6 +30,11 @@ export interface AppOptions {
   readiness(): Promise<string[]>;
   /** Who may call a webhook. Default: everybody. Health checks need no permission. */
   callers?: CallerCheck;
+  /**
+   * The webhook that a request's path calls, without the secret in it; undefined when the secret is wrong. Default:
+   * there is no secret.
+   */
+  webhookAt?(path: string): string | undefined;
   /** For tests. Default: a budget of its own. */
   budget?: BodyBudget;
   /**
@@ -71,7 +76,7 @@ type Step = 'mutate' | 'validate';
 type Judge = (request: AdmissionRequest, deadline: number) => AdmissionResponse | Promise<AdmissionResponse>;
 
 export function createApp(options: AppOptions): Express {
-  const { context, registry, budget = new BodyBudget() } = options;
+  const { context, registry, budget = new BodyBudget(), webhookAt = (path: string) => path } = options;
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
@@ -87,7 +92,8 @@ export function createApp(options: AppOptions): Express {
   }
   // One look-up by path. Express would try every route's pattern.
   app.use((request, response, next) => {
-    const admit = reviews.get(request.url.split('?', 1)[0]!);
+    const webhook = webhookAt(request.url.split('?', 1)[0]!);
+    const admit = webhook === undefined ? undefined : reviews.get(webhook);
     return admit ? admit(request, response) : next();
   });
   app.get('/healthz', (_request, response) => void response.type('text').send('ok'));
@@ -98,7 +104,10 @@ export function createApp(options: AppOptions): Express {
       missing.length === 0 ? 'ok' : `not ready:\n${missing.map((why) => `- ${why}`).join('\n')}\n`,
     );
   });
-  app.use((request, response) => refuseCall(response, 404, 'NotFound', `no webhook at ${request.path}`));
+  app.use((request, response) => {
+    if (request.method === 'POST') options.metrics.refusedCaller('path');
+    refuseCall(response, 404, 'NotFound', 'no webhook at this path');
+  });
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
     options.log.error({ err: error }, 'request failed');
     refuseCall(response, 500, 'InternalError', 'internal error');
@@ -130,6 +139,7 @@ function admission(
       }
       const stranger = callers(request);
       if (stranger) {
+        options.metrics.refusedCaller('certificate');
         // The body stays unread, so the connection cannot be used for another request.
         response.set('Connection', 'close');
         code = refuseCall(response, stranger.code, stranger.reason, stranger.message);

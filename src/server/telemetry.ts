@@ -20,7 +20,15 @@ export interface AdmissionMetrics {
   /** Counts the decisions about objects of this kind; undefined for a kind whose decisions are not counted. */
   decisions(kind: string): CountDecision | undefined;
   panicked(): void;
+  /** An order got 429 without a read, because refused orders of its user had cost too many. */
+  limited(): void;
+  /** A call of a webhook was refused because of who called. */
+  refusedCaller(why: CallerRefusal): void;
 }
+
+/** `path`: without the secret in it. `certificate`: without the client certificate that is required. */
+export type CallerRefusal = 'path' | 'certificate';
+const callerRefusals: readonly CallerRefusal[] = ['path', 'certificate'];
 
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256];
@@ -66,6 +74,19 @@ export function admissionMetrics(registry: Registry): AdmissionMetrics {
     help: 'Total number of webhook panics.',
     registers,
   });
+  const strangers = new Counter({
+    name: 'spikegate_callers_refused_total',
+    help: 'Calls of webhooks that were refused because of the caller: a wrong path, or no right client certificate.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const limited = new Counter({
+    name: 'spikegate_orders_limited_total',
+    help: 'Orders answered 429 without a live read, because refused orders of their user had cost too many reads.',
+    registers,
+  });
+  const byRefusal = new Map(callerRefusals.map((reason) => [reason, strangers.labels({ reason })]));
+  for (const child of byRefusal.values()) child.inc(0);
   const countOrder = orderDecisions(registry);
   return {
     route(webhook) {
@@ -91,6 +112,8 @@ export function admissionMetrics(registry: Registry): AdmissionMetrics {
     },
     decisions: (kind) => (kind === 'SpikeOrder' ? countOrder : undefined),
     panicked: () => panics.inc(),
+    limited: () => limited.inc(),
+    refusedCaller: (reason) => byRefusal.get(reason)?.inc(),
   };
 }
 

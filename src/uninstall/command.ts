@@ -16,6 +16,7 @@ export interface UninstallFlags {
   configuration: string;
   lease: string;
   certSecret: string;
+  pathSecret: string;
   deleteData?: boolean;
   dryRun?: boolean;
   yes?: boolean;
@@ -27,10 +28,11 @@ export function withUninstallOptions(command: Command): Command {
     .option('--kubeconfig <file>', 'kubeconfig of the cluster')
     .option('--context <name>', 'context of the kubeconfig')
     .option('--namespace <name>', 'where Spikegate runs', deployment.namespace)
-    .option('--name <name>', 'name of the installation; the next three follow from it', deployment.name)
+    .option('--name <name>', 'name of the installation; the next four follow from it', deployment.name)
     .option('--configuration <name>', 'name of both webhook configurations (default: NAME)')
     .option('--lease <name>', 'name of the lease (default: NAME)')
     .option('--cert-secret <name>', 'Secret with the serving certificate (default: NAME-serving-cert)')
+    .option('--path-secret <name>', "Secret with the webhooks' path (default: NAME-webhook-path)")
     .option('--delete-data', 'delete all goods, orders, buyers, sellers and workloads too, and the CRDs')
     .option('--dry-run', 'only say what would be done')
     .option('-y, --yes', 'do not ask')

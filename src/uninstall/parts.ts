@@ -17,6 +17,7 @@ export interface InstalledNames {
   configuration: string;
   lease: string;
   certSecret: string;
+  pathSecret: string;
 }
 
 export interface Stage {
@@ -64,7 +65,7 @@ export const stages: readonly Stage[] = [
       part('cert-manager.io', 'Certificate'),
       part('cert-manager.io', 'Issuer'),
       part('', 'ConfigMap'),
-      part('', 'Secret', { unlabelled: ({ certSecret }) => [certSecret] }),
+      part('', 'Secret', { unlabelled: ({ certSecret, pathSecret }) => [certSecret, pathSecret] }),
       part('coordination.k8s.io', 'Lease', { unlabelled: ({ lease }) => [lease] }),
     ],
   },

@@ -3,6 +3,7 @@
 import { Agent, request } from 'node:https';
 import { formatHolds } from '../../src/api/holds.ts';
 import type { AdmissionResponse } from '../../src/kube/admission.ts';
+import type { AppOptions } from '../../src/server/app.ts';
 import { BodyBudget } from '../../src/server/body-budget.ts';
 import type { AdmissionServer, AdmissionServerOptions } from '../../src/server/server.ts';
 import { mutatePath, validatePath } from '../../webhooks/registry.ts';
@@ -34,21 +35,28 @@ export class Shop {
   readonly budget: BodyBudget;
   readonly #agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
 
-  private constructor(world: World, server: AdmissionServer, budget: BodyBudget) {
+  /** Of every path: the secret of the installation, where the shop has one. */
+  readonly #prefix: string;
+
+  private constructor(world: World, server: AdmissionServer, budget: BodyBudget, prefix: string) {
+    this.#prefix = prefix;
     this.world = world;
     this.budget = budget;
     this.server = server;
   }
 
-  static async open(options: Partial<AdmissionServerOptions> = {}): Promise<Shop> {
+  static async open(
+    options: Partial<AdmissionServerOptions> = {},
+    secret: { webhookAt?: AppOptions['webhookAt']; pathPrefix?: string } = {},
+  ): Promise<Shop> {
     // The server comes after the application that tells it whom to trust.
     const made: { server?: AdmissionServer } = {};
     const budget = new BodyBudget();
-    const world = new World({ budget, onCaller: (socket) => made.server?.trust(socket) });
+    const world = new World({ budget, onCaller: (socket) => made.server?.trust(socket), ...secret });
     for (const manifest of [buyer(), goods('goods1', { stockCount: 100_000 })]) await world.create(manifest);
     const pair = await issuedBy(await authority());
     made.server = await liveServer(world.app, fixedCerts(pair), options);
-    return new Shop(world, made.server, budget);
+    return new Shop(world, made.server, budget, secret.pathPrefix ?? '');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -61,8 +69,13 @@ export class Shop {
     return this.server.port;
   }
 
+  get = (path: string) => this.#send('GET', path, '', {});
+
   /** Sends a body to a path; the code and the text of the answer. */
-  post(path: string, body: string | Buffer, headers: Record<string, string> = {}) {
+  post = (path: string, body: string | Buffer, headers: Record<string, string> = {}) =>
+    this.#send('POST', path, body, headers);
+
+  #send(method: string, path: string, body: string | Buffer, headers: Record<string, string>) {
     return new Promise<{ code: number; text: string; headers: Record<string, unknown> }>(
       (resolve, reject) => {
         const asked = request(
@@ -70,7 +83,7 @@ export class Shop {
             host: '127.0.0.1',
             port: this.port,
             path,
-            method: 'POST',
+            method,
             agent: this.#agent,
             headers: { 'content-type': 'application/json', ...headers },
             timeout: 30_000,
@@ -119,7 +132,7 @@ export class Shop {
     const metadata = { ...sent.metadata, namespace: 'default' };
     const asked = { kind: SpikeOrder, operation: 'CREATE' } as const;
     const first = await this.post(
-      orderPaths.mutate,
+      this.#prefix + orderPaths.mutate,
       JSON.stringify(review({ ...asked, object: { ...sent, metadata } })),
     );
     if (first.code !== 200) return `mutate: ${first.code} ${first.text.slice(0, 100)}`;
@@ -134,7 +147,10 @@ export class Shop {
       metadata: { ...metadata, uid: uidOf(number) },
       spec: { ...sent.spec, ...spec },
     };
-    const second = await this.post(orderPaths.validate, JSON.stringify(review({ ...asked, object })));
+    const second = await this.post(
+      this.#prefix + orderPaths.validate,
+      JSON.stringify(review({ ...asked, object })),
+    );
     if (second.code !== 200) return `validate: ${second.code} ${second.text.slice(0, 100)}`;
     const answer = (JSON.parse(second.text) as { response: AdmissionResponse }).response;
     return answer.allowed ? undefined : `validate: ${answer.status?.code} ${answer.status?.message}`;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { servingNames } from '../../certs/authority.ts';
-import { kubeBundlePublisher, kubeSecretStore } from '../../certs/kube-secret.ts';
+import { kubeSecretStore, WebhookConfigurations } from '../../certs/kube-secret.ts';
 import { SecretSource } from '../../certs/secret-source.ts';
 import type { Client } from '../../src/kube/client.ts';
 import { loadConfig } from '../../src/kube/config.ts';
@@ -81,10 +81,10 @@ for (const name of ['sandbox', 'control-plane'] as const) {
       };
       source = new SecretSource({
         store: kubeSecretStore(cluster, namespace, certSecret),
-        publisher: kubeBundlePublisher(cluster, deployment.configuration, {
+        publisher: new WebhookConfigurations(cluster, deployment.configuration, {
           namespace,
           name: deployment.service,
-        }),
+        }).bundlePublisher(),
         names: servingNames(deployment.service, namespace),
         clock: systemClock,
         logger: cluster.logger,

@@ -117,7 +117,7 @@ describe('a request that is no review', () => {
       '//',
       '/..',
     ];
-    for (const to of nowhere) await refused(json('{}', to), 404, 'NotFound', /^no webhook at \//);
+    for (const to of nowhere) await refused(json('{}', to), 404, 'NotFound', /^no webhook at this path$/);
     assert.equal((await supertest(world.server).get('/healthz')).text, 'ok');
     assert.equal((await supertest(world.server).get('/readyz?verbose=1')).text, 'ok');
   });

@@ -9,6 +9,7 @@ import { inUseFinalizer } from '../../src/api/names.ts';
 import { defaultNodePorts } from '../../src/api/node-ports.ts';
 import { defaultReach } from '../../src/api/reach.ts';
 import type { AdmissionResponse, AdmissionReview } from '../../src/kube/admission.ts';
+import { TokenBuckets } from '../../src/kube/event-limits.ts';
 import { Catalogue, type SaleCaches } from '../../src/ledger/catalogue.ts';
 import { Gate } from '../../src/ledger/gate.ts';
 import { GoodsWriter } from '../../src/ledger/goods-writer.ts';
@@ -60,8 +61,12 @@ export class World {
   isInformed = true;
   /** Requests that came and are not answered yet. */
   inFlight = 0;
+  /** As the default settings have them. */
+  readonly looks = new TokenBuckets(this.clock, 100, 200, 50);
   /** Rules that threw. */
   panics = 0;
+  /** Callers that were refused, and why. */
+  readonly strangers: string[] = [];
   /** Decisions that were counted: kind, operation, reason. */
   readonly decided: string[] = [];
   /** Live reads of orders by admission. */
@@ -70,6 +75,7 @@ export class World {
   readonly server: Server;
   readonly context: AdmissionContext;
   #made = 0;
+  readonly #pathPrefix: string;
 
   constructor({
     registry = everything,
@@ -77,13 +83,19 @@ export class World {
     callers,
     onCaller,
     budget,
+    webhookAt,
+    pathPrefix = '',
   }: {
     registry?: typeof everything;
     log?: Log;
     callers?: CallerCheck;
     onCaller?: AppOptions['onCaller'];
     budget?: BodyBudget;
+    webhookAt?: AppOptions['webhookAt'];
+    /** What this world's own calls put before a webhook's path. */
+    pathPrefix?: string;
   } = {}) {
+    this.#pathPrefix = pathPrefix;
     const writer = new GoodsWriter({
       store: this.store.goods,
       clock: this.clock,
@@ -101,6 +113,7 @@ export class World {
       }),
       clock: this.clock,
       newId: () => this.#uuid('1d'),
+      looks: this.looks,
       live: {
         orderIsStored: async (ns, name) => {
           this.liveReads++;
@@ -126,6 +139,7 @@ export class World {
       ...(callers ? { callers } : {}),
       ...(onCaller ? { onCaller } : {}),
       ...(budget ? { budget } : {}),
+      ...(webhookAt ? { webhookAt } : {}),
       registry,
       context: this.context,
       log,
@@ -133,7 +147,9 @@ export class World {
         route: () => ({ began: () => void this.inFlight++, ended: () => void this.inFlight-- }),
         decisions: (kind) => (operation, reason) =>
           void this.decided.push([kind, operation, reason ?? 'Accepted'].join(' ')),
+        limited: () => {},
         panicked: () => void this.panics++,
+        refusedCaller: (why) => void this.strangers.push(why),
       },
       readiness: async () => [],
       isRefusing: () => false,
@@ -149,7 +165,7 @@ export class World {
 
   /** One call of a webhook; the answer's shape and the echo of the uid are checked on every one. */
   async call(path: string, asked: AdmissionReview): Promise<AdmissionResponse> {
-    const answer = await supertest(this.server).post(`${path}?timeout=10s`).send(asked);
+    const answer = await supertest(this.server).post(`${this.#pathPrefix}${path}?timeout=10s`).send(asked);
     if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${answer.text}`);
     const { apiVersion, kind, response } = answer.body;
     if (apiVersion !== 'admission.k8s.io/v1' || kind !== 'AdmissionReview') throw new Error(answer.text);

@@ -22,6 +22,8 @@ export interface Target {
   kubeconfig: string | undefined;
   /** That of `serve`, where it is not the administrator's: its service account's rights. */
   serveAs?: string;
+  /** Flags of `serve` with which only this API server can call it. */
+  callers?: readonly string[];
   /** A kubectl that is known to work with it; else the one on the PATH is looked for. */
   kubectl?: string;
   stop(): Promise<void>;
@@ -60,6 +62,7 @@ async function sandbox(): Promise<Target> {
   return {
     name: 'sandbox',
     kubeconfig: running.kubeconfig,
+    callers: ['--client-ca-file', running.webhookClient.caFile, '--client-names', running.webhookClient.name],
     async stop() {
       await running.stop();
       await rm(dir, { recursive: true, force: true });

@@ -131,7 +131,8 @@ export class World {
       value === '' ? [`--${name}`] : [`--${name}`, value],
     );
     const kubeconfig = this.target.serveAs ?? this.target.kubeconfig ?? '';
-    const all = [...quick, ...extentFlags(this.extent), ...flags];
+    const { callers = [] } = this.target;
+    const all = [...quick, ...callers, ...extentFlags(this.extent), ...flags];
     const replica = await Replica.start(kubeconfig, all, { ...source, env });
     this.replicas.push(replica);
     this.#aim();

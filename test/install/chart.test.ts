@@ -143,7 +143,15 @@ describe('the chart', () => {
     };
     const names = ['--configuration=shop-spikegate', '--service=shop-spikegate-webhook', '--take-over'];
     assert.deepEqual(argsOf(objects.find(({ kind }) => kind === 'Deployment')), [
-      ...['serve', ...names, '--lease=shop-spikegate', '--cert-secret=shop-spikegate-serving-cert'],
+      ...[
+        'serve',
+        '--metrics-auth',
+        ...names,
+        '--lease=shop-spikegate',
+        '--cert-secret=shop-spikegate-serving-cert',
+      ],
+      '--path-secret=shop-spikegate-webhook-path',
+      '--metrics-service=shop-spikegate-metrics',
     ]);
     assert.deepEqual(argsOf(hooks.find(({ kind }) => kind === 'Job')), [
       ...['prepare', '--namespace=x', ...names, '--crds'],
@@ -171,6 +179,7 @@ describe('the chart', () => {
       disruptionBudget: { enabled: false },
       networkPolicy: { enabled: false },
       crds: { upgrade: false },
+      metrics: { auth: false },
       test: { namespace: 'shop' },
     };
     const { objects, hooks } = render(chart, { values });
@@ -189,6 +198,41 @@ describe('the chart', () => {
     assert.deepEqual(where, ['Role', 'RoleBinding']);
   });
 
+  test('lets only the API servers call the webhooks where it is told what they are', () => {
+    const apiServers = [{ ipBlock: { cidr: '10.0.0.1/32' } }, { ipBlock: { cidr: 'fd00::1/128' } }];
+    const metrics = [{ namespaceSelector: { matchLabels: { name: 'monitoring' } } }];
+    for (const mode of ['self-signed', 'cert-manager']) {
+      const { objects } = render(chart, {
+        values: {
+          certificates: { mode },
+          callers: { authorities: 'webhook-clients', names: ['kube-apiserver', 'other'] },
+          networkPolicy: { apiServers, metrics },
+        },
+      });
+      const { spec } = objects.find(({ kind }) => kind === 'Deployment') as never as { spec: Pods };
+      const { containers, volumes } = spec.template.spec;
+      const flags = [
+        '--client-ca-file=/var/run/spikegate/callers/ca.crt',
+        '--client-names=kube-apiserver,other',
+      ];
+      assert.deepEqual(containers[0]?.args.slice(-2), flags);
+      assert.deepEqual((volumes as unknown[]).at(-1), {
+        name: 'callers',
+        configMap: { name: 'webhook-clients' },
+      });
+      const policy = objects.find(({ kind }) => kind === 'NetworkPolicy') as never as {
+        spec: { ingress: unknown };
+      };
+      assert.deepEqual(policy.spec.ingress, [
+        {
+          ports: [{ protocol: 'TCP', port: 9443 }],
+          from: apiServers,
+        },
+        { ports: [{ protocol: 'TCP', port: 8080 }], from: metrics },
+      ]);
+    }
+  });
+
   test('refuses values that it does not know', () => {
     const wrong = [
       [{ replica: 3 }, /additional properties/],
@@ -197,6 +241,8 @@ describe('the chart', () => {
       [{ crds: { keep: true } }, /additional properties/],
       [{ extraArgs: ['drain=1s'] }, /extraArgs/],
       [{ priorityClass: { value: 2_000_000_000 } }, /priorityClass\/value/],
+      [{ networkPolicy: { apiServers: ['10.0.0.1'] } }, /networkPolicy\/apiServers/],
+      [{ callers: { names: ['a,b'] } }, /callers\/names/],
       [{ test: { namespace: 'kube-system' } }, /test\/namespace/],
       [{ parts: { sale: false, workloads: false } }, /parts/],
       [{ namespaces: ['Shop'] }, /namespaces\/0/],

@@ -33,7 +33,7 @@ interface Configuration extends KubeObject {
     name: string;
     clientConfig: {
       url?: string;
-      service?: { namespace: string; name: string; path: string };
+      service?: { namespace: string; name: string; path?: string };
       caBundle?: string;
     };
   }[];
@@ -97,10 +97,11 @@ export class Cluster {
     for (const resource of configurations) {
       const found = await this.admin.get(resource, { name: deployment.configuration });
       const webhooks = found.webhooks.map(({ clientConfig: { service, url, ...rest }, ...webhook }) => {
-        const path = service?.path ?? new URL(url!).pathname;
+        // A Service without a path: no server has written one yet.
+        const path = service ? service.path : new URL(url!).pathname;
         const where = atBalancer
-          ? { url: `https://127.0.0.1:${this.balancer.port}${path}` }
-          : { service: { namespace, name, path } };
+          ? { url: `https://127.0.0.1:${this.balancer.port}${path ?? ''}` }
+          : { service: { namespace, name, ...(path === undefined ? {} : { path }) } };
         return { ...webhook, clientConfig: { ...rest, ...where } };
       });
       await this.admin.replace(resource, { ...found, webhooks });

@@ -5,7 +5,7 @@ import { crdOf } from '../../src/manifests/crd.ts';
 import * as deploy from '../../src/manifests/deploy.ts';
 import type { Manifest } from '../../src/manifests/manifest.ts';
 import { deployment } from '../../src/manifests/names.ts';
-import { certificateRbac, rbac } from '../../src/manifests/rbac.ts';
+import { certificateRbac, metricsRbac, rbac } from '../../src/manifests/rbac.ts';
 import { webhookConfigurations } from '../../src/manifests/webhook-configurations.ts';
 import { registry } from '../../webhooks/registry.ts';
 
@@ -16,6 +16,7 @@ const target = { service: { namespace, name } };
 const common = [
   ...kinds.map(crdOf),
   ...rbac(deployment),
+  ...metricsRbac(deployment),
   ...[deploy.priorityClass, ...deploy.services, deploy.networkPolicy, deploy.disruptionBudget],
 ];
 const configurations = webhookConfigurations(registry, { target, namespace });

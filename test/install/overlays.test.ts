@@ -62,12 +62,13 @@ describe('kubectl apply -k', { skip }, () => {
     const samples = join(manifests, 'samples');
     await cluster.kubectl(['apply', '-f', samples]);
     assert.doesNotMatch(await cluster.kubectl(['apply', '-f', samples]), / created/);
-    // An upgrade applies again what is there; the CA that serve has put in stays.
+    // An upgrade applies again what is there; the CA and the secret paths that serve has put in stay.
     await cluster.stopServing();
     await cluster.aimWebhooks(false);
-    const before = await bundles();
+    const before = [await bundles(), await paths()];
+    for (const path of before[1]!) assert.match(path ?? '', /^\/[0-9a-f]{64}\/(mutate|validate)-/);
     await cluster.kubectl(['apply', '-k', cluster.overlay('self-signed')]);
-    assert.deepEqual(await bundles(), before);
+    assert.deepEqual([await bundles(), await paths()], before);
   });
 
   test('cert-manager: the same with its Secret mounted and its CA injected', {
@@ -154,12 +155,15 @@ describe('kubectl apply -k', { skip }, () => {
     }
   }
 
-  async function bundles(): Promise<(string | undefined)[]> {
+  async function clientConfigs() {
     const all = await Promise.all(
       configurations.map((resource) => cluster.admin.get(resource, { name: deployment.configuration })),
     );
-    return all.flatMap(({ webhooks }) => webhooks.map(({ clientConfig }) => clientConfig.caBundle));
+    return all.flatMap(({ webhooks }) => webhooks.map(({ clientConfig }) => clientConfig));
   }
+
+  const bundles = async () => (await clientConfigs()).map(({ caBundle }) => caBundle);
+  const paths = async () => (await clientConfigs()).map(({ service }) => service?.path);
 
   async function published(): Promise<void> {
     await eventually(async () => assert.ok((await bundles()).every(Boolean)));

@@ -148,6 +148,7 @@ async function secretsOf({ client }: World, namespace: string): Promise<[string,
         if (stored.length >= 16) found.push([`${name} as stored`, stored.slice(0, 64)]);
         const line = plain.split('\n').find((text) => text.length >= 16 && !text.startsWith('-----'));
         if (line) found.push([name, line]);
+        for (const [token] of plain.matchAll(/[0-9a-f]{64}/g)) found.push([name, token]);
       }
     }
   }

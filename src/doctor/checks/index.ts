@@ -1,5 +1,6 @@
 // All checks, in the order in which a person would look.
 import type { Check } from '../findings.ts';
+import { callersAreCertified, pathsAreSecret } from './callers.ts';
 import { bundleMatches, certificateIsValid } from './certificates.ts';
 import { permissions, version } from './cluster.ts';
 import { definitionsAreCurrent } from './definitions.ts';
@@ -20,6 +21,8 @@ export const checks: readonly Check[] = [
   definitionsAreCurrent,
   configurationsAreCurrent,
   installationIsAlone,
+  pathsAreSecret,
+  callersAreCertified,
   serviceHasEndpoints,
   replicasAreThere,
   replicasAreAlike,

@@ -6,7 +6,7 @@ import { differences } from '../differences.ts';
 import type { Check, Finding, Unchecked } from '../findings.ts';
 import { type Observation, valueIn, type WebhookConfiguration, type WebhookEntry } from '../observation.ts';
 import { lookAtPods, lookAtServer, reinstall } from '../remedies.ts';
-import { firstEntry } from '../webhook-entries.ts';
+import { firstEntry, withoutSecret } from '../webhook-entries.ts';
 
 export const configurationsAreCurrent: Check = {
   name: 'both webhook configurations are there and of this version',
@@ -54,7 +54,7 @@ function judge(
 function changed(wanted: WebhookEntry, { webhooks = [] }: WebhookConfiguration): string[] {
   const stored = webhooks.find(({ name }) => name === wanted.name);
   if (!stored) return [`the webhook ${wanted.name} must be there`];
-  return differences(wanted, stored, { extras: 'allowed', path: wanted.name });
+  return differences(wanted, withoutSecret(stored), { extras: 'allowed', path: wanted.name });
 }
 
 /** With two installations, each one would judge every order and hold its stock. */

@@ -8,7 +8,7 @@ import { type ApiError, badRequest, forbidden, internal } from '../status.ts';
 import { parse } from '../store/entry.ts';
 import type { Store } from '../store/store.ts';
 import { asList, asNumber, asObj, asString, type Item, type Obj } from '../types.ts';
-import { WebhookClient } from './client.ts';
+import type { WebhookClient } from './client.ts';
 import { matchConditions } from './conditions.ts';
 import { matchedVersion, namespaceSelected, objectSelected, type Target } from './match.ts';
 import { denial, type ReviewFields, readVerdict, requestOf, reviewBody, type Verdict } from './review.ts';
@@ -57,13 +57,14 @@ const exempt = (type: ResourceType) =>
 
 export class Admission {
   readonly audit: AuditRecord[] = [];
-  readonly #client = new WebhookClient();
+  readonly #client: WebhookClient;
   readonly #store: Store;
   readonly #registry: Registry;
   readonly #now: () => number;
   #configured: Partial<Record<Phase, Obj[]>> = {};
 
-  constructor(store: Store, registry: Registry, now: () => number) {
+  constructor(store: Store, registry: Registry, now: () => number, client: WebhookClient) {
+    this.#client = client;
     this.#store = store;
     this.#registry = registry;
     this.#now = now;

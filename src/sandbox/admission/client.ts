@@ -10,6 +10,12 @@ const idleMs = 90_000;
 
 export class WebhookClient {
   readonly #agents = new Map<string, Agent>();
+  readonly #pair: { cert: string; key: string };
+
+  /** `pair`: the client certificate, PEM. It is sent to a webhook that asks for one. */
+  constructor(pair: { cert: string; key: string }) {
+    this.#pair = pair;
+  }
 
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy();
@@ -49,6 +55,7 @@ export class WebhookClient {
         maxFreeSockets: idleConnections,
         timeout: idleMs,
         scheduling: 'lifo',
+        ...this.#pair,
         ...(caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {}),
       });
       this.#agents.set(caBundle, agent);

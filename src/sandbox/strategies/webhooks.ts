@@ -26,9 +26,12 @@ function checkClientConfig(config: Obj, path: string): FieldError[] {
     return [field.required(path, 'exactly one of url or service is required')];
   if (isObj(service)) {
     if (service.port === undefined) service.port = 443;
-    return ['namespace', 'name'].flatMap((name) =>
-      service[name] ? [] : [field.required(`${path}.service.${name}`)],
-    );
+    return [
+      ...['namespace', 'name'].flatMap((name) =>
+        service[name] ? [] : [field.required(`${path}.service.${name}`)],
+      ),
+      ...checkServicePath(service.path, `${path}.service.path`),
+    ];
   }
   let parsed: URL;
   try {
@@ -51,6 +54,20 @@ function checkClientConfig(config: Obj, path: string): FieldError[] {
   if (parsed.search) add(parsed.search.slice(1), 'query parameters are not permitted in the URL');
   if (parsed.username) add(parsed.username, 'user information is not permitted in the URL');
   return errors;
+}
+
+/** Each segment must be a name in lower case (apimachinery's ValidateWebhookService). */
+function checkServicePath(given: unknown, at: string): FieldError[] {
+  const path = asString(given);
+  if (path === '' || path === '/') return [];
+  const errors = path.startsWith('/') ? [] : [field.invalid(at, path, "must start with a '/'")];
+  const segments = path === '//' ? [''] : path.slice(1).replace(/\/$/, '').split('/');
+  return segments.reduce((all, segment, index) => {
+    const wrong = formatError(formats.subdomain, segment);
+    if (segment === '') all.push(field.invalid(at, path, `segment[${index}] may not be empty`));
+    else if (wrong) all.push(field.invalid(at, path, `segment[${index}]: ${wrong}`));
+    return all;
+  }, errors);
 }
 
 function checkRules(webhook: Obj, path: string): FieldError[] {

@@ -129,6 +129,12 @@ export const admission: Topic = {
     bad('no versions', hook('allow', { admissionReviewVersions: undefined })),
     bad('unknown versions', hook('allow', { admissionReviewVersions: ['v7'] })),
     bad('a short name', hook('allow', { name: 'short' })),
+    ...['/A/b', '/a//b', 'a', '//', '/a_b/'].map((path) =>
+      bad(
+        `the path ${path}`,
+        hook('allow', { clientConfig: { service: { name: 'a', namespace: 'b', path } } }),
+      ),
+    ),
     bad('neither url nor service', hook('allow', { clientConfig: {} })),
     bad(
       'both url and service',

@@ -103,7 +103,9 @@ const deployment = (replicas: number): Draft<OwnDeployment> => ({
     selector: { matchLabels: labels },
     template: {
       metadata: { labels, annotations: { 'spikegate.io/sandbox-never-ready': '' } },
-      spec: { containers: [{ name: 'spikegate', image: 'spikegate:1' }] },
+      spec: {
+        containers: [{ name: 'spikegate', image: 'spikegate:1' }] as { name: string; image: string }[],
+      },
     },
   } as OwnDeployment['spec'],
 });

@@ -56,6 +56,7 @@ async function uninstall(world: World): Promise<void> {
         configuration: deployment.configuration,
         lease: deployment.lease,
         certSecret: deployment.certSecret,
+        pathSecret: deployment.pathSecret,
         ...flags,
       },
       {

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { issueAuthority, issueLeaf, rsaKey } from '../../../certs/authority.ts';
+import { tokenLength } from '../../../certs/path-tokens.ts';
 import { kinds } from '../../../src/api/kinds.ts';
 import { checks } from '../../../src/doctor/checks/index.ts';
 import { differences } from '../../../src/doctor/differences.ts';
@@ -25,7 +26,8 @@ import {
   type WebhookConfiguration as InstalledConfiguration,
   installationsOf,
 } from '../../../src/manifests/installations.ts';
-import { webhookConfigurations } from '../../../src/manifests/webhook-configurations.ts';
+import type { Manifest } from '../../../src/manifests/manifest.ts';
+import { webhookConfigurations, webhookPaths } from '../../../src/manifests/webhook-configurations.ts';
 import { registry } from '../../../webhooks/registry.ts';
 
 const now = Date.parse('2026-03-01T12:00:00Z');
@@ -43,10 +45,29 @@ before(async () => {
 const leaf = (from: number, lifetime: number, names = [host]): string =>
   issueLeaf({ key: leafKey, now: from, lifetime, random: randomBytes, names, authority: ca });
 
+const secret = '5'.repeat(tokenLength);
+
+/** As `serve` completes a configuration. */
+function withPaths(manifest: Manifest): Manifest {
+  const paths = webhookPaths(registry);
+  const whole = structuredClone(manifest);
+  const { webhooks = [] } = whole as unknown as WebhookConfiguration;
+  for (const { name, clientConfig } of webhooks) {
+    const path = `/${secret}${paths.get(name)}`;
+    if (clientConfig.service) clientConfig.service.path = path;
+    else clientConfig.url = new URL(clientConfig.url!).origin + path;
+  }
+  return whole;
+}
+
 function healthy(): Observation {
   const target = { service: { namespace: deployment.namespace, name: deployment.service } };
   const { namespace } = deployment;
-  const [mutating, validating] = webhookConfigurations(registry, { target, namespace, caBundle: ca.cert });
+  const [mutating, validating] = webhookConfigurations(registry, {
+    target,
+    namespace,
+    caBundle: ca.cert,
+  }).map(withPaths);
   const definitions = kinds.map((kind) => {
     const definition = crdOf(kind) as unknown as Definition;
     const conditions = [{ type: 'Established', status: 'True' }];
@@ -94,6 +115,7 @@ function healthy(): Observation {
     stuck: object([]),
     deployments: object([]),
     pods: object([]),
+    apiServers: object([]),
   };
 }
 
@@ -201,6 +223,63 @@ describe('the doctor', () => {
     );
   });
 
+  it('finds a webhook whose path has no secret, or another path behind it, and never shows the secret', () => {
+    const wrongPaths = ['/validate-myapp-spike-com-v1-spikegoods', '', `/${secret}/other`, `/${secret}`];
+    for (const path of wrongPaths) {
+      assertFinds(
+        (seen) =>
+          editConfiguration(seen, ({ webhooks }) => {
+            webhooks![0]!.clientConfig.service!.path = path;
+          }),
+        'WebhookPathWithoutSecret',
+        /^webhook validate\.spikegoods\.spikegate\.io: its path must be \/SECRET\/verb-kind/,
+        /logs -l/,
+      );
+    }
+    const url = `https://10.0.0.9:9443/${secret}/validate-myapp-spike-com-v1-spikegoods`;
+    const seen = healthy();
+    const change = editConfiguration(seen, ({ webhooks }) => {
+      webhooks![0]!.clientConfig = { url, caBundle: webhooks![1]!.clientConfig.caBundle! };
+    });
+    assert.doesNotMatch(JSON.stringify(all({ ...seen, ...change })), new RegExp(secret));
+  });
+
+  it('finds that a certificate could be required of the API server', () => {
+    const apiServers = (command: string[]) => ({
+      apiServers: {
+        value: [{ metadata: { name: 'kube-apiserver-a' }, spec: { containers: [{ command }] } }],
+      } as unknown as Observation['apiServers'],
+    });
+    const deployments = (args: string[]) => ({
+      deployments: {
+        value: [
+          {
+            metadata: { namespace: 'spikegate-system', name: 'spikegate' },
+            spec: { replicas: 0, template: { spec: { containers: [{ args }] } } },
+          },
+        ],
+      } as unknown as Observation['deployments'],
+    });
+    const flag = '--admission-control-config-file=/etc/kubernetes/admission.yaml';
+    assertFinds(
+      () => ({ ...apiServers(['kube-apiserver', flag]), ...deployments(['serve']) }),
+      'CallersUncertified',
+      /^deployment\/spikegate-system\/spikegate: pod kube-apiserver-a has/,
+      /callers\.authorities/,
+    );
+    for (const [command, args] of [
+      [['kube-apiserver'], ['serve']],
+      [
+        ['kube-apiserver', flag],
+        ['serve', '--client-ca-file=/ca.crt'],
+      ],
+    ] as const)
+      assert.deepEqual(
+        findings({ ...healthy(), ...apiServers([...command]), ...deployments([...args]) }),
+        [],
+      );
+  });
+
   it('finds webhooks without a CA, and such with different ones', async () => {
     const key = await rsaKey();
     const other = issueAuthority({ key, now, lifetime: day, random: randomBytes });
@@ -279,7 +358,7 @@ describe('the doctor', () => {
       target: { url },
       namespace: deployment.namespace,
       caBundle: ca.cert,
-    });
+    }).map(withPaths);
     const outside = {
       mutating: { value: mutating } as unknown as Observation['mutating'],
       validating: { value: validating } as unknown as Observation['validating'],
@@ -296,7 +375,7 @@ it('the remedy for a server outside the cluster that is gone names its address, 
     target: { url },
     namespace: deployment.namespace,
     caBundle: ca.cert,
-  });
+  }).map(withPaths);
   const cause = 'dial tcp 127.0.0.1:9443: connect: connection refused';
   const outcome = { is: 'failed' as const, webhook: 'mutate.buyer.spikegate.io', cause };
   const [found, ...others] = findings({
