@@ -175,6 +175,8 @@ function call(name: string, args: unknown[], scope: Scope): unknown {
       return String(second).slice(0, Number(first));
     case 'trimSuffix':
       return String(second).endsWith(String(first)) ? String(second).slice(0, -String(first).length) : second;
+    case 'or':
+      return args.find(isTrue) ?? args.at(-1);
     case 'join':
       return (second as unknown[]).join(String(first));
     case 'trim':
