@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { unacceptable } from '../../tools/licenses/main.ts';
+import { unacceptable } from '../../../tools/licenses/main.ts';
 
 const folder = join(import.meta.dirname, '..', '..', '..', '.github', 'workflows');
 

@@ -2,12 +2,12 @@
 // path that an API server was told is one that every replica accepts, and every path is replaced in its time.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { PathSource, pathDefaults } from '../../certs/path-source.ts';
-import { parsePathTokens, serializePathTokens } from '../../certs/path-tokens.ts';
-import type { BundlePublisher } from '../../certs/secret-source.ts';
-import { MemorySecretStore } from '../certs/memory-store.ts';
-import { SimulatedClock } from '../simulated-clock.ts';
-import { type Logged, recordingLogger } from './certs-world.ts';
+import { PathSource, pathDefaults } from '../../../certs/path-source.ts';
+import { parsePathTokens, serializePathTokens } from '../../../certs/path-tokens.ts';
+import type { BundlePublisher } from '../../../certs/secret-source.ts';
+import { MemorySecretStore } from '../../certs/memory-store.ts';
+import { SimulatedClock } from '../../simulated-clock.ts';
+import { type Logged, recordingLogger } from './world.ts';
 
 const minute = 60_000;
 const { lifetime, overlap } = pathDefaults;
