@@ -187,6 +187,7 @@ export class SecretSource implements CertSource {
       this.#settled = undefined;
       await this.#check(signal);
       this.#failures = 0;
+      // `undisturbedMs`: the part of the pause that a watch event cannot cut short.
       return { ms, undisturbedMs: Math.min(ms, minRest) };
     } catch (error) {
       if (signal.aborted) return { ms };
@@ -227,19 +228,20 @@ export class SecretSource implements CertSource {
           continue;
         }
         const step = nextStep(state, this.#settings, clock.now());
-        // A confirmation does not last: somebody may have applied an old manifest since. So publish again at the
-        // end of every check, and before the first leaf of a CA.
+        // The Secret records when a CA was published, but somebody may have applied an old manifest since. So publish
+        // again at the end of every check, and before the first leaf of a CA. When `#publish` had to write, the overlap
+        // of a CA that waits to sign begins again.
         if (!step || (step.do === 'issue-leaf' && step.authority.fingerprint !== state.leaf?.authority)) {
-          const reset = (await this.#publish()) && publicationUndone(state, this.#settings, clock.now());
-          if (reset) {
+          const restarted = (await this.#publish()) && publicationUndone(state, this.#settings, clock.now());
+          if (restarted) {
             logger.warn({}, 'the bundle had been overwritten; the new CA waits for its overlap again');
-            await this.#write(reset, stored);
+            await this.#write(restarted, stored);
           }
           if (!step) {
-            if (stored && !reset) this.#settle(stored.version, state);
+            if (stored && !restarted) this.#settle(stored.version, state);
             return;
           }
-          if (reset) continue;
+          if (restarted) continue;
         }
         await this.#write(await this.#take(step, state), stored);
         logger.info({ step: step.do, reason: step.reason }, `certificates: ${step.message}`);
@@ -303,10 +305,10 @@ export class SecretSource implements CertSource {
     return publisher.publish(async () => {
       const { authorities } = this.#parse(await store.read());
       const serving = this.#serving;
-      const vouched = authorities.some((one) => one.fingerprint === serving?.authority.fingerprint);
+      const hasServingCa = authorities.some((one) => one.fingerprint === serving?.authority.fingerprint);
       // An empty bundle would mean the system's roots; a bundle without our CA would mean an outage.
       if (authorities.length === 0) throw new Error('the Secret must hold a CA before it can be published');
-      if (serving && !vouched && clock.now() < serving.authority.notAfter) {
+      if (serving && !hasServingCa && clock.now() < serving.authority.notAfter) {
         throw new ConflictError('the Secret has lost the CA of the certificate in use');
       }
       return bundleOf(authorities);

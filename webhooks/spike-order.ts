@@ -24,8 +24,8 @@ type OrderCall = Call<SpikeOrder>;
 type OrderRule = Rule<SpikeOrder>;
 
 /**
- * Only admission sets these fields, as only the API server sets creationTimestamp. A client that could set its own
- * deadline could hold stock for ever.
+ * The allocated fields: only admission sets them, as only the API server sets creationTimestamp. A client that could
+ * set its own deadline could hold stock for ever.
  */
 const allocated = ['orderId', 'createTime', 'expiredTime', 'payTime'] as const;
 
@@ -42,7 +42,9 @@ const longestRequestMs = 60_000;
 
 export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
   kind: SpikeOrder as Kind,
+  // Nothing may be stored without the fields that only Spikegate sets (webhook.ts).
   defaulting: 'allocated',
+  // CEL. An update that keeps such a spec does not call the mutating webhook (webhook.ts).
   complete: `${hasAll('isPay', 'orderId', 'createTime')} && (object.spec.isPay == true ? ${hasAll('payTime')} : ${hasAll('expiredTime')})`,
   reviewBytes: smallReviewBytes,
 
@@ -55,7 +57,8 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     const kept = fillIn(object, keep(old.spec, allocated));
     if (isBeingDeleted(call)) return kept;
     const paysNow = kept.spec.isPay === true && old.spec.isPay !== true;
-    // An order that was created past admission is completed by its next update.
+    // An order that was created past admission (without our webhook, which was off) gets its missing fields at its next
+    // update.
     const created = parseTime(old.metadata.creationTimestamp) ?? now;
     const whole = allocate(call, paysNow ? overwrite(kept, { payTime: timestamp(now) }) : kept, created);
     // Until the leader has judged it, the missing id says that admission did not let it in
@@ -94,6 +97,7 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     if (request.operation !== 'CREATE' || !(reason === 'BuyerNotFound' || reason === 'GoodsNotFound'))
       return false;
     const user = userOf(call);
+    // Each user has a budget of live reads. A read that lets an order in is given back.
     if (!context.looks.take(user)) return tooManyRefused(user);
     const found = await lookForMissing(call);
     if (found) context.looks.giveBack(user);
@@ -119,6 +123,7 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
       context.looks.giveBack(user);
     }
     const holds = lines.map(holdLineOf);
+    // The buyer's place in line survives retries, so it cannot depend on a generated name.
     const who = object.metadata.generateName ? object.spec.buyerId : name;
     const { username: user = '' } = request.userInfo;
     const refusal = await context.gate.hold(
@@ -133,8 +138,9 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
 const userOf = ({ request }: OrderCall): string => request.userInfo.username ?? '';
 
 /**
- * Orders that the caches refuse cost nothing and are not bounded: a shop orders for all its buyers under one name, and
- * most of them are refused once it is sold out.
+ * The refusal of an order that needs a live read when its user has used up the budget for them. Orders that are
+ * refused without a live read are not limited: one user name may stand for a whole shop, and once its goods are sold
+ * out, most of its orders are refused.
  */
 const tooManyRefused = (user: string): Refusal => ({
   ...refuse(
@@ -144,7 +150,7 @@ const tooManyRefused = (user: string): Refusal => ({
   retryAfterSeconds: 1,
 });
 
-/** Reads what an order names and no cache has. Resolves to whether the rules must run once more. */
+/** Reads the buyer and the goods of an order that the caches lack. Resolves to whether the rules must run once more. */
 async function lookForMissing({ object, namespace, context }: OrderCall): Promise<boolean> {
   const { catalogue } = context;
   const { buyerId, goodsMap } = object.spec;
@@ -171,14 +177,12 @@ function allocate(call: OrderCall, order: SpikeOrder, created: number): SpikeOrd
     ...(spec.isPay ? { payTime: createTime } : { expiredTime: timestamp(created + paymentWindowMs) }),
     ...(spec.orderId
       ? {}
-      : { orderId: allocateId({ ...call, object: order }, ...request(call, createTime)) }),
+      : { orderId: allocateId({ ...call, object: order }, ...hashInputs(call, createTime)) }),
   });
 }
 
-/**
- * The id of an order depends on this besides its name: an order with a name that is used again is another order.
- */
-const request = ({ request }: OrderCall, createTime: string | undefined): string[] => [
+/** What the hash in an order's id covers besides the name. So an order that uses a name again gets another id. */
+const hashInputs = ({ request }: OrderCall, createTime: string | undefined): string[] => [
   request.userInfo.username ?? '',
   createTime ?? '',
 ];
@@ -202,7 +206,7 @@ function isAllocated(call: OrderCall): boolean {
   const { orderId, createTime } = object.spec;
   const created = parseTime(createTime);
   if (created === undefined || Math.abs(now - created) > clockSkewMs) return false;
-  if (!isOwnId(call, orderId, ...request(call, createTime))) return false;
+  if (!isOwnId(call, orderId, ...hashInputs(call, createTime))) return false;
   const again = allocate(call, unallocated(object), created);
   return allocated.every((name) => name === 'orderId' || object.spec[name] === again.spec[name]);
 }
@@ -298,7 +302,7 @@ function absentDeadlineStays({ object, old, context }: OrderCall): ReturnType<Or
 
 /**
  * The leader judges a payment by payTime, long after admission. So an admitted payment must have a payTime close to
- * now. An order that was created past admission is paid without a payTime and completed later.
+ * now. An order that was created past admission may be paid and have no payTime; then an update may add one.
  */
 function payTimeIsSetBySpikegate({ object, old, now }: OrderCall): ReturnType<OrderRule> {
   const { isPay = false, payTime } = object.spec;

@@ -55,14 +55,18 @@ export interface PhaseChange {
   /** Undefined for the first state of an order. */
   from: OrderPhase | undefined;
   to: OrderPhase;
-  /** As the condition says it. */
+  /** The message of the order's Ready condition. */
   why: string;
 }
 
 type RunContext = Pick<ReconcileContext, 'log'>;
 
-/** What an order refers to may reach this cache a little later than the order itself. */
+/** While an order is younger than this, its goods or its buyer may only be late in this cache. */
 const cacheLagMs = 10_000;
+/**
+ * How long an order waits for its hold while a replica uses a lot. Longer than `abandonedAfterMs` (lot-watch.ts).
+ */
+const waitForHoldMs = 10_000;
 /**
  * An order that waits for its hold is enqueued when the hold appears (`assigned`). This poll is for a missed event.
  */
@@ -108,7 +112,8 @@ export class OrderLifecycle {
   async #accept(seen: SpikeOrder, context: RunContext): Promise<{ requeueAfter?: number }> {
     let { lines, missing } = this.#lines(seen);
     if (missing.length > 0) {
-      const refusal = this.#notThere('GoodsNotFound', 'goods', missing, seen);
+      // Throws for a young order, before the costly list.
+      const refusal = this.#refuseMissing('GoodsNotFound', 'goods', missing, seen);
       // The replica that admitted the order saw these goods. This cache may lag by any time, so list before
       // rejecting.
       await this.#options.resyncGoods();
@@ -141,8 +146,11 @@ export class OrderLifecycle {
     return linesOf(order.spec, (goods) => this.#options.catalogue.findGoods(namespace, goods));
   }
 
-  /** The refusal for a reference that does not exist. Throws while the cache may only be late. */
-  #notThere(reason: RefusalReason, what: string, names: string[], order: SpikeOrder): Refusal {
+  /**
+   * The refusal for a reference that does not exist. Throws NotYetError while the order is young, because the cache may
+   * only be late.
+   */
+  #refuseMissing(reason: RefusalReason, what: string, names: string[], order: SpikeOrder): Refusal {
     if (this.#ageOf(order) < cacheLagMs) throw new NotYetError(`${what} ${names.join(', ')} not seen yet`);
     return refuse(reason, `no ${what} ${names.join(', ')} in this namespace`);
   }
@@ -152,9 +160,10 @@ export class OrderLifecycle {
   }
 
   /**
-   * A replica may have admitted the order on its lot, and its next write will assign the hold. Starts the wait at
-   * this leader's first look, not at the order's age: when the wait is over, an abandoned lot is recognised as
-   * abandoned, however long the takeover took and whatever the clocks say.
+   * Whether the order should wait, because a replica may have admitted it on its lot and will assign the hold with
+   * its next write. The wait begins when this leader first sees the order, because LotWatch too counts from what this
+   * leader has seen. When the wait is over, LotWatch has noticed any abandoned lot, however old the order is and
+   * whatever other clocks say.
    */
   #awaitsAssignment(order: SpikeOrder, lines: readonly OrderLine[]): boolean {
     const { goods, lots, clock } = this.#options;
@@ -162,12 +171,13 @@ export class OrderLifecycle {
       const known = goods.known(keyOf(line.goods));
       return known !== undefined && lots.isInUse(known);
     });
-    if (!isInUse || !wasLetIn(order)) return false;
+    const wasAdmitted = wasLetIn(order);
+    if (!isInUse || !wasAdmitted) return false;
     const { uid } = order.metadata;
     const waits = this.#unassigned.get(keyOf(order));
     const since = waits?.uid === uid ? waits.since : clock.monotonic();
     this.#unassigned.set(keyOf(order), { uid, since });
-    return clock.monotonic() - since < cacheLagMs;
+    return clock.monotonic() - since < waitForHoldMs;
   }
 
   /** Milliseconds, by the API server's clock and ours. */
@@ -176,15 +186,15 @@ export class OrderLifecycle {
   }
 
   /**
-   * The order was created past admission (the webhook was off), or a replica admitted it on its lot and died before
-   * it assigned the hold. It is judged and takes its stock now, or is rejected.
+   * The order was created past admission (without our webhook, which was off), or a replica admitted it on its lot and
+   * died before it assigned the hold. It is judged and takes its stock now, or is rejected.
    */
   async #holdLate(order: SpikeOrder, lines: readonly OrderLine[]): Promise<Refusal | undefined> {
     const { uid, name, namespace = '' } = order.metadata;
     const { gate, lots } = this.#options;
     const late = { namespace, uid, order: name, lines: lines.map(holdLineOf), isStored: true };
-    // The order was admitted on a lot that is now abandoned, so skip the rules. Use the cached goods: those of the
-    // lines may be older.
+    // The order was admitted on a lot that is now abandoned, so skip the rules. Take the goods from the cache again:
+    // `lines` has them as they were before `#accept` read them.
     const isAbandoned = ({ goods }: OrderLine) =>
       lots.abandonedLots(this.#options.goods.known(keyOf(goods)) ?? goods).length > 0;
     if (wasLetIn(order) && lines.some(isAbandoned)) {
@@ -197,7 +207,7 @@ export class OrderLifecycle {
   #whyNot(order: SpikeOrder, lines: readonly OrderLine[]): Refusal | undefined {
     const { buyerId } = order.spec;
     if (!this.#options.catalogue.findBuyer(order.metadata.namespace ?? '', buyerId)) {
-      return this.#notThere('BuyerNotFound', 'buyer', [buyerId], order);
+      return this.#refuseMissing('BuyerNotFound', 'buyer', [buyerId], order);
     }
     // creationTimestamp has whole seconds. The order was made some time within that second.
     const madeAt = (parseTime(order.metadata.creationTimestamp) ?? this.#options.clock.now()) + 999;
@@ -209,8 +219,8 @@ export class OrderLifecycle {
   }
 
   /**
-   * An order in a namespace that is being deleted is not rejected: its goods or its buyer were only deleted before
-   * it.
+   * Does not reject an order in a namespace that is being deleted. There, goods and buyers may be deleted before the
+   * orders, so a missing one is no fault of the order.
    */
   async #reject(
     order: SpikeOrder,
@@ -218,6 +228,7 @@ export class OrderLifecycle {
     context: RunContext,
   ): Promise<{ requeueAfter?: number }> {
     if (await this.#options.isGoing(order.metadata.namespace ?? '')) return {};
+    // Without lines and buyer: the status gets the order's id and creation time, the amount 0, and no address.
     return this.#enter(order, 'Rejected', acceptedStatus(order, [], undefined), context, refusal.message);
   }
 
@@ -226,7 +237,7 @@ export class OrderLifecycle {
     return nextPhase(order, earliest(this.#options.clock), this.#options.paymentWindowMs);
   }
 
-  /** An order that was created past admission has a deadline too, but its spec does not say it. */
+  /** The message for people. An order that was created past admission has a deadline too, but not in its spec. */
   #explain(order: SpikeOrder, phase: OrderPhase): string {
     if (phase === 'Paid') return 'paid';
     const deadline = deadlineOf(order, this.#options.paymentWindowMs);
@@ -252,6 +263,7 @@ export class OrderLifecycle {
     const now = this.#options.clock.now();
     const { generation } = order.metadata;
     const good = phase === 'Unpaid' || phase === 'Paid';
+    // A paid order has no deadline. For the other states, phaseFields sets expiredTime again.
     const { expiredTime: _, ...kept } = order.status ?? {};
     const stored = await this.#options.orders.writeStatus({
       ...order,

@@ -14,7 +14,7 @@ export type { Change, ChangeHandler } from './change-feed.ts';
 export interface ObjectCacheOptions {
   /**
    * The only namespaces that are followed, each by a reflector of its own (`feedOf`). Empty or absent: one reflector
-   * follows all. Objects without a namespace count by their name.
+   * follows all. For a cluster-scoped kind (Namespace), the list has the names of the objects that are followed.
    */
   namespaces?: readonly string[];
   /** Freezes every object deeply. For tests only: it costs more than the cache itself. */
@@ -28,10 +28,12 @@ interface Index<T> {
   map: IndexMap;
 }
 
-/** The newest change that a cache has seen: at `revision` this object was stored as it is here, or was gone. */
+/** The newest change that a cache has seen. */
 export interface LastChange {
+  /** As stored at `revision`; as it was before, when it is deleted. */
   object: KubeObject;
   revision: number;
+  /** The object was deleted at `revision`. */
   isDeleted: boolean;
 }
 
@@ -66,7 +68,7 @@ export class ObjectCache<T extends KubeObject> implements CacheFeed<T> {
   readonly #onHandlerError: ((error: unknown) => void) | undefined;
   readonly #rewindHandlers = new Set<(rewind: Rewind | undefined) => void>();
   #lastChange: LastChange | undefined;
-  /** By namespace, or one for everywhere. */
+  /** How far each reflector is: by namespace that it follows, or one under `everywhere` (cache-feed.ts). */
   readonly #shares: ReadonlyMap<string, Share>;
 
   constructor(opts: ObjectCacheOptions = {}) {
@@ -158,7 +160,7 @@ export class ObjectCache<T extends KubeObject> implements CacheFeed<T> {
     return taken;
   }
 
-  /** What the reflector of one of the followed namespaces keeps up to date. */
+  /** The part of this cache that one reflector fills: the objects of one of the followed namespaces. */
   feedOf(namespace: string): CacheFeed<T> {
     const share = this.#share(namespace);
     return {
@@ -192,7 +194,10 @@ export class ObjectCache<T extends KubeObject> implements CacheFeed<T> {
     return Math.max(...[...this.#shares.values()].map(({ newest }) => newest));
   }
 
-  /** What the server's history must have at that revision, if it is still the one that was seen. */
+  /**
+   * The newest change that was seen. kube/history.ts looks for it on the server: where it is missing, the server's
+   * history is another one.
+   */
   get lastChange(): LastChange | undefined {
     return this.#lastChange;
   }
@@ -203,9 +208,9 @@ export class ObjectCache<T extends KubeObject> implements CacheFeed<T> {
   }
 
   /**
-   * `handler` runs when the server's history went back, before the change handlers. It receives what a list
-   * replaced. It receives undefined when an answer showed it; then a list must follow. Returns a function that
-   * unsubscribes.
+   * `handler` runs when the server's history went back, before the change handlers. It receives what a list has
+   * replaced. It receives undefined when no list has shown the restore but another answer (`contradicted`): the cache
+   * is still unchanged, and a list must follow. Returns a function that unsubscribes.
    */
   onRewind(handler: (rewind: Rewind | undefined) => void): () => void {
     this.#rewindHandlers.add(handler);
@@ -227,7 +232,7 @@ export class ObjectCache<T extends KubeObject> implements CacheFeed<T> {
     this.#replace(everywhere, items, listResourceVersion, seenBefore);
   }
 
-  /** Nothing is followed any more: what is known is taken for deleted. */
+  /** Removes every object, and calls handlers as for deletions. For a kind that is not followed any more. */
   empty(): void {
     for (const [namespace, { frontier }] of this.#shares) this.#replace(namespace, [], String(frontier));
   }
@@ -238,16 +243,17 @@ export class ObjectCache<T extends KubeObject> implements CacheFeed<T> {
     const from = Math.max(seenBefore, share.frontier);
     const isOlder = listed < from || share.isDistrusted;
     share.isDistrusted = false;
-    // The list replaces versions up to this one.
+    // The list replaces cached versions up to this resourceVersion.
     const upTo = isOlder ? Number.POSITIVE_INFINITY : listed;
-    const [lost, older, returned]: T[][] = [[], [], []];
+    // What a Rewind reports (rewind.ts). `wentBack`: its `older`.
+    const [lost, wentBack, returned]: T[][] = [[], [], []];
     const uids = new Set<string>();
     for (const item of items) {
       const { uid } = item.metadata;
       uids.add(uid);
       const old = this.#byUid.get(uid);
       if (this.#tombstones.delete(uid) && !old) returned!.push(item);
-      if (this.#put(item, 'list', upTo) && old && !isNewer(item, old)) older!.push(item);
+      if (this.#put(item, 'list', upTo) && old && !isNewer(item, old)) wentBack!.push(item);
     }
     for (const object of this.#byUid.values()) {
       if (uids.has(object.metadata.uid) || revision(object) > upTo) continue;
@@ -262,8 +268,8 @@ export class ObjectCache<T extends KubeObject> implements CacheFeed<T> {
       for (const object of this.#byUid.values()) this.#changedAt(object, revision(object), false);
     } else share.newest = Math.max(share.newest, listed);
     share.frontier = listed;
-    if (isOlder || older!.length + returned!.length > 0) {
-      const rewind = { from, to: listed, lost: lost!, older: older!, returned: returned! };
+    if (isOlder || wentBack!.length + returned!.length > 0) {
+      const rewind = { from, to: listed, lost: lost!, older: wentBack!, returned: returned! };
       for (const handler of this.#rewindHandlers) handler(rewind);
     }
     this.#changes.dispatch();
@@ -279,7 +285,7 @@ export class ObjectCache<T extends KubeObject> implements CacheFeed<T> {
     return share;
   }
 
-  /** An object that no reflector follows is never kept: no event would tell of its end. */
+  /** Infinity for an object that no reflector follows. It is never added: no event would report its deletion. */
   #frontierAt(object: T): number {
     return this.#shareOf(object)?.frontier ?? Number.POSITIVE_INFINITY;
   }
@@ -289,15 +295,17 @@ export class ObjectCache<T extends KubeObject> implements CacheFeed<T> {
   }
 
   /**
-   * A list passes `upTo`: it replaces versions up to that one, whether they are older or newer, and it overrides
-   * tombstones.
+   * A list passes `upTo` and overrides tombstones. It replaces cached versions up to `upTo`, even by older ones.
+   * Returns true when the cache has changed.
    */
   #put(incoming: T, source: Source, upTo = Number.NEGATIVE_INFINITY): boolean {
     const { uid, resourceVersion } = incoming.metadata;
     const old = this.#byUid.get(uid);
     const yields = (known: T) => revision(known) <= upTo;
+    // Keep the cached version unless the incoming one is newer. A cached version that yields to a list stays only when
+    // it has the same resourceVersion.
     if (old && (yields(old) ? old.metadata.resourceVersion === resourceVersion : !isNewer(incoming, old))) {
-      // Another history may have given the same revision to another version.
+      // After a restore, the same resourceVersion may belong to other contents. So compare the contents too.
       if (upTo !== Number.POSITIVE_INFINITY || isAlike(old, incoming)) return false;
     }
     if (!old && source !== 'list' && revision(incoming) <= (this.#tombstones.get(uid) ?? -1)) return false;
@@ -324,7 +332,8 @@ export class ObjectCache<T extends KubeObject> implements CacheFeed<T> {
   #delete(last: T): void {
     const { uid } = last.metadata;
     const old = this.#byUid.get(uid);
-    // This version is newer than the deletion. With a selector, an object can leave the selection and return.
+    // The cached version is newer than this deletion, so keep it. A watch with a selector says DELETED when an object
+    // leaves the selection, and the object may have returned since.
     if (old && isNewer(old, last)) return;
     if (old) this.#remove(old, this.#enter(last), revision(last), 'watch');
     else this.#bury(uid, revision(last));
@@ -397,7 +406,7 @@ function revision(object: { metadata: { resourceVersion: string } }): number {
   return Number(object.metadata.resourceVersion);
 }
 
-/** Whether two objects say the same, but for managedFields, which a cache drops. */
+/** Whether two objects are equal. Ignores managedFields, which a cache drops. */
 export function isAlike(a: KubeObject, b: KubeObject): boolean {
   const plain = ({ metadata: { managedFields: _, ...metadata }, ...object }: KubeObject) => ({
     ...object,

@@ -1,9 +1,10 @@
-// What a replica knows of its own lot of one goods, and what each event makes of it: an order takes units or is refused after
-// all, a write is evaluated, stored or lost. No I/O, no clock, no timers: lots.ts drives it. Times are monotonic, in ms.
+// What a replica knows of its own lot of one goods, and what each event makes of it: an order takes units or is refused
+// after all, a write is evaluated (its change runs on a draft of the goods), stored or lost. No I/O, no clock, no
+// timers: lots.ts drives it. Times are monotonic, in ms.
 //
-//   none ──request──▶ open ──order──▶ open, one more unassigned ──write──▶ open, all assigned ──request of 0──▶ none
-//                      │
-//                      └──write failed──▶ in doubt: gives nothing until a write is stored
+//   none ──write──▶ open ──order──▶ open, one more unassigned ──write──▶ open, all assigned ──write of 0──▶ none
+//                    │
+//                    └──write failed──▶ in doubt: gives nothing until a write is stored
 import { type Hold, lotsOf } from '../api/holds.ts';
 import type { StockDraft } from './stock-draft.ts';
 
@@ -15,15 +16,16 @@ export const usedForMs = 2000;
 /**
  * After this time without a refresh, the replica must not assign orders any more: it abandons the lot with its
  * unassigned orders to the leader, as after a crash. The leader may have given these orders their units already, and
- * may have settled them, so another hold would reserve the units twice. The time is `usedForMs` plus 1 s (a lot's
- * time has whole seconds) plus 0.5 s. It ends before `abandonedAfterMs`, which the leader counts from later: from when
- * it saw the refresh.
+ * may have settled them, so another hold would reserve the units twice.
+ *
+ * The time is `usedForMs`, plus 1 s because a lot's time has whole seconds, plus a margin of 0.5 s. The leader waits
+ * for `abandonedAfterMs` (lot-watch.ts), which is longer and begins later: when the leader sees the refresh.
  */
-const assignedForMs = usedForMs + 1500;
+const mayAssignForMs = usedForMs + 1500;
 
-/** What one write of the lot would store. */
-interface Request {
-  /** Size of the lot. */
+/** The last write of the lot, as it was last evaluated. It may be in flight, stored or lost. */
+interface LotWrite {
+  /** Size that the write gives the lot. */
   units: number;
   /** When it was evaluated. */
   at: number;
@@ -32,28 +34,31 @@ interface Request {
   changesAnything: boolean;
   /** The lot had too few units for all unassigned orders. */
   isShort: boolean;
-  /** How often it was evaluated. More than once after a conflict or an unknown outcome. */
+  /** How often it was evaluated: once, and again after each conflict or unknown outcome. */
   attempts: number;
-  /** Lower bound of the lot over all these attempts, minus the units given since; Infinity before the first. */
-  lowerBound: number;
+  /** Units that were free at the last evaluation, whichever attempt is stored. Infinity before the first attempt. */
+  certain: number;
 }
 
-const nothingRequested: Request = {
+const nothingWritten: LotWrite = {
   units: 0,
   at: Number.NEGATIVE_INFINITY,
   givenSince: 0,
   changesAnything: false,
   isShort: false,
   attempts: 0,
-  lowerBound: Number.POSITIVE_INFINITY,
+  certain: Number.POSITIVE_INFINITY,
 };
 
 /** What a write is evaluated with. */
 export interface Evaluation {
   now: number;
-  /** How the lot is dated. Undefined while the time is not known: then it keeps its date, and nothing can be given. */
+  /**
+   * The `time` that the lot's hold gets. Undefined while the API server's time is not known: the hold keeps its old
+   * `time`, and no unit is free.
+   */
   time: string | undefined;
-  /** The name that people know: that of the pod. */
+  /** The name of the pod, for people who read the goods' status. */
   instance: string;
   /** Size that the lot should have, in units. */
   size: number;
@@ -71,11 +76,12 @@ export class LotState {
   readonly #names = new Set<string>();
   /** uids of the orders that the write in flight assigns. */
   readonly #assigning = new Set<string>();
-  #request: Request = nothingRequested;
+  #lastWrite: LotWrite = nothingWritten;
   /** The last write failed, or its outcome is unknown. So what is stored, and what is free, is unknown. */
   #isInDoubt = false;
+  /** When the lot was last refreshed. -Infinity while it is uncertain whether the lot is stored: it gives nothing. */
   #refreshedAt = Number.NEGATIVE_INFINITY;
-  /** When the last write that is known to be stored was evaluated. */
+  /** When the last write that is known to be stored was evaluated. Failed writes do not reset it. */
   #storedAt = Number.NEGATIVE_INFINITY;
 
   constructor(goods: string, uid: string) {
@@ -91,19 +97,19 @@ export class LotState {
     return this.#isInDoubt;
   }
 
-  /** Whether neither a lot nor orders on it are left. */
+  /** True when there is no lot and no order is unassigned. */
   get isEmpty(): boolean {
-    return this.#request.units === 0 && this.#unassigned.size === 0;
+    return this.#lastWrite.units === 0 && this.#unassigned.size === 0;
   }
 
   /** Whether more than a quarter of the lot is free. */
   get hasPlenty(): boolean {
-    return this.#free > this.#request.units / 4;
+    return this.#free > this.#lastWrite.units / 4;
   }
 
   /** When the last write was evaluated. */
   get evaluatedAt(): number {
-    return this.#request.at;
+    return this.#lastWrite.at;
   }
 
   /** Whether an order was admitted on the lot and has no stored hold yet. */
@@ -123,7 +129,7 @@ export class LotState {
   /** Gives an order its units. The caller has asked `mayGive`. */
   give(hold: Hold): void {
     this.#free -= hold.quantity;
-    this.#request = { ...this.#request, givenSince: this.#request.givenSince + hold.quantity };
+    this.#lastWrite = { ...this.#lastWrite, givenSince: this.#lastWrite.givenSince + hold.quantity };
     this.#unassigned.set(hold.uid, hold);
     this.#names.add(hold.order);
   }
@@ -135,24 +141,24 @@ export class LotState {
     this.#remove(hold);
     // A failed write may be stored all the same, with this order. And a lot that is short does not have these
     // units.
-    if (this.#assigning.has(uid) || this.#isInDoubt || this.#request.isShort) return false;
+    if (this.#assigning.has(uid) || this.#isInDoubt || this.#lastWrite.isShort) return false;
     this.#free += hold.quantity;
-    this.#request = { ...this.#request, givenSince: this.#request.givenSince - hold.quantity };
+    this.#lastWrite = { ...this.#lastWrite, givenSince: this.#lastWrite.givenSince - hold.quantity };
     return true;
   }
 
   beginWrite(): void {
-    this.#request = {
-      ...this.#request,
+    this.#lastWrite = {
+      ...this.#lastWrite,
       givenSince: 0,
       attempts: 0,
-      lowerBound: Number.POSITIVE_INFINITY,
+      certain: Number.POSITIVE_INFINITY,
     };
   }
 
   /** Whether so much time has passed since the last stored write that the leader may have taken the lot. */
   mustAbandon(now: number): boolean {
-    return this.#unassigned.size > 0 && now - this.#storedAt > assignedForMs;
+    return this.#unassigned.size > 0 && now - this.#storedAt > mayAssignForMs;
   }
 
   /** Assigns the orders on the lot. Returns the units that are left in it. */
@@ -166,7 +172,7 @@ export class LotState {
 
   /** Sizes the lot, after `assign`. Both run again from the start after every conflict. */
   resize(draft: StockDraft, { now, time, instance, size }: Evaluation): void {
-    const { attempts, lowerBound, givenSince } = this.#request;
+    const { attempts, certain: certainBefore, givenSince } = this.#lastWrite;
     const rest = draft.unitsOf(this.#uid);
     let missing = 0;
     for (const { uid, quantity } of this.#unassigned.values())
@@ -175,24 +181,24 @@ export class LotState {
     const units = Math.max(time === undefined ? 0 : size, Math.min(rest, missing));
     const lot = { uid: this.#uid, order: instance, quantity: units };
     const isResized = draft.resize({ ...lot, time: time ?? dateOf(draft, this.#uid) });
-    // Until this write is confirmed, only the units that exist before and after it may be given away. The same
-    // holds for earlier attempts, which may still be stored late.
-    const certain = Math.max(0, Math.min(rest, units, lowerBound - givenSince));
-    this.#request = {
+    // Nobody knows yet whether this write will be stored. So give away only units that the lot has before the write
+    // and after it. An earlier attempt may still be stored late, so the units must exist after that one too.
+    const certain = Math.max(0, Math.min(rest, units, certainBefore - givenSince));
+    this.#lastWrite = {
       units,
       at: now,
       givenSince: 0,
       changesAnything: isResized || this.#assigning.size > 0,
       isShort: missing > 0,
       attempts: attempts + 1,
-      lowerBound: certain,
+      certain,
     };
     this.#free = missing > 0 || this.#isInDoubt ? 0 : certain;
   }
 
   /** The write is stored; the lot has `units` now. */
   stored(units: number): void {
-    const { givenSince, at, changesAnything, isShort, attempts } = this.#request;
+    const { givenSince, at, changesAnything, isShort, attempts } = this.#lastWrite;
     for (const uid of this.#assigning) {
       const hold = this.#unassigned.get(uid);
       if (hold) this.#remove(hold);
@@ -200,8 +206,8 @@ export class LotState {
     this.#assigning.clear();
     this.#free = isShort ? 0 : Math.max(0, units - givenSince);
     this.#isInDoubt = false;
-    // Only a write that changed something of ours shows that the lot was there. A write without changes proves
-    // nothing: an earlier attempt that timed out may still be stored.
+    // A stored write that changed the lot or assigned an order shows that the lot is stored. A write without such
+    // changes shows nothing. If it had several attempts, an earlier one may still be stored and change the lot.
     if (changesAnything) {
       this.#refreshedAt = at;
       this.#storedAt = at;
@@ -220,7 +226,7 @@ export class LotState {
   gone(): void {
     this.#forgetOrders();
     this.#assigning.clear();
-    this.#request = nothingRequested;
+    this.#lastWrite = nothingWritten;
     this.#isInDoubt = false;
   }
 
@@ -228,13 +234,13 @@ export class LotState {
   abandon(next: string): void {
     this.#uid = next;
     this.#forgetOrders();
-    this.#request = { ...this.#request, givenSince: 0, lowerBound: 0 };
+    this.#lastWrite = { ...this.#lastWrite, givenSince: 0, certain: 0 };
   }
 
   /** Abandons the lot because of a restored backup: the write that it rests on was lost. */
   abandonHistory(next: string): void {
     this.abandon(next);
-    this.#request = nothingRequested;
+    this.#lastWrite = nothingWritten;
     this.#isInDoubt = false;
     this.#refreshedAt = Number.NEGATIVE_INFINITY;
   }

@@ -1,11 +1,11 @@
 // Lots: units that this replica holds in its own name while a crowd orders, so that an order can be admitted
 // without waiting for a write. A lot counts against the stock like any other hold. First the lot is stored, then
 // orders are admitted on it, and a later write assigns them their own holds out of the lot. When the crowd is over, or
-// little stock is left, the lot is given back. What a lot is at any moment: lot-state.ts. Here is when it is written.
+// little stock is left, the lot is given back. This file decides when a lot is written; lot-state.ts has its state.
 //
 // Only the owning replica may take from a lot that is still being refreshed. After a crash the leader gives unassigned
-// orders their units from the abandoned lot (order-lifecycle.ts), and returns the rest when its time is up
-// (settler.ts).
+// orders their units from the abandoned lot (order-lifecycle.ts). It returns the rest of the lot when every order that
+// was admitted on it is stored or never will be (settler.ts).
 import { type Hold, lotPrefix, lotsOf, mostHolds } from '../api/holds.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { ServerClock } from '../kube/server-time.ts';
@@ -16,12 +16,13 @@ import { LotState } from './lot-state.ts';
 import type { StockDraft } from './stock-draft.ts';
 
 export interface LotSettings {
-  /** Units that this replica must be asked for within half a second; fewer are no crowd. 0: no lots at all. */
+  /** Minimum demand for a lot: units that orders ask this replica for within half a second. 0: no lots at all. */
   leastDemand: number;
-  /** A lot is at most this part of what is available: with little stock left, every unit is held by name. */
+  /** A lot is at most this part of what is available. So with little stock left, every order has its own hold. */
   share: number;
   /**
-   * With more demand than this during one write, the crowd is dense, and writes are further apart (lot-pace.ts).
+   * When orders ask for more units than this in the time of one write, the crowd is dense, and the pauses between
+   * writes are longer (lot-pace.ts).
    */
   dense: number;
 }
@@ -33,7 +34,7 @@ export interface LotsOptions {
   clock: ServerClock;
   /** An id of this process. No other process, earlier or later, has the same. */
   replica: string;
-  /** The name that people know: that of the pod. */
+  /** The name of the pod, for people who read the goods' status. */
   instance: string;
   settings: LotSettings;
 }
@@ -45,9 +46,9 @@ interface Lot {
   state: LotState;
   pace: LotPace;
   /** The write in flight. */
-  syncing: Promise<void> | undefined;
-  /** Cancels the next one. */
-  cancel: (() => void) | undefined;
+  writing: Promise<void> | undefined;
+  /** Cancels the timer of the next write. */
+  cancelTimer: (() => void) | undefined;
 }
 
 /** A Component of runtime/manager.ts. */
@@ -65,32 +66,34 @@ export class Lots {
 
   /**
    * Gives an order units of this replica's lot. True: the units belong to the order at once. False: there is no lot
-   * or not enough in it, and the order needs a hold of its own. `goods`: the uid of the goods with that key.
+   * or not enough in it, and the order needs a hold of its own. `goodsUid`: the uid that the order's goods have.
    */
-  take(key: string, goods: string, hold: Hold): boolean {
+  take(key: string, goodsUid: string, hold: Hold): boolean {
     const { clock, settings } = this.#options;
     if (settings.leastDemand === 0 || this.#isClosing) return false;
     const now = clock.monotonic();
-    const lot = this.#lot(key, goods);
+    const lot = this.#lot(key, goodsUid);
     const { state, pace } = lot;
-    if (state.goods !== goods) return false;
+    if (state.goods !== goodsUid) return false;
+    // The API server may call the webhook more than once for one order.
     if (state.isUnassigned(hold.uid)) return true;
-    // Another request of this name is in the lot. The write lets the two share their units.
+    // Another request for an order of this name has units of the lot. At most one of the two will be stored, so they
+    // share their units. Sharing happens in the goods' status (stock-draft.ts), so this one needs a hold of its own.
     if (state.hasName(hold.order)) return false;
     pace.asked(hold.quantity);
     const isGiven = state.mayGive(hold.quantity, now);
     if (isGiven) state.give(hold);
     // Goods without demand need no lot and no timer.
     if (isGiven || pace.demand >= settings.leastDemand) {
-      // Write at once for the first lot, and when the lot is nearly used up. When there is none to be had, not
-      // every order asks again.
-      const isLate = now - state.evaluatedAt >= pace.longestPauseMs && !(isGiven && state.hasPlenty);
-      this.#syncSoon(key, lot, isLate ? 0 : pauseOf(lot));
+      // Write at once for the first lot, and when the lot is nearly used up. But do so at most every `longestPauseMs`:
+      // while no lot is available, each order would cause a write otherwise.
+      const isUrgent = now - state.evaluatedAt >= pace.longestPauseMs && !(isGiven && state.hasPlenty);
+      this.#writeSoon(key, lot, isUrgent ? 0 : pauseOf(lot));
     }
     return isGiven;
   }
 
-  /** Whether this replica's lot has so many units to give away now. */
+  /** Whether an order could take this number of units from this replica's lot now. */
   has(key: string, units: number): boolean {
     return this.#lots.get(key)?.state.mayGive(units, this.#options.clock.monotonic()) ?? false;
   }
@@ -105,7 +108,7 @@ export class Lots {
     return this.#lots.get(key)?.state.isUnassigned(uid) ?? false;
   }
 
-  /** Leaves all lots to the leader, as after a crash: what they rest on never was. */
+  /** Leaves all lots to the leader, as after a crash. For a restore of etcd, which may have undone their writes. */
   abandonAll(): void {
     for (const { state } of this.#lots.values()) state.abandonHistory(this.#uidAfterAbandoned());
   }
@@ -115,53 +118,53 @@ export class Lots {
   /** Assigns all orders and gives all lots back. */
   async stop(): Promise<void> {
     this.#isClosing = true;
-    // The write in flight may still request a lot; the write after it gives that back. Ten rounds are more than any
-    // busy goods needs.
+    // The write in flight may still make a lot, and the next write gives it back. Ten rounds are more than any busy
+    // goods needs.
     for (let round = 0; round < 10 && this.#lots.size > 0; round++) {
-      await Promise.all([...this.#lots].map(([key, lot]) => lot.syncing ?? this.#sync(key, lot)));
+      await Promise.all([...this.#lots].map(([key, lot]) => lot.writing ?? this.#startWrite(key, lot)));
     }
   }
 
-  #lot(key: string, goods: string): Lot {
+  #lot(key: string, goodsUid: string): Lot {
     let lot = this.#lots.get(key);
-    // The order means goods of another uid: the goods were made anew, or our cache is old. While this lot still has
-    // something, its next write finds out which.
-    if (lot && lot.state.goods !== goods && !lot.syncing && !lot.cancel) lot = undefined;
+    // The order refers to goods of another uid. Either goods were created again under this name, or the cache was old.
+    // Replace the lot only when no write of it is in flight or due: a write shows which goods are stored.
+    if (lot && lot.state.goods !== goodsUid && !lot.writing && !lot.cancelTimer) lot = undefined;
     if (!lot) {
       if (this.#lots.size >= maxIdle) this.#forgetIdle();
       const { clock, settings } = this.#options;
       lot = {
-        state: new LotState(goods, this.#nextUid()),
+        state: new LotState(goodsUid, this.#nextUid()),
         pace: new LotPace(clock, settings.dense),
-        syncing: undefined,
-        cancel: undefined,
+        writing: undefined,
+        cancelTimer: undefined,
       };
       this.#lots.set(key, lot);
     }
     return lot;
   }
 
-  #syncSoon(key: string, lot: Lot, ms: number): void {
-    if (lot.syncing || (lot.cancel && ms > 0)) return;
-    lot.cancel?.();
-    lot.cancel = this.#options.clock.after(ms, () => {
-      lot.cancel = undefined;
-      void this.#sync(key, lot);
+  #writeSoon(key: string, lot: Lot, ms: number): void {
+    if (lot.writing || (lot.cancelTimer && ms > 0)) return;
+    lot.cancelTimer?.();
+    lot.cancelTimer = this.#options.clock.after(ms, () => {
+      lot.cancelTimer = undefined;
+      void this.#startWrite(key, lot);
     });
   }
 
   #forgetIdle(): void {
-    for (const [key, lot] of this.#lots) if (!lot.syncing && !lot.cancel) this.#lots.delete(key);
+    for (const [key, lot] of this.#lots) if (!lot.writing && !lot.cancelTimer) this.#lots.delete(key);
   }
 
-  #sync(key: string, lot: Lot): Promise<void> {
-    lot.cancel?.();
-    lot.cancel = undefined;
-    lot.syncing ??= this.#write(key, lot).finally(() => {
-      lot.syncing = undefined;
-      this.#next(key, lot);
+  #startWrite(key: string, lot: Lot): Promise<void> {
+    lot.cancelTimer?.();
+    lot.cancelTimer = undefined;
+    lot.writing ??= this.#write(key, lot).finally(() => {
+      lot.writing = undefined;
+      this.#afterWrite(key, lot);
     });
-    return lot.syncing;
+    return lot.writing;
   }
 
   async #write(key: string, lot: Lot): Promise<void> {
@@ -170,8 +173,10 @@ export class Lots {
     state.beginWrite();
     try {
       const outcome = await this.#options.writer.submit(key, (draft) => this.#evaluate(lot, draft), {
+        // An old copy of the goods is good enough when nothing changes, because the write is repeated.
         fromStale: true,
       });
+      // Too many conflicts: the goods are still there. The only other refusal says that they are gone.
       if (outcome.refusal?.reason === 'TooManyRequests') state.failed();
       else if (outcome.refusal || outcome.goods.metadata.uid !== state.goods) {
         state.gone();
@@ -184,9 +189,9 @@ export class Lots {
     pace.wrote(this.#options.clock.monotonic() - began);
   }
 
-  #next(key: string, lot: Lot): void {
+  #afterWrite(key: string, lot: Lot): void {
     const hasDemand = !this.#isClosing && lot.pace.demand > 0;
-    if (!lot.state.isEmpty || lot.state.isInDoubt || hasDemand) this.#syncSoon(key, lot, pauseOf(lot));
+    if (!lot.state.isEmpty || lot.state.isInDoubt || hasDemand) this.#writeSoon(key, lot, pauseOf(lot));
     else if (this.#lots.get(key) === lot) this.#lots.delete(key);
   }
 
@@ -197,18 +202,21 @@ export class Lots {
     const now = clock.monotonic();
     if (state.mustAbandon(now)) state.abandon(this.#uidAfterAbandoned());
     const rest = state.assign(draft);
-    // While this process does not know the time, it has no lot: the leader counts from when it was written last.
+    // While the API server's time is unknown, `time` is undefined and the lot keeps its old time. The leader counts
+    // from that time and may let the lot lapse soon, so the lot has no free units then (`resize`).
     state.resize(draft, { now, time: holdTime(clock), instance, size: this.#size(pace, draft, rest) });
     return undefined;
   }
 
-  /** `rest`: what is in the lot already. */
+  /** Units that the lot should have. 0: no lot. `rest`: units that are in it already. */
   #size({ demand, units }: LotPace, draft: StockDraft, rest: number): number {
     const { settings } = this.#options;
-    const most = Math.floor((draft.available + rest) * settings.share);
-    const isCrowd = demand >= settings.leastDemand && demand <= most;
-    if (this.#isClosing || !isCrowd || draft.size > mostHolds * 0.9) return 0;
-    return Math.min(most, units);
+    const largest = Math.floor((draft.available + rest) * settings.share);
+    // With more demand than the largest lot has units, stock is short: every order gets a hold of its own.
+    const isCrowd = demand >= settings.leastDemand && demand <= largest;
+    const holds = draft.size;
+    if (this.#isClosing || !isCrowd || holds > mostHolds * 0.9) return 0;
+    return Math.min(largest, units);
   }
 
   #uidAfterAbandoned(): string {
@@ -226,8 +234,8 @@ const unitsOf = ({ status }: SpikeGoods, uid: string): number =>
   lotsOf(status).find((lot) => lot.uid === uid)?.quantity ?? 0;
 
 /**
- * Milliseconds until the next write. Short after a write that may have failed, however dense the crowd. Long when
- * there is no lot to be had.
+ * Milliseconds until the next write. After a write that may have failed, and while there is no lot, it is always
+ * `longestPauseMs`: a shorter pause than in a dense crowd, and the longest one in any other crowd.
  */
 const pauseOf = ({ state, pace }: Lot): number =>
   state.isInDoubt || state.isEmpty ? pace.longestPauseMs : pace.pauseMs;

@@ -1,4 +1,4 @@
-// Settlement: the leader writes the sums of the orders to the goods, and drops the holds that are done.
+// Settlement: the leader writes the sums of the orders to the goods, and drops the holds that these sums include.
 //
 // A new leader must claim goods first. The old leader may still run. After the new leader has listed the orders,
 // the old one could accept an order and drop its hold; the stock of that order would be in nobody's sum. So the
@@ -32,7 +32,10 @@ export interface SettlerOptions {
   lots: LotWatch;
   clock: ServerClock;
   metrics: LedgerMetrics;
-  /** Other status fields, computed from the draft that is about to be stored. Must be pure. */
+  /**
+   * Other status fields, computed from the draft that is about to be stored. Must be pure. `overruledTerm`: a higher
+   * term that stood in the goods and that the lease never gave (terms.ts).
+   */
   describe(
     goods: SpikeGoods,
     available: number,
@@ -49,6 +52,7 @@ export interface Settlement {
 
 interface Evaluated {
   draft: StockDraft;
+  /** Whether this leader may settle the goods, or must claim them first (terms.ts). */
   standing: Standing;
 }
 
@@ -57,7 +61,10 @@ interface Written {
   standing: Standing;
 }
 
-/** When somebody writes foreign terms as fast as this leader examines them, the next settlement goes on. */
+/**
+ * Maximum number of times that one write reads the lease because of a foreign term. Somebody may write such terms
+ * again and again. Then this settlement fails, and the controller retries it.
+ */
 const maxLooks = 3;
 
 /** Minimum time between two looks at a hold that is about to lapse. */
@@ -70,12 +77,14 @@ export class Settler {
   }
 
   /**
-   * Claims many goods with a single read of the lease and a single list of the orders, which a leader does first.
-   * Goods that cannot be claimed do not block others; they are claimed when they are settled. Throws FencedError,
-   * or the last error when every claim failed.
+   * Claims many goods together: one list of the orders serves them all. A leader calls it when its term begins. Goods
+   * that cannot be claimed do not block others; they are claimed when they are settled. Throws FencedError, or
+   * the first error when every claim failed.
    */
   async claimAll(goods: readonly SpikeGoods[]): Promise<void> {
     const { terms, resyncOrders } = this.#options;
+    // Examine foreign terms, store the claims, and read the lease once more: another leader may have claimed in
+    // between. `take` lets these goods be settled, so list the orders before it.
     await terms.lookInto(goods);
     const claims = await Promise.allSettled(
       goods.map((item) => this.#submit(keyOf(item), ({ draft }) => draft.set({ ledgerEpoch: terms.epoch }))),
@@ -104,10 +113,10 @@ export class Settler {
     let goods = written?.goods;
     if (!goods) return { goods: undefined, nextMs: undefined };
     const { lapsed, failure } = await this.#lapsedHolds(goods);
-    const done = [...lapsed, ...(await this.#lapsedLots(goods))];
-    if (done.length > 0) goods = (await this.#drop(key, done)) ?? goods;
+    const allLapsed = [...lapsed, ...(await this.#lapsedLots(goods))];
+    if (allLapsed.length > 0) goods = (await this.#drop(key, allLapsed)) ?? goods;
     if (failure) throw failure.reason;
-    return { goods, nextMs: this.#next(goods) };
+    return { goods, nextMs: this.#msUntilNext(goods) };
   }
 
   /** One write of goods by a leader that may write them. Undefined when the goods are gone. */
@@ -123,6 +132,7 @@ export class Settler {
             change({ draft, standing });
             return undefined;
           },
+          // An old copy is good enough when nothing changes, because a settlement is repeated.
           { fromStale: true },
         );
         const goods = stored(outcome);
@@ -137,17 +147,17 @@ export class Settler {
 
   async #write(key: string): Promise<Written | undefined> {
     const { books, terms, describe, metrics, clock } = this.#options;
-    let since: number[] = [];
+    let takenAt: number[] = [];
     const written = await this.#submit(key, ({ draft, standing }) => {
-      since = [];
+      takenAt = [];
       if (standing === 'claims') return draft.set({ ledgerEpoch: terms.epoch });
       const { goods } = draft;
       const { namespace = '', name } = goods.metadata;
-      since = settledTimes(draft, books);
+      takenAt = timesOfAccounted(draft, books);
       const { goodsId } = goods.spec;
-      draft.settle(books.totals(namespace, name, goodsId), books.isAccounted, terms.epoch, (order) =>
-        books.soldTo(order, namespace, name, goodsId),
-      );
+      const totals = books.totals(namespace, name, goodsId);
+      const soldTo = (order: string) => books.soldTo(order, namespace, name, goodsId);
+      draft.settle(totals, books.isAccounted, terms.epoch, soldTo);
       draft.set(describe(goods, draft.available, terms.overruledIn(goods)));
     });
     if (written?.standing === 'settles') {
@@ -155,26 +165,27 @@ export class Settler {
       const now = clock.now();
       metrics.settled(
         now,
-        since.map((time) => Math.max(0, now - time)),
+        takenAt.map((time) => Math.max(0, now - time)),
       );
     }
     return written;
   }
 
   /**
-   * Holds past their limit for which a live read finds no order: it was never stored, and never will be. A read
-   * that fails keeps its own hold, and no other.
+   * Holds past their limit for which a live read finds no order: it was never stored, and never will be. When a read
+   * fails, that hold stays, and the other holds may lapse.
    */
   async #lapsedHolds(goods: SpikeGoods): Promise<{ lapsed: Hold[]; failure?: PromiseRejectedResult }> {
     const { books, clock, holdLimitMs, readOrderUid } = this.#options;
     const { namespace = '' } = goods.metadata;
-    // The taker dated the hold by the latest time that it could be. The leader judges by the earliest.
+    // The API server's time is known between two bounds. The replica that took the hold wrote the upper bound, and the
+    // leader uses the lower bound. So no hold looks older than it is.
     const now = earliest(clock);
     const old = holdsOf(goods.status).filter(
       (hold) => !isLot(hold) && !books.has(hold.uid) && ageOf(hold, now) >= holdLimitMs,
     );
     const reads = await Promise.allSettled(
-      // No object has such a name, and reading it could leave the path of the orders.
+      // Do not read an invalid name: there is no such object, and a `/` in it would change the URL.
       old.map(async ({ order }) => (isObjectName(order) ? readOrderUid(namespace, order) : undefined)),
     );
     const lapsed = old.filter((hold, index) => {
@@ -186,23 +197,25 @@ export class Settler {
   }
 
   /**
-   * Lots that were abandoned so long ago that every order admitted on them is stored, or never will be. A stored
-   * order without a state takes its units out of the lot first.
+   * Lots that were abandoned so long ago that every order admitted on them is stored, or never will be. None of them
+   * lapses while a stored order has no state, because that order may still need its units from the lot.
    */
   async #lapsedLots(goods: SpikeGoods): Promise<Hold[]> {
     const { books, resyncOrders } = this.#options;
-    const old = lotsOf(goods.status).filter((lot) => this.#untilOver(goods, lot) <= 0);
+    const old = lotsOf(goods.status).filter((lot) => this.#msUntilLotLapses(goods, lot) <= 0);
     if (old.length === 0) return [];
     await resyncOrders();
     const { namespace = '', name } = goods.metadata;
-    return books.isAwaited(namespace, name, goods.spec.goodsId) ? [] : old;
+    const hasOrderWithoutState = books.isAwaited(namespace, name, goods.spec.goodsId);
+    return hasOrderWithoutState ? [] : old;
   }
 
   /**
-   * Milliseconds until whatever was admitted on a lot is stored or never will be, if its replica is gone. The replica dated
-   * the lot when it wrote it last, and admits on it for `usedForMs` after that.
+   * Milliseconds until a lot may lapse, unless its replica refreshes it again. By then the lot is abandoned, and every
+   * order that was admitted on it is stored or never will be: the replica admits orders for `usedForMs` after the time
+   * in the lot, and each is stored within the hold limit.
    */
-  #untilOver(goods: SpikeGoods, lot: Hold): number {
+  #msUntilLotLapses(goods: SpikeGoods, lot: Hold): number {
     const { clock, holdLimitMs, lots } = this.#options;
     return Math.max(
       abandonedAfterMs - lots.ageOf(goods, lot.uid),
@@ -218,9 +231,9 @@ export class Settler {
       dropped = 0;
       if (standing === 'claims') return draft.set({ ledgerEpoch: this.#options.terms.epoch });
       for (const hold of holds) {
-        // The copy may have been old: a lot that its replica has refreshed since is in use.
+        // The replica may have refreshed the lot since it was judged. Then the lot is in use.
         const lot = isLot(hold) && lotsOf(draft.goods.status).find(({ uid }) => uid === hold.uid);
-        if (lot && this.#untilOver(draft.goods, lot) > 0) continue;
+        if (lot && this.#msUntilLotLapses(draft.goods, lot) > 0) continue;
         if (draft.has(hold.uid)) dropped++;
         draft.drop(hold.uid);
       }
@@ -229,25 +242,27 @@ export class Settler {
     return written?.goods;
   }
 
-  #next(goods: SpikeGoods): number | undefined {
+  #msUntilNext(goods: SpikeGoods): number | undefined {
     const { clock, holdLimitMs } = this.#options;
     const now = clock.now();
     const first = earliest(clock);
     const waits = holdsOf(goods.status).map((hold) => {
-      // The time is unknown now, and will be known shortly.
+      // The API server's time is unknown now. Its next answer makes it known.
       if (first === Number.NEGATIVE_INFINITY) return soonestMs;
-      const wait = isLot(hold) ? this.#untilOver(goods, hold) : holdLimitMs - ageOf(hold, first);
+      const wait = isLot(hold) ? this.#msUntilLotLapses(goods, hold) : holdLimitMs - ageOf(hold, first);
       return Math.min(Math.max(wait, soonestMs), holdLimitMs);
     });
-    const phase = salePhase(goods.spec, 1, now);
-    const turn = parseTime(phase === 'Scheduled' ? goods.spec.startTime : goods.spec.endTime);
-    if (phase !== 'Ended' && turn !== undefined) waits.push(turn - now);
+    // The time of the next change does not depend on the stock, so assume that one unit is left.
+    const unitsLeft = 1;
+    const phase = salePhase(goods.spec, unitsLeft, now);
+    const phaseEnds = parseTime(phase === 'Scheduled' ? goods.spec.startTime : goods.spec.endTime);
+    if (phase !== 'Ended' && phaseEnds !== undefined) waits.push(phaseEnds - now);
     return waits.length > 0 ? Math.min(...waits) : undefined;
   }
 }
 
-/** When the holds that this settlement drops were taken, in epoch ms. */
-function settledTimes(draft: StockDraft, books: Books): number[] {
+/** When the holds that this settlement drops were taken, in Unix ms. */
+function timesOfAccounted(draft: StockDraft, books: Books): number[] {
   const times: number[] = [];
   for (const { uid, time } of draft.holds()) {
     if (books.isAccounted(uid)) times.push(parseTime(time) ?? 0);

@@ -42,7 +42,8 @@ export interface Running {
 
 /**
  * The parts of a process, in the order in which they start; they stop in the reverse order. runtime/manager.ts says
- * what each step prevents. `draining` stops first: the server still answers, with caches that are up to date.
+ * what each step prevents. Stopping the part `draining` starts the drain, so it comes first: the server still answers,
+ * with caches that are up to date.
  * `stock` stops after that: it assigns the last orders their holds and returns unused units of its lots.
  */
 const startOrder = [
@@ -66,12 +67,13 @@ export async function serve(
   onLost: (why: string) => void,
   { firstSteps }: { firstSteps?: string[] } = {},
 ): Promise<Running> {
-  const clock = systemClock;
+  const machineClock = systemClock;
   const metrics = createMetrics();
   const writeLatency = new MovingAverage();
-  // The time comes from any answer of the API server. This request asks for one when the time has become unknown.
+  // The API server's time: from the Date header of each answer. When the time has become unknown, this request
+  // gets an answer.
   const time = new ServerTime({
-    clock,
+    clock: machineClock,
     onDoubt: () => void client.request('GET', '/version', { timeoutMs: 5000 }).catch(() => undefined),
   });
   const client: Client = connect(settings, log, {
@@ -81,8 +83,10 @@ export async function serve(
       if (info.method !== 'GET') writeLatency.add(info.seconds * 1000);
     },
   });
+  // `clock` is the API server's time. A part that needs this machine's clock gets it after `...shared`.
   const shared = { settings, client, clock: time, log };
-  const caches = createCaches({ ...shared, clock, onBroken: () => history.doubt() });
+  // `onBroken`: a list or a watch has failed, so history may have gone back meanwhile.
+  const caches = createCaches({ ...shared, clock: machineClock, onBroken: () => history.doubt() });
   const history: History = createHistory({ ...shared, caches });
   const saleCaches = saleCachesOf(caches);
   const manager = new Manager({
@@ -92,18 +96,21 @@ export async function serve(
   });
   const stock = createStock({ ...shared, caches, history, metrics: metrics.ledger });
   const recorder = new EventRecorder({ client, component: 'spikegate', clock: time });
+  // A cache has found what a restore of etcd changed: report it to people.
   history.onFound((kind, rewind) => {
     if (kind === SpikeOrder.plural) announceRestore(rewind, { catalogue: stock.catalogue, recorder });
   });
+  // etcd was restored: drop all work that rests on the old history.
   history.onWentBack(() => {
     stock.writer.dropPending();
     stock.lots.abandonAll();
+    // The secret in the webhooks' URL path.
     certificates.path.recheck();
   });
-  const certificates = createCertificates({ ...shared, clock, metrics: metrics.certificates });
+  const certificates = createCertificates({ ...shared, clock: machineClock, metrics: metrics.certificates });
   const elector = createLeadership({
     ...shared,
-    machineClock: clock,
+    machineClock,
     caches,
     stock,
     history,
@@ -124,7 +131,8 @@ export async function serve(
         ...(firstSteps ? { firstSteps } : {}),
       })
     : undefined;
-  const self = new Self({ ...shared, clock });
+  // Finds out which user this process is for the API server.
+  const self = new Self({ ...shared, clock: machineClock });
   const server = createAdmission({
     ...shared,
     caches,
@@ -149,6 +157,7 @@ export async function serve(
     board,
   });
   const parts: Parts = {
+    // Refuses to start beside another Spikegate, and exits when another takes over.
     installation: [new InstallationGuard({ ...shared, onLost })],
     certificates: certificates.components,
     servers: [self, server, metricsServer],
@@ -187,14 +196,14 @@ export async function serve(
 function connect(
   settings: ServeSettings,
   log: Log,
-  hear: Pick<ClientOptions, 'onDate' | 'onRequest'>,
+  callbacks: Pick<ClientOptions, 'onDate' | 'onRequest'>,
 ): Client {
   const config = loadConfig({
     ...(settings.kubeconfig ? { file: settings.kubeconfig } : {}),
     ...(settings.context ? { context: settings.context } : {}),
   });
   return createClient(config, {
-    ...hear,
+    ...callbacks,
     userAgent: 'spikegate',
     onWarning: (text) => log.debug({ warning: text }, 'API server warns'),
   });

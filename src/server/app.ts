@@ -31,15 +31,15 @@ export interface AppOptions {
   /** Who may call a webhook. Default: everybody. Health checks need no permission. */
   callers?: CallerCheck;
   /**
-   * The webhook that a request's path calls, without the secret in it; undefined when the secret is wrong. Default:
-   * there is no secret.
+   * Takes the path of a request's URL and removes the secret from it. The result is the path of a webhook. Undefined
+   * when the secret is wrong. Default: paths have no secret.
    */
   webhookAt?(path: string): string | undefined;
   /** For tests. Default: a budget of its own. */
   budget?: BodyBudget;
   /**
-   * Called for each connection that has brought a valid review. When connections are short, others are closed
-   * first.
+   * Called for each connection that has brought a valid review. When there are too many connections, the others are
+   * closed first.
    */
   onCaller?(socket: Socket): void;
   /**
@@ -86,9 +86,12 @@ export function createApp(options: AppOptions): Express {
     const { kind } = webhooks;
     const mutating: Judge = (request, deadline) => mutate(webhooks, request, context, deadline);
     const validating: Judge = (request, deadline) => validate(webhooks, request, context, deadline);
-    const decided = options.metrics.decisions(kind.kind);
+    const countDecision = options.metrics.decisions(kind.kind);
     reviews.set(mutatePath(kind), admission(options, budget, webhooks, 'mutate', mutating));
-    reviews.set(validatePath(kind), admission(options, budget, webhooks, 'validate', validating, decided));
+    reviews.set(
+      validatePath(kind),
+      admission(options, budget, webhooks, 'validate', validating, countDecision),
+    );
   }
   // One look-up by path. Express would try every route's pattern.
   app.use((request, response, next) => {
@@ -121,7 +124,7 @@ function admission(
   webhooks: Webhooks<KubeObject>,
   step: Step,
   judge: Judge,
-  decided?: CountDecision,
+  countDecision?: CountDecision,
 ) {
   const { clock } = options.context;
   const { callers = everybody } = options;
@@ -145,6 +148,7 @@ function admission(
         code = refuseCall(response, stranger.code, stranger.reason, stranger.message);
         return;
       }
+      // A body of more than `ordinary` bytes waits for other large ones (body.ts).
       const limits = { budget, ordinary: webhooks.reviewBytes ?? reviewBytes };
       code = await withBody(request, limits, async (body) => {
         const review = reviewIn(body);
@@ -152,10 +156,11 @@ function admission(
         const deadline = started + timeoutOf(request) - answerMarginMs;
         const answer =
           whyTooLarge(review.request, body.bytes, limits.ordinary) ??
-          (await judged(options, webhooks, review, deadline, judge));
+          (await judgeSafely(options, webhooks, review, deadline, judge));
         send(response, 200, reviewOf(answer));
         const { request: asked } = review;
-        if (!asked.dryRun) decided?.(asked.operation, answer.allowed ? undefined : answer.status?.reason);
+        if (!asked.dryRun)
+          countDecision?.(asked.operation, answer.allowed ? undefined : answer.status?.reason);
         tellDecision(
           options,
           { step, kind: kind.kind, traceID: traceOf(request) },
@@ -190,7 +195,7 @@ function whyTooLarge(request: AdmissionRequest, bytes: number, most: number): Ad
 }
 
 /** A rule that throws must not crash the process, and the API server must still get an answer. */
-async function judged(
+async function judgeSafely(
   options: AppOptions,
   webhooks: Webhooks<KubeObject>,
   { request }: AdmissionReview,

@@ -53,8 +53,8 @@ export class Children {
   readonly #log: Log;
   readonly #isRestricted: (owner: KubeObject) => boolean;
   /**
-   * Objects that something rewrites after our apply. By uid, the version and hash that the object then keeps: no
-   * need to apply them again.
+   * Objects that something rewrites after our apply. Key: uid. Value: the object's resourceVersion after that, and the
+   * hash of what we applied (`rewriteKey`). While both stay the same, we do not apply again.
    */
   readonly #rewritten = new Map<string, string>();
 
@@ -85,7 +85,7 @@ export class Children {
     }
     const pass = new Pass(this.#client, owner, ownerResource, signal);
     const isKept = ({ metadata }: KubeObject) => kept.has(componentOf(metadata.labels));
-    const owned = this.#notIn(desired, owner, kinds);
+    const owned = this.#notDesired(desired, owner, kinds);
     for (const { kind, object } of owned) if (isKept(object)) outcome.addPresent(kind, object);
     const obsolete = owned.filter(({ object }) => !isKept(object));
     try {
@@ -173,9 +173,9 @@ export class Children {
     } catch (error) {
       // Somebody renumbered a port by hand, and it has the name that our port needs. Both cannot exist, so first
       // restore our port.
-      const whole = live && isInvalid(error) ? restored(live, wanted) : live;
-      if (!whole || whole === live) throw error;
-      await this.#client.replace(resource, whole, options);
+      const withOurItems = live && isInvalid(error) ? restored(live, wanted) : live;
+      if (!withOurItems || withOurItems === live) throw error;
+      await this.#client.replace(resource, withOurItems, options);
       return apply();
     }
   }
@@ -206,7 +206,8 @@ export class Children {
     }
   }
 
-  #notIn(desired: readonly Desired[], owner: KubeObject, kinds: readonly ChildKind[]): Owned[] {
+  /** Children of this owner that are not in `desired`. */
+  #notDesired(desired: readonly Desired[], owner: KubeObject, kinds: readonly ChildKind[]): Owned[] {
     return allChildKinds.flatMap((kind) => {
       if (!kinds.includes(kind)) return [];
       const wanted = new Set(desired.filter((it) => it.kind === kind).map((it) => it.name));
@@ -295,9 +296,9 @@ export function draftOf(owner: KubeObject, child: Desired, resource: Resource): 
 }
 
 /**
- * Whether the object has no controller and we made it for this place: its owner was deleted without it, or its
- * owner reference was removed. Our labels and annotation show it, or the server's own record of who applied it
- * (managedFields), which stays when somebody removes a label.
+ * Whether the object has no controller, and we made it for an owner of this kind and name. Then its owner was deleted
+ * without it, or its owner reference was removed. Our labels and annotation show it, or the server's own record of who
+ * applied it (managedFields), which stays when somebody removes a label.
  */
 function isOrphanOf(live: KubeObject, wanted: Applied): boolean {
   const { labels = {}, annotations, managedFields = [] } = live.metadata;

@@ -1,5 +1,6 @@
 // One history of a flash sale, drawn from a seed: the real ledger, webhooks and reconcilers on a model of
-// Kubernetes. Every seed has its own mixture of weather, crowd and machines.
+// Kubernetes. Every seed has its own network faults (`weather`), actions of people and failures of machines (`temper`),
+// and number of replicas (plan.ts).
 import { holdsOf } from '../../src/api/holds.ts';
 import { SimulatedClock, settle } from '../simulated-clock.ts';
 import { ApiServer } from './api-server.ts';
@@ -34,6 +35,7 @@ class Simulation {
   readonly #wire: Wire;
   readonly #plan: Plan;
   readonly #cluster: Cluster;
+  /** How the API server handles a client's write: webhooks first, then storage. */
   readonly #door: FrontDoor;
   readonly #crowd: Crowd;
   readonly #trace: [number, unknown[]][] = [];
@@ -78,12 +80,12 @@ class Simulation {
       await this.#open();
       await this.#storm();
       await this.#quiet(20_000);
-      if (this.#plan.calm) this.#nothingLeftBehind();
+      if (this.#plan.calm) this.#checkNoHoldsRemain();
       const { holdLimitMs, paymentWindowMs } = this.#plan.settings;
-      // A sale may begin so much later as the clock of who created its goods was ahead.
+      // The default start time of a sale comes from a replica's clock, which may be ahead by up to `skewMs`.
       await this.#quiet(holdLimitMs + paymentWindowMs + this.#plan.skewMs + 60_000);
       this.#checks.atRest(this.#server, this.#clock.now());
-      this.#stop();
+      this.#throwOnViolation();
       await this.#everyoneIsServed();
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
@@ -110,9 +112,9 @@ class Simulation {
       for (const name of this.#names)
         void this.#door.createGoods(name, this.#random.int(1, this.#plan.maxStock));
     }
-    // Mostly everybody has heard of the goods before the sale begins.
+    // In most histories, all caches have the goods before the sale begins.
     const steps = this.#random.chance(0.8) ? 40 : 0;
-    for (let step = 0; step < steps && this.#schedule.size + this.#waiting().length > 0; step++) {
+    for (let step = 0; step < steps && this.#schedule.size + this.#feedsWithEvents().length > 0; step++) {
       await this.#step({ task: 1, feed: 1 });
     }
   }
@@ -123,9 +125,13 @@ class Simulation {
     }
   }
 
+  /**
+   * Does one thing, chosen by the weights in `pace`: a `task` (a request or an answer arrives), a `feed` (watch events
+   * arrive), `time` passes, or somebody does an `act`. Returns which.
+   */
   async #step(pace: Partial<Plan['pace']>): Promise<string> {
     const { task = 0, feed = 0, time = 0, act = 0 } = pace;
-    const waiting = this.#waiting();
+    const waiting = this.#feedsWithEvents();
     const kind = this.#random.weighted({
       task: this.#schedule.size > 0 ? task : 0,
       feed: waiting.length > 0 ? feed : 0,
@@ -135,21 +141,21 @@ class Simulation {
     if (kind === 'task' && this.#schedule.size > 0) this.#schedule.runOne();
     else if (kind === 'feed' && waiting.length > 0)
       this.#random.pick(waiting).deliver(this.#random.int(1, 4));
-    else if (kind === 'time') await this.#clock.advance(this.#while());
+    else if (kind === 'time') await this.#clock.advance(this.#timeSpan());
     else if (kind === 'act') this.#crowd.act(this.#plan.temper);
     await settle();
-    this.#stop();
+    this.#throwOnViolation();
     return kind;
   }
 
-  /** Feeds that have something to tell. */
-  #waiting(): { backlog: number; deliver(events: number): void }[] {
+  /** Watches that have undelivered events. */
+  #feedsWithEvents(): { backlog: number; deliver(events: number): void }[] {
     const awake = this.#cluster.replicas.filter(({ life }) => !life.isPaused);
     return awake.flatMap(({ feeds }) => feeds.filter(({ backlog }) => backlog > 0));
   }
 
-  /** Moments while something is on its way; now and then long enough for whatever waits. */
-  #while(): number {
+  /** Milliseconds of one step of time. Mostly short, above all while tasks wait; sometimes longer than a time limit. */
+  #timeSpan(): number {
     const moment = this.#schedule.size > 0 ? 30 : 300;
     switch (this.#random.weighted({ moment: 10, next: 4, seconds: 0.5, minute: 0.05 })) {
       case 'moment':
@@ -163,9 +169,10 @@ class Simulation {
     }
   }
 
-  /** Fair weather, one leader, everything arrives; then `ms` pass with everything that is due in them. */
+  /** Ends all faults, so that one replica leads and every message arrives. Then lets `ms` pass. */
   async #quiet(ms: number): Promise<void> {
     Object.assign(this.#wire.weather, { lostRequest: 0, lostAnswer: 0, late: 0, refused: 0 });
+    // `Others`: other webhooks.
     Object.assign(this.#plan.mishaps, {
       deniedByOthers: 0,
       judgedTwice: 0,
@@ -174,36 +181,38 @@ class Simulation {
       slowStore: 0,
     });
     for (const replica of [...this.#cluster.replicas]) this.#cluster.wake(replica);
+    // A replica that still thinks it leads must exit when it learns that it does not.
     for (const replica of this.#cluster.deposed) this.#cluster.crash(replica, 'it notices');
     const end = this.#clock.monotonic() + ms;
     while (this.#clock.monotonic() < end) {
       if (this.#cluster.replicas.length === 0) this.#cluster.start();
       if (!this.#cluster.leader) this.#cluster.elect();
-      if (this.#schedule.size > 0 || this.#waiting().length > 0) await this.#step({ task: 1, feed: 1 });
+      if (this.#schedule.size > 0 || this.#feedsWithEvents().length > 0)
+        await this.#step({ task: 1, feed: 1 });
       else {
         const left = end - this.#clock.monotonic();
         await this.#clock.advance(Math.min(this.#clock.untilNext ?? left, left));
-        this.#stop();
+        this.#throwOnViolation();
       }
     }
   }
 
-  /** Without failures nothing needs its time limit: not what was refused, nor what was cancelled. */
-  #nothingLeftBehind(): void {
+  /** Without faults, holds of refused and of deleted orders must be gone long before the hold limit. */
+  #checkNoHoldsRemain(): void {
     const stored = new Set([...this.#server.orders.objects.values()].map((order) => order.metadata.uid));
     for (const goods of this.#server.goods.objects.values()) {
       for (const { uid, order } of holdsOf(goods.status)) {
         if (this.#door.refused.has(uid)) this.#checks.fail(`${order} was refused and left a hold`);
-        // Of an order past admission, the hold may be taken after it was deleted; that one must lapse.
+        // Only for admitted orders. The leader may take the hold of another order after its deletion; it must lapse.
         if (this.#checks.admitted.has(uid) && this.#checks.wasStored(uid) && !stored.has(uid)) {
           this.#checks.fail(`${order} was deleted and left a hold`);
         }
       }
     }
-    this.#stop();
+    this.#throwOnViolation();
   }
 
-  /** With the crowd gone, whoever asks for what is left gets it, and nobody gets more. */
+  /** After the crowd, an order for more units than are left must be refused, and an order for the rest admitted. */
   async #everyoneIsServed(): Promise<void> {
     for (const goods of [...this.#server.goods.objects.values()]) {
       const left = goods.status?.lastStockCount ?? 0;
@@ -216,7 +225,7 @@ class Simulation {
         const order = `${name}-${goods.metadata.name}`;
         let answer: unknown;
         const spec = { buyerId: 'buyer', goodsMap: { [goods.metadata.name]: quantity } };
-        // Who is told to try again does so, a few times.
+        // Repeat the order, up to three times in all, while the refusal says "try again".
         for (let tries = 0; tries < 3 && (tries === 0 || /try again/.test(String(answer))); tries++) {
           void this.#door.createOrder(order, spec).then((result) => {
             answer = result;
@@ -231,10 +240,11 @@ class Simulation {
       if (sold && !['Unpaid', 'Expired'].includes(sold.status?.phase ?? ''))
         this.#checks.fail('the last order is not accepted');
     }
-    this.#stop();
+    this.#throwOnViolation();
   }
 
-  #stop(): void {
+  /** Throws when a check has failed, or when there were too many steps. */
+  #throwOnViolation(): void {
     if (++this.#steps > maxSteps) this.#checks.fail(`no end after ${maxSteps} steps`);
     if (this.#checks.violation) throw this.#checks.violation;
   }
