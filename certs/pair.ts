@@ -23,8 +23,8 @@ export interface ServingPair {
  */
 export function parsePair(cert: string, key: string): ServingPair {
   const leaf = parseCertificate(cert, 'tls.crt');
-  const secret = parseKey(key, 'tls.key');
-  if (!leaf.checkPrivateKey(secret)) {
+  const privateKey = parseKey(key, 'tls.key');
+  if (!leaf.checkPrivateKey(privateKey)) {
     throw new Error('tls.key must be the key of the first certificate in tls.crt: they do not match');
   }
   // Fail here on whatever setSecureContext would refuse later: a broken intermediate, a key that is too short.
@@ -48,13 +48,13 @@ export function parseCertificate(pem: string, what: string): X509Certificate {
 }
 
 /**
- * When the certificate that signed the first one of `chain` expires, in seconds since the epoch. The signer may be
- * in the rest of the chain or in `authorities` (both PEM). 0 when it is in neither.
+ * Expiry time of the issuer of the first certificate in `chain`, in seconds since the epoch. Looks for the issuer in the
+ * rest of the chain and in `authorities` (both PEM). 0 when it is in neither.
  */
 export function issuerExpiry(chain: string, authorities: string): number {
-  const [own, ...rest] = pemBlocks(chain);
-  if (!own) return 0;
-  const leaf = parseCertificate(own, 'tls.crt');
+  const [first, ...rest] = pemBlocks(chain);
+  if (!first) return 0;
+  const leaf = parseCertificate(first, 'tls.crt');
   for (const block of [...rest, ...pemBlocks(authorities)]) {
     // Skip a block that cannot be parsed: it cannot be the signer.
     const signer = attempt(() => new X509Certificate(block));
@@ -82,7 +82,7 @@ export function parseKey(pem: string, what: string): KeyObject {
   }
 }
 
-/** The PEM blocks of a text, each with its label. Skips text between blocks. */
+/** The PEM blocks of a text, each with its BEGIN and END lines. Skips text between blocks. */
 export function pemBlocks(text: string): string[] {
   const blocks = text.match(/-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g) ?? [];
   return blocks.map((block) => `${block}\n`);

@@ -6,9 +6,14 @@ import type { Desired } from '../workloads/children.ts';
 import { labelsOf, labelValue, selectorOf } from '../workloads/identity.ts';
 
 export const component = 'web';
-/** Labels of the pods that their series carry, so that a query can select them. */
+/** Pod labels that Prometheus copies to the pods' time series, so that a query can select the series. */
 export const seriesLabels = ['app.kubernetes.io/name', 'app.kubernetes.io/instance'];
 const containerName = 'elastic-app';
+/** Kubernetes' limit for the name of a container port. */
+const longestPortName = 15;
+/** kube-prometheus-stack, installed as the Helm release `prometheus`, selects ServiceMonitors by this label. */
+const prometheusLabels = { release: 'prometheus' };
+
 interface Port {
   name: string;
   protocol: 'TCP' | 'UDP';
@@ -16,14 +21,14 @@ interface Port {
   containerPort?: number;
   port: number;
   targetPort: number | string;
-  servicePort: string;
+  servicePortName: string;
 }
 
 function trafficPorts(spec: ElasticWebSpec): Port[] {
   const { podPort, port, targetPort = podPort } = spec;
   const name = typeof targetPort === 'string' ? targetPort : (spec.name ?? 'http');
-  const of = (protocol: 'TCP' | 'UDP', suffix: string): Port => {
-    const portName = `${name.slice(0, 15 - suffix.length).replace(/-$/, '')}${suffix}`;
+  const portFor = (protocol: 'TCP' | 'UDP', suffix: string): Port => {
+    const portName = `${name.slice(0, longestPortName - suffix.length).replace(/-$/, '')}${suffix}`;
     return {
       name: portName,
       protocol,
@@ -31,16 +36,20 @@ function trafficPorts(spec: ElasticWebSpec): Port[] {
       port,
       // Named, so that during a roll-out with another podPort each pod is reached at its own port.
       targetPort: targetPort === podPort || typeof targetPort === 'string' ? portName : targetPort,
-      servicePort: `http-traffic${suffix}`,
+      servicePortName: `http-traffic${suffix}`,
     };
   };
   const tcp = speaks(spec, 'TCP');
-  return [...(tcp ? [of('TCP', '')] : []), ...(speaks(spec, 'UDP') ? [of('UDP', tcp ? '-udp' : '')] : [])];
+  return [
+    ...(tcp ? [portFor('TCP', '')] : []),
+    ...(speaks(spec, 'UDP') ? [portFor('UDP', tcp ? '-udp' : '')] : []),
+  ];
 }
 
 function metricsPort(spec: ElasticWebSpec, traffic: readonly Port[]): Port | undefined {
   const { mtargetPort } = spec;
   if (mtargetPort === undefined) return undefined;
+  // A default, when mtargetPort is a name.
   const number = portOfMetrics(spec);
   // A port that serves traffic may serve the metrics, too: by its name, or by its number.
   const shared = traffic.find(
@@ -52,7 +61,7 @@ function metricsPort(spec: ElasticWebSpec, traffic: readonly Port[]): Port | und
     name: typeof mtargetPort === 'string' ? mtargetPort : isTaken ? 'metrics' : 'metric',
     protocol: 'TCP',
     port: number,
-    servicePort: 'metric-traffic',
+    servicePortName: 'metric-traffic',
     targetPort: typeof mtargetPort === 'string' && shared ? shared.name : mtargetPort,
     ...(shared ? {} : { containerPort: number }),
   };
@@ -70,7 +79,7 @@ export function elasticWebChildren(web: ElasticWeb, replicas: number): Desired[]
       name,
       component,
       body,
-      labels: { ...app, ...(metrics ? { release: 'prometheus' } : {}) },
+      labels: { ...app, ...(metrics ? prometheusLabels : {}) },
     })),
     ...(metrics
       ? [
@@ -78,7 +87,7 @@ export function elasticWebChildren(web: ElasticWeb, replicas: number): Desired[]
             kind: serviceMonitors,
             name: web.metadata.name,
             component,
-            labels: { ...app, release: 'prometheus' },
+            labels: { ...app, ...prometheusLabels },
             body: {
               spec: {
                 selector: { matchLabels: selectorOf(web, component) },
@@ -122,22 +131,23 @@ function deployment(web: ElasticWeb, replicas: number): object {
 }
 
 /**
- * One Service. Two when a load balancer must accept TCP and UDP, because most cannot do both in one Service. Metrics
- * beside traffic that is UDP only stay inside the cluster.
+ * One Service for all ports, except for type LoadBalancer: most load balancers cannot accept TCP and UDP in one Service.
+ * So UDP gets a second Service beside TCP. When all traffic is UDP, the metrics get a Service of type ClusterIP, which
+ * only the cluster can reach.
  */
 function serviceBodies(web: ElasticWeb, traffic: Port[], metrics: Port | undefined): [string, object][] {
   const { spec, metadata } = web;
   const wanted = spec.serviceType ?? 'LoadBalancer';
-  const body = (ports: Port[], isFirst: boolean, type: string = wanted): object => ({
+  const body = (ports: Port[], usesNodePort: boolean, type: string = wanted): object => ({
     spec: {
       type,
       selector: selectorOf(web, component),
-      ports: ports.map(({ servicePort, port, targetPort, protocol }) => ({
-        name: servicePort,
+      ports: ports.map(({ servicePortName, port, targetPort, protocol }) => ({
+        name: servicePortName,
         port,
         targetPort,
         protocol,
-        ...nodePort(spec, type, isFirst && servicePort !== 'metric-traffic'),
+        ...nodePort(spec, type, usesNodePort && servicePortName !== 'metric-traffic'),
       })),
     },
   });
@@ -157,7 +167,7 @@ function serviceBodies(web: ElasticWeb, traffic: Port[], metrics: Port | undefin
   ];
 }
 
-/** A Service that no longer has node ports must release them in the same write; 0 does that. */
+/** A Service that becomes ClusterIP must release its node ports in the same write. `nodePort: 0` does that. */
 function nodePort(spec: ElasticWebSpec, type: string, isTraffic: boolean): { nodePort?: number } {
   if (type === 'ClusterIP') return { nodePort: 0 };
   return spec.nodePort && isTraffic ? { nodePort: spec.nodePort } : {};

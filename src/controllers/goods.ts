@@ -12,7 +12,10 @@ import { Coalesce } from './coalesce.ts';
 import { releaseDeleted } from './deletion.ts';
 import type { Leading } from './leading.ts';
 
-/** Pause between settlements of one goods: a few writes per second, however large the crowd. */
+/**
+ * Minimum time between two settlements of one goods, however large the crowd. Goods that are being deleted do not
+ * wait.
+ */
 const settleEveryMs = 100;
 
 export function goodsReconciler(leading: Leading): (key: string) => Promise<Result> {
@@ -25,7 +28,8 @@ export function goodsReconciler(leading: Leading): (key: string) => Promise<Resu
       return {};
     }
     if (goods.metadata.deletionTimestamp) {
-      // Settle first. A leader that is fenced, or has not listed the orders yet, must not judge either.
+      // Settle before counting references: a settlement throws when this leader is fenced, and lists the orders before the
+      // first count of a term. In a namespace that is being deleted, references do not count, so no settlement is needed.
       const isCleanup = catalogue.isTerminating(goods.metadata.namespace ?? '');
       const { goods: settled, nextMs } = isCleanup ? { goods, nextMs: undefined } : await settler.settle(key);
       if (!settled) return {};
@@ -38,8 +42,10 @@ export function goodsReconciler(leading: Leading): (key: string) => Promise<Resu
       });
       return earliest(released.requeueAfter, nextMs);
     }
+    // Goods that were created past admission: an empty patch makes admission fill in the missing fields.
     if (!goods.spec.goodsId || !goods.spec.endTime) await complete(SpikeGoods, goods);
     const wait = pace.wait(key);
+    // `untried`: this run does nothing, so it must not reset the key's back-off.
     if (wait > 0) return { requeueAfter: wait, untried: true };
     const before = goods.status?.phase;
     const { goods: settled, nextMs } = await settler.settle(key);
@@ -69,7 +75,10 @@ function earliest(...waits: (number | undefined)[]): Result {
   return known.length > 0 ? { requeueAfter: Math.max(1, Math.min(...known)) } : {};
 }
 
-/** The display fields of a goods' status, from the draft that is about to be stored. */
+/**
+ * The display fields of a goods' status, from the draft that is about to be stored. `overruledTerm`: the ledgerEpoch
+ * that somebody else wrote and this leader replaced; undefined when there is none.
+ */
 export function describeGoods(
   clock: Clock,
 ): (goods: SpikeGoods, available: number, overruledTerm?: number) => Partial<SpikeGoodsStatus> {
@@ -103,7 +112,8 @@ export function describeGoods(
 }
 
 /**
- * The type of a condition. The leader that overruled a term keeps it for its own term; the next leader removes it.
+ * The type of a condition. The leader that overruled a foreign ledgerEpoch keeps the condition; the next leader
+ * removes it.
  */
 const overruledType = 'TermOverruled';
 

@@ -57,8 +57,8 @@ function each<T extends KubeObject>(
 }
 
 /**
- * The orders in the sequence in which a new leader serves them: by the time when something became due, not by the
- * list. An order without a state is due since it was stored, an Unpaid one at its deadline.
+ * The orders in the sequence in which a new leader serves them: the earliest due time first. An order without a phase is
+ * due since it was stored, an Unpaid one at its deadline.
  */
 function dueFirst(
   orders: readonly SpikeOrder[],
@@ -68,6 +68,7 @@ function dueFirst(
     order.status?.phase
       ? (deadlineOf(order, settings.paymentWindowMs) ?? Number.POSITIVE_INFINITY)
       : (parseTime(order.metadata.creationTimestamp) ?? 0);
+  // Infinity − Infinity is NaN, so compare for equality first.
   return orders
     .map((order) => ({ order, at: due(order) }))
     .sort((a, b) => (a.at === b.at ? 0 : a.at - b.at))
@@ -81,10 +82,10 @@ function orderChanged(wiring: Wiring, change: Change<SpikeOrder>, priority: numb
   const key = keyOf(order);
   if (type === 'deleted') deferral.forget(key);
   else if (phase === undefined && source === 'watch') deferral.add(key);
-  // The answer to our own write comes from a reconcile that has handled the consequences.
+  // `observe`: the answer to our own write. The reconcile that wrote also decides when the order is next due.
   else if ((phase === undefined || phase === 'Unpaid') && source !== 'observe') wakeOrder(wiring, change);
   if (type === 'updated' && phase === old?.status?.phase) return;
-  // An order without a state counts for nobody yet. Its buyer is enqueued when it has one.
+  // An order without a phase does not count yet. Its goods and buyer are enqueued when it gets a phase.
   if (phase === undefined && type !== 'deleted') return;
   for (const goods of goodsKeysOf(order, catalogue)) controllers.goods.enqueue(goods, priority);
   const buyer = catalogue.findBuyer(order.metadata.namespace ?? '', order.spec.buyerId);
@@ -92,16 +93,17 @@ function orderChanged(wiring: Wiring, change: Change<SpikeOrder>, priority: numb
 }
 
 /**
- * An order that is due has normal priority, whether a list or an event brought it. One that is not due has time.
+ * Enqueues an order at normal priority, even when a list brought it. But an order from a list whose phase stays Unpaid
+ * is enqueued at its deadline.
  */
 function wakeOrder({ controllers, settings, clock }: Wiring, { object, source }: Change<SpikeOrder>): void {
   const now = clock.now();
-  const isDue =
+  const atOnce =
     source !== 'list' ||
     object.status?.phase === undefined ||
     nextPhase(object, now, settings.paymentWindowMs) !== 'Unpaid';
   const key = keyOf(object);
-  if (isDue) controllers.orders.enqueue(key);
+  if (atOnce) controllers.orders.enqueue(key);
   else controllers.orders.queue.addAfter(key, (deadlineOf(object, settings.paymentWindowMs) ?? now) - now);
 }
 
@@ -114,14 +116,15 @@ function goodsChanged(wiring: Wiring, change: Change<SpikeGoods>, priority: numb
   for (const order of lifecycle.assigned(goods)) controllers.orders.enqueue(order, priority);
   const holds = holdsOf(goods.status);
   const { namespace = '', name } = goods.metadata;
-  // The hold of an order may appear in the cache after the order has come and gone, or while another order has its name.
-  const isDone = () =>
+  // A hold may appear in this cache after its order was stored and deleted, or while another order has the same name. Then
+  // no later change of an order makes the goods settle.
+  const needsSettlement = () =>
     holds.some(
       (hold) =>
         books.isAccounted(hold.uid) ||
         (ownUnits(hold) > 0 && books.soldTo(hold.order, namespace, name, goods.spec.goodsId) > 0),
     );
-  if (changesSpec(change) || isDone()) controllers.goods.enqueue(key, priority);
+  if (changesSpec(change) || needsSettlement()) controllers.goods.enqueue(key, priority);
   // An order that is never stored wakes nobody, so its hold lapses by the clock.
   else if (holds.length > 0) controllers.goods.queue.addAfter(key, settings.holdLimitMs);
   const seller = goods.spec.sellerId

@@ -11,6 +11,7 @@ export interface Crowd {
   /** Number of the first order; its name is `o` and the number. Default 0. */
   from?: number;
   buyer(index: number): string;
+  /** The goodsMap of an order: units by name or id of the goods. */
   goods(index: number): Record<string, number>;
   /** Called after an order of the client was accepted. */
   afterwards?(name: string, index: number): Promise<void>;
@@ -27,17 +28,18 @@ export interface CrowdResult {
   accepted: string[];
   /** Refusals by their stable reason. */
   refused: Record<string, number>;
-  /** Orders without any answer after all retries. */
+  /** Orders without a final answer: an outage and no patience, the last retry failed, or the signal aborted. */
   lost: number;
 }
 
+/** About 25 s: the pause before a retry is 62 ms on average. */
 const maxTries = 400;
 
 export async function crowd(options: Crowd): Promise<CrowdResult> {
   const result: CrowdResult = { accepted: [], refused: {}, lost: 0 };
   const { from = 0 } = options;
   let next = from;
-  const client = async () => {
+  const runClient = async () => {
     while (next < from + options.orders && !options.signal?.aborted) {
       const index = next++;
       const name = `o${index}`;
@@ -54,7 +56,7 @@ export async function crowd(options: Crowd): Promise<CrowdResult> {
       if (options.pauseMs) await new Promise((resolve) => setTimeout(resolve, options.pauseMs));
     }
   };
-  await Promise.all(Array.from({ length: options.clients }, client));
+  await Promise.all(Array.from({ length: options.clients }, runClient));
   return result;
 }
 
@@ -70,7 +72,7 @@ async function order(options: Crowd, name: string, index: number): Promise<strin
       });
       return 'accepted';
     } catch (error) {
-      // The name is this client's own, so an earlier attempt, whose answer was lost, was stored.
+      // Only this client uses the name. So an earlier attempt was stored, and its answer was lost.
       if (isAlreadyExists(error) && attempt > 0) return 'accepted';
       const isBusy = error instanceof ApiError && error.code === 429;
       const isOutage = !(error instanceof ApiError) || error.code >= 500;

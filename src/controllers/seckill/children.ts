@@ -1,4 +1,5 @@
-// Computes the children of a Seckill. Pure: knows the spec and what the cluster serves, not what is stored.
+// Computes the children of a Seckill. Pure: knows the spec and which APIs the cluster serves. Does not see the
+// children that exist already.
 
 import { containerPortsOf, type EnvVar, inStrings, type ServicePort } from '../../api/podspec.ts';
 import {
@@ -23,6 +24,7 @@ import { hashOf, labelsOf, selectorOf } from '../../workloads/identity.ts';
 import type { Reference, Referenced } from '../../workloads/references.ts';
 import { dashboard } from './dashboard.ts';
 
+/** All kinds of children, in any order. */
 export const owns = [
   scaledObjects,
   autoscalers,
@@ -33,15 +35,15 @@ export const owns = [
   configMaps,
 ];
 
-/** On a Deployment whose replicas were handed over to an autoscaler. */
+/** Annotation of a Deployment whose replicas were handed over to an autoscaler. Its value is the Scaler. */
 export const replicasAnnotation = 'spikegate.io/replicas';
-/** On pods. A change of what their environment refers to rolls them. */
+/** Annotation of the pod template: a hash of the values that the environment refers to. A new hash restarts the pods. */
 const configAnnotation = 'spikegate.io/config';
 
 export interface Situation {
   /** Whether the cluster serves KEDA's ScaledObject. */
   hasKeda: boolean;
-  /** Another manager owns the Deployment's replicas already, so leaving them out changes nothing. */
+  /** Whether another field manager owns the Deployment's replicas. Then we can leave the field out, and it keeps its value. */
   isHandedOver(deployment: string): boolean;
   /** Short names of services that stay unchanged, because something they depend on could not be read. */
   held: ReadonlySet<string>;
@@ -53,6 +55,7 @@ export type Scaler = 'keda' | 'hpa' | 'none';
 
 function scalerOf(seckill: Seckill, field: SeckillServiceField, hasKeda: boolean): Scaler {
   const { hpa, keda } = seckill.spec.scaling ?? {};
+  // Without KEDA the consumer keeps its own replicas, even when hpa is enabled. The condition Autoscaling says so.
   if (field === kafkaConsumer && keda?.enabled && keda.kafkaScaler) return hasKeda ? 'keda' : 'none';
   return hpa?.enabled ? 'hpa' : 'none';
 }
@@ -62,7 +65,8 @@ export const bounds = ({ spec }: Seckill): { min: number; max: number } => {
   return { min: minReplicas, max: Math.max(minReplicas, maxReplicas) };
 };
 
-interface Part {
+/** One enabled service of a Seckill. */
+interface ServicePart {
   seckill: Seckill;
   field: SeckillServiceField;
   short: string;
@@ -72,7 +76,7 @@ interface Part {
   scaler: Scaler;
 }
 
-export function partsOf(seckill: Seckill, hasKeda: boolean): Part[] {
+export function partsOf(seckill: Seckill, hasKeda: boolean): ServicePart[] {
   return enabledServices(seckill.spec).map((it) => ({
     ...it,
     seckill,
@@ -81,14 +85,18 @@ export function partsOf(seckill: Seckill, hasKeda: boolean): Part[] {
   }));
 }
 
-/** In the order in which they are made: what runs, what sends it traffic, then what scales and measures it. */
+/**
+ * The children in the order in which they are created: first the Deployments, then what sends them traffic, then what
+ * scales and measures them.
+ */
 export function desiredOf(seckill: Seckill, situation: Situation): Desired[] {
   const all = partsOf(seckill, situation.hasKeda);
   const parts = all.filter(({ short }) => !situation.held.has(short));
   const { monitoring, scaling } = seckill.spec;
   const consumer = parts.find(({ field }) => field === kafkaConsumer);
-  // Wanted even without KEDA: the outcome then says what to install.
+  // Ask for a ScaledObject even without KEDA: the outcome of the reconcile then says what to install.
   const wantsKeda = consumer && scaling?.keda?.enabled && scaling.keda.kafkaScaler;
+  // The dashboard shows all services, so it also gets those that stay unchanged.
   return [
     ...parts.map((part) => deploymentOf(part, situation)),
     ...parts.filter(hasPorts).map(serviceOf),
@@ -100,25 +108,25 @@ export function desiredOf(seckill: Seckill, situation: Situation): Desired[] {
   ];
 }
 
-const hasPorts = ({ service }: Part): boolean => (service.ports ?? []).length > 0;
-const hasMetrics = (part: Part): boolean => metricsPortOf(part) !== undefined;
-const isRedundant = ({ seckill, service, scaler }: Part): boolean =>
+const hasPorts = ({ service }: ServicePart): boolean => (service.ports ?? []).length > 0;
+const hasMetrics = (part: ServicePart): boolean => metricsPortOf(part) !== undefined;
+const isRedundant = ({ seckill, service, scaler }: ServicePart): boolean =>
   (scaler === 'none' ? (service.replicas ?? 1) : bounds(seckill).min) > 1;
 
-function deploymentOf(part: Part, situation: Situation): Desired {
+function deploymentOf(part: ServicePart, situation: Situation): Desired {
   const { seckill, short, service, name, scaler } = part;
   const { min, max } = bounds(seckill);
   const replicas = service.replicas ?? 1;
-  const isLeft = scaler !== 'none' && situation.isHandedOver(name);
-  const first = scaler === 'none' ? replicas : Math.min(Math.max(replicas, min), max);
+  const omitsReplicas = scaler !== 'none' && situation.isHandedOver(name);
+  const initialReplicas = scaler === 'none' ? replicas : Math.min(Math.max(replicas, min), max);
   return {
     kind: deployments,
     name,
     component: short,
-    ...(isLeft ? { annotations: { [replicasAnnotation]: scaler } } : {}),
+    ...(omitsReplicas ? { annotations: { [replicasAnnotation]: scaler } } : {}),
     body: {
       spec: {
-        ...(isLeft ? {} : { replicas: first }),
+        ...(omitsReplicas ? {} : { replicas: initialReplicas }),
         selector: { matchLabels: selectorOf(seckill, short) },
         template: {
           metadata: { labels: labelsOf(seckill, short), annotations: configHash(part, situation) },
@@ -129,7 +137,7 @@ function deploymentOf(part: Part, situation: Situation): Desired {
   };
 }
 
-function containerOf({ short, service }: Part): object {
+function containerOf({ short, service }: ServicePart): object {
   const { ports } = containerPortsOf(service.ports);
   const probed = (service.ports ?? []).find(({ protocol }) => protocol !== 'UDP');
   return {
@@ -152,7 +160,7 @@ function containerOf({ short, service }: Part): object {
 
 const portNameOf = ({ name }: ServicePort): string => name ?? 'http';
 
-function serviceOf({ seckill, short, service, name }: Part): Desired {
+function serviceOf({ seckill, short, service, name }: ServicePart): Desired {
   return {
     kind: services,
     name: `${name}-svc`,
@@ -172,7 +180,7 @@ function serviceOf({ seckill, short, service, name }: Part): Desired {
   };
 }
 
-function budgetOf({ seckill, short, name }: Part): Desired {
+function budgetOf({ seckill, short, name }: ServicePart): Desired {
   return {
     kind: disruptionBudgets,
     name: `${name}-pdb`,
@@ -181,7 +189,7 @@ function budgetOf({ seckill, short, name }: Part): Desired {
   };
 }
 
-function autoscalerOf({ seckill, short, name }: Part): Desired {
+function autoscalerOf({ seckill, short, name }: ServicePart): Desired {
   const target = seckill.spec.scaling?.hpa?.targetCPUUtilizationPercentage ?? 80;
   const { min, max } = bounds(seckill);
   const metrics = [
@@ -205,7 +213,7 @@ function autoscalerOf({ seckill, short, name }: Part): Desired {
   };
 }
 
-function scaledObjectOf({ seckill, short, name }: Part): Desired {
+function scaledObjectOf({ seckill, short, name }: ServicePart): Desired {
   const {
     bootstrapServers,
     consumerGroup,
@@ -235,13 +243,13 @@ function scaledObjectOf({ seckill, short, name }: Part): Desired {
 }
 
 /** The port called http, otherwise the first TCP port. */
-function metricsPortOf({ service }: Part): string | undefined {
+function metricsPortOf({ service }: ServicePart): string | undefined {
   const tcp = (service.ports ?? []).filter(({ protocol }) => protocol !== 'UDP');
   const port = tcp.find((it) => portNameOf(it) === 'http') ?? tcp[0];
   return port && portNameOf(port);
 }
 
-function monitorOf(part: Part): Desired {
+function monitorOf(part: ServicePart): Desired {
   const { seckill, short, name } = part;
   return {
     kind: serviceMonitors,
@@ -256,7 +264,7 @@ function monitorOf(part: Part): Desired {
   };
 }
 
-function dashboardOf(seckill: Seckill, parts: readonly Part[]): Desired {
+function dashboardOf(seckill: Seckill, parts: readonly ServicePart[]): Desired {
   const { name, namespace = '' } = seckill.metadata;
   return {
     kind: configMaps,
@@ -283,9 +291,12 @@ export function referencesOf(seckill: Seckill): Reference[] {
 }
 
 export const referencesIn = ({ env = [] }: SeckillService, namespace: string): Reference[] =>
-  env.flatMap((it) => keyOf(namespace, it)?.reference ?? []);
+  env.flatMap((it) => referenceIn(namespace, it)?.reference ?? []);
 
-function keyOf(namespace: string, { valueFrom }: EnvVar): { reference: Reference; key: string } | undefined {
+function referenceIn(
+  namespace: string,
+  { valueFrom }: EnvVar,
+): { reference: Reference; key: string } | undefined {
   const { configMapKeyRef, secretKeyRef } = valueFrom ?? {};
   const it = configMapKeyRef ?? secretKeyRef;
   if (!it) return undefined;
@@ -295,10 +306,10 @@ function keyOf(namespace: string, { valueFrom }: EnvVar): { reference: Reference
   };
 }
 
-/** Hash of exactly the keys that the environment uses: another key of the same Secret rolls no pods. */
-function configHash({ seckill, service }: Part, { find }: Situation): Record<string, string> {
+/** Hash of exactly the keys that the environment uses. A change of another key in the same Secret restarts no pods. */
+function configHash({ seckill, service }: ServicePart, { find }: Situation): Record<string, string> {
   const values = (service.env ?? []).flatMap((variable) => {
-    const used = keyOf(seckill.metadata.namespace ?? '', variable);
+    const used = referenceIn(seckill.metadata.namespace ?? '', variable);
     return used ? [[variable.name, own(find(used.reference)?.data, used.key) ?? null]] : [];
   });
   return values.length > 0 ? { [configAnnotation]: hashOf(values) } : {};

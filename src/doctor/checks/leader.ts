@@ -1,4 +1,5 @@
-// Checks that there is a leader. Without one, orders are admitted and then nothing happens to them.
+// Checks the leader: that there is one, that its clock is right, and that the goods carry no foreign term. Without a
+// leader, orders are admitted and then nothing happens to them.
 import { parseTime } from '../../api/sale.ts';
 import type { Check, Finding } from '../findings.ts';
 import { type Observation, valueIn } from '../observation.ts';
@@ -9,6 +10,7 @@ import { firstEntry } from '../webhook-entries.ts';
 export const leaderIsAlive: Check = {
   name: 'somebody leads',
   run(seen) {
+    // `leaseMoves`: the lease changed between two reads, so a leader is alive.
     const { lease, leaseMoves, expected } = seen;
     const name = `${expected.namespace}/${expected.lease}`;
     const where = `lease/${name}`;
@@ -25,13 +27,17 @@ export const leaderIsAlive: Check = {
       return finding('it is not there: no replica has ever led');
     }
     const { holderIdentity, renewTime } = lease.value.spec;
+    // A lease that changes and has no holder is changing hands.
     if (!holderIdentity) return leaseMoves ? [] : finding('nobody holds it');
     if (leaseMoves || !hasRunOut(seen)) return [];
     return finding(`${holderIdentity} held it last, and has not renewed it since ${renewTime ?? 'ever'}`);
   },
 };
 
-/** Judges by the times in the lease, which another machine wrote: only a reason for a second look. */
+/**
+ * Whether the lease looks expired by the times in it. Another machine's clock wrote them, so this is no proof: the
+ * doctor then reads the lease a second time (observe.ts).
+ */
 export function hasRunOut({ lease, now }: Pick<Observation, 'lease' | 'now'>): boolean {
   const { renewTime, leaseDurationSeconds = 15, holderIdentity } = valueIn(lease)?.spec ?? {};
   if (!holderIdentity || !renewTime) return true;
@@ -39,7 +45,7 @@ export function hasRunOut({ lease, now }: Pick<Observation, 'lease' | 'now'>): b
 }
 
 /**
- * Largest clock difference of the leader's machine that is not reported. The ledger uses the API server's clock, but
+ * A larger clock difference of the leader's machine is reported. The ledger uses the API server's clock, but
  * that machine's certificates, logs and tokens do not.
  */
 const maxOffMs = 5000;
@@ -53,6 +59,7 @@ export const leaderClockIsRight: Check = {
     const written = newest((lease?.metadata.managedFields ?? []).map(({ time }) => time));
     if (!holderIdentity || !renewTime || written === undefined) return [];
     const offMs = Date.parse(renewTime) - written;
+    // NaN, from a renewTime that does not parse, is not reported.
     if (!(Math.abs(offMs) > maxOffMs)) return [];
     const { namespace, lease: name } = seen.expected;
     return [
@@ -70,6 +77,7 @@ export const leaderClockIsRight: Check = {
 export const termsAreKnown: Check = {
   name: 'no goods carry the term of a leader that the lease never gave',
   run(seen) {
+    // Each new leader stores its term in leaseTransitions, and terms grow. So this is the greatest one.
     const given = valueIn(seen.lease)?.spec.leaseTransitions;
     if (given === undefined) return [];
     return (valueIn(seen.goods) ?? []).flatMap(({ status, metadata }): Finding[] => {

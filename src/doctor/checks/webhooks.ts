@@ -24,6 +24,7 @@ export const configurationsAreCurrent: Check = {
   },
 };
 
+/** Takes the URL, or the port of the Service, from the stored configuration: both may differ, so they are no finding. */
 function targetOf(seen: Observation) {
   const { url, service } = firstEntry(seen)?.clientConfig ?? {};
   if (url && URL.canParse(url)) return { url: new URL(url).origin };
@@ -44,20 +45,21 @@ function judge(
     const what = 'it is not there: nothing is checked and no stock is held before orders are stored';
     return [{ severity: 'error', reason: 'ConfigurationMissing', where, what, remedy }];
   }
-  const changes = (wanted.webhooks ?? []).flatMap((entry) => changed(entry, found.value));
-  if (changes.length === 0) return [];
-  const more = changes.length > 5 ? `; and ${changes.length - 5} more` : '';
-  const what = changes.slice(0, 5).join('; ') + more;
+  const deviations = (wanted.webhooks ?? []).flatMap((entry) => deviationsFrom(entry, found.value));
+  if (deviations.length === 0) return [];
+  const more = deviations.length > 5 ? `; and ${deviations.length - 5} more` : '';
+  const what = deviations.slice(0, 5).join('; ') + more;
   return [{ severity: 'error', reason: 'ConfigurationOutdated', where, what, remedy }];
 }
 
-function changed(wanted: WebhookEntry, { webhooks = [] }: WebhookConfiguration): string[] {
+function deviationsFrom(wanted: WebhookEntry, { webhooks = [] }: WebhookConfiguration): string[] {
   const stored = webhooks.find(({ name }) => name === wanted.name);
   if (!stored) return [`the webhook ${wanted.name} must be there`];
+  // `serve` puts a secret token into the path of the URL. The report must not show it.
   return differences(wanted, withoutSecret(stored), { extras: 'allowed', path: wanted.name });
 }
 
-/** With two installations, each one would judge every order and hold its stock. */
+/** Two installations for the same objects would both judge every order, and both hold its stock. */
 export const installationIsAlone: Check = {
   name: 'this cluster has one Spikegate',
   run({ installations, expected }) {
@@ -93,9 +95,10 @@ export const serviceHasEndpoints: Check = {
     }
     if ('unreadable' in endpoints)
       return [{ unchecked: `endpointslices of ${name}: ${endpoints.unreadable}` }];
-    const there = (valueIn(endpoints) ?? []).flatMap((slice) => slice.endpoints ?? []);
-    if (there.some(({ conditions }) => conditions?.ready !== false)) return [];
-    const what = `it has no endpoint that is ready (${there.length} not ready), so every write of a sale is refused`;
+    const all = (valueIn(endpoints) ?? []).flatMap((slice) => slice.endpoints ?? []);
+    // An endpoint that does not say `ready` counts as ready.
+    if (all.some(({ conditions }) => conditions?.ready !== false)) return [];
+    const what = `it has no endpoint that is ready (${all.length} not ready), so every write of a sale is refused`;
     const remedy = `kubectl -n ${namespace} describe service ${service}; ${lookAtPods(seen)}`;
     return [{ severity: 'error', reason: 'ServiceWithoutEndpoints', where, what, remedy }];
   },
@@ -134,8 +137,8 @@ export const webhooksAnswer: Check = {
   },
 };
 
-/** What the API server says when it cannot call a webhook, and the cause. */
-const causes: [RegExp, (seen: Observation) => string][] = [
+/** Patterns for what the API server says when it cannot call a webhook, each with its remedy. The first match counts. */
+const remedies: [RegExp, (seen: Observation) => string][] = [
   [/x509|certificate/i, (seen) => `${lookAtServer(seen)}   # see the findings about certificates`],
   [/no endpoints available|connection refused|EOF|connection reset/i, lookAtServer],
   [
@@ -147,5 +150,5 @@ const causes: [RegExp, (seen: Observation) => string][] = [
 ];
 
 function remedyFor(cause: string, seen: Observation): string {
-  return (causes.find(([pattern]) => pattern.test(cause))?.[1] ?? lookAtServer)(seen);
+  return (remedies.find(([pattern]) => pattern.test(cause))?.[1] ?? lookAtServer)(seen);
 }

@@ -1,4 +1,4 @@
-// ReplicaSets: creates and deletes pods until there are as many as wanted.
+// The controller of ReplicaSets. It creates and deletes pods until a ReplicaSet has spec.replicas of them.
 
 import type { Core } from '../operations/core.ts';
 import { asList, asNumber, asObj, type Item, type Obj, timestamp } from '../types.ts';
@@ -6,10 +6,11 @@ import { isActive, isReady, OwnerController, replicasOf, untilAvailable, withCon
 
 /** kube-controller-manager's limit of pods created or deleted in one step. */
 const burst = 500;
-const failed = 'ReplicaFailure';
+const failureType = 'ReplicaFailure';
 
 export class ReplicaSetController extends OwnerController {
   constructor(core: Core) {
+    // Names of store tables: group/plural. Pods have the empty group.
     super(core, { table: 'apps/replicasets', controls: ['/pods'], account: 'replicaset-controller' });
   }
 
@@ -17,7 +18,7 @@ export class ReplicaSetController extends OwnerController {
     const pods = this.controlled('/pods', set).filter(isActive);
     let failure: Error | undefined;
     try {
-      if (!set.metadata.deletionTimestamp) await this.#step(set, pods);
+      if (!set.metadata.deletionTimestamp) await this.#createOrDelete(set, pods);
     } catch (error) {
       failure = error as Error;
     }
@@ -25,7 +26,7 @@ export class ReplicaSetController extends OwnerController {
     if (failure) throw failure;
   }
 
-  async #step(set: Item, pods: readonly Item[]): Promise<void> {
+  async #createOrDelete(set: Item, pods: readonly Item[]): Promise<void> {
     const wanted = replicasOf(set);
     const template = asObj(asObj(set.spec).template);
     for (let n = pods.length; n < Math.min(wanted, pods.length + burst); n++) {
@@ -34,13 +35,13 @@ export class ReplicaSetController extends OwnerController {
       this.api.event(set, 'SuccessfulCreate', `Created pod: ${name}`);
     }
     if (pods.length <= wanted) return;
-    // Pods that are not ready go first, then the youngest.
-    const order = [...pods].sort(
+    // Delete pods that are not ready first, then the youngest.
+    const deletable = [...pods].sort(
       (a, b) =>
         Number(isReady(a)) - Number(isReady(b)) ||
         (a.metadata.creationTimestamp > b.metadata.creationTimestamp ? -1 : 1),
     );
-    for (const pod of order.slice(0, Math.min(burst, pods.length - wanted))) {
+    for (const pod of deletable.slice(0, Math.min(burst, pods.length - wanted))) {
       await this.api.delete('/pods', pod.metadata.namespace ?? '', pod.metadata.name, {
         preconditions: { uid: pod.metadata.uid },
       });
@@ -54,8 +55,8 @@ export class ReplicaSetController extends OwnerController {
     const now = this.api.core.clock.now();
     const waits = pods.map((pod) => untilAvailable(pod, minReady, now));
     const available = waits.filter((wait) => wait === 0).length;
-    const next = waits.filter((wait): wait is number => wait !== undefined && wait > 0);
-    if (next.length > 0) this.later(set, Math.min(...next));
+    const remainingWaits = waits.filter((wait): wait is number => wait !== undefined && wait > 0);
+    if (remainingWaits.length > 0) this.later(set, Math.min(...remainingWaits));
     const ready = pods.filter(isReady).length;
     await this.api.status(this.table, set, {
       ...this.#conditions(set, failure),
@@ -67,14 +68,22 @@ export class ReplicaSetController extends OwnerController {
     });
   }
 
-  /** Why pods could not be created or deleted, while that is so. */
+  /**
+   * The conditions of the status. ReplicaFailure is there only while the last attempt to create or delete pods failed.
+   * Its reason is FailedCreate in both cases; Kubernetes' controller says FailedDelete for a deletion.
+   */
   #conditions(set: Item, failure: Error | undefined): Obj {
-    const others = asList(asObj(set.status).conditions).filter(({ type }) => type !== failed);
+    const others = asList(asObj(set.status).conditions).filter(({ type }) => type !== failureType);
     const now = timestamp(this.api.core.clock.now());
-    const told = { type: failed, status: 'True', reason: 'FailedCreate', message: failure?.message };
-    // These conditions have no lastUpdateTime.
+    const failureCondition = {
+      type: failureType,
+      status: 'True',
+      reason: 'FailedCreate',
+      message: failure?.message,
+    };
+    // A condition of a ReplicaSet has no lastUpdateTime; withConditions sets one, as for Deployments.
     const conditions = failure
-      ? withConditions(set, [told], now).map(({ lastUpdateTime: _, ...rest }) => rest)
+      ? withConditions(set, [failureCondition], now).map(({ lastUpdateTime: _, ...rest }) => rest)
       : others;
     return conditions.length > 0 ? { conditions } : {};
   }
