@@ -47,12 +47,14 @@ export class PathSource {
   readonly #loop: CheckLoop;
   /** Accepted tokens with the monotonic time when the Secret last had them. */
   readonly #accepted = new Map<string, { bytes: Buffer; seen: number }>();
+  /** The tokens as last read or written here. */
   #known: readonly PathToken[] = [];
+  /** The Secret's version when the last check ended well. Undefined: the next check must read the Secret. */
   #version: string | undefined;
   #failures = 0;
-  #settled: () => void = () => {};
+  #endFirstCheck: () => void = () => {};
   readonly #firstCheck = new Promise<void>((resolve) => {
-    this.#settled = resolve;
+    this.#endFirstCheck = resolve;
   });
 
   constructor(options: PathSourceOptions) {
@@ -65,7 +67,7 @@ export class PathSource {
     signal.throwIfAborted();
     const { store, publisher } = this.#options;
     for (const it of [store, publisher]) it.watch?.(() => this.#loop.recheck(), signal);
-    void this.#loop.run(signal, () => this.#look(signal));
+    void this.#loop.run(signal, () => this.#tick(signal));
     const stopped = new Promise<void>((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
@@ -83,19 +85,22 @@ export class PathSource {
     for (const { bytes } of this.#accepted.values()) yield bytes;
   }
 
+  /** Starts a check that reads the Secret, even when the watches saw no change. */
   recheck(): void {
     this.#version = undefined;
     this.#loop.recheck();
   }
 
-  async #look(signal: AbortSignal): Promise<Rest> {
+  async #tick(signal: AbortSignal): Promise<Rest> {
     const { lifetime, overlap, logger } = this.#options;
+    // With a short lifetime or overlap, steps are due more often.
     const checkEvery = Math.min(this.#options.checkEvery, lifetime / 10, overlap / 4);
     if (this.#nothingIsDue()) return { ms: checkEvery };
     try {
       await this.#check(signal);
       this.#failures = 0;
-      this.#settled();
+      this.#endFirstCheck();
+      // The watches report the writes of this check. Without the pause, each one could start another check at once.
       return { ms: checkEvery, undisturbedMs: Math.min(checkEvery, leastRest) };
     } catch (error) {
       if (signal.aborted) return { ms: checkEvery };
@@ -112,6 +117,7 @@ export class PathSource {
     const token = tokenInUse(this.#known);
     if (this.#version === undefined || token === undefined) return false;
     if (!store.isAt?.(this.#version) || !publisher.shows?.(token)) return false;
+    // The Secret still has these tokens, so they stay accepted.
     this.#accept(this.#known);
     return nextPathStep(this.#known, this.#options, clock.now()) === undefined;
   }
@@ -122,14 +128,17 @@ export class PathSource {
       this.#version = undefined;
       const stored = await store.read();
       if (signal.aborted) return;
-      const tokens = this.#adopt(parsePathTokens(stored?.data));
+      const found = parsePathTokens(stored?.data);
+      const tokens = this.#adopt(found);
       const step = nextPathStep(tokens, this.#options, clock.now());
       try {
-        const isLost = tokens.length > 0 && parsePathTokens(stored?.data).length === 0;
-        // Published before the Secret says so, and again at the end of each check: somebody may have overwritten it.
-        if (step === 'publish') await publisher.publish(() => this.#still(tokens.at(-1)!.token));
+        // The Secret has no tokens any more. This replica knows some, and writes them back.
+        const isLost = tokens.length > 0 && found.length === 0;
+        // Publish the token before the Secret records that, and again at the end of each check, because somebody may have
+        // overwritten the configurations.
+        if (step === 'publish') await publisher.publish(() => this.#confirmNewest(tokens.at(-1)!.token));
         else if (!step && !isLost) {
-          await publisher.publish(() => this.#latest());
+          await publisher.publish(() => this.#readTokenInUse());
           this.#version = stored?.version;
           return;
         }
@@ -147,14 +156,14 @@ export class PathSource {
     throw new Error(`the secret of the webhook path must settle within ${mostSteps} steps, and did not`);
   }
 
-  async #latest(): Promise<string> {
+  async #readTokenInUse(): Promise<string> {
     const token = tokenInUse(await this.#stored());
     if (token === undefined) throw new ConflictError('the Secret has lost its tokens');
     return token;
   }
 
   /** A replica that slept since it read the Secret must not publish what is no longer accepted. */
-  async #still(newest: string): Promise<string> {
+  async #confirmNewest(newest: string): Promise<string> {
     if ((await this.#stored()).at(-1)?.token !== newest) throw new ConflictError('there is a newer token');
     return newest;
   }
@@ -164,8 +173,8 @@ export class PathSource {
   }
 
   /**
-   * Accepts what the Secret has. When it was deleted, the token in use stays, and a new one joins it: so deleting the
-   * Secret is the way to force a change, without a failed order.
+   * Accepts the tokens of the Secret. When it has none (somebody deleted it), this replica keeps the token in use and adds
+   * a new one, which replaces it after the overlap. So to force a new token, delete the Secret; no order fails.
    */
   #adopt(stored: readonly PathToken[]): readonly PathToken[] {
     const { clock } = this.#options;

@@ -1,9 +1,9 @@
-// The secret in the webhooks' path: which tokens there are, which one the API server is told, and when the next step
-// is due. Pure: state and time in, a step out. Knows no Secret and no webhook configuration.
+// The secret in the webhooks' path: which tokens there are, which one the webhook configurations contain, and when the
+// next step is due. Pure: state and time in, a step out. Knows no Secret and no webhook configuration.
 //
-// A token lives like a CA (rotation.ts). It is stored first, so that every replica accepts it before the API server
-// may use it. After the overlap it is published. The older ones stay accepted for another overlap, because an API
-// server learns of the new path with a delay.
+// A token is rotated in the same steps as a CA (rotation.ts). It is stored first, so that every replica accepts it
+// before the API server may use it. After the overlap it is published. The older ones stay accepted for another
+// overlap, because an API server learns of the new path with a delay.
 
 import { randomBytes } from 'node:crypto';
 
@@ -41,7 +41,7 @@ export function nextPathStep(
   const newest = tokens.at(-1);
   if (!newest) return 'add';
   if (newest.published === undefined) {
-    // The first token of all has no predecessor that works, so waiting would only lengthen the outage.
+    // Without an older token no webhook call works until this one is published, so do not wait for the overlap.
     return tokens.length === 1 || newest.added + overlap <= now ? 'publish' : undefined;
   }
   if (tokens.length > 1) return newest.published + overlap <= now ? 'drop' : undefined;
@@ -60,11 +60,11 @@ export function afterPathStep(
   return tokens.map((it, index) => (index === tokens.length - 1 ? { ...it, published: now } : it));
 }
 
-/** The token that the API server is told: the newest published one; before that the only one. */
+/** The token for the webhook configurations: the newest published one. While none is published, the oldest. */
 export const tokenInUse = (tokens: readonly PathToken[]): string | undefined =>
   (tokens.findLast(({ published }) => published !== undefined) ?? tokens[0])?.token;
 
-/** The tokens in a Secret's data. What is damaged is left out, so that a new token takes its place. */
+/** The tokens in a Secret's data. Skips damaged entries: when none is left, the next step adds a new token. */
 export function parsePathTokens(data: Record<string, string> | undefined): PathToken[] {
   let entries: unknown;
   try {

@@ -25,7 +25,7 @@ export class Followed<T extends KubeObject> {
       namespaces.length === 0
         ? [new Reflector({ ...options, cache })]
         : namespaces.map((name) => {
-            // A watch of a namespace itself is one by name: RBAC permits that without all others.
+            // A Namespace object is watched by its name. RBAC can permit that for one name only.
             const where = resource.namespaced
               ? { namespace: name }
               : { fieldSelector: `metadata.name=${name}` };
@@ -46,7 +46,7 @@ export class Followed<T extends KubeObject> {
     return this.#reflectors.map((reflector) => reflector.ready()).find(({ ok }) => !ok) ?? { ok: true };
   }
 
-  /** As Reflector.resync, in every namespace. */
+  /** Calls Reflector.resync for every namespace. */
   async resync(): Promise<void> {
     await Promise.all(this.#reflectors.map((reflector) => reflector.resync()));
   }
@@ -60,7 +60,7 @@ export class Followed<T extends KubeObject> {
     return this.#reflectors.map(({ trouble }) => trouble).find((it) => it !== undefined);
   }
 
-  /** Monotonic ms at which the server last sent anything: of the watch that has been silent longest. */
+  /** When the server last sent anything on the watch that has been silent longest. Monotonic ms. */
   get lastActivity(): number {
     return Math.min(...this.#reflectors.map(({ lastActivity }) => lastActivity));
   }

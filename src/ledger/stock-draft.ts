@@ -1,12 +1,13 @@
 // The stock of one goods while a write changes it: pure arithmetic, no I/O, no clock. The only place with the
 // formula `available = stockCount − num − reserved − Σ holds`.
 //
-// A name of an order exists once, so what is held is held for a name. Every request of a name has a hold of its own, with
-// its own time, but together they take only what the largest of them needs and the order that has the name does not have:
+// Only one order can have a name, so holds of the same order name share their units. Each request has a hold of its own,
+// with its own time. Together, the holds of a name take what its largest request needs, less the units of the stored order
+// of that name:
 //
 //   Σ own units of the holds of a name = max(0, largest need − units of the name's order in num and reserved)
 //
-// The write that takes units of that order out of the sums gives them to the holds of its name.
+// When the stored order leaves num and reserved, the same write gives its units to the holds of its name.
 import { formatHolds, type Hold, heldUnits, holdsOf, isLot, mostHolds, ownUnits } from '../api/holds.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import { SpikeGoods, type SpikeGoodsStatus } from '../api/spike-goods.ts';
@@ -42,13 +43,12 @@ export class StockDraft {
   #status: SpikeGoodsStatus;
   readonly #holds: Map<string, Hold>;
   /**
-   * By the name of the order, the uid of its hold, or of all of them when there are several, which is rare. Made when it is
-   * needed first.
+   * By order name, the uid of its hold. A Set of uids when several holds have the name, which is rare. Built on first use.
    */
   #byName: Map<string, string | Set<string>> | undefined;
   #available: number;
   #changed = false;
-  /** Lots whose replica sets their size in this same write. */
+  /** Uids of the lots whose replica sets their size in this same write. */
   readonly #resized = new Set<string>();
 
   constructor(goods: SpikeGoods) {
@@ -72,9 +72,9 @@ export class StockDraft {
 
   /**
    * Takes a hold for an order. Keeps an existing one, because admission may run twice. `isStored`: whether the order
-   * with a uid is known to be stored, so that its units will not come back.
+   * with this uid is known to be stored. A hold of any other order may lapse, so the client is told to try again.
    */
-  hold(hold: Hold, isStored: (uid: string) => boolean = all): Refusal | undefined {
+  hold(hold: Hold, isStored: (uid: string) => boolean = everyOne): Refusal | undefined {
     const refusal = this.whyNot(hold, isStored);
     if (refusal || this.#holds.has(hold.uid)) return refusal;
     this.#take(hold, this.#missing(hold));
@@ -82,7 +82,7 @@ export class StockDraft {
   }
 
   /** Why an order cannot have a hold. Changes nothing. */
-  whyNot(hold: Hold, isStored: (uid: string) => boolean = all): Refusal | undefined {
+  whyNot(hold: Hold, isStored: (uid: string) => boolean = everyOne): Refusal | undefined {
     if (this.#holds.has(hold.uid)) return undefined;
     const { name } = this.goods.metadata;
     const missing = this.#missing(hold);
@@ -97,7 +97,7 @@ export class StockDraft {
       return refuse('SoldOut', `${field}: sold out: ${counts}`, field);
     }
     if (this.#holds.size >= mostHolds) return tooMany(name);
-    return this.#named(hold.order).length >= maxPerName ? undecided(hold.order) : undefined;
+    return this.#uidsOf(hold.order).length >= maxPerName ? undecided(hold.order) : undefined;
   }
 
   /** Number of holds. */
@@ -121,7 +121,7 @@ export class StockDraft {
    */
   assign(hold: Hold, from: readonly string[]): boolean {
     if (this.#holds.has(hold.uid)) return true;
-    // Skip lots whose replica sets their size in this write: it means to give exactly that many units away.
+    // Skip lots whose replica sets their size in this write: the replica gives away exactly that size.
     const lots = from.filter((uid) => !this.#resized.has(uid));
     const inLots = lots.reduce((sum, uid) => sum + this.unitsOf(uid), 0);
     const missing = this.#missing(hold);
@@ -177,14 +177,15 @@ export class StockDraft {
     const { largest, own } = this.#heldFor(hold.order);
     this.#forget(hold);
     if (isLot(hold)) return;
-    // What the name has in the sums is not known here, but it is no less than what its holds do not take.
+    // The units of the stored order of this name are not known here. They are at least what the largest request needs beyond
+    // the own units of all holds.
     const rest = this.#heldFor(hold.order);
-    this.#share(hold.order, Math.max(0, rest.largest - (largest - own)));
+    this.#setOwnUnits(hold.order, Math.max(0, rest.largest - (largest - own)));
   }
 
   /**
    * Sets the counters to the sums, drops the holds of orders that the sums include (or that are gone for good), and
-   * sets the term. `soldTo`: the units that the sums include for the order that has a name. The caller has checked the
+   * sets the term. `soldTo`: the units that the sums include for the order with this name. The caller has checked the
    * term (settler.ts).
    */
   settle(
@@ -196,32 +197,33 @@ export class StockDraft {
     for (const hold of [...this.#holds.values()]) if (isAccounted(hold.uid)) this.#forget(hold);
     const { num = 0, reserved = 0 } = this.#status;
     this.#available += num + reserved - totals.num - totals.reserved;
-    // Orders that were stored past admission may add up to more than the schema allows. Nothing is left then either way.
+    // Orders that were stored past admission may add up to more than the schema allows. A counter at its maximum still
+    // leaves nothing available.
     const { num: sold, reserved: waiting } = totals;
     this.set(withinBounds(SpikeGoods.statusSchema, { num: sold, reserved: waiting, ledgerEpoch: epoch }));
-    for (const order of this.#names().keys()) {
+    for (const order of this.#index().keys()) {
       const { largest, own } = this.#heldFor(order);
       const units = Math.max(0, largest - soldTo(order));
-      if (units !== own) this.#share(order, units);
+      if (units !== own) this.#setOwnUnits(order, units);
     }
   }
 
-  /** Units that a hold must take itself, since its name does not have them. */
+  /** Units that a new hold must take from the stock: what it needs beyond the largest request of its name. */
   #missing({ order, quantity }: Hold): number {
     return Math.max(0, quantity - this.#heldFor(order).largest);
   }
 
   /** `largest`: what the largest request of a name needs. `own`: units that all its holds take. */
   #heldFor(order: string): { largest: number; own: number } {
-    const named = this.#names().get(order);
-    if (named === undefined) return nothing;
-    if (typeof named === 'string') {
-      const hold = this.#holds.get(named)!;
+    const uids = this.#index().get(order);
+    if (uids === undefined) return nothing;
+    if (typeof uids === 'string') {
+      const hold = this.#holds.get(uids)!;
       return { largest: hold.quantity, own: ownUnits(hold) };
     }
     let largest = 0;
     let own = 0;
-    for (const uid of named) {
+    for (const uid of uids) {
       const hold = this.#holds.get(uid)!;
       largest = Math.max(largest, hold.quantity);
       own += ownUnits(hold);
@@ -229,13 +231,13 @@ export class StockDraft {
     return { largest, own };
   }
 
-  /** Lets the holds of a name take `units` together: all of them in the largest. */
-  #share(order: string, units: number): void {
+  /** Makes the holds of a name take `units` from the stock together. The largest hold takes all of them. */
+  #setOwnUnits(order: string, units: number): void {
     const { own } = this.#heldFor(order);
-    // More than there is only if somebody bypassed admission.
+    // `units` exceeds this sum only if somebody bypassed admission.
     const wanted = Math.min(units, own + Math.max(0, this.#available));
     if (wanted === own) return;
-    const holds = [...this.#named(order)].map((uid) => this.#holds.get(uid)!);
+    const holds = [...this.#uidsOf(order)].map((uid) => this.#holds.get(uid)!);
     holds.sort((a, b) => b.quantity - a.quantity);
     for (const [index, hold] of holds.entries()) {
       this.#holds.set(hold.uid, withOwn(hold, index === 0 ? wanted : 0));
@@ -246,28 +248,28 @@ export class StockDraft {
 
   #take(hold: Hold, units: number): void {
     this.#holds.set(hold.uid, withOwn(hold, units));
-    addName(this.#names(), hold);
+    addName(this.#index(), hold);
     this.#available -= units;
     this.#changed = true;
   }
 
-  /** Its units are available, whoever needs them. */
+  /** Removes a hold and makes its own units available. The caller then gives them to other holds of the name that need them. */
   #forget(hold: Hold): void {
     this.#holds.delete(hold.uid);
-    const named = this.#byName?.get(hold.order);
-    if (named === hold.uid) this.#byName?.delete(hold.order);
-    else if (named instanceof Set) named.delete(hold.uid);
+    const uids = this.#byName?.get(hold.order);
+    if (uids === hold.uid) this.#byName?.delete(hold.order);
+    else if (uids instanceof Set) uids.delete(hold.uid);
     this.#available += ownUnits(hold);
     this.#changed = true;
   }
 
-  #named(order: string): readonly string[] {
-    const named = this.#names().get(order);
-    if (named === undefined) return [];
-    return typeof named === 'string' ? [named] : [...named];
+  #uidsOf(order: string): readonly string[] {
+    const uids = this.#index().get(order);
+    if (uids === undefined) return [];
+    return typeof uids === 'string' ? [uids] : [...uids];
   }
 
-  #names(): Map<string, string | Set<string>> {
+  #index(): Map<string, string | Set<string>> {
     if (this.#byName) return this.#byName;
     this.#byName = new Map();
     for (const hold of this.#holds.values()) if (!isLot(hold)) addName(this.#byName, hold);
@@ -295,13 +297,13 @@ export class StockDraft {
 const nothing = { largest: 0, own: 0 };
 
 function addName(names: Map<string, string | Set<string>>, { uid, order }: Hold): void {
-  const named = names.get(order);
-  if (named === undefined) names.set(order, uid);
-  else if (typeof named !== 'string') named.add(uid);
-  else if (named !== uid) names.set(order, new Set([named, uid]));
+  const uids = names.get(order);
+  if (uids === undefined) names.set(order, uid);
+  else if (typeof uids !== 'string') uids.add(uid);
+  else if (uids !== uid) names.set(order, new Set([uids, uid]));
 }
 
-/** So many requests of one name may be undecided at once. Only one of them can be stored. */
+/** Maximum number of open requests of one order name. Only one of them can be stored. */
 export const maxPerName = 16;
 
 const withOwn = ({ own: _, ...hold }: Hold, own: number): Hold =>
@@ -317,9 +319,9 @@ const tooMany = (goods: string): Refusal => ({
   retryAfterSeconds: 1,
 });
 
-const all = () => true;
+const everyOne = () => true;
 
-/** Nobody may ever have them: other requests hold them, and not every one of those will be stored. */
+/** These units may become available: other requests hold them, and some of those orders may never be stored. */
 const onlyHeld = (goods: string): Refusal => ({
   ...refuse(
     'TooManyRequests',

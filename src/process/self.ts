@@ -1,4 +1,5 @@
-// Who this process is for the API server. Admission tells Spikegate's own writes of a status from those of others by it.
+// Finds the user name of this process, as the API server knows it. Admission compares it with the user of each write of a
+// status, and so recognises Spikegate's own writes.
 import type { Client } from '../kube/client.ts';
 import { exponential } from '../runtime/backoff.ts';
 import type { Cancel, Clock } from '../runtime/clock.ts';
@@ -7,9 +8,9 @@ import type { Component } from '../runtime/manager.ts';
 
 const firstRetryMs = 500;
 const longestRetryMs = 60_000;
-const askMs = 5_000;
+const requestTimeoutMs = 5_000;
 
-/** Asks by a SelfSubjectReview (authentication.k8s.io/v1, since Kubernetes 1.28) until it is answered. */
+/** Sends a SelfSubjectReview (authentication.k8s.io/v1, since Kubernetes 1.28), and retries until it has the name. */
 export class Self implements Component {
   readonly name = 'self';
   readonly #client: Pick<Client, 'request'>;
@@ -33,12 +34,12 @@ export class Self implements Component {
     this.#log = log;
   }
 
-  /** The user's name; undefined while it is not known. */
+  /** The user's name. While it is undefined, admission does not refuse writes of counters by other users. */
   get user(): string | undefined {
     return this.#user;
   }
 
-  /** Waits for the first answer only: a cluster that refuses the question has a sale all the same. */
+  /** Waits for the first answer only: in a cluster that refuses the review, the sale must start, too. */
   async start(): Promise<void> {
     await this.#ask(0);
   }
@@ -52,7 +53,7 @@ export class Self implements Component {
     const answer = await this.#client
       .request('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
         body: { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' },
-        timeoutMs: askMs,
+        timeoutMs: requestTimeoutMs,
       })
       .catch((error: Error) => ({ status: 0, body: { message: error.message } }));
     const { status, message } = (answer.body ?? {}) as Answer;
@@ -72,7 +73,7 @@ export class Self implements Component {
 }
 
 interface Answer {
-  /** An object of the review; a text when a Status refuses it. */
+  /** An object in a SelfSubjectReview; a string in a Status, which is the API server's refusal. */
   status?: { userInfo?: { username?: unknown } } | string;
   message?: string;
 }

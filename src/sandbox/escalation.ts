@@ -1,5 +1,6 @@
-// Nobody grants what she may not do herself: Kubernetes' checks of roles and bindings that are written
-// (pkg/registry/rbac/{role,clusterrole,rolebinding,clusterrolebinding}/policybased, validation/rule.go).
+// Prevents privilege escalation: a user can only grant rights that the user has. These are Kubernetes' checks when a role
+// or a binding is written (pkg/registry/rbac/{role,clusterrole,rolebinding,clusterrolebinding}/policybased and
+// validation/rule.go).
 
 import type { User } from './call.ts';
 import type { Authorizer } from './rbac.ts';
@@ -22,7 +23,7 @@ export function checkEscalation(
   old: Item | undefined,
 ): void {
   if (type.group !== rbac || !type.builtin || user.groups.includes('system:masters')) return;
-  // Only metadata changes, so that the garbage collector can do its work.
+  // Allow a write that changes only metadata: the garbage collector removes owner references and finalizers.
   const grants = (it: Item | undefined) => [it?.rules, it?.aggregationRule, it?.subjects, it?.roleRef];
   if (old && equal(grants(item), grants(old))) return;
   if (type.kind.endsWith('Binding')) checkBinding(authorizer, user, type, item);
@@ -39,11 +40,11 @@ function checkRole(
   const namespace = item.metadata.namespace ?? '';
   const { name } = item.metadata;
   const wanted = { verb: 'escalate', group: rbac, resource: type.plural, subresource: '', namespace, name };
-  // The name of an object that is created is not known when its request is authorised.
+  // A create request has no name in its path, so Kubernetes authorises it without one.
   if (authorizer.resource(user, old ? wanted : { ...wanted, name: '' }).allowed) return;
-  confirm(authorizer, user, type, item, asList(item.rules));
+  requireRights(authorizer, user, type, item, asList(item.rules));
   if (!(item.aggregationRule || old?.aggregationRule)) return;
-  // Its rules will be those of roles that others may write.
+  // An aggregated role takes its rules from other roles. Others may write those, so it may get any rights.
   if (missing(ownRules(authorizer, user, ''), everything).length > 0)
     throw forbidden(type, name, 'must have cluster-admin privileges to use the aggregationRule');
 }
@@ -55,7 +56,7 @@ function checkBinding(authorizer: Authorizer, user: User, type: ResourceType, it
   const name = asString(ref.name);
   const wanted = { verb: 'bind', group: rbac, resource, subresource: '', namespace, name };
   if (authorizer.resource(user, wanted).allowed) return;
-  confirm(authorizer, user, type, item, authorizer.rulesOf(ref, namespace));
+  requireRights(authorizer, user, type, item, authorizer.rulesOf(ref, namespace));
 }
 
 const ownRules = (authorizer: Authorizer, user: User, namespace: string): Obj[] => {
@@ -63,7 +64,14 @@ const ownRules = (authorizer: Authorizer, user: User, namespace: string): Obj[] 
   return [...asList(resourceRules), ...asList(nonResourceRules)];
 };
 
-function confirm(authorizer: Authorizer, user: User, type: ResourceType, item: Item, granted: Obj[]): void {
+/** @throws ApiError Forbidden when the user lacks a right that is granted. */
+function requireRights(
+  authorizer: Authorizer,
+  user: User,
+  type: ResourceType,
+  item: Item,
+  granted: Obj[],
+): void {
   const { name, namespace = '' } = item.metadata;
   const lacking = missing(ownRules(authorizer, user, namespace), granted);
   if (lacking.length === 0) return;
@@ -76,12 +84,12 @@ function confirm(authorizer: Authorizer, user: User, type: ResourceType, item: I
   );
 }
 
-/** The rights, each the smallest, that no single one of the held rules covers. */
+/** The single rights in `granted` (one verb on one resource or path) that no held rule covers. */
 function missing(held: readonly Obj[], granted: readonly Obj[]): Obj[] {
-  return granted.flatMap(brokenDown).filter((right) => !held.some((rule) => covers(rule, right)));
+  return granted.flatMap(singleRights).filter((right) => !held.some((rule) => covers(rule, right)));
 }
 
-function brokenDown(rule: Obj): Obj[] {
+function singleRights(rule: Obj): Obj[] {
   const verbs = asStrings(rule.verbs);
   const names = asStrings(rule.resourceNames);
   const named: Obj[] = names.length > 0 ? names.map((name) => ({ resourceNames: [name] })) : [{}];
@@ -130,9 +138,9 @@ function coversPaths(rule: Obj, right: Obj): boolean {
   );
 }
 
-/** One rule for all verbs of a resource, as the API server words them. */
+/** Joins rights that differ only in the verb into one rule, as the API server's message does. */
 function compact(rights: readonly Obj[]): Obj[] {
-  const simple = new Map<string, Obj>();
+  const byResource = new Map<string, Obj>();
   const rest: Obj[] = [];
   for (const right of rights) {
     if (right.nonResourceURLs) {
@@ -140,11 +148,11 @@ function compact(rights: readonly Obj[]): Obj[] {
       continue;
     }
     const key = JSON.stringify([right.apiGroups, right.resources, right.resourceNames]);
-    const known = simple.get(key);
+    const known = byResource.get(key);
     if (known) known.verbs = [...asStrings(known.verbs), ...asStrings(right.verbs)];
-    else simple.set(key, { ...right });
+    else byResource.set(key, { ...right });
   }
-  return [...rest, ...simple.values()];
+  return [...rest, ...byResource.values()];
 }
 
 /** Lists as Go's %q writes them. */

@@ -1,5 +1,6 @@
-// Bounds how many names are resolved at once. getaddrinfo blocks one of the four threads that Node also reads files and
-// makes keys with, for as long as a name server is silent. Names come from objects, so a tenant chooses how slow they are.
+// Limits how many host names are resolved at once. While a name server is silent, getaddrinfo blocks one of the four
+// threads of Node's pool, and Node needs these to read files and make keys. The host names come from objects, so a tenant
+// can choose one whose name server never answers.
 import type { LookupAddress, LookupAllOptions } from 'node:dns';
 import type { Clock } from '../runtime/clock.ts';
 
@@ -7,13 +8,13 @@ type Answer = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) 
 export type Resolve = (hostname: string, options: LookupAllOptions, answer: Answer) => void;
 
 export interface LookupLimits {
-  /** Look-ups at once. */
+  /** Maximum number of look-ups at once. */
   running: number;
   /** Look-ups that wait for their turn. One more is refused. */
   waiting: number;
   /** Longest time from the request to the answer. The thread of a look-up that takes longer stays taken until it ends. */
   timeoutMs: number;
-  /** Addresses of one name. */
+  /** Maximum number of addresses of one name. More of them are an error. */
   addresses: number;
 }
 
@@ -28,27 +29,27 @@ export function boundedLookup(resolve: Resolve, clock: Clock, limits: LookupLimi
   };
   return (hostname, options, answer) => {
     let isAnswered = false;
-    const give: Answer = (error, addresses) => {
+    const answerOnce: Answer = (error, addresses) => {
       if (isAnswered) return;
       isAnswered = true;
       cancel();
       answer(error, addresses);
     };
     const begin = () => {
-      // Its caller has given up meanwhile.
+      // It timed out while it waited for its turn.
       if (isAnswered) return;
       running++;
       resolve(hostname, options, (error, addresses) => {
         running--;
         next();
-        if (!error && addresses.length > limits.addresses) give(failure('EDNSTOOMANY', hostname), []);
-        else give(error, addresses);
+        if (!error && addresses.length > limits.addresses) answerOnce(failure('EDNSTOOMANY', hostname), []);
+        else answerOnce(error, addresses);
       });
     };
-    const cancel = clock.after(limits.timeoutMs, () => give(failure('EDNSTIMEOUT', hostname), []));
+    const cancel = clock.after(limits.timeoutMs, () => answerOnce(failure('EDNSTIMEOUT', hostname), []));
     if (running < limits.running) begin();
     else if (waiting.length < limits.waiting) waiting.push(begin);
-    else give(failure('EDNSBUSY', hostname), []);
+    else answerOnce(failure('EDNSBUSY', hostname), []);
   };
 }
 
