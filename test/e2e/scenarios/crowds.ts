@@ -1,12 +1,14 @@
 // The crowd: 100 units, 2,000 orders, 32 clients, two replicas. Not one unit too many, and none lost.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { lotsOf } from '../../../src/api/holds.ts';
 import { isLive } from '../../../src/api/sale.ts';
 import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import { crowd } from '../../../src/demo/crowd.ts';
 import { Observer } from '../observer.ts';
 import { saleManifest } from '../sale.ts';
-import { eventually, type World } from '../world.ts';
+import { eventually, type Ran, type World } from '../world.ts';
 import type { Scenario } from './scenario.ts';
 
 const stock = 100;
@@ -14,12 +16,26 @@ const clients = 32;
 const anyBuyer = { buyer: () => 'buyer1' };
 const flags = { 'payment-window': '10m', 'hold-limit': '15s' };
 
+const main = join(import.meta.dirname, '..', '..', '..', 'src', 'cli', 'main.ts');
+
+/** A command of ours, as the administrator. */
+function spikegate(world: World, [command, ...args]: [string, ...string[]]): Promise<Ran> {
+  const { kubeconfig } = world.target;
+  const where = kubeconfig ? ['--kubeconfig', kubeconfig] : [];
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, command, ...where, ...args], (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+  });
+}
+
 export const crowds: Scenario[] = [
   { name: 'a crowd of 2,000 for 100 units, two replicas', run: plain },
   { name: 'a crowd that sends every order three times', run: threeTimes },
   { name: 'a crowd whose orders have several goods', run: severalGoods },
   { name: 'a crowd that cancels while others buy', run: cancelling },
   { name: 'a crowd while the leader is killed three times and a replica is replaced', run: killing },
+  { name: 'every unit of a live sale is proved to be accounted for, while it sells and after', run: proved },
   { name: 'a crowd with plenty for all, let in on lots, while both replicas are killed', run: ample },
 ];
 
@@ -188,6 +204,45 @@ async function killing(world: World): Promise<void> {
     [],
     'every order that was answered with success is there',
   );
+}
+
+async function proved(world: World): Promise<void> {
+  const { namespace, observer } = await sale(world, ['goods1', 'goods2'], 100);
+  const prove = () => spikegate(world, ['prove', '--namespace', namespace, '--hold-limit', '15s']);
+  let isOver = false;
+  const proofs = (async () => {
+    const ran = [await prove()];
+    while (!isOver) ran.push(await prove());
+    return ran;
+  })();
+  const result = await crowd({
+    signal: world.scenarioEnds,
+    client: world.client,
+    namespace,
+    clients: 8,
+    orders: 300,
+    ...anyBuyer,
+    goods: (index) => ({ [`goods${1 + (index % 2)}`]: 1 }),
+    async afterwards(name, index) {
+      if (index % 3 === 0) await world.pay(namespace, name);
+      if (index % 3 === 1) await deletePatiently(world, namespace, name);
+    },
+  });
+  isOver = true;
+  for (const { code, stdout, stderr } of await proofs) assert.equal(code, 0, stdout + stderr);
+  assert.ok(result.accepted.length > 200, 'cancelled stock was sold again');
+  await quiet(world, namespace, ['goods1', 'goods2']);
+  await observer.stop();
+  assert.match((await prove()).stdout, /proved: every unit of 2 goods is accounted for/);
+  // A unit that nobody has paid for.
+  const paid = (await world.orders(namespace)).find(({ status }) => status?.phase === 'Unpaid');
+  const status = { phase: 'Expired' };
+  const key = { namespace, name: paid!.metadata.name };
+  await world.stopReplicas();
+  await world.client.patch(SpikeOrder, key, { status }, { type: 'merge', subresource: 'status' });
+  const { code, stdout } = await prove();
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /SumDiffers/);
 }
 
 async function ample(world: World): Promise<void> {
