@@ -107,6 +107,8 @@ export class ApiServer {
     }
     this.#revision = revision + (isRaised ? 1_000_000 : 0) + others;
     this.isDown = false;
+    // Nothing that was sent while it was stopped reaches the new one.
+    this.starts++;
   }
 
   #all(): Collection<KubeObject>[] {

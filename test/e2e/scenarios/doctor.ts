@@ -147,7 +147,8 @@ async function sale(world: World): Promise<void> {
       reason: 'WebhookNotAnswering',
       where: /validate\.spikeorder\.spikegate\.io|mutate\.spikeorder\.spikegate\.io/,
       what: /the API server cannot call it/,
-      remedy: /kubectl -n spikegate-system get pods/,
+      // The webhooks of this target lead to an address, not to pods.
+      remedy: /start the program at https:\/\/127\.0\.0\.1:\d+ again/,
     },
   ]);
   const back = await withoutWebhooks(world);
