@@ -31,16 +31,16 @@ export interface SandboxOptions {
   host?: string;
   clock?: Clock;
   log?: Logger;
-  /** The stand-in for nodes: pods become ready after this time. `false`: nothing acts on workloads. */
+  /** Runs the workload controllers and a simulated node. Pods become ready after `readyAfterMs`. `false`: neither. */
   workloads?: { readyAfterMs?: number } | false;
   compaction?: Partial<Compaction>;
-  /** Garbage collection and deletion of namespaces. On unless `false`. */
+  /** Runs the garbage collector, the namespace controller, event expiry and role aggregation. Default: true. */
   controllers?: boolean;
   /** Keeps no state on disk. For tests. */
   inMemory?: boolean;
   /** Replaces the SQLite file. For tests. */
   openLog?: (file: string | undefined) => RowLog;
-  /** FULL waits for the disk at each commit, and survives a power cut as well as a SIGKILL. */
+  /** NORMAL (default) survives a SIGKILL. FULL waits for the disk at each commit, so it survives a power cut, too. */
   synchronous?: 'NORMAL' | 'FULL';
 }
 
@@ -51,22 +51,30 @@ export interface Sandbox {
   port: number;
   /** PEM of the CA that signed the serving certificate. */
   ca: string;
+  /** What the start found in the state on disk. */
   recovered: Recovered;
-  /** What a webhook must require so that only the sandbox can call it: a file of CAs, and the common name. */
+  /**
+   * The client certificate of webhook calls. Only the sandbox can call a webhook that requires a certificate of
+   * `caFile` with the common name `name`.
+   */
   webhookClient: { caFile: string; name: string };
   /** The answers of admission webhooks, oldest first. Only the newest are kept. */
   audit(): readonly AuditRecord[];
-  /** Drops history, as etcd's compaction does. Watches and pages from before get 410. */
+  /** Drops history, as etcd's compaction does. Watches and paged lists that start at an older version get 410. */
   compact(): void;
+  /** Number of open watches. */
   watchers(): number;
   stop(): Promise<void>;
 }
 
-/** Keys and every Secret of the cluster are in it. A folder that was somebody's before keeps its mode. */
+/**
+ * Makes the folder private, because it holds keys and every Secret of the cluster. A folder that existed before and
+ * has no state of a sandbox keeps its mode.
+ */
 function keepPrivate(dir: string): void {
-  const isOurs = !existsSync(dir) || existsSync(path.join(dir, 'pki.json'));
+  const belongsToSandbox = !existsSync(dir) || existsSync(path.join(dir, 'pki.json'));
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  if (isOurs) chmodSync(dir, 0o700);
+  if (belongsToSandbox) chmodSync(dir, 0o700);
 }
 
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
@@ -86,8 +94,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   });
   const registry = new Registry();
   for (const type of builtinResources()) registry.add(type);
-  const caller = new WebhookClient({ cert: pki.webhookCert, key: pki.webhookKey });
-  const admission = new Admission(store, registry, () => clock.now(), caller);
+  const webhookClient = new WebhookClient({ cert: pki.webhookCert, key: pki.webhookKey });
+  const admission = new Admission(store, registry, () => clock.now(), webhookClient);
   const core: Core = { store, registry, admission, clock, log };
   const tokens = new Tokens(pki.tokenSecret);
   const authenticator = new Authenticator(tokens, store, () => clock.now());
@@ -113,14 +121,14 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     controllers: options.controllers !== false,
     ca: pki.ca,
   });
-  /** In reverse order of starting: nobody writes any more when the store closes. */
+  /** Stops the parts in reverse order, so that nothing writes any more when the store closes. */
   const stop = async () => {
     ready = false;
     stopControllers();
     crds.close();
     hub.close();
     const closed = new Promise<void>((resolve) => api.server.close(() => resolve()));
-    // A connection in its TLS handshake is no HTTP connection yet, so the server would wait for it.
+    // server.close() waits for connections that are still in their TLS handshake, so destroy all sockets.
     for (const socket of api.connections) socket.destroy();
     await closed;
     admission.close();

@@ -1,8 +1,9 @@
-// The JSONPath of printer columns: fields, quoted fields, indexes, `[*]` and `[?(@.a=="b")]`. Pure.
+// Compiles the JSONPath of printer columns: fields, quoted fields, indexes, `[*]` and `[?(@.a=="b")]`. Pure.
 
 import { own } from '../runtime/own-keys.ts';
 import { isObj } from './types.ts';
 
+/** From one value to the values that the next part of the path selects in it. */
 type Step = (value: unknown) => unknown[];
 
 const field =
@@ -33,7 +34,7 @@ function filter(path: string, operator: string, literal: string): Step {
   return (value) => every(value).filter((item) => run(inner, item).some((found) => test(found, wanted)));
 }
 
-const shapes: readonly [RegExp, (match: RegExpExecArray) => Step][] = [
+const stepSyntaxes: readonly [RegExp, (match: RegExpExecArray) => Step][] = [
   [
     /^\[\?\(\s*@([^\s=!<>]*)\s*(==|!=|<=|>=|<|>)\s*('[^']*'|"[^"]*"|[\w.-]+)\s*\)\]/,
     (m) => filter(m[1] as string, m[2] as string, m[3] as string),
@@ -48,7 +49,9 @@ function steps(path: string): Step[] {
   const out: Step[] = [];
   let rest = path.trim().replace(/^\{(.*)\}$/, '$1');
   while (rest !== '' && rest !== '.') {
-    const hit = shapes.map(([shape, make]) => [shape.exec(rest), make] as const).find(([match]) => match);
+    const hit = stepSyntaxes
+      .map(([syntax, make]) => [syntax.exec(rest), make] as const)
+      .find(([match]) => match);
     if (!hit?.[0]) throw new Error(`unrecognized path ${JSON.stringify(path)}`);
     out.push(hit[1](hit[0]));
     rest = rest.slice(hit[0][0].length);

@@ -1,5 +1,5 @@
-// The table of built-in kinds. schema/ has their fields, strategies/ their particular rules, printers/ their
-// columns.
+// The table of built-in kinds. schema/ has their fields, strategies/ the rules of single kinds, and printers/ the
+// columns that kubectl prints.
 
 import { columnsOf } from './printers/columns.ts';
 import { allVerbs, apiVersionOf, type ResourceType } from './resources.ts';
@@ -14,17 +14,23 @@ interface Row {
   plural: string;
   short?: string[];
   categories?: string[];
+  /** Cluster-scoped. */
   cluster?: true;
+  /** Has the subresource `status`. */
   status?: true;
+  /** Has the subresource `scale`. */
   scale?: true;
+  /** The server counts metadata.generation. */
   generation?: true;
+  /** DELETE answers with the object instead of a Status. */
   returnsDeleted?: true;
   /** The name in schema/types.generated.ts, when it differs from the kind. */
   type?: string;
-  /** The table, when it is not `group/plural`. */
+  /** The store's table, when it is not `group/plural`. */
   table?: string;
+  /** Field selectors beyond metadata.name and metadata.namespace. */
   selectable?: string[];
-  /** For kinds that are only posted (reviews). */
+  /** Default: all verbs. Reviews have only create. */
   verbs?: string[];
   subresources?: ResourceType['subresources'];
 }
@@ -37,7 +43,15 @@ const authn = { group: 'authentication.k8s.io', version: 'v1', verbs: ['create']
 const hooks = { group: 'admissionregistration.k8s.io', version: 'v1' } as const;
 const all = ['all'];
 const eventFields = ['reason', 'type', 'reportingComponent', 'source'];
-const involved = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'];
+const objectReferenceFields = [
+  'kind',
+  'namespace',
+  'name',
+  'uid',
+  'apiVersion',
+  'resourceVersion',
+  'fieldPath',
+];
 
 const rows: Row[] = [
   {
@@ -98,7 +112,7 @@ const rows: Row[] = [
     kind: 'Event',
     plural: 'events',
     short: ['ev'],
-    selectable: [...eventFields, ...involved.map((f) => `involvedObject.${f}`)],
+    selectable: [...eventFields, ...objectReferenceFields.map((f) => `involvedObject.${f}`)],
   },
   {
     ...core,
@@ -244,7 +258,12 @@ const rows: Row[] = [
     short: ['ev'],
     table: '/events',
     type: 'EventsV1Event',
-    selectable: ['reason', 'type', 'reportingController', ...involved.map((f) => `regarding.${f}`)],
+    selectable: [
+      'reason',
+      'type',
+      'reportingController',
+      ...objectReferenceFields.map((f) => `regarding.${f}`),
+    ],
   },
   { group: 'discovery.k8s.io', version: 'v1', kind: 'EndpointSlice', plural: 'endpointslices' },
   {

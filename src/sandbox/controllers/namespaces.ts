@@ -1,4 +1,5 @@
-// Namespaces: gives each new one its objects, and empties one that is being deleted.
+// The namespace controller. It gives each namespace the objects that every namespace has (the ServiceAccount
+// `default` and the ConfigMap `kube-root-ca.crt`), and empties a namespace that is being deleted.
 
 import type { Core } from '../operations/core.ts';
 import type { StoreChange } from '../store/entry.ts';
@@ -6,7 +7,7 @@ import { asList, asObj, asStrings, type Item, type Obj, timestamp } from '../typ
 import { ControllerApi, isNotFound } from './api.ts';
 import { KeyQueue } from './queue.ts';
 
-/** The text of Kubernetes' root-ca-cert-publisher. */
+/** The annotation that Kubernetes' root-ca-cert-publisher writes. */
 const aboutCa =
   'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the ' +
   'internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes ' +
@@ -17,20 +18,21 @@ const workers = 4;
 
 export class NamespaceController {
   readonly #api: ControllerApi;
-  readonly #given: ControllerApi;
+  readonly #defaultsApi: ControllerApi;
   readonly #queue: KeyQueue;
   readonly #ca: string;
+  /** Names of the namespaces that are being deleted. */
   readonly #deleting = new Set<string>();
   #stopListening: () => void = () => {};
 
   constructor(core: Core, ca: string) {
     this.#api = new ControllerApi(core, 'namespace-controller');
-    this.#given = new ControllerApi(core, 'service-account-controller');
+    this.#defaultsApi = new ControllerApi(core, 'service-account-controller');
     this.#ca = ca;
     this.#queue = new KeyQueue({
       clock: core.clock,
       workers,
-      work: (name) => this.#visit(name),
+      work: (name) => this.#reconcile(name),
       failed: (name, error) => core.log.warn({ err: error, namespace: name }, 'namespace is not empty yet'),
     });
   }
@@ -38,7 +40,7 @@ export class NamespaceController {
   start(): void {
     for (const entry of this.#api.entries(table)) this.#queue.add(entry.name);
     this.#stopListening = this.#api.core.store.onCommit((changes) => {
-      for (const change of changes) this.#take(change);
+      for (const change of changes) this.#enqueue(change);
     });
   }
 
@@ -47,7 +49,7 @@ export class NamespaceController {
     this.#queue.close();
   }
 
-  #take({ type, entry }: StoreChange): void {
+  #enqueue({ type, entry }: StoreChange): void {
     if (entry.table === table && type !== 'DELETED') this.#queue.add(entry.name);
     else if (entry.table === table) this.#deleting.delete(entry.name);
     else if (this.#deleting.has(entry.namespace)) this.#queue.add(entry.namespace);
@@ -55,7 +57,7 @@ export class NamespaceController {
       this.#queue.add(entry.namespace);
   }
 
-  async #visit(name: string): Promise<void> {
+  async #reconcile(name: string): Promise<void> {
     const namespace = this.#api.get(table, '', name);
     if (!namespace) return;
     if (namespace.metadata.deletionTimestamp) {
@@ -63,12 +65,12 @@ export class NamespaceController {
       await this.#empty(namespace);
       return;
     }
-    await this.#given.ensure('/serviceaccounts', {
+    await this.#defaultsApi.ensure('/serviceaccounts', {
       apiVersion: 'v1',
       kind: 'ServiceAccount',
       metadata: { name: 'default', namespace: name },
     } as Item);
-    await this.#given.ensure('/configmaps', {
+    await this.#defaultsApi.ensure('/configmaps', {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: {
@@ -80,7 +82,10 @@ export class NamespaceController {
     } as unknown as Item);
   }
 
-  /** Deletes everything in the namespace, then the namespace. Its conditions say what webhooks refuse. */
+  /**
+   * Deletes everything in the namespace, then the namespace. The conditions of the namespace report the objects that
+   * remain, and the first deletion that failed (for example because a webhook refused it).
+   */
   async #empty(namespace: Item): Promise<void> {
     const name = namespace.metadata.name;
     if (asStrings(asObj(namespace.spec).finalizers).length === 0) return;
@@ -89,14 +94,15 @@ export class NamespaceController {
       if (!type.namespaced) continue;
       for (const entry of [...this.#api.entries(type.table, name)]) {
         if (entry.deleting) continue;
-        await this.#api.delete(type.table, name, entry.name, {}, true).catch((error) => {
+        const asCollection = true;
+        await this.#api.delete(type.table, name, entry.name, {}, asCollection).catch((error) => {
           failure ??= error;
         });
       }
     }
-    const left = this.#remaining(name);
-    if (left.length > 0 || failure) {
-      await this.#tell(namespace, left, failure);
+    const remaining = this.#remaining(name);
+    if (remaining.length > 0 || failure) {
+      await this.#writeConditions(namespace, remaining, failure);
       if (failure) throw failure;
       return;
     }
@@ -106,6 +112,7 @@ export class NamespaceController {
         '',
         name,
         (live) => {
+          // Without spec.finalizers the namespace itself is deleted.
           live.spec = {};
         },
         'finalize',
@@ -126,24 +133,24 @@ export class NamespaceController {
     });
   }
 
-  async #tell(namespace: Item, left: readonly string[], failure: unknown): Promise<void> {
+  async #writeConditions(namespace: Item, remaining: readonly string[], failure: unknown): Promise<void> {
     const now = timestamp(this.#api.core.clock.now());
     const before = asList(asObj(namespace.status).conditions);
     const condition = (
       type: string,
-      bad: boolean,
+      isTrue: boolean,
       reason: string,
       message: string,
-      fine: [string, string],
+      whenFalse: [reason: string, message: string],
     ): Obj => {
-      const status = bad ? 'True' : 'False';
+      const status = isTrue ? 'True' : 'False';
       const old = before.find((c) => c.type === type && c.status === status);
       return {
         type,
         status,
         lastTransitionTime: old?.lastTransitionTime ?? now,
-        reason: bad ? reason : fine[0],
-        message: bad ? message : fine[1],
+        reason: isTrue ? reason : whenFalse[0],
+        message: isTrue ? message : whenFalse[1],
       };
     };
     const conditions = [
@@ -156,9 +163,9 @@ export class NamespaceController {
       ),
       condition(
         'NamespaceContentRemaining',
-        left.length > 0,
+        remaining.length > 0,
         'SomeResourcesRemain',
-        `Some resources are remaining: ${left.join(', ')}`,
+        `Some resources are remaining: ${remaining.join(', ')}`,
         ['ContentRemoved', 'All content successfully removed'],
       ),
     ];

@@ -1,5 +1,5 @@
-// The common part of the workload controllers: a queue of their objects, which changes of these objects and of
-// controlled objects fill. Knows no kind; the tables are arguments.
+// The base class of the workload controllers. It enqueues an owner (a ReplicaSet, for example) when the owner or an
+// object that it controls changes. Knows no kind: the tables are arguments.
 
 import { joinKey, splitKey } from '../../kube/objects.ts';
 import type { Core } from '../operations/core.ts';
@@ -10,13 +10,15 @@ import { ControllerApi } from './api.ts';
 import { KeyQueue } from './queue.ts';
 
 export interface OwnerOptions {
+  /** Table of the owners. */
   table: string;
-  /** Tables of the objects that it controls. */
+  /** Tables of the objects that the owners control. */
   controls: readonly string[];
+  /** The service account as which the controller writes. */
   account: string;
 }
 
-interface Own {
+interface OwnerRecord {
   key: string;
   namespace: string;
   selector: readonly Requirement[];
@@ -29,10 +31,10 @@ export abstract class OwnerController {
   protected readonly table: string;
   readonly #controls: ReadonlySet<string>;
   readonly #queue: KeyQueue;
-  /** By uid. */
-  readonly #owned = new Map<string, Own>();
-  /** By uid of an owner, why its last pod could not be made. */
-  readonly #refused = new Map<string, string>();
+  /** By uid of the owner. */
+  readonly #owners = new Map<string, OwnerRecord>();
+  /** By uid of the owner: why its last pod could not be created. */
+  readonly #createErrors = new Map<string, string>();
   #stopListening: () => void = () => {};
 
   constructor(core: Core, options: OwnerOptions) {
@@ -53,16 +55,16 @@ export abstract class OwnerController {
     });
   }
 
-  /** Brings what `item` controls one step closer to the spec, and updates its status. */
+  /** Brings the objects that `item` controls one step closer to its spec, and updates its status. */
   protected abstract reconcile(item: Item): Promise<void>;
 
   start(): void {
     for (const entry of this.api.entries(this.table)) {
-      this.#note(entry);
+      this.#remember(entry);
       this.#queue.add(entry.key);
     }
     this.#stopListening = this.api.core.store.onCommit((changes) => {
-      for (const change of changes) this.#take(change);
+      for (const change of changes) this.#onChange(change);
     });
   }
 
@@ -71,38 +73,40 @@ export abstract class OwnerController {
     this.#queue.close();
   }
 
+  /** Enqueues `item` again after `ms`. */
   protected later(item: Item, ms: number): void {
     this.#queue.addAfter(joinKey(item.metadata.namespace ?? '', item.metadata.name), ms);
   }
 
-  #take({ type, entry, prev }: StoreChange): void {
+  #onChange({ type, entry, prev }: StoreChange): void {
     if (entry.table === this.table) {
       if (type === 'DELETED') {
-        this.#owned.delete(entry.uid);
-        this.#refused.delete(entry.uid);
-      } else this.#note(entry);
+        this.#owners.delete(entry.uid);
+        this.#createErrors.delete(entry.uid);
+      } else this.#remember(entry);
       this.#queue.add(entry.key);
     } else if (this.#controls.has(entry.table)) {
       for (const owner of new Set([...(entry.owners ?? []), ...(prev?.owners ?? [])])) {
-        const own = this.#owned.get(owner);
-        if (own) this.#queue.add(own.key);
+        const record = this.#owners.get(owner);
+        if (record) this.#queue.add(record.key);
       }
       if (type === 'DELETED' || entry.owners) return;
       // An object without a controller may be adopted.
-      for (const { key, namespace, selector } of this.#owned.values())
+      for (const { key, namespace, selector } of this.#owners.values())
         if (namespace === entry.namespace && matchesLabels(selector, entry.labels)) this.#queue.add(key);
     }
   }
 
-  #note(entry: Entry): void {
+  #remember(entry: Entry): void {
     const { uid, key, namespace } = entry;
-    this.#owned.set(uid, { key, namespace, selector: selectorOf(parse(entry)) });
+    this.#owners.set(uid, { key, namespace, selector: selectorOf(parse(entry)) });
   }
 
   /**
-   * Adopts objects without a controller that match the selector, and releases those that no longer match, as
-   * Kubernetes' controllers do (controller_ref_manager.go): pods survive an orphaning deletion, and a changed label
-   * takes a pod out for inspection.
+   * Adopts objects without a controller that match the selector, and releases objects that no longer match, as
+   * Kubernetes' controllers do (controller_ref_manager.go). Two cases need this: a set that is created again adopts
+   * the pods of an earlier set that was deleted with `--cascade=orphan`, and a user changes a label to take a pod out
+   * of its set for inspection.
    */
   async #claim(owner: Item): Promise<void> {
     const selector = selectorOf(owner);
@@ -113,6 +117,7 @@ export abstract class OwnerController {
         owner.metadata.namespace,
       )) {
         const fits = matchesLabels(selector, labels);
+        // Objects that fit and have an owner, or that neither fit nor belong to this owner, stay as they are.
         if (deleting || (fits ? owners !== undefined : !owners?.includes(uid))) continue;
         await this.api.update(table, namespace, name, ({ metadata }) => {
           const others = (metadata.ownerReferences ?? []).filter((reference) => reference.uid !== uid);
@@ -153,18 +158,18 @@ export abstract class OwnerController {
   }
 
   /**
-   * Creates a pod. A refusal becomes an event of the owner, because sets have no condition for it: one event while
-   * the refusal stays the same.
+   * Creates a pod. An error becomes an event of the owner, because sets have no condition for it. The same error
+   * makes no second event.
    */
   protected async makePod(owner: Item, pod: Item): Promise<void> {
     const { uid, name } = owner.metadata;
     try {
       await this.api.create('/pods', pod);
-      this.#refused.delete(uid);
+      this.#createErrors.delete(uid);
     } catch (error) {
-      const what = `create Pod ${pod.metadata.name ?? ''} in ${owner.kind} ${name} failed error: ${(error as Error).message}`;
-      if (this.#refused.get(uid) !== what) this.api.event(owner, 'FailedCreate', what, 'Warning');
-      this.#refused.set(uid, what);
+      const text = `create Pod ${pod.metadata.name ?? ''} in ${owner.kind} ${name} failed error: ${(error as Error).message}`;
+      if (this.#createErrors.get(uid) !== text) this.api.event(owner, 'FailedCreate', text, 'Warning');
+      this.#createErrors.set(uid, text);
       throw error;
     }
   }
@@ -193,7 +198,7 @@ export const isReady = (pod: Item): boolean =>
 export const isActive = (pod: Item): boolean =>
   !pod.metadata.deletionTimestamp && !['Succeeded', 'Failed'].includes(asString(asObj(pod.status).phase));
 
-/** Milliseconds until a ready pod counts as available: 0 when it does, undefined when it is not ready. */
+/** Milliseconds until the pod is available: 0 when it is available already, undefined when it is not ready. */
 export function untilAvailable(pod: Item, minReadySeconds: number, now: number): number | undefined {
   if (!isReady(pod)) return undefined;
   const since = asList(asObj(pod.status).conditions).find((c) => c.type === 'Ready')?.lastTransitionTime;
@@ -204,7 +209,7 @@ export const replicasOf = (item: Item, otherwise = 1): number =>
   asNumber(asObj(item.spec).replicas, otherwise);
 export const statusNumber = (item: Item, name: string): number => asNumber(asObj(item.status)[name]);
 
-/** Replaces conditions of the same types by `wanted`. The time stays while the status stays. */
+/** Replaces conditions of the same types by `wanted`. A time changes only with the fields that it describes. */
 export function withConditions(item: Item, wanted: readonly Obj[], now: string): Obj[] {
   const before = asList(asObj(item.status).conditions);
   const merged = wanted.map((condition): Obj => {

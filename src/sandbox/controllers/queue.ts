@@ -1,13 +1,14 @@
-// The queue of the sandbox's own controllers: one worker per key at a time, again when the key was added meanwhile,
-// later after a failure. Knows no kind.
+// The work queue of the sandbox's own controllers. Only one worker handles a key at a time. A key that is added
+// during its run runs once more, and a key that fails is retried after a delay. Knows no kind.
 
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 
 export interface QueueOptions {
   clock: Clock;
-  /** Number of keys worked on at once. */
+  /** Maximum number of keys that are handled at the same time. */
   workers: number;
   work: (key: string) => Promise<void>;
+  /** Called from the fourth failure in a row on. */
   failed: (key: string, error: unknown) => void;
 }
 
@@ -18,6 +19,7 @@ export class KeyQueue {
   readonly #options: QueueOptions;
   readonly #waiting = new Set<string>();
   readonly #active = new Set<string>();
+  /** Active keys that were added again during their run. */
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
   readonly #timers = new Map<string, Cancel>();
@@ -38,7 +40,7 @@ export class KeyQueue {
     }
   }
 
-  /** Adds `key` after `ms`, unless it is due earlier anyway. */
+  /** Adds `key` after `ms`. Does nothing when the key waits or has a timer already. */
   addAfter(key: string, ms: number): void {
     if (this.#closed || this.#waiting.has(key) || this.#timers.has(key)) return;
     this.#timers.set(
@@ -67,7 +69,7 @@ export class KeyQueue {
   }
 
   async #run(key: string): Promise<void> {
-    // Leave the commit that announced the change, so that other listeners hear of it first.
+    // add() may run inside a commit listener. Wait until the other listeners have seen the commit, too.
     await new Promise<void>((resolve) => setImmediate(resolve));
     try {
       if (!this.#closed) await this.#options.work(key);
@@ -83,7 +85,7 @@ export class KeyQueue {
   #retry(key: string, error: unknown): void {
     const count = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, count);
-    // The first failures are conflicts with other writers. Log only what keeps failing.
+    // The first failures usually are conflicts with other writers. Log only keys that keep failing.
     if (count > 3) this.#options.failed(key, error);
     this.addAfter(key, Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(count, 10)));
   }

@@ -1,10 +1,11 @@
-// Revisions of templates: their hash, and the ControllerRevisions that `kubectl rollout history|undo` reads for
-// StatefulSets and DaemonSets.
+// Computes the hash of a pod template, and keeps the ControllerRevisions of StatefulSets and DaemonSets, which
+// `kubectl rollout history|undo` reads.
 
 import { createHash } from 'node:crypto';
 import { asNumber, asObj, equal, type Item, type Obj } from '../types.ts';
 import type { ControllerApi } from './api.ts';
 
+/** Kubernetes' alphabet for generated names. */
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
 const table = 'apps/controllerrevisions';
 
@@ -48,6 +49,7 @@ export async function currentRevision(
   if (found) {
     const number = asNumber(found.revision);
     if (number === newest) return { name: found.metadata.name, hash, number };
+    // The owner went back to an older template, so its revision becomes the newest again.
     await api.update(table, namespace, found.metadata.name, (live) => {
       live.revision = newest + 1;
     });

@@ -1,4 +1,5 @@
-// StatefulSets, pod by pod in order, and DaemonSets, with one pod on the pretended node.
+// The StatefulSet controller creates and replaces pods one by one, in order. The DaemonSet controller keeps one pod
+// on the only node, which kubelet.ts simulates.
 
 import type { Core } from '../operations/core.ts';
 import { asList, asNumber, asObj, asString, type Item, type Obj } from '../types.ts';
@@ -6,9 +7,10 @@ import { nodeName } from './kubelet.ts';
 import { isActive, isReady, OwnerController, replicasOf } from './owner.ts';
 import { currentRevision, type Revision } from './revisions.ts';
 
+/** Holds the ControllerRevision's name on pods of a StatefulSet, and only its hash on pods of a DaemonSet. */
 const hashLabel = 'controller-revision-hash';
 const controls = ['/pods', 'apps/controllerrevisions'];
-const revisions = 'apps/controllerrevisions';
+const revisionsTable = 'apps/controllerrevisions';
 const revisionOf = (pod: Item) => pod.metadata.labels?.[hashLabel];
 
 export class StatefulSetController extends OwnerController {
@@ -20,7 +22,7 @@ export class StatefulSetController extends OwnerController {
     const revision = await currentRevision(
       this.api,
       set,
-      this.controlled(revisions, set),
+      this.controlled(revisionsTable, set),
       this.reference(set),
     );
     try {
@@ -44,7 +46,7 @@ export class StatefulSetController extends OwnerController {
     for (let n = start; n < start + wanted; n++) {
       const pod = pods.get(n);
       if (!pod) await this.#createPod(set, n, revision);
-      // One after the other: the next pod is created when this one is ready.
+      // By default the next pod is created only when this one is ready.
       if (!parallel && !(pod && isActive(pod) && isReady(pod))) return;
     }
     for (const n of [...pods.keys()].sort((a, b) => b - a)) {
@@ -60,8 +62,8 @@ export class StatefulSetController extends OwnerController {
   async #rollOne(set: Item, pods: Map<number, Item>, revision: Revision, end: number): Promise<void> {
     const update = asObj(asObj(set.spec).updateStrategy);
     if (update.type === 'OnDelete') return;
-    const first = asNumber(asObj(update.rollingUpdate).partition);
-    for (let n = end - 1; n >= first; n--) {
+    const partition = asNumber(asObj(update.rollingUpdate).partition);
+    for (let n = end - 1; n >= partition; n--) {
       const pod = pods.get(n);
       if (!pod) return;
       if (revisionOf(pod) !== revision.name) {
@@ -91,8 +93,8 @@ export class StatefulSetController extends OwnerController {
       ...(spec.serviceName ? { subdomain: spec.serviceName } : {}),
       ...(volumes.length > 0 ? { volumes } : {}),
     };
-    // A pod of that name may belong to somebody else, for example to an earlier set of the same name. Its deletion
-    // wakes nobody here, so the refusal must be an error that is retried.
+    // Another owner may have a pod of this name, for example an earlier set of the same name. The deletion of that
+    // pod does not enqueue this set. So a failed create must throw, and the queue retries it.
     await this.makePod(set, this.podFrom(set, template, { name, labels }, extra));
   }
 
@@ -128,9 +130,9 @@ export class StatefulSetController extends OwnerController {
     const pods = [...this.#pods(set).values()].filter(isActive);
     const ready = pods.filter(isReady);
     const updated = pods.filter((pod) => revisionOf(pod) === revision.name);
-    const before = asString(asObj(set.status).currentRevision) || revision.name;
-    const done = updated.length === replicasOf(set) && ready.length === updated.length;
-    const current = done ? revision.name : before;
+    const recorded = asString(asObj(set.status).currentRevision) || revision.name;
+    const isRolledOut = updated.length === replicasOf(set) && ready.length === updated.length;
+    const current = isRolledOut ? revision.name : recorded;
     await this.api.status(this.table, set, {
       observedGeneration: set.metadata.generation,
       replicas: pods.length,
@@ -156,7 +158,7 @@ export class DaemonSetController extends OwnerController {
     const revision = await currentRevision(
       this.api,
       set,
-      this.controlled(revisions, set),
+      this.controlled(revisionsTable, set),
       this.reference(set),
     );
     const pods = this.controlled('/pods', set);

@@ -1,4 +1,5 @@
-// Starts the workload controllers and the pretended node.
+// Starts the workload controllers and the kubelet, which simulates a node. The StatusKeeper computes the statuses of
+// disruption budgets and autoscalers.
 
 import type { Core } from '../operations/core.ts';
 import { StatusKeeper } from './budgets.ts';

@@ -16,6 +16,7 @@ import { prepare, refTo, type Schema, type SchemaRoot } from '../schema/schema.t
 import { asList, asNumber, asObj, asString, asStrings, equal, type Item, isObj, type Obj } from '../types.ts';
 import { compile } from './validator.ts';
 
+/** Reads the value of a printer column from an object. */
 function cell(path: string, type: string): Column['value'] {
   const find = jsonPath(path);
   return (item, now) => {
@@ -58,7 +59,7 @@ function columnsOf(version: Obj): Column[] {
   return [nameColumn, ...columns];
 }
 
-/** Gives every embedded object the server's own schema of metadata. */
+/** Gives the root and every embedded object the server's own schema of metadata. */
 function withMetadata(schema: Schema, isRoot: boolean): Schema {
   const out: Schema = { ...schema };
   if (schema.properties) {
@@ -70,9 +71,9 @@ function withMetadata(schema: Schema, isRoot: boolean): Schema {
   if (isObj(schema.additionalProperties))
     out.additionalProperties = withMetadata(schema.additionalProperties as Schema, false);
   if (isRoot || schema['x-kubernetes-embedded-resource']) {
-    const named = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
+    const typeMeta = { apiVersion: { type: 'string' }, kind: { type: 'string' } };
     out.properties = {
-      ...named,
+      ...typeMeta,
       ...out.properties,
       metadata: { ...refTo('ObjectMeta'), 'x-value-struct': true },
     };
@@ -80,6 +81,7 @@ function withMetadata(schema: Schema, isRoot: boolean): Schema {
   return out;
 }
 
+/** The server's own rules validate metadata, not the schema of the CRD. */
 function withoutMetadata(schema: Schema): Schema {
   if (!schema.properties?.metadata) return schema;
   const { metadata: _, ...properties } = schema.properties;
@@ -99,8 +101,9 @@ function scalePaths(version: Obj): ScalePaths | undefined {
 }
 
 /**
- * How an object of another version is stored: with the stored version's schema, pruning and defaults. Not needed
- * when both versions have the same schema: then only the beginning of the JSON differs.
+ * Converts objects between a served version and the stored version: sets apiVersion, then prunes and applies defaults
+ * with the schema of the target. Two versions with the same schema need no conversion, because only the beginning of
+ * their JSON (the apiVersion) differs.
  */
 function convertFor(
   own: SchemaRoot,
@@ -116,7 +119,7 @@ function convertFor(
   return { toStored: to(storedVersion, stored), fromStored: to(ownVersion, own) };
 }
 
-/** The types of a CRD. They come after all built-in kinds. */
+/** The types of a CRD. Their `order` places them after all built-in kinds in discovery. */
 export function typesOf(crd: Item): ResourceType[] {
   const spec = asObj(crd.spec);
   const names = asObj(spec.names);

@@ -1,5 +1,5 @@
-// Checks the marks of Kubernetes in a schema for which JSON Schema has no keyword: lists that are sets or maps,
-// embedded resources. Pure.
+// Checks values against the x-kubernetes-* extensions of a schema (here called marks) for which JSON Schema has no
+// keyword: lists that are sets or maps, and embedded resources. Pure.
 
 import { own } from '../../runtime/own-keys.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -7,13 +7,13 @@ import { type FieldError, field } from '../status.ts';
 import { formatError, formats } from '../strategies/names.ts';
 import { canonical, isObj, type Obj } from '../types.ts';
 
-const keyed = ['map', 'set'];
+const uniqueListTypes = ['map', 'set'];
 
 /** Whether `schema` has any of these marks, at any depth. */
 export function hasMarks(schema: Schema | undefined): boolean {
   if (!isObj(schema)) return false;
   return (
-    keyed.includes(schema['x-kubernetes-list-type'] ?? '') ||
+    uniqueListTypes.includes(schema['x-kubernetes-list-type'] ?? '') ||
     schema['x-kubernetes-embedded-resource'] === true ||
     hasMarks(schema.items) ||
     Object.values(schema.properties ?? {}).some(hasMarks) ||
@@ -32,23 +32,23 @@ export function checkMarks(schema: Schema, value: unknown, path: string, out: Fi
     if (schema['x-kubernetes-embedded-resource']) out.push(...checkEmbedded(value, path));
     const others = isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined;
     for (const [name, child] of Object.entries(value)) {
-      const known = own(schema.properties, name) ?? others;
-      if (known) checkMarks(known, child, path ? `${path}.${name}` : name, out);
+      const childSchema = own(schema.properties, name) ?? others;
+      if (childSchema) checkMarks(childSchema, child, path ? `${path}.${name}` : name, out);
     }
   }
 }
 
 function checkList(schema: Schema, list: readonly unknown[], path: string, out: FieldError[]): void {
   const kind = schema['x-kubernetes-list-type'] ?? '';
-  if (!keyed.includes(kind)) return;
+  if (!uniqueListTypes.includes(kind)) return;
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
   const seen = new Set<string>();
   list.forEach((item, i) => {
-    const isEntry = kind === 'map' && isObj(item);
-    const identity = isEntry ? Object.fromEntries(keys.map((key) => [key, own(item as Obj, key)])) : item;
-    const written = canonical(identity);
-    if (seen.has(written)) out.push(field.duplicate(`${path}[${i}]`, identity));
-    seen.add(written);
+    const hasKeys = kind === 'map' && isObj(item);
+    const identity = hasKeys ? Object.fromEntries(keys.map((key) => [key, own(item as Obj, key)])) : item;
+    const identityText = canonical(identity);
+    if (seen.has(identityText)) out.push(field.duplicate(`${path}[${i}]`, identity));
+    seen.add(identityText);
   });
 }
 

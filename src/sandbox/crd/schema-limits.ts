@@ -4,16 +4,17 @@
 import type { Schema } from '../schema/schema.ts';
 import { isObj } from '../types.ts';
 
-const deepest = 32;
+const maxDepth = 32;
 const maxSchemas = 5000;
 /**
- * Each default is checked against the schema below it. Number of schemas that may be compiled for all defaults
- * together.
+ * Maximum number of schemas that may be compiled to check all defaults. The check of a default compiles its schema
+ * and all schemas below it.
  */
 const maxForDefaults = 2000;
 
 interface Size {
   schemas: number;
+  /** Number of schemas to compile for the checks of defaults. */
   forDefaults: number;
   tooDeep: boolean;
 }
@@ -21,7 +22,7 @@ interface Size {
 /** Returns why the schema is too large, or undefined. */
 export function tooMuchSchema(schema: Schema): string | undefined {
   const { schemas, forDefaults, tooDeep } = sizeOf(schema, 1);
-  if (tooDeep) return `schemas must be nested at most ${deepest} deep`;
+  if (tooDeep) return `schemas must be nested at most ${maxDepth} deep`;
   if (schemas > maxSchemas) return `must have at most ${maxSchemas} schemas, got ${schemas}`;
   if (forDefaults > maxForDefaults) {
     return `defaults must have at most ${maxForDefaults} schemas below them in all, got ${forDefaults}`;
@@ -30,7 +31,7 @@ export function tooMuchSchema(schema: Schema): string | undefined {
 }
 
 function sizeOf(schema: unknown, depth: number): Size {
-  const size: Size = { schemas: 1, forDefaults: 0, tooDeep: depth > deepest };
+  const size: Size = { schemas: 1, forDefaults: 0, tooDeep: depth > maxDepth };
   if (!isObj(schema) || size.tooDeep) return size;
   for (const child of childrenOf(schema as Schema)) {
     const { schemas, forDefaults, tooDeep } = sizeOf(child, depth + 1);

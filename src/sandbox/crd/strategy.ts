@@ -1,4 +1,4 @@
-// CustomResourceDefinitions as objects: their defaults, and the rules for those who write one. Pure.
+// The defaults and validation rules of CustomResourceDefinition objects. Pure.
 
 import { jsonPath } from '../jsonpath.ts';
 import type { Strategy } from '../resources.ts';
@@ -42,18 +42,18 @@ function checkNames(item: Item): FieldError[] {
 const columnTypes = ['boolean', 'date', 'integer', 'number', 'string'];
 
 function checkScale(scale: Obj, path: string): FieldError[] {
-  const places = { specReplicasPath: '.spec', statusReplicasPath: '.status' };
-  return Object.entries(places).flatMap(([name, under]) => {
+  const parents = { specReplicasPath: '.spec', statusReplicasPath: '.status' };
+  return Object.entries(parents).flatMap(([name, parent]) => {
     const given = asString(scale[name]);
-    return given && !given.startsWith(`${under}.`)
-      ? [field.invalid(`${path}.${name}`, given, `should be a json path under ${under}`)]
+    return given && !given.startsWith(`${parent}.`)
+      ? [field.invalid(`${path}.${name}`, given, `should be a json path under ${parent}`)]
       : [];
   });
 }
 
 const approval = 'api-approved.kubernetes.io';
 
-/** Kubernetes' own groups are reserved. */
+/** A CRD in one of Kubernetes' own groups needs the approval annotation. */
 function checkGroup(item: Item): FieldError[] {
   const group = asString(asObj(item.spec).group);
   const guarded = /(^|\.)(k8s|kubernetes)\.io$/.test(group);
@@ -66,8 +66,8 @@ function checkGroup(item: Item): FieldError[] {
   ];
 }
 
-/** When all versions have the same error, reports it once, at the place where v1beta1 had it. */
-function atTheTop(item: Item, errors: FieldError[]): FieldError[] {
+/** When all versions have the same error, reports it once, at the field that CRDs of v1beta1 had for all versions. */
+function mergeVersionErrors(item: Item, errors: FieldError[]): FieldError[] {
   const versions = asList(asObj(item.spec).versions);
   const shared = (name: string) => versions.every((version) => equal(version[name], versions[0]?.[name]));
   const moves = [
@@ -75,13 +75,13 @@ function atTheTop(item: Item, errors: FieldError[]): FieldError[] {
     ['subresources', /^spec\.versions\[\d+\]\.subresources/, 'spec.subresources'],
     ['additionalPrinterColumns', /^spec\.versions\[\d+\]\.additional/, 'spec.additional'],
   ] as const;
-  const told = errors.map((error) => {
+  const moved = errors.map((error) => {
     for (const [name, from, to] of moves)
       if (from.test(error.field) && shared(name))
         return { ...error, field: error.field.replace(from, to).replace(/\.jsonPath$/, '.JSONPath') };
     return error;
   });
-  return [...new Map(told.map((error) => [canonical(error), error])).values()];
+  return [...new Map(moved.map((error) => [canonical(error), error])).values()];
 }
 
 function checkVersions(item: Item): FieldError[] {
@@ -147,7 +147,7 @@ function checkVersions(item: Item): FieldError[] {
   return errors;
 }
 
-/** Columns without a priority get 0. Names that can be derived are filled in. */
+/** Derives the singular name and the list kind from the kind. */
 function fillIn(item: Item): void {
   const names = asObj(asObj(item.spec).names);
   if (names.kind) {
@@ -173,7 +173,8 @@ export const crdStrategy: Strategy = {
     if (stored && !known.includes(stored)) status.storedVersions = [...known, stored];
     item.status = status;
   },
-  validate: (item) => atTheTop(item, [...checkNames(item), ...checkGroup(item), ...checkVersions(item)]),
+  validate: (item) =>
+    mergeVersionErrors(item, [...checkNames(item), ...checkGroup(item), ...checkVersions(item)]),
   validateUpdate(item, old) {
     const [now, before] = [asObj(item.spec), asObj(old.spec)];
     const fixed = ['group', 'scope'].filter((name) => !equal(now[name], before[name]));

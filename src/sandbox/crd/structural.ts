@@ -9,7 +9,7 @@ import { compile } from './validator.ts';
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 
-/** All errors of a schema, with their paths. */
+/** Returns all errors of a schema, with their paths. */
 export function checkSchema(schema: Schema, path: string, isRoot: boolean): FieldError[] {
   const errors: FieldError[] = [];
   const preserve = schema['x-kubernetes-preserve-unknown-fields'] === true;
@@ -81,7 +81,7 @@ function checkJunctor(schema: Schema, path: string, mayHaveType: boolean): Field
   return errors;
 }
 
-/** Of an object's own metadata, only the name can be restricted. */
+/** The schema may describe only `name` and `generateName` of the root's metadata. */
 function checkMetadata(metadata: Schema | undefined, path: string): FieldError[] {
   if (!metadata) return [];
   const errors: FieldError[] = [];
@@ -103,12 +103,12 @@ function checkMetadata(metadata: Schema | undefined, path: string): FieldError[]
 
 function checkExtensions(schema: Schema, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  const kept = schema['x-kubernetes-preserve-unknown-fields'];
-  if (kept === false)
+  const preserve = schema['x-kubernetes-preserve-unknown-fields'];
+  if (preserve === false)
     errors.push(
       field.invalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined'),
     );
-  if (schema['x-kubernetes-embedded-resource'] && !kept && !schema.properties)
+  if (schema['x-kubernetes-embedded-resource'] && !preserve && !schema.properties)
     errors.push(
       field.required(
         `${path}.properties`,
@@ -133,10 +133,11 @@ function checkExtensions(schema: Schema, path: string): FieldError[] {
   return errors;
 }
 
-/** A default must be valid, and pruning must remove nothing of it. */
+/** A default must be valid and must have no unknown fields. */
 function checkDefault(schema: Schema, path: string): FieldError[] {
   if (schema.default === undefined) return [];
   const at = `${path}.default`;
+  // Validate the default as the field `it` of an object. The errors drop that name again.
   const holder = { type: 'object', properties: { it: schema } };
   const value = { it: structuredClone(schema.default) };
   const root = { schema: holder, definitions: {} };
@@ -191,8 +192,8 @@ function checkListType(schema: Schema, path: string): FieldError[] {
           'entries must all be names of item properties',
         ),
       ];
-    const given = schema.items?.required?.includes(key) || known.default !== undefined;
-    return given
+    const isAlwaysSet = schema.items?.required?.includes(key) || known.default !== undefined;
+    return isAlwaysSet
       ? []
       : [
           field.required(

@@ -1,5 +1,5 @@
-// Validates custom resources by their structural schema. ajv does the work; this file translates its errors into
-// those that kube-apiserver prints. marks.ts has the checks that ajv lacks. Knows schemas and values only.
+// Validates custom resources by their structural schema, with ajv. Translates ajv's errors into the errors of
+// kube-apiserver. marks.ts has the checks that ajv lacks. Knows schemas and values only.
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
@@ -10,7 +10,7 @@ import { type FieldError, field } from '../status.ts';
 import { isObj, type Obj } from '../types.ts';
 import { checkMarks, hasMarks } from './marks.ts';
 
-/** As in kube-apiserver (Go), matching a pattern takes time linear in the text. */
+/** Makes ajv use RE2, whose time is linear in the length of the text, as Go's regular expressions do. */
 const linearTime = Object.assign(
   (pattern: string) => {
     const compiled = RE2JS.compile(pattern);
@@ -30,7 +30,7 @@ const options = {
 
 /** Reports every error of a value. */
 const thorough = new Ajv({ ...options, allErrors: true });
-/** Stops at the first error: a map of megabytes may have a hundred thousand. */
+/** Stops at the first error, because a map of megabytes may have a hundred thousand errors. */
 const brief = new Ajv({ ...options, allErrors: false });
 for (const ajv of [thorough, brief]) addFormats.default(ajv);
 /** A value with more nodes than this is validated by `brief`. */
@@ -49,7 +49,8 @@ const checkedFormats = new Set([
   'byte',
   'duration',
 ]);
-const copied = [
+/** Keywords that ajv reads unchanged. */
+const copiedKeywords = [
   'minimum',
   'maximum',
   'minLength',
@@ -68,7 +69,7 @@ const copied = [
 /** The JSON Schema that ajv compiles for a structural schema. */
 function toJsonSchema(schema: Schema): Obj {
   const out: Obj = {};
-  for (const name of copied) if (schema[name] !== undefined) out[name] = schema[name];
+  for (const name of copiedKeywords) if (schema[name] !== undefined) out[name] = schema[name];
   if (schema['x-kubernetes-int-or-string']) out.type = ['integer', 'string'];
   else if (schema.type) out.type = schema.type;
   if (schema.nullable && !out.type) delete out.nullable;
@@ -113,8 +114,8 @@ function typeName(value: unknown): string {
   return typeof value === 'number' ? (Number.isInteger(value) ? 'integer' : 'number') : typeof value;
 }
 
-/** The text after the path for bounds: `spec.x in body ${text}`. */
-const bounds: Record<string, (limit: unknown, exclusive: boolean) => string> = {
+/** The end of an error text, by keyword: `spec.x in body ${end}`. */
+const bounds: Record<string, (limit: unknown) => string> = {
   minimum: (n) => `should be greater than or equal to ${n}`,
   exclusiveMinimum: (n) => `should be greater than ${n}`,
   maximum: (n) => `should be less than or equal to ${n}`,
@@ -127,6 +128,7 @@ const bounds: Record<string, (limit: unknown, exclusive: boolean) => string> = {
   minProperties: (n) => `should have at least ${n} properties`,
 };
 
+/** Error texts of the keywords that combine schemas. */
 const combined: Record<string, string> = {
   oneOf: 'must validate one and only one schema (oneOf). Found none valid',
   anyOf: 'must validate at least one schema (anyOf)',
@@ -183,26 +185,26 @@ function translate(error: ErrorObject, root: unknown): FieldError | undefined {
     case 'minItems':
     case 'minProperties': {
       const have = Array.isArray(value) ? value.length : Object.keys(value as Obj).length;
-      return field.invalid(path, have, `${path} in body ${bounds[error.keyword]?.(params.limit, false)}`);
+      return field.invalid(path, have, `${path} in body ${bounds[error.keyword]?.(params.limit)}`);
     }
   }
   const combination = combined[error.keyword];
-  // Errors inside a combination are reported as a whole, without a field.
+  // A combination of schemas has one error for all errors inside it, without a field.
   if (combination)
     return field.invalid('<nil>', '', `${JSON.stringify(path === '<nil>' ? '' : path)} ${combination}`);
   const bound = bounds[error.keyword];
   const limit = params.limit ?? params.pattern ?? params.multipleOf ?? params.comparison;
   return bound
-    ? field.invalid(path, value, `${path} in body ${bound(limit, false)}`)
+    ? field.invalid(path, value, `${path} in body ${bound(limit)}`)
     : field.invalid(path, value, error.message ?? 'is not valid');
 }
 
-const ofTexts = new Set(['maxLength', 'minLength', 'pattern']);
+const stringKeywords = new Set(['maxLength', 'minLength', 'pattern']);
 const alternatives = new Set(['anyOf', 'oneOf', 'not']);
 
 /**
- * Whether the error is inside anyOf or the like, which reports an error of its own. A field may have these names,
- * too.
+ * Whether the error is inside anyOf, oneOf or not, which report an error of their own. A part after `properties` is
+ * the name of a field, even when it is called `anyOf`.
  */
 function isInner(schemaPath: string): boolean {
   const parts = schemaPath.split('/').slice(1);
@@ -213,24 +215,24 @@ function isInner(schemaPath: string): boolean {
   return false;
 }
 
-/** Whether `value` has more than `most` nodes. */
-function isLarge(value: unknown, most: number): boolean {
-  const left: unknown[] = [value];
-  for (let seen = 0; left.length > 0; seen++) {
-    if (seen + left.length > most) return true;
-    const next = left.pop();
+/** Whether `value` has more than `maximum` nodes (objects, lists and plain values). */
+function isLarge(value: unknown, maximum: number): boolean {
+  const stack: unknown[] = [value];
+  for (let seen = 0; stack.length > 0; seen++) {
+    if (seen + stack.length > maximum) return true;
+    const next = stack.pop();
     if (typeof next === 'object' && next !== null) {
       const children = Object.values(next);
-      if (children.length > most) return true;
-      left.push(...children);
+      if (children.length > maximum) return true;
+      stack.push(...children);
     }
   }
   return false;
 }
 
 /**
- * Compiles a structural schema. The returned function never throws. `once`: it is used once, and the compiled code
- * is not kept.
+ * Compiles a structural schema. The returned function never throws. `once`: the caller uses the function once, so
+ * ajv does not keep the compiled code.
  */
 export function compile(schema: Schema, { once = false } = {}): (item: Obj) => FieldError[] {
   const compiled = new Map<Ajv, ValidateFunction>();
@@ -241,23 +243,23 @@ export function compile(schema: Schema, { once = false } = {}): (item: Obj) => F
     if (!validate) {
       const json = toJsonSchema(schema);
       validate = ajv.compile(json);
-      // ajv's cache would keep it for the lifetime of the process.
+      // Otherwise ajv's cache keeps the validator for the lifetime of the process.
       if (once) ajv.removeSchema(json);
       compiled.set(ajv, validate);
     }
     const errors: FieldError[] = [];
     if (!validate(item)) {
       const found = validate.errors ?? [];
-      const texts = new Set<string>();
+      const failedStrings = new Set<string>();
       for (const error of found) {
         if (isInner(error.schemaPath) || error.keyword === 'if') continue;
-        // Report only the first error of a text: its length, then its pattern.
-        if (ofTexts.has(error.keyword)) {
-          if (texts.has(error.instancePath)) continue;
-          texts.add(error.instancePath);
+        // Report only the first error of each string: its length, or else its pattern.
+        if (stringKeywords.has(error.keyword)) {
+          if (failedStrings.has(error.instancePath)) continue;
+          failedStrings.add(error.instancePath);
         }
-        const told = translate(error, item);
-        if (told) errors.push(told);
+        const translated = translate(error, item);
+        if (translated) errors.push(translated);
       }
     }
     if (marked) checkMarks(schema, item, '', errors);

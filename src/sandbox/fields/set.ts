@@ -5,13 +5,16 @@ import { setOwn } from '../../runtime/own-keys.ts';
 import { isObj, type Obj } from '../types.ts';
 
 export class FieldSet {
+  /** Path elements of this level that are in the set themselves. */
   readonly members = new Set<string>();
+  /** By path element: the set of the fields below it. */
   readonly children = new Map<string, FieldSet>();
 
   static fromJson(json: unknown): FieldSet {
     const set = new FieldSet();
     if (!isObj(json)) return set;
     for (const [element, below] of Object.entries(json)) {
+      // `.` says that the element above is in the set itself.
       if (element === '.') continue;
       const child = FieldSet.fromJson(below);
       if (!isObj(below) || Object.keys(below).length === 0 || Object.hasOwn(below, '.'))
@@ -26,8 +29,8 @@ export class FieldSet {
     const elements = [...new Set([...this.members, ...this.children.keys()])].sort();
     for (const element of elements) {
       const below = this.children.get(element);
-      const member = this.members.has(element);
-      setOwn(out, element, !below ? {} : member ? { '.': {}, ...below.toJson() } : below.toJson());
+      const isMember = this.members.has(element);
+      setOwn(out, element, !below ? {} : isMember ? { '.': {}, ...below.toJson() } : below.toJson());
     }
     return out;
   }
@@ -69,7 +72,7 @@ export class FieldSet {
     const out = new FieldSet();
     for (const member of this.members) if (keep(true, other.members.has(member))) out.members.add(member);
     for (const [element, child] of this.children) {
-      const rest = child.#combine(other.children.get(element) ?? nothing, keep);
+      const rest = child.#combine(other.children.get(element) ?? emptySet, keep);
       if (!rest.empty) out.children.set(element, rest);
     }
     return out;
@@ -99,7 +102,7 @@ export class FieldSet {
   }
 }
 
-const nothing = new FieldSet();
+const emptySet = new FieldSet();
 
 function printed(element: string): string {
   const text = element.slice(2);

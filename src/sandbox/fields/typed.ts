@@ -1,6 +1,5 @@
-// Objects seen through their schema, field by field: which fields a value sets, what differs between two values,
-// merging one over another, removing fields. It does what structured-merge-diff does in Kubernetes. Knows no
-// managers.
+// Compares, merges and prunes objects field by field, as their schema says. Also lists the fields that a value sets.
+// Works as structured-merge-diff does in Kubernetes. Knows no managers.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { deref, fieldSchema, type Schema, type SchemaRoot } from '../schema/schema.ts';
@@ -18,11 +17,10 @@ function shapeOf(schema: Schema, value: unknown): Shape {
   return isObj(value) && schema['x-kubernetes-map-type'] !== 'atomic' ? 'map' : 'leaf';
 }
 
-/**
- * The schema of a list's items or of a map's values. A part without a schema merges by field, its lists as a whole.
- */
+/** The schema of a list's items. Without one, objects merge by field and lists as a whole. */
 const itemsOf = (root: SchemaRoot, schema: Schema): Schema => deref(root, schema.items ?? {});
 
+/** The schema of a field. Keeps the mark `x-value-struct`: Go always writes this struct. */
 function fieldOf(root: SchemaRoot, schema: Schema, name: string): Schema {
   const known = fieldSchema(schema, name);
   if (!known) return {};
@@ -69,30 +67,35 @@ export function fieldsOf(root: SchemaRoot, value: unknown): FieldSet {
 function collect(root: SchemaRoot, schema: Schema, value: unknown, out: FieldSet): void {
   for (const [element, [child, part]] of parts(root, schema, value)) {
     const shape = shapeOf(child, part);
-    const named = element.startsWith('f:') && own(schema.properties, element.slice(2)) !== undefined;
-    if (shape === 'leaf' || isEmpty(part) || !named) out.members.add(element);
+    const isDeclared = element.startsWith('f:') && own(schema.properties, element.slice(2)) !== undefined;
+    if (shape === 'leaf' || isEmpty(part) || !isDeclared) out.members.add(element);
     if (shape !== 'leaf' && !isEmpty(part)) collect(root, child, part, out.child(element));
   }
 }
 
 /** The first key that a keyed list has twice, in the words of structured-merge-diff. */
 export function duplicateKey(root: SchemaRoot, value: unknown): string | undefined {
-  return twice(root, deref(root, root.schema), value, '');
+  return findDuplicateKey(root, deref(root, root.schema), value, '');
 }
 
-function twice(root: SchemaRoot, schema: Schema, value: unknown, path: string): string | undefined {
+function findDuplicateKey(
+  root: SchemaRoot,
+  schema: Schema,
+  value: unknown,
+  path: string,
+): string | undefined {
   const all = parts(root, schema, value);
   if (Array.isArray(value) && shapeOf(schema, value) === 'keyed' && all.size < value.length) {
     const keys = value.map((item) => keyOf(root, schema, item));
     const seen = new Set<string>();
     const key = keys.find((one) => seen.has(one) || !seen.add(one)) ?? '';
-    const named = Object.entries(JSON.parse(key.slice(2)) as Obj);
-    const told = named.map(([name, of]) => `${name}=${JSON.stringify(of)}`).join(',');
-    return `${path}: duplicate entries for key [${told}]`;
+    const pairs = Object.entries(JSON.parse(key.slice(2)) as Obj);
+    const keyText = pairs.map(([name, of]) => `${name}=${JSON.stringify(of)}`).join(',');
+    return `${path}: duplicate entries for key [${keyText}]`;
   }
   for (const [element, [child, part]] of all) {
     const at = element.startsWith('f:') ? `${path}.${element.slice(2)}` : `${path}[${element.slice(2)}]`;
-    const found = twice(root, child, part, at);
+    const found = findDuplicateKey(root, child, part, at);
     if (found) return found;
   }
   return undefined;
@@ -115,9 +118,10 @@ function compare(root: SchemaRoot, schema: Schema, before: unknown, after: unkno
   const now = parts(root, schema, after);
   for (const [element, [child, value]] of now) {
     const was = old.get(element);
-    const absent = was === undefined && !child['x-value-struct'];
+    // A struct that Go always writes (x-value-struct) never counts as added.
+    const isNew = was === undefined && !child['x-value-struct'];
     const shape = shapeOf(child, value);
-    if (absent || shape === 'leaf' || (was && shape !== shapeOf(child, was[1]))) {
+    if (isNew || shape === 'leaf' || (was && shape !== shapeOf(child, was[1]))) {
       if (!was || !equal(was[1], value)) out.changed.members.add(element);
       if (shape === 'leaf') continue;
     }
@@ -138,16 +142,16 @@ function compare(root: SchemaRoot, schema: Schema, before: unknown, after: unkno
 
 /** Merges `over` into `base`: the values of `over` win, everything else stays. */
 export function merge(root: SchemaRoot, base: unknown, over: unknown): unknown {
-  return lay(root, deref(root, root.schema), base, over);
+  return mergeAt(root, deref(root, root.schema), base, over);
 }
 
-function lay(root: SchemaRoot, schema: Schema, base: unknown, over: unknown): unknown {
+function mergeAt(root: SchemaRoot, schema: Schema, base: unknown, over: unknown): unknown {
   const shape = shapeOf(schema, over);
   if (base === undefined || shape === 'leaf' || shapeOf(schema, base) !== shape) return over;
   const old = parts(root, schema, base);
   for (const [element, [child, value]] of parts(root, schema, over)) {
     const was = old.get(element);
-    old.set(element, [child, was ? lay(root, child, was[1], value) : value]);
+    old.set(element, [child, was ? mergeAt(root, child, was[1], value) : value]);
   }
   return rebuild(shape, old);
 }
@@ -159,25 +163,25 @@ function rebuild(shape: Shape, all: Map<string, [Schema, unknown]>): unknown {
 
 /** Removes `gone` from `value`, except what `kept` contains. */
 export function remove(root: SchemaRoot, value: unknown, gone: FieldSet, kept: FieldSet): unknown {
-  return take(root, deref(root, root.schema), value, gone, kept);
+  return removeAt(root, deref(root, root.schema), value, gone, kept);
 }
 
-function take(root: SchemaRoot, schema: Schema, value: unknown, gone: FieldSet, kept: FieldSet): unknown {
+function removeAt(root: SchemaRoot, schema: Schema, value: unknown, gone: FieldSet, kept: FieldSet): unknown {
   const shape = shapeOf(schema, value);
   if (shape === 'leaf') return value;
   const all = parts(root, schema, value);
   for (const [element, [child, part]] of all) {
-    const member = gone.members.has(element);
+    const isGone = gone.members.has(element);
     const below = gone.children.get(element);
-    if (!member && !below) continue;
-    const held = kept.members.has(element) || kept.children.get(element)?.empty === false;
-    if (member && !held) {
+    if (!isGone && !below) continue;
+    const isKept = kept.members.has(element) || kept.children.get(element)?.empty === false;
+    if (isGone && !isKept) {
       all.delete(element);
       continue;
     }
     if (!below) continue;
-    const rest = take(root, child, part, below, kept.children.get(element) ?? new FieldSet());
-    if (isEmpty(rest) && !isEmpty(part) && !held) all.delete(element);
+    const rest = removeAt(root, child, part, below, kept.children.get(element) ?? new FieldSet());
+    if (isEmpty(rest) && !isEmpty(part) && !isKept) all.delete(element);
     else all.set(element, [child, rest]);
   }
   return rebuild(shape, all);

@@ -1,4 +1,4 @@
-// Request bodies: reads them with a limit, and parses JSON or YAML.
+// Reads request bodies up to a limit, and parses JSON, YAML and protobuf.
 
 import type { IncomingMessage } from 'node:http';
 import { parse as parseYaml } from 'yaml';
@@ -15,7 +15,7 @@ export function readBody(req: IncomingMessage): Promise<Buffer> {
     let size = 0;
     req.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      // Read and drop the rest, so that the client can read the answer.
+      // Keep reading but drop the rest: a client that is still sending does not read the answer.
       if (size > bodyLimit) reject(tooLarge(bodyLimit));
       else chunks.push(chunk);
     });
@@ -30,7 +30,7 @@ const decodable = ['application/json', 'application/yaml', 'application/vnd.kube
 
 export const mediaType = (req: IncomingMessage): string => parsedMediaType(req.headers['content-type'] ?? '');
 
-/** The type without its parameters. `;` alone when it does not parse. */
+/** The media type without its parameters. `;` when the header has only parameters. */
 function parsedMediaType(header: string): string {
   const [media = '', ...parameters] = header.split(';').map((part) => part.trim());
   return media === '' && parameters.length > 0 ? ';' : media;
@@ -55,7 +55,7 @@ export function decodeObject(body: Buffer, media: string, kind: string, protoTyp
 export function decodeJson(body: Buffer, kind: string): unknown {
   const text = body.toString('utf8');
   try {
-    return guard(JSON.parse(text));
+    return checkDepth(JSON.parse(text));
   } catch (error) {
     throw badRequest(
       `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${(error as Error).message}`,
@@ -63,17 +63,17 @@ export function decodeJson(body: Buffer, kind: string): unknown {
   }
 }
 
-/** Limit for YAML that is not JSON: its parser takes ten times as long, and kubectl sends JSON. */
+/** Limit for YAML that is not JSON. The YAML parser is ten times slower than JSON.parse, and kubectl sends JSON. */
 const yamlLimit = 512 * 1024;
 
 export function decodeYaml(body: Buffer): unknown {
   const text = body.toString('utf8');
   if (text.length > yamlLimit && !text.trimStart().startsWith('{')) throw tooLarge(yamlLimit);
   try {
-    return guard(
+    return checkDepth(
       text.trimStart().startsWith('{')
         ? JSON.parse(text)
-        : // Its search for duplicate keys compares each with all before it.
+        : // uniqueKeys is off because the parser would compare each key with all keys before it.
           parseYaml(text, { maxAliasCount: 100, schema: 'core', uniqueKeys: false, merge: true }),
     );
   } catch (error) {
@@ -81,13 +81,13 @@ export function decodeYaml(body: Buffer): unknown {
   }
 }
 
-const deepest = 1000;
+const maxDepth = 1000;
 
 /** Refuses values that are nested so deeply that recursion would fail. No client needs them. */
-function guard(value: unknown): unknown {
+function checkDepth(value: unknown): unknown {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > deepest) throw new Error('exceeded max depth');
+    if (depth > maxDepth) throw new Error('exceeded max depth');
     level = level.flatMap((v) => (typeof v === 'object' && v !== null ? Object.values(v) : []));
   }
   return value;

@@ -1,4 +1,4 @@
-// One request: what it asks for, of which resource, as whom; and how its parameters become a Call.
+// The context of one request: its resource, user and options. Also parses the options of writes into an ApiCall.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { own } from '../../runtime/own-keys.ts';
@@ -25,7 +25,7 @@ export interface RequestContext {
   call: ApiCall;
 }
 
-const validations = ['', 'Ignore', 'Strict', 'Warn'];
+const fieldValidations = ['', 'Ignore', 'Strict', 'Warn'];
 
 const optionInvalid = (kind: string, error: FieldError) =>
   new ApiError(422, 'Invalid', `${kind}.meta.k8s.io "" is invalid: ${error.field}: ${error.message}`, {
@@ -34,12 +34,12 @@ const optionInvalid = (kind: string, error: FieldError) =>
     causes: [error],
   });
 
-const longestManager = 128;
+const maxManagerBytes = 128;
 
 /** The name of a field manager must be short and printable. */
 function checkManager(kind: string, manager: string): void {
-  if (Buffer.byteLength(manager) > longestManager)
-    throw optionInvalid(kind, field.tooLong('fieldManager', longestManager));
+  if (Buffer.byteLength(manager) > maxManagerBytes)
+    throw optionInvalid(kind, field.tooLong('fieldManager', maxManagerBytes));
   const at = [...manager].findIndex((letter) => /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(letter));
   if (at < 0) return;
   const code = ([...manager][at]?.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
@@ -61,7 +61,7 @@ const optionKinds: Record<string, string> = {
   DELETE: 'DeleteOptions',
 };
 
-/** The default name of a manager: the program in the user agent, as in kube-apiserver. */
+/** The default name of a field manager: the program in the user agent, as in kube-apiserver. */
 function managerOf(agent: string | undefined): string {
   return (
     (agent ?? '')
@@ -76,7 +76,8 @@ export function callFor(req: IncomingMessage, query: URLSearchParams, user: User
   const dryRun = query.getAll('dryRun');
   if (dryRun.some((value) => value !== 'All')) throw badOption(kind, 'dryRun', dryRun, ['All']);
   const validation = query.get('fieldValidation') || 'Warn';
-  if (!validations.includes(validation)) throw badOption(kind, 'fieldValidation', validation, validations);
+  if (!fieldValidations.includes(validation))
+    throw badOption(kind, 'fieldValidation', validation, fieldValidations);
   const manager = query.get('fieldManager') ?? '';
   checkManager(kind, manager);
   if (req.method === 'PATCH' && query.has('force') && !req.headers['content-type']?.includes('apply-patch'))

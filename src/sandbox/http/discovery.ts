@@ -38,7 +38,7 @@ function typesOf(registry: Registry, group: string, version: string): ResourceTy
     .sort((a, b) => a.order - b.order || (a.plural < b.plural ? -1 : 1));
 }
 
-interface Part {
+interface Subresource {
   name: string;
   kind: string;
   group?: string;
@@ -47,8 +47,8 @@ interface Part {
 }
 
 /** The subresources of a kind, for both formats. */
-function partsOf(type: ResourceType): Part[] {
-  const parts: Part[] = Object.entries(type.subresources).map(([name, part]) => ({ name, ...part }));
+function subresourcesOf(type: ResourceType): Subresource[] {
+  const parts: Subresource[] = Object.entries(type.subresources).map(([name, part]) => ({ name, ...part }));
   if (type.scale)
     parts.push({
       name: 'scale',
@@ -61,7 +61,7 @@ function partsOf(type: ResourceType): Part[] {
   return parts.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function listed(type: ResourceType): Obj[] {
+function resourceEntries(type: ResourceType): Obj[] {
   const self: Obj = {
     name: type.plural,
     singularName: type.singular,
@@ -71,7 +71,7 @@ function listed(type: ResourceType): Obj[] {
     ...(type.shortNames.length > 0 ? { shortNames: type.shortNames } : {}),
     ...(type.categories.length > 0 ? { categories: type.categories } : {}),
   };
-  const parts = partsOf(type).map(({ name, kind, group, version, verbs }) => ({
+  const parts = subresourcesOf(type).map(({ name, kind, group, version, verbs }) => ({
     name: `${type.plural}/${name}`,
     singularName: '',
     namespaced: type.namespaced,
@@ -89,7 +89,7 @@ function resourceList(registry: Registry, group: string, version: string): Obj |
     kind: 'APIResourceList',
     apiVersion: 'v1',
     groupVersion: apiVersionOf({ group, version }),
-    resources: types.flatMap(listed),
+    resources: types.flatMap(resourceEntries),
   };
 }
 
@@ -115,9 +115,9 @@ function aggregated(registry: Registry, groups: readonly string[], discoveryVers
         verbs: type.verbs,
         ...(type.shortNames.length > 0 ? { shortNames: type.shortNames } : {}),
         ...(type.categories.length > 0 ? { categories: type.categories } : {}),
-        ...(partsOf(type).length > 0
+        ...(subresourcesOf(type).length > 0
           ? {
-              subresources: partsOf(type).map((part) => ({
+              subresources: subresourcesOf(type).map((part) => ({
                 subresource: part.name,
                 responseKind: {
                   group: part.group ?? group,

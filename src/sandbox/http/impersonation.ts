@@ -1,5 +1,5 @@
-// `kubectl --as`, `--as-group`, `--as-uid` and Impersonate-Extra-: the user whom an allowed caller impersonates
-// (apiserver pkg/endpoints/filters/impersonation.go).
+// Impersonation: the headers of `kubectl --as`, `--as-group` and `--as-uid`, and Impersonate-Extra-*, name another
+// user. A caller who has the permission acts as that user (apiserver pkg/endpoints/filters/impersonation.go).
 
 import type { IncomingMessage } from 'node:http';
 import { serviceAccount, type User } from '../call.ts';
@@ -9,16 +9,19 @@ import { ApiError, badRequest, forbidden } from '../status.ts';
 const extraPrefix = 'impersonate-extra-';
 const authentication = 'authentication.k8s.io';
 
-type Wanted = Pick<ResourceAccess, 'group' | 'resource' | 'subresource' | 'namespace' | 'name'>;
+type Permission = Pick<ResourceAccess, 'group' | 'resource' | 'subresource' | 'namespace' | 'name'>;
 
-/** Every header by itself needs permission. @throws ApiError */
+/**
+ * Returns the impersonated user, or `user` when the request has no such header. The caller needs a permission for
+ * each header. @throws ApiError
+ */
 export function impersonated(
   req: IncomingMessage,
   user: User | undefined,
   authorizer: Authorizer,
 ): User | undefined {
   if (!user) return user;
-  const { name, groups, uid, extra } = asked(req);
+  const { name, groups, uid, extra } = impersonationHeaders(req);
   const isExtra = extra.size > 0;
   if (!name) {
     if (groups.length === 0 && uid === undefined && !isExtra) return user;
@@ -29,7 +32,7 @@ export function impersonated(
     );
   }
   const [, namespace = '', account = ''] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name) ?? [];
-  const wanted: Wanted[] = [
+  const wanted: Permission[] = [
     account
       ? { group: '', resource: 'serviceaccounts', subresource: '', namespace, name: account }
       : clusterWide('', 'users', name),
@@ -39,20 +42,21 @@ export function impersonated(
       values.map((value) => clusterWide(authentication, 'userextras', value, key)),
     ),
   ];
-  for (const one of wanted) {
-    if (!authorizer.resource(user, { verb: 'impersonate', ...one }).allowed) throw refused(user, one);
+  for (const permission of wanted) {
+    if (!authorizer.resource(user, { verb: 'impersonate', ...permission }).allowed)
+      throw refused(user, permission);
   }
-  const own = account && groups.length === 0 ? serviceAccount(namespace, account).groups : groups;
-  const everybody = name === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated';
+  const ownGroups = account && groups.length === 0 ? serviceAccount(namespace, account).groups : groups;
+  const authenticationGroup = name === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated';
   return {
     name,
-    groups: [...new Set([...own, everybody])],
+    groups: [...new Set([...ownGroups, authenticationGroup])],
     ...(uid === undefined ? {} : { uid }),
     ...(isExtra ? { extra: Object.fromEntries(extra) } : {}),
   };
 }
 
-function asked(req: IncomingMessage) {
+function impersonationHeaders(req: IncomingMessage) {
   const all = req.headersDistinct;
   const [name] = all['impersonate-user'] ?? [];
   const [uid] = all['impersonate-uid'] ?? [];
@@ -63,7 +67,7 @@ function asked(req: IncomingMessage) {
   return { name, uid, extra, groups: all['impersonate-group'] ?? [] };
 }
 
-/** Keys may have characters that no header's name may have. */
+/** A key may have characters that a header's name may not have, so clients percent-encode it. */
 function decoded(key: string): string {
   try {
     return decodeURIComponent(key);
@@ -72,11 +76,15 @@ function decoded(key: string): string {
   }
 }
 
-const clusterWide = (group: string, resource: string, name: string, subresource = ''): Wanted => ({
-  ...{ group, resource, subresource, namespace: '', name },
+const clusterWide = (group: string, resource: string, name: string, subresource = ''): Permission => ({
+  group,
+  resource,
+  subresource,
+  namespace: '',
+  name,
 });
 
-function refused(user: User, { group, resource, subresource, namespace, name }: Wanted): ApiError {
+function refused(user: User, { group, resource, subresource, namespace, name }: Permission): ApiError {
   const full = subresource ? `${resource}/${subresource}` : resource;
   const where = namespace ? `in the namespace ${JSON.stringify(namespace)}` : 'at the cluster scope';
   return forbidden(

@@ -1,4 +1,4 @@
-// LIST: sends a consistent page in pieces, so that 20,000 objects are never in memory twice.
+// LIST: selects a consistent page, and sends it in chunks, so that 20,000 objects are never in memory twice.
 
 import type { ServerResponse } from 'node:http';
 import { stringify } from 'yaml';
@@ -20,7 +20,7 @@ export interface Page {
   metadata: Obj;
 }
 
-/** Whether the selection has the entry. Parses the object only when a selected field is not in the entry. */
+/** Whether the selection contains the entry. Parses the object only for fields that the entry itself lacks. */
 export function selects(view: View, { labels, fields }: Selection, entry: Entry): boolean {
   if (labels.length > 0 && !matchesLabels(labels, entry.labels)) return false;
   if (fields.length === 0) return true;
@@ -40,11 +40,12 @@ export function page(
   chosen: Selection,
   options: ListOptions,
 ): Page {
+  // Make waiting writes durable first: a read must not show what a crash could still undo.
   store.settle();
   const { rv, exact, limit, token } = options;
   if (rv !== undefined && rv > store.version) throw tooLargeVersion(rv, store.version);
-  const at = token && token.rv > 0 ? token.rv : exact && rv ? rv : store.version;
-  if (at < store.oldest) {
+  const version = token && token.rv > 0 ? token.rv : exact && rv ? rv : store.version;
+  if (version < store.oldest) {
     if (!token) throw expired('The resourceVersion for the provided list is too old.');
     const error = expired(tooOldToContinue);
     Object.assign(error.status, { metadata: { continue: writeToken({ rv: -1, start: token.start }) } });
@@ -52,22 +53,23 @@ export function page(
   }
   const range = { namespace, after: token?.start ?? '' };
   const table = store.table(view.type.table);
-  const source: Iterable<Entry> = at === store.version ? table.entries(range) : table.at(at, range);
-  const all = chosen.labels.length === 0 && chosen.fields.length === 0;
+  const source: Iterable<Entry> = version === store.version ? table.entries(range) : table.at(version, range);
+  const selectsAll = chosen.labels.length === 0 && chosen.fields.length === 0;
   const entries: Entry[] = [];
-  let left = 0;
+  let remaining = 0;
   for (const entry of source) {
     if (limit !== undefined && entries.length >= limit) {
-      if (all || left === 0) left++;
-      if (!all && left > 0) break;
+      // Without a selector, count the remaining objects. With one, only record that the list continues.
+      if (selectsAll || remaining === 0) remaining++;
+      if (!selectsAll && remaining > 0) break;
       continue;
     }
-    if (all || selects(view, chosen, entry)) entries.push(entry);
+    if (selectsAll || selects(view, chosen, entry)) entries.push(entry);
   }
-  const metadata: Obj = { resourceVersion: String(at) };
-  if (left > 0) {
-    metadata.continue = writeToken({ rv: at, start: (entries.at(-1) as Entry).key });
-    if (all) metadata.remainingItemCount = left;
+  const metadata: Obj = { resourceVersion: String(version) };
+  if (remaining > 0) {
+    metadata.continue = writeToken({ rv: version, start: (entries.at(-1) as Entry).key });
+    if (selectsAll) metadata.remainingItemCount = remaining;
   }
   return { entries, metadata };
 }

@@ -22,7 +22,7 @@ import { writtenAnswer } from './verbs.ts';
 
 type Patcher = (context: RequestContext, live: Item, patch: unknown) => Item;
 
-const object = (patch: unknown): Obj => {
+const asMergePatch = (patch: unknown): Obj => {
   if (!isObj(patch))
     throw badRequest(
       'error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}',
@@ -32,7 +32,7 @@ const object = (patch: unknown): Obj => {
 
 const maxOperations = 10_000;
 
-const operations = (patch: unknown): unknown => {
+const limitOperations = (patch: unknown): unknown => {
   if (Array.isArray(patch) && patch.length > maxOperations)
     throw new ApiError(
       413,
@@ -43,10 +43,10 @@ const operations = (patch: unknown): unknown => {
 };
 
 const patchers: Record<string, Patcher> = {
-  'application/json-patch+json': (_, live, patch) => jsonPatch(live, operations(patch)) as Item,
-  'application/merge-patch+json': (_, live, patch) => mergePatch(live, object(patch)) as Item,
+  'application/json-patch+json': (_, live, patch) => jsonPatch(live, limitOperations(patch)) as Item,
+  'application/merge-patch+json': (_, live, patch) => mergePatch(live, asMergePatch(patch)) as Item,
   'application/strategic-merge-patch+json': ({ type }, live, patch) =>
-    strategicPatch(type.schema, live, object(patch)) as Item,
+    strategicPatch(type.schema, live, asMergePatch(patch)) as Item,
 };
 const applyType = 'application/apply-patch+yaml';
 
@@ -73,7 +73,6 @@ export async function patch(context: RequestContext): Promise<Answer> {
   return writtenAnswer(context, 200, await patchWith(context, (live) => patcher(context, live, wanted)));
 }
 
-/** Patches of a scale, or of another view of an object, use this too, with their own `change`. */
 function patchWith(context: RequestContext, change: (live: Item) => Item): Promise<Written> {
   const { core, type, call, route } = context;
   const target = { namespace: route.namespace, name: route.name, subresource: route.subresource };
@@ -124,7 +123,10 @@ async function serverSideApply(context: RequestContext, body: Buffer): Promise<A
   return writtenAnswer(context, 200, written);
 }
 
-/** The configuration as written: typed and without nulls, but without defaults, which the client did not apply. */
+/**
+ * Checks the client's configuration and removes nulls. Adds no defaults, because the client did not apply them and so
+ * must not own them.
+ */
 function configOf({ type, route }: RequestContext, value: unknown): Item {
   if (!isObj(value)) throw badRequest('error decoding YAML: expected an object');
   const config = value as Item;
@@ -143,23 +145,24 @@ function configOf({ type, route }: RequestContext, value: unknown): Item {
     );
   metadata.name = route.name;
   if (type.namespaced) metadata.namespace ??= route.namespace;
+  // The server sets these fields. A resourceVersion stays, because it is a precondition.
   for (const name of ['uid', 'creationTimestamp', 'resourceVersion', 'generation']) {
     if (name !== 'resourceVersion' || metadata[name] === null) delete metadata[name];
   }
   config.metadata = metadata as unknown as Item['metadata'];
-  const wrong = type.builtin ? decodeError(type.schema, config, type.kind) : undefined;
-  if (wrong) throw cannotHandle(type, wrong);
+  const typeError = type.builtin ? decodeError(type.schema, config, type.kind) : undefined;
+  if (typeError) throw cannotHandle(type, typeError);
   const applied = stripNulls(config) as Item;
-  const untyped = type.builtin ? untypable(type, applied) : undefined;
-  if (untyped) {
+  const reason = type.builtin ? whyNotOwnable(type, applied) : undefined;
+  if (reason) {
     const what = `${namespace}/${route.name}; ${type.group}/${type.version}, Kind=${type.kind}`;
-    throw new ApiError(500, '', `failed to create typed patch object (${what}): ${untyped}`);
+    throw new ApiError(500, '', `failed to create typed patch object (${what}): ${reason}`);
   }
   return applied;
 }
 
-/** Why nobody can own what a configuration sets: an unknown field, or a list element that occurs twice. */
-function untypable(type: ResourceType, config: Item): string | undefined {
+/** Why nobody can own the fields of the configuration: it has an unknown field, or the same list element twice. */
+function whyNotOwnable(type: ResourceType, config: Item): string | undefined {
   const { unknown } = prepare(type.schema, clone(config), { prune: false, isRoot: true });
   return unknown[0] ? `.${unknown[0]}: field not declared in schema` : duplicateKey(type.schema, config);
 }

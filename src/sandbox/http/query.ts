@@ -20,7 +20,7 @@ export function flag(query: URLSearchParams, name: string): boolean {
   return value !== null && value !== '0' && value !== 'false';
 }
 
-/** A non-negative whole number. Undefined when the parameter is absent. */
+/** A whole number. Undefined when the parameter is absent or empty. */
 export function number(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name);
   if (value === null || value === '') return undefined;
@@ -54,7 +54,9 @@ const listInvalid = (message: string, field: string) =>
   });
 
 export interface ListOptions {
+  /** resourceVersion. */
   rv: number | undefined;
+  /** resourceVersionMatch=Exact: list the state at `rv`, not the current one. */
   exact: boolean;
   limit: number | undefined;
   token: Token | undefined;
@@ -63,8 +65,8 @@ export interface ListOptions {
 export function listOptions(query: URLSearchParams): ListOptions {
   const match = query.get('resourceVersionMatch') ?? '';
   const rv = resourceVersion(query, 'invalid resource version: ');
-  const given = query.get('continue') ?? '';
-  if (match && given)
+  const continueText = query.get('continue') ?? '';
+  if (match && continueText)
     throw listInvalid(
       'Forbidden: resourceVersionMatch is forbidden when continue is provided',
       'resourceVersionMatch',
@@ -85,13 +87,13 @@ export function listOptions(query: URLSearchParams): ListOptions {
       'resourceVersionMatch',
     );
   const limit = number(query, 'limit');
-  if (given && rv !== undefined && rv > 0)
+  if (continueText && rv !== undefined && rv > 0)
     throw badRequest('specifying resource version is not allowed when using continue');
   return {
     rv,
     exact: match === 'Exact',
     limit: limit && limit > 0 ? limit : undefined,
-    token: given ? readToken(given) : undefined,
+    token: continueText ? readToken(continueText) : undefined,
   };
 }
 

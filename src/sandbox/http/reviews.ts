@@ -1,4 +1,5 @@
-// Reviews: questions that are posted and answered at once, never stored. Who am I, may I, is this token valid.
+// The review kinds: a client posts a question (who am I, may I, is this token valid), and gets the answer in the
+// status. Nothing is stored. Also issues the tokens of service accounts.
 
 import { own } from '../../runtime/own-keys.ts';
 import { type Authenticator, type BoundObject, ownAudiences, type Tokens } from '../auth.ts';
@@ -25,7 +26,7 @@ const userInfo = (user: User): Obj => ({
   ...(user.extra ? { extra: user.extra } : {}),
 });
 
-function mayI(access: Access, user: User, spec: Obj): Obj {
+function decideAccess(access: Access, user: User, spec: Obj): Obj {
   const path = spec.nonResourceAttributes;
   if (isObj(path)) return access.authorizer.path(user, asString(path.verb), asString(path.path));
   const wanted = asObj(spec.resourceAttributes);
@@ -42,11 +43,11 @@ function mayI(access: Access, user: User, spec: Obj): Obj {
 type Review = (access: Access, context: RequestContext, spec: Obj) => Obj;
 
 const reviews: Record<string, Review> = {
-  SelfSubjectAccessReview: (access, { call }, spec) => mayI(access, call.user, spec),
+  SelfSubjectAccessReview: (access, { call }, spec) => decideAccess(access, call.user, spec),
   SubjectAccessReview: (access, _, spec) =>
-    mayI(access, { name: asString(spec.user), groups: asStrings(spec.groups) }, spec),
+    decideAccess(access, { name: asString(spec.user), groups: asStrings(spec.groups) }, spec),
   LocalSubjectAccessReview: (access, _, spec) =>
-    mayI(access, { name: asString(spec.user), groups: asStrings(spec.groups) }, spec),
+    decideAccess(access, { name: asString(spec.user), groups: asStrings(spec.groups) }, spec),
   SelfSubjectReview: (_, { call }) => ({ userInfo: userInfo(call.user) }),
   SelfSubjectRulesReview: (access, { call }, spec) =>
     access.authorizer.rules(call.user, asString(spec.namespace)),
@@ -78,7 +79,10 @@ export async function review(access: Access, context: RequestContext): Promise<A
   return { code: 201, json: JSON.stringify(answer) };
 }
 
-/** A question about access must name exactly one thing, and a user when it is not about the caller. */
+/**
+ * An access review must name either a resource or a path. A review that is not about the caller must name a user or a
+ * group.
+ */
 function checkAccess(kind: string, spec: Obj): void {
   if (!kind.endsWith('AccessReview')) return;
   const errors: FieldError[] = [];
@@ -104,11 +108,11 @@ function checkAccess(kind: string, spec: Obj): void {
   if (errors.length > 0) throw invalid({ group: 'authorization.k8s.io', kind: '' }, '', errors);
 }
 
-const hour = 3600;
-const shortest = 600;
+const defaultSeconds = 3600;
+const minSeconds = 600;
 
 /**
- * The object to which a token is to be bound: it must be there, and a pod must run as this account
+ * The object to which the client binds a token. The object must exist. A pod must run as this service account
  * (pkg/registry/core/serviceaccount/storage/token.go).
  */
 function boundObject(
@@ -147,8 +151,8 @@ export async function requestToken(access: Access, context: RequestContext): Pro
   const account = core.store.table('/serviceaccounts').get(`${route.namespace}/${route.name}`);
   if (!account) throw notFound(type, route.name);
   const spec = asObj(given.spec);
-  const seconds = asNumber(spec.expirationSeconds, hour);
-  if (seconds < shortest)
+  const seconds = asNumber(spec.expirationSeconds, defaultSeconds);
+  if (seconds < minSeconds)
     throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
       field.invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 10 minutes'),
     ]);

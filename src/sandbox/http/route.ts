@@ -1,4 +1,4 @@
-// Parses a URL: a resource, or one of the server's own paths. Pure.
+// Parses the path of a URL into a resource and its subresource. Pure.
 
 import { badRequest } from '../status.ts';
 
@@ -13,9 +13,9 @@ export interface ResourceRoute {
   extra: boolean;
 }
 
-const partsOfNamespace = new Set(['status', 'finalize']);
+const namespaceSubresources = new Set(['status', 'finalize']);
 
-/** The resource of a path. Undefined when the path is none (discovery, health, …). */
+/** The resource of a path. Undefined for the other paths of the server (discovery, health, …). */
 export function resourceRoute(path: string): ResourceRoute | undefined {
   const parts = path.split('/').slice(1).map(decode);
   const core = parts[0] === 'api';
@@ -25,7 +25,8 @@ export function resourceRoute(path: string): ResourceRoute | undefined {
   const rest = parts.slice(core ? 2 : 3);
   if (rest.at(-1) === '') rest.pop();
   if (rest.length === 0 || !version) return undefined;
-  const inNamespace = rest[0] === 'namespaces' && rest.length > 2 && !partsOfNamespace.has(rest[2] as string);
+  const inNamespace =
+    rest[0] === 'namespaces' && rest.length > 2 && !namespaceSubresources.has(rest[2] as string);
   const namespace = inNamespace ? (rest[1] as string) : '';
   const [plural = '', name = '', subresource = '', ...extra] = inNamespace ? rest.slice(2) : rest;
   return { group, version, namespace, plural, name, subresource, extra: extra.length > 0 };

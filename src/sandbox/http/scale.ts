@@ -1,4 +1,5 @@
-// The scale subresource: replicas of any kind that has them, as an autoscaling/v1 Scale. Webhooks see the Scale.
+// The scale subresource shows the replicas of an object as an autoscaling/v1 Scale. Webhooks see the Scale instead of
+// the object.
 
 import { own } from '../../runtime/own-keys.ts';
 import { type Form, update } from '../operations/update.ts';
@@ -52,13 +53,15 @@ function withScale(paths: ScalePaths, type: ResourceType, live: Item, scale: Obj
       field.invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
     ]);
   }
-  const named = asString(dig(scale, 'metadata.resourceVersion'));
+  const expectedVersion = asString(dig(scale, 'metadata.resourceVersion'));
   put(live, paths.spec, replicas);
-  if (named) live.metadata.resourceVersion = named;
+  // Without a resourceVersion the write has no precondition.
+  if (expectedVersion) live.metadata.resourceVersion = expectedVersion;
   else delete (live.metadata as Partial<Item['metadata']>).resourceVersion;
   return live;
 }
 
+/** How webhooks see and change the object through its Scale. */
 const formOf = (paths: ScalePaths, type: ResourceType): Form => ({
   kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
   show: (item) => scaleOf(paths, item),
@@ -92,18 +95,19 @@ export async function scale(context: RequestContext): Promise<Answer> {
   if (req.method === 'GET')
     return { code: 200, json: JSON.stringify(scaleOf(paths, load(type, entryAt(context)))) };
   if (req.method !== 'PUT' && req.method !== 'PATCH') throw methodNotAllowed();
+  // Throws 404 before it reads the body.
   entryAt(context);
   const body = await readBody(req);
-  const change = req.method === 'PUT' ? decodeObject(body, mediaType(req), 'Scale', 'Scale') : undefined;
-  const patch = change ? undefined : decodePatch(body);
-  if (change) checkScale(change, route.name);
+  const replacement = req.method === 'PUT' ? decodeObject(body, mediaType(req), 'Scale', 'Scale') : undefined;
+  const patch = replacement ? undefined : decodePatch(body);
+  if (replacement) checkScale(replacement, route.name);
   const media = mediaType(req);
   const form = formOf(paths, type);
   const target = { namespace: route.namespace, name: route.name, subresource: 'scale', form };
   const { item } = await update(core, call, type, target, (live) => {
     const current = scaleOf(paths, live);
     const wanted =
-      change ??
+      replacement ??
       (media === 'application/json-patch+json' ? jsonPatch(current, patch) : mergePatch(current, patch));
     if (media.includes('apply-patch'))
       throw unsupportedMedia([

@@ -34,7 +34,10 @@ import { subresource } from './subresources.ts';
 import { del, deleteCollection, get, list, post, replace, watch } from './verbs.ts';
 import type { WatchHub } from './watch.ts';
 
-/** The answer of /version: the version with which the sandbox is compared. Discovery says what it serves of it. */
+/**
+ * The answer of /version. Names the Kubernetes version whose behaviour the sandbox copies. The sandbox serves only a
+ * part of that API; discovery lists it.
+ */
 const version = {
   major: '1',
   minor: '37',
@@ -75,8 +78,9 @@ const collectionVerbs: Record<string, Verb> = {
   POST: 'create',
   DELETE: 'deletecollection',
 };
-/** Each watch has its own connection, and a crowd has many. */
+/** Each watch needs a connection of its own, and many clients watch at once. */
 const limits = { ...connectionLimits, most: 10_000 };
+/** Paths that need no authentication. */
 const openPaths = new Set(['/healthz', '/readyz', '/livez', '/version']);
 
 function verbOf(method: string, route: ResourceRoute, query: URLSearchParams): Verb {
@@ -116,17 +120,17 @@ export class ApiServer {
       },
       (req, res) => void this.#handle(req, res),
     );
-    // Clients keep connections for long. Closing a connection first loses requests that are on their way.
+    // Clients keep idle connections for minutes. If the server closes one first, a request on its way is lost.
     this.server.keepAliveTimeout = 180_000;
     this.server.headersTimeout = 185_000;
     this.server.requestTimeout = 60_000;
     this.server.maxHeadersCount = 200;
-    // Bytes that are no HTTP, or an unknown method, never become a request.
+    // Bytes that are not HTTP, or an unknown method, never reach #handle. This callback returns the whole answer.
     this.connections = new Connections(this.server, limits, (error) => {
       if (error.code === 'ECONNRESET') return '';
-      const told = error.code === 'HPE_INVALID_METHOD' ? methodNotAllowed() : badRequest(error.message);
-      const body = JSON.stringify(told.status);
-      const head = `HTTP/1.1 ${told.code} ${told.reason}\r\nContent-Type: application/json\r\n`;
+      const apiError = error.code === 'HPE_INVALID_METHOD' ? methodNotAllowed() : badRequest(error.message);
+      const body = JSON.stringify(apiError.status);
+      const head = `HTTP/1.1 ${apiError.code} ${apiError.reason}\r\nContent-Type: application/json\r\n`;
       return `${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
     });
   }
@@ -142,13 +146,14 @@ export class ApiServer {
       const user = impersonated(req, this.#parts.authenticator.user(req), this.#parts.access.authorizer);
       if (!user && !openPaths.has(path.replace(/^(\/(?:healthz|readyz|livez)).*/, '$1')))
         throw unauthorized();
+      // Under load, connections without an authenticated user are closed first.
       if (user) this.connections.trust(req.socket);
       const query = new URLSearchParams(cut < 0 ? '' : raw.slice(cut + 1));
       const route = user ? resourceRoute(path) : undefined;
       accept = path.startsWith('/openapi') ? undefined : accepted(req.headers.accept);
       if (route && user)
         await this.#resource(req, res, route, query, user, accept ?? accepted(undefined), warnings);
-      else this.#own(req, res, path, user, accept ?? accepted(undefined));
+      else this.#serverPath(req, res, path, user, accept ?? accepted(undefined));
     } catch (error) {
       this.#fail(req, res, error, accept, warnings);
     }
@@ -164,17 +169,19 @@ export class ApiServer {
     warnings: string[],
   ): Promise<void> {
     const { core, hub } = this.#parts;
+    // Kubernetes' deprecated paths /api/v1/watch/… are not served.
     const legacyWatch = route.plural === 'watch' && !core.registry.get(route.group, route.version, 'watch');
     if (legacyWatch) throw noSuchPath();
     const type = core.registry.get(route.group, route.version, route.plural);
-    const known = core.registry.groups().includes(route.group);
-    if (!type || route.extra) throw known ? noSuchPath() : new NoRoute();
-    const scoped = type.namespaced || route.namespace === '';
-    if (!scoped || (type.namespaced && route.name && !route.namespace)) throw noSuchPath();
+    const isKnownGroup = core.registry.groups().includes(route.group);
+    if (!type || route.extra) throw isKnownGroup ? noSuchPath() : new NoRoute();
+    const scopeFits = type.namespaced || route.namespace === '';
+    if (!scopeFits || (type.namespaced && route.name && !route.namespace)) throw noSuchPath();
     const verb = verbOf(req.method ?? '', route, query);
     this.#authorize(user, verb, { ...route, name: route.name || nameSelected(query) });
     const call = callFor(req, query, user);
     call.warnings = warnings;
+    // Nobody may grant permissions that she lacks herself.
     call.guard = (type, item, old) => checkEscalation(this.#parts.access.authorizer, user, type, item, old);
     if (type.kind === 'Endpoints' && type.builtin) {
       warnings.push(endpointsAreDeprecated);
@@ -196,11 +203,13 @@ export class ApiServer {
       const token = (c: RequestContext) => requestToken(this.#parts.access, c);
       return subresource(context, { '/serviceaccounts/token': token })(context);
     }
-    const creates = verb === 'create' && (route.name !== '' || (type.namespaced && route.namespace === ''));
-    const deletesPart = verb === 'delete' && route.subresource !== '';
-    const everywhere = verb === 'deletecollection' && type.namespaced && route.namespace === '';
-    const unserved = route.subresource === '' && !type.verbs.includes(verb);
-    if (creates || deletesPart || everywhere || unserved) throw methodNotAllowed();
+    const misplacedCreate =
+      verb === 'create' && (route.name !== '' || (type.namespaced && route.namespace === ''));
+    const deletesSubresource = verb === 'delete' && route.subresource !== '';
+    const deletesInAllNamespaces = verb === 'deletecollection' && type.namespaced && route.namespace === '';
+    const isUnserved = route.subresource === '' && !type.verbs.includes(verb);
+    if (misplacedCreate || deletesSubresource || deletesInAllNamespaces || isUnserved)
+      throw methodNotAllowed();
     return handlers[verb](context);
   }
 
@@ -220,8 +229,8 @@ export class ApiServer {
     );
   }
 
-  /** All paths that are no resource: discovery, OpenAPI, health. */
-  #own(
+  /** Answers all paths that are not resources: discovery, OpenAPI, health. */
+  #serverPath(
     req: IncomingMessage,
     res: ServerResponse,
     path: string,
@@ -249,15 +258,16 @@ export class ApiServer {
 
   #discovery(req: IncomingMessage, res: ServerResponse, path: string, accept: Accepted, core: Core): void {
     const root = path === '/api' || path === '/apis';
-    const form = root ? accept.discovery : '';
-    const found = discover(core.registry, path, form, req.headers.host ?? '');
+    /** v2 or v2beta1 when the client asks for aggregated discovery. */
+    const aggregated = root ? accept.discovery : '';
+    const found = discover(core.registry, path, aggregated, req.headers.host ?? '');
     if (!found) throw new NoRoute();
     const etag = `"${core.registry.generation}"`;
-    const type = form
-      ? `application/json;g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`
+    const type = aggregated
+      ? `application/json;g=apidiscovery.k8s.io;v=${aggregated};as=APIGroupDiscoveryList`
       : 'application/json';
     const headers = { etag, vary: 'Accept', ...(accept.yaml ? {} : { 'content-type': type }) };
-    if (form && req.headers['if-none-match'] === etag) {
+    if (aggregated && req.headers['if-none-match'] === etag) {
       res.writeHead(304, { etag });
       res.end();
     } else send(res, { code: 200, json: JSON.stringify(found), headers }, accept, []);
@@ -274,12 +284,12 @@ export class ApiServer {
       sendText(res, 404, '404 page not found\n');
       return;
     }
-    let told: ApiError;
-    if (error instanceof ApiError) told = error;
-    else if (error instanceof StoreTrouble) told = unavailable(error.message);
+    let apiError: ApiError;
+    if (error instanceof ApiError) apiError = error;
+    else if (error instanceof StoreTrouble) apiError = unavailable(error.message);
     else {
       this.#parts.core.log.error({ err: error, method: req.method, url: req.url }, 'request failed');
-      told = new ApiError(
+      apiError = new ApiError(
         500,
         'InternalError',
         `Internal error occurred: ${(error as Error)?.message ?? 'unknown'}`,
@@ -289,10 +299,10 @@ export class ApiServer {
       );
     }
     if (res.headersSent) res.destroy();
-    else send(res, errorAnswer(told), accept, warnings);
+    else send(res, errorAnswer(apiError), accept, warnings);
     req.resume();
   }
 }
 
-/** An unknown path. The real server answers in plain text. */
+/** An unknown path. Like kube-apiserver, the sandbox answers it in plain text. */
 class NoRoute extends Error {}

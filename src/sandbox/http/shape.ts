@@ -8,7 +8,7 @@ import type { Accepted } from './accept.ts';
 export interface View {
   type: ResourceType;
   accept: Accepted;
-  /** includeObject= of tables. */
+  /** The query parameter includeObject of a request for a table. */
   include: 'Metadata' | 'Object' | 'None';
   now: () => number;
 }
@@ -30,6 +30,7 @@ function row(view: View, entry: Entry): string {
   return `{"cells":${cells},"object":${object}}`;
 }
 
+/** The object's metadata only, as a PartialObjectMetadata. */
 function partial(view: View, item: Item): string {
   return JSON.stringify({
     kind: 'PartialObjectMetadata',
@@ -74,7 +75,7 @@ export function listItem(view: View, entry: Entry): string {
   if (view.accept.shape === 'table') return row(view, entry);
   if (view.accept.shape !== 'object') return partial(view, load(view.type, entry));
   const json = render(view.type, entry);
-  // Items of built-in lists have no apiVersion and kind; the list's kind says it.
+  // Items of built-in lists have no apiVersion and kind: the kind of the list implies them.
   return view.type.builtin && json.startsWith('{"apiVersion":')
     ? `{${json.slice(json.indexOf('"metadata":'))}`
     : json;

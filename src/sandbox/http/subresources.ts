@@ -27,7 +27,10 @@ async function finalize(context: RequestContext): Promise<Answer> {
 type Handler = (context: RequestContext) => Promise<Answer>;
 const builtIn: Record<string, Handler> = { '/pods/eviction': eviction, '/namespaces/finalize': finalize };
 
-/** The handler of a subresource other than `status`. Throws 404 when the kind has no such subresource. */
+/**
+ * The handler of a subresource other than `status`. Throws 404 when the kind has no such subresource. `extra`: more
+ * handlers, with keys like those of `builtIn`.
+ */
 export function subresource({ type, route }: RequestContext, extra: Record<string, Handler>): Handler {
   if (route.subresource === 'scale' && type.scale) return scale;
   const key = `${type.table}/${route.subresource}`;

@@ -18,6 +18,7 @@ import { listHead, listItem, single } from './shape.ts';
 
 export function entryAt(context: RequestContext): Entry {
   const { core, route, type } = context;
+  // Make waiting writes durable first: a read must not show what a crash could still undo.
   core.store.settle();
   const entry = core.store.table(type.table).get(joinKey(route.namespace, route.name));
   if (!entry) throw notFound(type, route.name);
@@ -29,6 +30,7 @@ export function writtenAnswer(context: RequestContext, code: number, { item, ent
   const plain = context.accept.shape === 'object';
   if (entry) return { code, json: single(viewOf(context), entry) };
   if (plain) return { code, json: JSON.stringify(item) };
+  // A dry run has no stored entry, so make one for the formatter.
   const json = JSON.stringify(item);
   const meta = item.metadata;
   const shown: Entry = {
@@ -65,7 +67,7 @@ export async function list(context: RequestContext): Promise<undefined> {
   return undefined;
 }
 
-/** The duration of a watch when the client names none: 30 to 60 minutes, so that not all end at once. */
+/** The duration of a watch without timeoutSeconds: 30 to 60 minutes, so that watches do not all end at once. */
 const watchMinutes = () => 30 + Math.random() * 30;
 
 const streams = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
@@ -91,12 +93,12 @@ export async function watch(context: RequestContext): Promise<undefined> {
 export async function post(context: RequestContext): Promise<Answer> {
   const { core, type, call, route, req } = context;
   const item = decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName) as Item;
-  const written = await create(core, call, type, { namespace: route.namespace }, withSelf(context, item));
+  const written = await create(core, call, type, { namespace: route.namespace }, withTypeMeta(context, item));
   return writtenAnswer(context, 201, written);
 }
 
-/** A custom resource must have apiVersion and kind. For built-in kinds the URL says it. */
-function withSelf({ type }: RequestContext, item: Item): Item {
+/** Adds missing apiVersion and kind to an object of a built-in kind. Custom resources must have both. */
+function withTypeMeta({ type }: RequestContext, item: Item): Item {
   if (!type.builtin) return item;
   item.apiVersion ||= type.group ? `${type.group}/${type.version}` : type.version;
   item.kind ||= type.kind;
@@ -105,7 +107,7 @@ function withSelf({ type }: RequestContext, item: Item): Item {
 
 export async function replace(context: RequestContext): Promise<Answer> {
   const { core, type, call, route, req } = context;
-  const item = withSelf(
+  const item = withTypeMeta(
     context,
     decodeObject(await readBody(req), mediaType(req), type.kind, type.typeName) as Item,
   );
@@ -116,6 +118,7 @@ export async function replace(context: RequestContext): Promise<Answer> {
         ? `the name of the object (${name}) does not match the name on the URL (${route.name})`
         : 'name must be provided',
     );
+  // update() calls the function again after a conflict, and each call must return a fresh copy.
   const text = JSON.stringify(item);
   const target = {
     namespace: route.namespace,
@@ -127,7 +130,7 @@ export async function replace(context: RequestContext): Promise<Answer> {
   return writtenAnswer(context, 200, written);
 }
 
-/** The options of a DELETE are in the body, or, from simple clients, in the query. */
+/** Reads the options of a DELETE from the body, or from the query when there is no body. */
 async function deleteOptions({ req, query, call }: RequestContext): Promise<Obj> {
   const body = await readBody(req);
   const media = mediaType(req);

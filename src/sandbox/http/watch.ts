@@ -1,5 +1,5 @@
-// WATCH: sends every commit to its watchers, in order. Each event is serialised once for all of them. A watcher
-// that does not keep up is disconnected; it will list again, as on any cluster.
+// WATCH: sends every commit to its watchers, in order. Serialises each event once for all of them. Disconnects a
+// watcher that does not keep up. That client lists again, as on any cluster.
 
 import type { ServerResponse } from 'node:http';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
@@ -21,7 +21,7 @@ export interface WatchRequest {
   selection: Selection;
   rv: number | undefined;
   bookmarks: boolean;
-  /** Start with the existing objects, and mark their end with a bookmark (watch-list). */
+  /** Start with the existing objects, and mark their end with a bookmark (watch-list). Undefined: not requested. */
   initialEvents: boolean | undefined;
   timeoutMs: number;
 }
@@ -29,10 +29,10 @@ export interface WatchRequest {
 interface Watcher extends WatchRequest {
   res: ServerResponse;
   /** Watchers with the same key get the same bytes. */
-  shared: string;
+  formatKey: string;
   /** Events up to this version have been sent. */
-  told: number;
-  end: Cancel;
+  sentVersion: number;
+  cancelTimeout: Cancel;
 }
 
 export class WatchHub {
@@ -45,7 +45,7 @@ export class WatchHub {
   constructor(store: Store, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
-    store.onCommit((changes) => this.#tell(changes));
+    store.onCommit((changes) => this.#dispatch(changes));
     this.#scheduleBookmarks();
   }
 
@@ -62,6 +62,7 @@ export class WatchHub {
   }
 
   start(res: ServerResponse, request: WatchRequest): void {
+    // Make waiting writes durable first: a watcher must not see what a crash could still undo.
     this.#store.settle();
     res.writeHead(200, {
       'content-type': 'application/json',
@@ -75,7 +76,7 @@ export class WatchHub {
     }
     const { view, namespace, selection } = request;
     const { accept, include } = view;
-    const shared = JSON.stringify([
+    const formatKey = JSON.stringify([
       view.type.version,
       view.type.group,
       accept.shape,
@@ -84,10 +85,10 @@ export class WatchHub {
       namespace,
       selection,
     ]);
-    const watcher: Watcher = { ...request, res, shared, told: rv ?? 0, end: () => {} };
+    const watcher: Watcher = { ...request, res, formatKey, sentVersion: rv ?? 0, cancelTimeout: () => {} };
     this.#begin(watcher);
     this.#follow(watcher);
-    watcher.end = this.#clock.after(request.timeoutMs, () => this.#finish(watcher));
+    watcher.cancelTimeout = this.#clock.after(request.timeoutMs, () => this.#finish(watcher));
     res.on('close', () => this.#forget(watcher));
   }
 
@@ -101,7 +102,7 @@ export class WatchHub {
     set.add(watcher);
   }
 
-  /** Sends what the watcher has missed: history from its version, or all objects. */
+  /** Sends the changes since the watcher's version, or all objects when it gave none. */
   #begin(watcher: Watcher): void {
     const table = this.#store.table(watcher.view.type.table);
     const { rv } = watcher;
@@ -117,13 +118,13 @@ export class WatchHub {
         if (text) lines.push(text);
       }
     }
-    watcher.told = Math.max(this.#store.version, rv ?? 0);
+    watcher.sentVersion = Math.max(this.#store.version, rv ?? 0);
     if (watcher.initialEvents && watcher.bookmarks) lines.push(this.#bookmark(watcher, true));
     if (lines.length > 0) watcher.res.write(lines.join(''));
     else watcher.res.flushHeaders();
   }
 
-  #tell(changes: readonly StoreChange[]): void {
+  #dispatch(changes: readonly StoreChange[]): void {
     const byTable = new Map<string, StoreChange[]>();
     for (const change of changes) {
       const list = byTable.get(change.entry.table);
@@ -133,28 +134,29 @@ export class WatchHub {
     for (const [table, list] of byTable) {
       const watchers = this.#watchers.get(table);
       if (!watchers || watchers.size === 0) continue;
-      const written = new Map<string, Buffer | undefined>();
-      for (const watcher of watchers) this.#tellOne(watcher, list, written);
+      const sharedBytes = new Map<string, Buffer | undefined>();
+      for (const watcher of watchers) this.#sendTo(watcher, list, sharedBytes);
     }
   }
 
-  #tellOne(
+  #sendTo(
     watcher: Watcher,
     changes: readonly StoreChange[],
-    written: Map<string, Buffer | undefined>,
+    sharedBytes: Map<string, Buffer | undefined>,
   ): void {
-    const fresh = (changes[0] as StoreChange).entry.rv > watcher.told;
+    // Only watchers that need all of the changes can share their bytes.
+    const needsAll = (changes[0] as StoreChange).entry.rv > watcher.sentVersion;
     let bytes: Buffer | undefined;
-    if (fresh && written.has(watcher.shared)) bytes = written.get(watcher.shared);
+    if (needsAll && sharedBytes.has(watcher.formatKey)) bytes = sharedBytes.get(watcher.formatKey);
     else {
       const lines = changes
-        .filter((change) => change.entry.rv > watcher.told)
+        .filter((change) => change.entry.rv > watcher.sentVersion)
         .map((change) => this.#lineFor(watcher, change));
       const text = lines.join('');
       bytes = text === '' ? undefined : Buffer.from(text);
-      if (fresh) written.set(watcher.shared, bytes);
+      if (needsAll) sharedBytes.set(watcher.formatKey, bytes);
     }
-    watcher.told = Math.max(watcher.told, (changes.at(-1) as StoreChange).entry.rv);
+    watcher.sentVersion = Math.max(watcher.sentVersion, (changes.at(-1) as StoreChange).entry.rv);
     if (!bytes) return;
     watcher.res.write(bytes);
     if (watcher.res.writableLength > backlogLimit) watcher.res.destroy();
@@ -168,7 +170,7 @@ export class WatchHub {
     if (now) return line(before ? 'MODIFIED' : 'ADDED', single(view, entry));
     if (!before) return '';
     if (type === 'DELETED') return line('DELETED', single(view, entry));
-    // It left the selection: send its last selected state with the version of the change.
+    // The object left the selection: send its last selected state with the version of the change.
     return line('DELETED', single(view, restamped(prev, entry.rv)));
   }
 
@@ -198,7 +200,7 @@ export class WatchHub {
   }
 
   #forget(watcher: Watcher): void {
-    watcher.end();
+    watcher.cancelTimeout();
     this.#watchers.get(watcher.view.type.table)?.delete(watcher);
   }
 }

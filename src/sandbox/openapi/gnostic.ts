@@ -1,5 +1,5 @@
-// The OpenAPI v2 document as protobuf, in the messages of gnostic's OpenAPIv2.proto, which client-go's
-// OpenAPISchema() asks for. The field numbers are from that file. Pure.
+// Encodes the OpenAPI v2 document as protobuf, for clients that call client-go's OpenAPISchema(). The messages and
+// all field numbers here are from gnostic's OpenAPIv2.proto. Pure.
 
 import { own } from '../../runtime/own-keys.ts';
 import { WireWriter } from '../protobuf/wire.ts';
@@ -7,17 +7,19 @@ import { asList, asObj, asStrings, isObj, type Obj } from '../types.ts';
 
 type Write = (writer: WireWriter) => void;
 
-/** gnostic's Any: a value as YAML. JSON is YAML. */
+/** gnostic's Any: a value as YAML text. All JSON is valid YAML. */
 const any =
   (value: unknown): Write =>
   (writer) =>
     writer.text(2, `${JSON.stringify(value)}\n`);
 
+/** gnostic's Named… messages: an entry of a map. */
 const named =
   (name: string, value: Write): Write =>
   (writer) =>
     writer.text(1, name).message(2, value);
 
+// Keywords of a schema, by their type in the message, with their field numbers.
 const texts: Record<string, number> = { $ref: 1, format: 2, title: 3, description: 4, pattern: 13 };
 const integers: Record<string, number> = {
   maxLength: 11,
@@ -33,7 +35,9 @@ const flags: Record<string, number> = { exclusiveMaximum: 8, exclusiveMinimum: 1
 function schema(given: Obj): Write {
   return (writer) => {
     for (const [name, value] of Object.entries(given)) {
-      const [text, integer, double, flag] = [texts, integers, doubles, flags].map((of) => own(of, name));
+      const [text, integer, double, flag] = [texts, integers, doubles, flags].map((numbers) =>
+        own(numbers, name),
+      );
       if (text) writer.text(text, String(value));
       else if (integer) writer.number(integer, Number(value));
       else if (double) writer.double(double, Number(value));

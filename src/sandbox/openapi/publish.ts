@@ -1,5 +1,5 @@
-// The served schemas as OpenAPI documents: v3 per group and version, v2 for all. kubectl reads them to explain,
-// validate and merge, and to learn which parameters the server knows. Pure.
+// Makes OpenAPI documents of the served schemas: in v3 one per group and version, in v2 one for all. kubectl reads
+// them to explain, validate and merge objects, and to learn which parameters the server knows. Pure.
 
 import { setOwn } from '../../runtime/own-keys.ts';
 import { apiVersionOf, type ResourceType } from '../resources.ts';
@@ -9,10 +9,10 @@ import { isObj, type Obj } from '../types.ts';
 
 /** `EventsV1Event` → `io.k8s.api.events.v1.Event`, `V2MetricSpec` → `io.k8s.api.v2.MetricSpec`. */
 function builtinName(type: string): string {
-  const special = /^([A-Z][a-z]+)V1([A-Z].*)$/.exec(type);
-  if (special) return `io.k8s.api.${special[1]?.toLowerCase()}.v1.${special[2]}`;
-  const second = /^V2([A-Z].*)$/.exec(type);
-  return second ? `io.k8s.api.v2.${second[1]}` : `io.k8s.api.v1.${type}`;
+  const grouped = /^([A-Z][a-z]+)V1([A-Z].*)$/.exec(type);
+  if (grouped) return `io.k8s.api.${grouped[1]?.toLowerCase()}.v1.${grouped[2]}`;
+  const v2 = /^V2([A-Z].*)$/.exec(type);
+  return v2 ? `io.k8s.api.v2.${v2[1]}` : `io.k8s.api.v1.${type}`;
 }
 
 function nameOf(type: ResourceType): string {
@@ -20,8 +20,10 @@ function nameOf(type: ResourceType): string {
   return [...type.group.split('.').reverse(), type.version, type.kind].join('.');
 }
 
+/** Keywords that only the sandbox's own schemas have. `ref` replaces a $ref. */
 const internal = new Set(['x-value-struct', 'x-scalar', '$ref']);
 
+/** Collects the schemas of one document. */
 class Publisher {
   readonly schemas: Record<string, Obj> = {};
   readonly #v2: boolean;
@@ -35,6 +37,7 @@ class Publisher {
   ref(type: string): Obj {
     const name = builtinName(type);
     if (!this.schemas[name]) {
+      // The entry must exist before the call below, because a type may contain itself.
       this.schemas[name] = {};
       this.schemas[name] = this.schema(definitions[type] ?? {});
     }
@@ -70,7 +73,7 @@ class Publisher {
     }
   }
 
-  /** OpenAPI v2 has no keywords for these. kube-apiserver drops them, too. */
+  /** Drops what OpenAPI v2 cannot express, as kube-apiserver does. */
   #simplify(given: Schema, out: Obj): void {
     for (const name of ['anyOf', 'oneOf', 'not', 'nullable']) delete out[name];
     if (given.nullable) delete out.type;
@@ -95,6 +98,7 @@ function addKind(publisher: Publisher, type: ResourceType): void {
   schema['x-kubernetes-group-version-kind'] = [gvk(type)];
 }
 
+/** Query parameters of writes, by HTTP method. */
 const writeParameters: Record<string, string[]> = {
   post: ['dryRun', 'fieldManager', 'fieldValidation'],
   put: ['dryRun', 'fieldManager', 'fieldValidation'],
@@ -144,9 +148,10 @@ function addPaths(paths: Obj, type: ResourceType, v2: boolean): void {
     Object.fromEntries(
       methods.map((method) => [method, operation(type, method, v2, list && method === 'get')]),
     );
-  const posts = type.verbs.length === 1;
-  paths[base] = make(posts ? ['post'] : ['get', 'post'], true);
-  if (posts) return;
+  // Reviews have no verb but create.
+  const isReview = type.verbs.length === 1;
+  paths[base] = make(isReview ? ['post'] : ['get', 'post'], true);
+  if (isReview) return;
   paths[`${base}/{name}`] = make(['get', 'put', 'patch', 'delete'], false);
   if (type.status) paths[`${base}/{name}/status`] = make(['get', 'put', 'patch'], false);
 }

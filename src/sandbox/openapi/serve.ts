@@ -1,4 +1,4 @@
-// Answers /openapi/v2 and /openapi/v3. Documents are made at the first request and kept until the served kinds
+// Answers /openapi/v2 and /openapi/v3. Makes a document at its first request and keeps it until the served kinds
 // change.
 
 import { createHash } from 'node:crypto';
@@ -19,13 +19,14 @@ const protobuf = /application\/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+pr
 export class OpenApi {
   readonly #registry: Registry;
   #documents = new Map<string, Document>();
-  #made = -1;
+  /** Generation of the registry from which the documents were made. */
+  #generation = -1;
 
   constructor(registry: Registry) {
     this.#registry = registry;
   }
 
-  /** Returns whether it has answered. Throws 406. */
+  /** Returns false, without an answer, when there is no such document. Throws 406 when no format is acceptable. */
   serve(req: IncomingMessage, res: ServerResponse, path: string): boolean {
     if (path === '/openapi/v2') this.#send(req, res, this.#v2(req.headers.accept));
     else if (path === '/openapi/v3' || path === '/openapi/v3/') this.#send(req, res, this.#index());
@@ -37,6 +38,7 @@ export class OpenApi {
     return true;
   }
 
+  /** The paths that `/` lists. */
   paths(): string[] {
     const roots = [
       '/api',
@@ -52,15 +54,15 @@ export class OpenApi {
   }
 
   #groupVersions(): string[] {
-    const of = ({ group, version }: { group: string; version: string }) =>
+    const pathOf = ({ group, version }: { group: string; version: string }) =>
       group ? `apis/${apiVersionOf({ group, version })}` : `api/${version}`;
-    return [...new Set(this.#registry.all().map(of))].sort();
+    return [...new Set(this.#registry.all().map(pathOf))].sort();
   }
 
-  #keep(key: string, make: () => { bytes: Buffer; type: string }): Document {
-    if (this.#made !== this.#registry.generation) {
+  #cached(key: string, make: () => { bytes: Buffer; type: string }): Document {
+    if (this.#generation !== this.#registry.generation) {
       this.#documents = new Map();
-      this.#made = this.#registry.generation;
+      this.#generation = this.#registry.generation;
     }
     let document = this.#documents.get(key);
     if (!document) {
@@ -72,7 +74,7 @@ export class OpenApi {
   }
 
   #v3(groupVersion: string): Document {
-    return this.#keep(groupVersion, () => {
+    return this.#cached(groupVersion, () => {
       const types = this.#registry
         .all()
         .filter(
@@ -83,7 +85,7 @@ export class OpenApi {
   }
 
   #index(): Document {
-    return this.#keep('index', () => {
+    return this.#cached('index', () => {
       const paths = Object.fromEntries(
         this.#groupVersions().map((gv) => [
           gv,
@@ -98,7 +100,7 @@ export class OpenApi {
     const asProtobuf = protobuf.test(accept);
     if (!asProtobuf && accept && !/application\/json|\*\/\*/.test(accept))
       throw notAcceptable(['application/json', 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf']);
-    return this.#keep(asProtobuf ? 'v2.pb' : 'v2', () => {
+    return this.#cached(asProtobuf ? 'v2.pb' : 'v2', () => {
       const document = documentV2(this.#registry.all());
       if (!asProtobuf) return { bytes: Buffer.from(JSON.stringify(document)), type: 'application/json' };
       return {

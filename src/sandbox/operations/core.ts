@@ -1,5 +1,5 @@
-// What all operations need, and the checks that they share. Knows no HTTP: the sandbox's controllers use the same
-// operations as requests.
+// The parts of the server that every operation uses, and the checks that operations share. Knows no HTTP, because the
+// sandbox's own controllers call the operations, too.
 
 import type { Clock } from '../../runtime/clock.ts';
 import { own } from '../../runtime/own-keys.ts';
@@ -37,8 +37,8 @@ export const cannotHandle = (type: ResourceType, why: string) =>
   );
 
 /**
- * Brings an object of a client or webhook into the server's form: typed, without unknown fields, with defaults.
- * Returns the unknown fields that it removed.
+ * Normalises an object of a client or webhook: checks the types of its fields, removes unknown fields and applies
+ * defaults. Returns the removed fields.
  */
 export function refine(type: ResourceType, item: Item): string[] {
   if (!isObj(item.metadata)) {
@@ -64,16 +64,17 @@ function dropNullMetadata(item: Item): void {
   for (const name of Object.keys(metadata)) if (metadata[name] === null) delete metadata[name];
 }
 
-/** Handles unknown fields as the caller asked: ignore, warn or refuse. */
+/** Ignores unknown fields, warns of them or refuses the object, as the parameter fieldValidation says. */
 export function reportUnknown(type: ResourceType, unknown: readonly string[], call: ApiCall): void {
   if (unknown.length === 0 || call.validation === 'Ignore') return;
-  // Those of custom resources come from a map, which Go iterates in sorted order.
+  // kube-apiserver reports the unknown fields of custom resources in sorted order.
   const paths = type.builtin ? unknown : unknown.toSorted();
   const texts = paths.map((path) => `unknown field ${JSON.stringify(path)}`);
   if (call.validation === 'Strict') throw cannotHandle(type, `strict decoding error: ${texts.join(', ')}`);
   call.warnings.push(...texts);
 }
 
+/** The body must have the kind and apiVersion of the URL. */
 export function checkIdentity(type: ResourceType, item: Item): void {
   if (!type.builtin && item.kind && item.kind !== type.kind && item.apiVersion === apiVersionOf(type)) {
     const name = isObj(item.metadata) ? (item.metadata.name ?? '') : '';
@@ -95,7 +96,7 @@ export function checkIdentity(type: ResourceType, item: Item): void {
     );
 }
 
-/** Applies all rules about the object's own content. */
+/** Checks the content of the object. Throws one 422 with all errors. */
 export function validateItem(
   type: ResourceType,
   item: Item,
@@ -106,9 +107,9 @@ export function validateItem(
   const errors: FieldError[] = old ? checkMeta(item, undefined) : checkMeta(item, format);
   if (type.builtin && subresource === '') {
     errors.push(...(type.strategy.validate?.(item) ?? []));
-    const told = new Set(errors.map((error) => error.field));
+    const reported = new Set(errors.map((error) => error.field));
     for (const path of missingRequired(type.schema, item))
-      if (!told.has(path)) errors.push(field.required(path));
+      if (!reported.has(path)) errors.push(field.required(path));
     if (old) errors.push(...(type.strategy.validateUpdate?.(item, old) ?? []));
   }
   if (type.builtin && subresource === 'status') errors.push(...(type.strategy.validateStatus?.(item) ?? []));
@@ -116,7 +117,7 @@ export function validateItem(
   if (errors.length > 0) throw invalid(type, item.metadata.name ?? '', errors);
 }
 
-/** A new object needs a namespace that exists and is not being deleted. */
+/** Refuses a new object when its namespace does not exist or is being deleted. */
 export function guardNamespace(core: Core, type: ResourceType, namespace: string, name: string): void {
   if (!type.namespaced) return;
   const entry = core.store.table('/namespaces').get(namespace);

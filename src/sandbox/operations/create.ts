@@ -30,11 +30,12 @@ import {
 
 /** apimachinery's alphabet for generated names: without vowels, so that no words appear. */
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
-const generatedLength = 58;
+/** A generated name has at most 63 characters, five of them random. */
+const maxPrefixLength = 58;
 
 function generated(prefix: string): string {
   const suffix = [...randomBytes(5)].map((byte) => alphabet[byte % alphabet.length]).join('');
-  return prefix.slice(0, generatedLength) + suffix;
+  return prefix.slice(0, maxPrefixLength) + suffix;
 }
 
 export interface CreateTarget {
@@ -53,7 +54,7 @@ export async function create(
   checkIdentity(type, item);
   const unknown = refine(type, item);
   reportUnknown(type, unknown, call);
-  settleNamespace(type, item, target.namespace);
+  setNamespace(type, item, target.namespace);
   if (item.metadata.resourceVersion)
     throw new ApiError(500, '', 'resourceVersion should not be set on objects to be created');
   guardNamespace(core, type, target.namespace, item.metadata.name ?? '');
@@ -72,16 +73,19 @@ export async function create(
     refine(type, changed);
     return changed;
   })) as Item;
+  // The rules of Kubernetes' built-in admission plugins.
   type.strategy.admit?.(type, mutated, (table, namespace, name) => {
     const entry = core.store.table(table).get(joinKey(namespace, name));
     return entry && parse(entry);
   });
-  begin(core, type, mutated);
+  setServerFields(core, type, mutated);
+  // Escalation: a user may not grant permissions that she lacks.
   call.guard?.(type, mutated, undefined);
   const stored = type.convert ? type.convert.toStored(mutated) : mutated;
   validateItem(type, mutated, undefined, '');
   throwIf(type, stored, allocate(core, type, stored));
   await core.admission.validate({ ...attributes, object: mutated, name: mutated.metadata.name });
+  // The namespace may have gone while webhooks ran.
   guardNamespace(core, type, target.namespace, mutated.metadata.name);
   const table = core.store.table(type.table);
   const taken = table.get(joinKey(target.namespace, mutated.metadata.name));
@@ -106,14 +110,14 @@ export async function create(
 
 const definitions = 'apiextensions.k8s.io/customresourcedefinitions';
 
-/** No new objects of a kind whose definition is being deleted. */
+/** Refuses a new object when the definition of its kind is being deleted. */
 function guardDefinition(core: Core, type: ResourceType): void {
   if (type.builtin) return;
   if (core.store.table(definitions).get(`${type.plural}.${type.group}`)?.deleting)
     throw definitionTerminating(type);
 }
 
-function settleNamespace(type: ResourceType, item: Item, namespace: string): void {
+function setNamespace(type: ResourceType, item: Item, namespace: string): void {
   if (!type.namespaced) {
     delete item.metadata.namespace;
     return;
@@ -123,7 +127,7 @@ function settleNamespace(type: ResourceType, item: Item, namespace: string): voi
   item.metadata.namespace = namespace;
 }
 
-/** Removes what only the server may set on a new object. */
+/** Removes the fields that only the server may set on a new object. */
 function dropServerFields(item: Item): Item {
   const metadata = item.metadata as Partial<Item['metadata']> & { selfLink?: string };
   for (const name of [
@@ -138,7 +142,7 @@ function dropServerFields(item: Item): Item {
   return item;
 }
 
-function begin(core: Core, type: ResourceType, item: Item): void {
+function setServerFields(core: Core, type: ResourceType, item: Item): void {
   dropServerFields(item);
   const metadata = item.metadata;
   if (!metadata.name && metadata.generateName) {
@@ -156,6 +160,7 @@ function begin(core: Core, type: ResourceType, item: Item): void {
   type.strategy.prepareCreate?.(item);
 }
 
+/** Assigns values that must be unique in the cluster, such as a Service's IP. */
 export function allocate(core: Core, type: ResourceType, item: Item): FieldError[] {
   if (!type.strategy.allocate) return [];
   const others = function* () {

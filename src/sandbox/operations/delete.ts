@@ -1,4 +1,5 @@
-// DELETE of one object: preconditions, admission, finalizers and grace. An object with a finalizer is only marked.
+// DELETE of one object: checks preconditions, runs admission, and applies finalizers and the grace period. An object
+// with a finalizer or a grace period only gets a deletionTimestamp.
 
 import { joinKey } from '../../kube/objects.ts';
 import type { Attributes } from '../admission/admission.ts';
@@ -11,7 +12,7 @@ import type { Core } from './core.ts';
 
 export interface Deletion {
   item: Item;
-  /** False while finalizers or the grace period keep it. */
+  /** False while finalizers or the grace period keep the object. */
   gone: boolean;
 }
 
@@ -21,7 +22,7 @@ export const foregroundFinalizer = 'foregroundDeletion';
 export interface DeleteTarget {
   namespace: string;
   name: string;
-  /** Part of a collection delete: webhooks get no name. */
+  /** The delete is part of a deletecollection, so webhooks get no name. */
   collection?: boolean;
 }
 
@@ -42,7 +43,8 @@ export async function remove(
       throw forbidden(type, target.name, `this ${type.singular} may not be deleted`);
     const old = load(type, entry);
     await admit(core, type, target, old, call);
-    if (table.get(key) === entry) return mark(core, type, entry, old, options, call);
+    // Otherwise the object changed while webhooks ran, so check the new revision.
+    if (table.get(key) === entry) return markOrRemove(core, type, entry, old, options, call);
   }
 }
 
@@ -82,7 +84,7 @@ async function admit(
   await core.admission.validate(attributes);
 }
 
-/** The finalizers that a propagation policy puts on the object. */
+/** The object's finalizers, with the one that the requested propagation policy needs. */
 function finalizersFor(item: Item, options: Obj): string[] {
   const kept = asStrings(item.metadata.finalizers);
   const policy = asString(options.propagationPolicy);
@@ -123,7 +125,7 @@ const invalidOptions = (path: string, message: string) =>
     ],
   });
 
-async function mark(
+async function markOrRemove(
   core: Core,
   type: ResourceType,
   entry: Entry,
@@ -135,11 +137,11 @@ async function mark(
   const finalizers = finalizersFor(item, options);
   const { graceSeconds, isNamespace } = type.strategy;
   const grace = graceSeconds?.(item, options.gracePeriodSeconds) ?? 0;
-  const waits = finalizers.length > 0 || grace > 0 || hasSpecFinalizers(type, item);
+  const mustWait = finalizers.length > 0 || grace > 0 || hasSpecFinalizers(type, item);
   if (finalizers.length > 0) item.metadata.finalizers = finalizers;
   else delete item.metadata.finalizers;
-  if (!waits) {
-    // A kind with a grace period reports that there was none.
+  if (!mustWait) {
+    // For a kind with a grace period, the deleted object reports a grace period of 0.
     if (graceSeconds) {
       if (!item.metadata.deletionTimestamp) item.metadata.generation = (item.metadata.generation ?? 0) + 1;
       item.metadata.deletionTimestamp ??= timestamp(core.clock.now());
@@ -150,8 +152,8 @@ async function mark(
     return { item, gone: true };
   }
   const now = core.clock.now();
-  const shorter = (item.metadata.deletionGracePeriodSeconds ?? 0) > grace;
-  if (!item.metadata.deletionTimestamp || shorter) {
+  const isShorter = (item.metadata.deletionGracePeriodSeconds ?? 0) > grace;
+  if (!item.metadata.deletionTimestamp || isShorter) {
     if (!item.metadata.deletionTimestamp && item.metadata.generation !== undefined)
       item.metadata.generation++;
     item.metadata.deletionTimestamp = timestamp(now + grace * 1000);

@@ -1,6 +1,6 @@
-// Eviction: deletes the pod when every budget that covers it allows one more disruption, as in kube-apiserver's
-// pkg/registry/core/pod/storage/eviction.go. The budget is written first, so that two evictions cannot both take
-// its last disruption.
+// Eviction: deletes a pod when its disruption budget allows one more disruption, as in kube-apiserver's
+// pkg/registry/core/pod/storage/eviction.go. Writes the budget first, so that two evictions cannot both take its last
+// disruption.
 
 import { joinKey } from '../../kube/objects.ts';
 import type { ApiCall } from '../call.ts';
@@ -14,11 +14,9 @@ import { remove } from './delete.ts';
 import { update } from './update.ts';
 
 const budgets = 'policy/poddisruptionbudgets';
+/** The kind that webhooks see. */
 const form = { group: 'policy', version: 'v1', kind: 'Eviction' };
-/**
- * Maximum number of evictions that the budgets' controller has not confirmed. With more, the controller seems not
- * to run.
- */
+/** Maximum number of evictions that the budget controller has not confirmed. With more, it probably does not run. */
 const maxUnconfirmed = 2000;
 
 export async function evict(
@@ -44,11 +42,11 @@ export async function evict(
   if (!entry) throw notFound(type, target.name);
   const options = { ...asObj(eviction.deleteOptions) };
   const pod = parse(entry);
-  if (!ignoresBudgets(pod)) await charge(core, entry, pod, options, call);
+  if (!ignoresBudgets(pod)) await takeDisruption(core, entry, pod, options, call);
   await remove(core, call, type, target, options);
 }
 
-/** A pod that does not run, or is being deleted, costs no budget anything. */
+/** Whether the eviction needs no budget, because the pod does not run or is being deleted already. */
 const ignoresBudgets = (pod: Item) =>
   pod.metadata.deletionTimestamp !== undefined ||
   ['Succeeded', 'Failed', 'Pending'].includes(asString(asObj(pod.status).phase));
@@ -56,7 +54,14 @@ const ignoresBudgets = (pod: Item) =>
 const isReady = (pod: Item) =>
   asList(asObj(pod.status).conditions).some((c) => c.type === 'Ready' && c.status === 'True');
 
-async function charge(core: Core, entry: Entry, pod: Item, options: Obj, call: ApiCall): Promise<void> {
+/** Takes one disruption from the pod's budget. May add preconditions for the delete to `options`. Throws 429. */
+async function takeDisruption(
+  core: Core,
+  entry: Entry,
+  pod: Item,
+  options: Obj,
+  call: ApiCall,
+): Promise<void> {
   const covering = [...core.store.table(budgets).entries({ namespace: entry.namespace, after: '' })]
     .map(parse)
     .filter((budget) => {
@@ -70,19 +75,19 @@ async function charge(core: Core, entry: Entry, pod: Item, options: Obj, call: A
     throw new ApiError(500, '', text);
   }
   const budget = covering[0] as Item;
-  if (!isReady(pod) && sparesUnhealthy(budget)) {
-    // The pod counted as unhealthy. If it has become ready meanwhile, the delete must fail.
+  if (!isReady(pod) && allowsUnhealthy(budget)) {
+    // The pod must still be unhealthy when it is deleted. If it becomes ready before, the delete fails.
     options.preconditions = { uid: entry.uid, resourceVersion: String(entry.rv) };
     return;
   }
   if (call.dryRun) {
-    check(budget);
+    checkAllowed(budget);
     return;
   }
   const budgetType = core.registry.ofTable(budgets) as ResourceType;
   const target = { namespace: entry.namespace, name: budget.metadata.name, subresource: 'status' };
   await update(core, { ...call, warnings: [] }, budgetType, target, (live) => {
-    check(live);
+    checkAllowed(live);
     const status = asObj(live.status);
     status.disruptionsAllowed = asNumber(status.disruptionsAllowed) - 1;
     status.disruptedPods = { ...asObj(status.disruptedPods), [entry.name]: timestamp(core.clock.now()) };
@@ -91,8 +96,11 @@ async function charge(core: Core, entry: Entry, pod: Item, options: Obj, call: A
   });
 }
 
-/** unhealthyPodEvictionPolicy: a pod that is not ready may go when the budget holds without it, or always. */
-function sparesUnhealthy(budget: Item): boolean {
+/**
+ * unhealthyPodEvictionPolicy: whether a pod that is not ready may be evicted without a disruption. By default it may
+ * when enough other pods are healthy.
+ */
+function allowsUnhealthy(budget: Item): boolean {
   if (asObj(budget.spec).unhealthyPodEvictionPolicy === 'AlwaysAllow') return true;
   const { currentHealthy, desiredHealthy } = asObj(budget.status);
   return asNumber(desiredHealthy) > 0 && asNumber(currentHealthy) >= asNumber(desiredHealthy);
@@ -110,7 +118,8 @@ const tooMany = (cause: string, seconds: number) =>
     seconds > 0 ? { 'Retry-After': String(seconds) } : {},
   );
 
-function check(budget: Item): void {
+/** Throws when the budget allows no disruption now. */
+function checkAllowed(budget: Item): void {
   const { name, generation = 0 } = budget.metadata;
   const status = asObj(budget.status);
   if (asNumber(status.observedGeneration) < generation)
