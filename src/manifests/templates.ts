@@ -1,8 +1,8 @@
-// Turns manifests into templates of Helm. Marks in the manifests stand for Helm's words until the text is written,
-// since a YAML library would quote braces. Knows no kind.
+// Turns manifests into Helm templates. In the manifests, plain marks stand for Helm expressions, because a YAML library
+// would quote braces. The marks are replaced after the YAML text is written. Knows no kind.
 import { type Manifest, toYaml } from './manifest.ts';
 
-/** Stand for a value that the release or its values choose. */
+/** Marks for values that the release or its values file chooses, each with its Helm expression. */
 const placeholders = {
   'release-namespace': '{{ .Release.Namespace }}',
   'release-fullname': '{{ include "spikegate.fullname" . }}',
@@ -15,12 +15,12 @@ export const fullname = 'release-fullname' satisfies Placeholder;
 export const testNamespace = 'test-namespace' satisfies Placeholder;
 
 /**
- * As the only item of a list: the list of the value `namespaces`; the field is not there when that is empty. Elsewhere,
- * within `forEachNamespace`: one of them.
+ * A mark with two uses. As the only item of a list, it stands for all items of the value `namespaces`; when that value
+ * is empty, the template omits the field. Elsewhere, within `forEachNamespace`, it stands for one of these namespaces.
  */
 export const eachNamespace = 'each-namespace';
 
-/** Items of a list that are there when the condition, an expression of Helm, is true. */
+/** Items that a list has only when `condition`, a Helm expression, is true. */
 export const when = (condition: string, items: readonly unknown[]): unknown[] => [
   `when ${condition}`,
   ...items,
@@ -35,7 +35,7 @@ export const onlyWhen = (condition: string, text: string): string =>
 export const eitherWay = (condition: string, text: string, otherwise: string): string =>
   `{{- if ${condition} }}\n${text}{{- else }}\n${otherwise}{{- end }}\n`;
 
-/** The objects once for each item of the value `namespaces`. Within `range` the dot is the item, and `$` the rest. */
+/** The objects once for each item of the value `namespaces`. Within `range`, `.` is the item and `$` the root. */
 export function forEachNamespace(manifests: readonly Manifest[]): string {
   const text = asTemplate(manifests)
     .replaceAll(/(include "[^"]+" )\./g, '$1$')
@@ -44,9 +44,10 @@ export function forEachNamespace(manifests: readonly Manifest[]): string {
   return `{{- range .Values.namespaces }}\n---\n${text}{{- end }}\n`;
 }
 
-/** Several texts of objects as one. A text may come to nothing; YAML permits an empty document. */
+/** Joins YAML texts. A text may render as nothing: YAML permits an empty document. */
 export const documents = (...texts: readonly string[]): string => texts.join('---\n');
 
+/** Replaces all marks by Helm expressions. */
 export function inHelmsWords(text: string): string {
   const marked = text
     .replaceAll(/^ *- when (.*)$/gm, '{{- if $1 }}')
@@ -57,7 +58,7 @@ export function inHelmsWords(text: string): string {
         `{{- with .Values.namespaces }}\n${field}\n{{- toYaml . | nindent ${length} }}\n{{- end }}`,
     );
   return Object.entries(placeholders).reduce(
-    (so, [placeholder, words]) => so.replaceAll(placeholder, words),
+    (replaced, [placeholder, words]) => replaced.replaceAll(placeholder, words),
     marked,
   );
 }

@@ -16,7 +16,7 @@ export interface WebhookConfigurationOptions {
   namespace: string;
   /** Name of both configurations. Default: that of the default installation. */
   name?: string;
-  /** The only namespaces whose objects are judged. Empty or absent: all. */
+  /** The webhooks review only objects in these namespaces. Empty or absent: in all. */
   namespaces?: readonly string[];
   /** URLs with the secret that `serve` has written, by the webhook's name. Only for a target with a URL. */
   urls?: ReadonlyMap<string, string>;
@@ -31,8 +31,8 @@ export const exemptLabel = 'spikegate.io/exempt';
 export const namespaceNameLabel = 'kubernetes.io/metadata.name';
 
 /**
- * Long enough for a hold under contention. A hold that takes longer gets 429, which clients retry. A longer timeout
- * would only keep clients longer from a replica that answers.
+ * A hold under contention needs less. If it needs longer, the client gets 429 and retries. With a longer timeout, a
+ * client would only wait longer for a replica that does not answer.
  */
 const timeoutSeconds = 5;
 
@@ -45,7 +45,7 @@ interface Webhook {
   operations: readonly Operation[];
   withStatus: boolean;
   failurePolicy: 'Fail' | 'Ignore';
-  /** Of the spec of an update that leaves it as it is. */
+  /** CEL: the spec already has every default, so an update that does not change it skips this webhook. */
   complete?: string | undefined;
 }
 
@@ -72,12 +72,13 @@ function mutating({ kind, defaulting, defaultStatus, complete }: Webhooks<KubeOb
     path: mutatePath(kind),
     operations: ['CREATE', 'UPDATE'],
     withStatus: defaultStatus !== undefined,
+    // 'allocated': only this webhook can set some of the fields, such as ids. See Defaulting.
     failurePolicy: defaulting === 'allocated' ? 'Fail' : 'Ignore',
     complete,
   };
 }
 
-/** Leaves out deletions without a rule: otherwise a namespace could not be deleted while no replica answers. */
+/** DELETE only for kinds with rules for it. Otherwise no namespace could be deleted while no replica answers. */
 function validating({ kind, rules, statusRules }: Webhooks<KubeObject>): Webhook {
   const deletions: Operation[] = rules.DELETE.length > 0 ? ['DELETE'] : [];
   return {
@@ -91,9 +92,9 @@ function validating({ kind, rules, statusRules }: Webhooks<KubeObject>): Webhook
 }
 
 /**
- * What we need not be asked. A write of `/status` of our own is right already; it is made for every batch of orders.
- * Other updates that leave spec as it is (labels, finalizers, owners) break no rule, so that they work while no replica
- * answers. An absent subresource is no field of the request, hence `has`.
+ * CEL conditions that skip needless reviews. Spikegate's own writes of `/status` are correct and frequent: there is one
+ * for every batch of orders. Other updates that do not change the spec (labels, finalizers, owners) break no rule, and
+ * should work while no replica answers. A request for the main resource has no field `subResource`, hence `has`.
  */
 function conditionsOf({ withStatus, complete }: Webhook, username: string): unknown[] {
   const isStatus = 'has(request.subResource)';
@@ -128,7 +129,7 @@ function entry(webhook: Webhook, options: WebhookConfigurationOptions): unknown 
   const username = usernameOf(namespace, namesOf(installation).serviceAccount);
   const { verb, kind, path, operations, withStatus, failurePolicy } = webhook;
   const { group, version, plural } = kind;
-  // `serve` writes the path of a Service, with a secret in it. A manifest with a path would take that away again.
+  // `serve` writes the path of a Service, with a secret in it. A path in this manifest would overwrite it.
   const where =
     'url' in target
       ? { url: options.urls?.get(nameOf(webhook)) ?? `${target.url}${path}` }

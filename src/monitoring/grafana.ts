@@ -1,5 +1,5 @@
-// Makes Grafana dashboards as JSON from panels as data. Pure and deterministic: the same panels give the same text,
-// so nothing is written again. Knows no metric.
+// Makes Grafana dashboards (JSON) from panels. Pure and deterministic: the same panels give the same text, so an
+// unchanged dashboard is not written again. Knows no metric.
 
 export interface Query {
   expr: string;
@@ -14,9 +14,9 @@ export interface Panel {
   queries: readonly Query[];
   /** Default: timeseries. */
   type?: 'timeseries' | 'stat';
-  /** Of 24 columns. Default: 12 for a timeseries, 6 for a stat. */
+  /** Number of columns, of 24. Default: 12 for a timeseries, 6 for a stat. */
   width?: number;
-  /** Its values may be below 0. */
+  /** Values may be below 0, so the axis has no minimum of 0. */
   isSigned?: boolean;
 }
 
@@ -81,23 +81,23 @@ function renderVariable({ name, label, query }: Variable): object {
   };
 }
 
-/** From left to right, with a new line when the next panel does not fit. */
+/** Places panels from left to right. A panel that does not fit starts a new row. */
 function placed(panels: readonly Panel[]): object[] {
   let x = 0;
   let y = 0;
-  let lineHeight = 0;
+  let rowHeight = 0;
   return panels.map((panel, index) => {
     const isStat = panel.type === 'stat';
     const { width: w = isStat ? 6 : 12 } = panel;
     const h = isStat ? 4 : 8;
     if (x + w > columns) {
       x = 0;
-      y += lineHeight;
-      lineHeight = 0;
+      y += rowHeight;
+      rowHeight = 0;
     }
     const gridPos = { x, y, w, h };
     x += w;
-    lineHeight = Math.max(lineHeight, h);
+    rowHeight = Math.max(rowHeight, h);
     return renderPanel(panel, index + 1, gridPos);
   });
 }

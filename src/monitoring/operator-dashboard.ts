@@ -1,5 +1,4 @@
-// The dashboard of the program: webhooks, reconcilers, its use of the API server and of the machine. For those who
-// operate it.
+// The dashboard for operators of the program: webhooks, reconcilers, requests to the API server, memory and CPU.
 import { type Dashboard, dashboardOf, type Panel } from './grafana.ts';
 import { identity, ours, quantile, rate } from './queries.ts';
 

@@ -9,14 +9,14 @@ export const identity = 'leader_election_master_status{name="spikegate"}';
  */
 export const ours = (vector: string): string => `(${vector} and on (job, instance) ${identity})`;
 
-/** Rate of a counter of ours. */
+/** Rate of a counter, from our replicas only. */
 export const rate = (counter: string, window: string): string => ours(`rate(${counter}[${window}])`);
 
 /** Every replica exports the same stock: take the maximum, never the sum. */
 export const stock = (level: string, matchers = ''): string =>
   `max by (namespace, goods) (spikegate_stock_${level}${matchers && `{${matchers}}`})`;
 
-/** A quantile of a histogram of ours, by the given labels. */
+/** A quantile of a histogram, from our replicas only, grouped by the given labels. */
 export const quantile = (
   q: number,
   histogram: string,

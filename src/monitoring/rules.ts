@@ -6,7 +6,7 @@ export interface Alert {
   alert: string;
   /** PromQL with a result while something is wrong. */
   expr: string;
-  /** How long that must last. */
+  /** How long the expression must have a result before the alert fires. */
   for: string;
   /** critical: a sale stands still, wake somebody. warning: look today. info: good to know. */
   severity: 'critical' | 'warning' | 'info';
@@ -26,7 +26,7 @@ const window = '5m';
 const day = 86_400;
 const sum = (counter: string, by = '') => `sum${by && ` by (${by})`} (${rate(counter, window)})`;
 const requests = 'controller_runtime_webhook_requests_total';
-const orders = (more = '') => `spikegate_order_admissions_total{operation="CREATE"${more}}`;
+const orders = (matchers = '') => `spikegate_order_admissions_total{operation="CREATE"${matchers}}`;
 const certificateExpiresWithin = (seconds: number) =>
   `min by (certificate) (spikegate_certificate_expiry_timestamp_seconds > 0) - time() < ${seconds}`;
 
@@ -269,7 +269,7 @@ export const ruleGroups: readonly RuleGroup[] = [
   { name: 'spikegate-certificates', alerts: certificates },
 ];
 
-/** The groups as Prometheus reads them, and as the spec of a PrometheusRule. */
+/** The groups in the format of a Prometheus rule file, which is also the spec of a PrometheusRule. */
 export const prometheusRules = (): object => ({
   groups: ruleGroups.map(({ name, alerts }) => ({
     name,

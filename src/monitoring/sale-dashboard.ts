@@ -1,4 +1,4 @@
-// The dashboard of a sale: what is left, who buys it, whether settlement keeps up. For those who run the sale.
+// The dashboard for those who run a sale: stock, orders, and whether settlement keeps up.
 import { type Dashboard, dashboardOf, type Panel } from './grafana.ts';
 import { rate, stock } from './queries.ts';
 import { orderPanels, quantiles } from './sale-panels.ts';
@@ -37,7 +37,7 @@ const byGoods: Panel[] = levels.map(([level, title, description]) => ({
   queries: [{ expr: stock(level, where), legendFormat: '{{namespace}}/{{goods}}' }],
 }));
 
-const life: Panel[] = [
+const afterAdmission: Panel[] = [
   {
     title: 'States entered',
     description: 'Orders per second that became Unpaid, Paid, Expired or Rejected.',
@@ -88,7 +88,7 @@ export const saleDashboard: Dashboard = {
   variables: [
     { name: 'namespace', label: 'Namespace', query: 'label_values(spikegate_stock_available, namespace)' },
   ],
-  panels: [...totals, ...byGoods, ...orderPanels, ...life],
+  panels: [...totals, ...byGoods, ...orderPanels, ...afterAdmission],
 };
 
 export const saleDashboardJson = (): object => dashboardOf(saleDashboard);

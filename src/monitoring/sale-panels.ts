@@ -3,7 +3,7 @@ import type { Panel } from './grafana.ts';
 import { orderWebhook, quantile, rate } from './queries.ts';
 
 const window = '$__rate_interval';
-const admissions = (matchers: string) =>
+const admissionRate = (matchers: string) =>
   rate(`spikegate_order_admissions_total{operation="CREATE"${matchers}}`, window);
 
 /** Median and 99th percentile of a histogram. */
@@ -15,7 +15,7 @@ export const orderPanels: readonly Panel[] = [
     title: 'Orders asked for',
     description: 'Orders per second, by what admission said.',
     unit: 'reqps',
-    queries: [{ expr: `sum by (outcome) (${admissions('')})`, legendFormat: '{{outcome}}' }],
+    queries: [{ expr: `sum by (outcome) (${admissionRate('')})`, legendFormat: '{{outcome}}' }],
   },
   {
     title: 'Orders refused',
@@ -24,7 +24,7 @@ export const orderPanels: readonly Panel[] = [
     unit: 'reqps',
     queries: [
       {
-        expr: `sum by (reason) (${admissions(',outcome="refused"')}) > 0`,
+        expr: `sum by (reason) (${admissionRate(',outcome="refused"')}) > 0`,
         legendFormat: '{{reason}}',
       },
     ],

@@ -96,13 +96,15 @@ function contextOf({
   };
 }
 
-/** A user's refused orders may cost as many reads at once as they may cost in ten seconds. */
+/** The bucket of a user holds the live reads of this many seconds, so that a user may spend them at once. */
 const burstSeconds = 10;
-const mostUsers = 10_000;
+/** Maximum number of users with a bucket. */
+const maxUsers = 10_000;
 
+/** Limits the live reads that a user's refused orders cost. With 0 per second there is no limit. */
 function looksOf(perSecond: number, clock: ServerTime, metrics: AdmissionMetrics): AdmissionContext['looks'] {
   if (perSecond === 0) return { take: () => true, giveBack() {} };
-  const buckets = new TokenBuckets(clock, mostUsers, perSecond * burstSeconds, 1000 / perSecond);
+  const buckets = new TokenBuckets(clock, maxUsers, perSecond * burstSeconds, 1000 / perSecond);
   return {
     take(user) {
       const isTaken = buckets.take(user);
@@ -114,18 +116,19 @@ function looksOf(perSecond: number, clock: ServerTime, metrics: AdmissionMetrics
 }
 
 /**
- * Maximum number of objects that one deletion of a collection marks. The API server refuses the request meanwhile,
- * and the repeated request marks the rest.
+ * Maximum number of objects to which one deletion of a collection adds the in-use finalizer. The API server refuses
+ * that request. When the client repeats it, more objects get the finalizer.
  */
 const maxMarked = 1000;
 
 function liveCluster(client: Client, caches: Caches, stock: Stock, clock: ServerTime): LiveCluster {
   const buyers = new KubeStore(client, Buyer, caches.buyers.cache);
+  // Live reads of objects that the caches do not have yet.
   const looks = {
     goods: new SecondLook(stock.goods.read, clock),
     buyers: new SecondLook((key) => buyers.readIntoCache(key), clock),
   };
-  const referredTo = new Map<string, { list(): KubeObject[] }>([
+  const cachesByKind = new Map<string, { list(): KubeObject[] }>([
     ['SpikeGoods', caches.goods.cache],
     ['Buyer', caches.buyers.cache],
     ['Seller', caches.sellers.cache],
@@ -137,7 +140,7 @@ function liveCluster(client: Client, caches: Caches, stock: Stock, clock: Server
     markInUse(kind, object, alike) {
       const { namespace, uid } = object.metadata;
       const others = () =>
-        (alike ? (referredTo.get(kind.kind)?.list() ?? []) : [])
+        (alike ? (cachesByKind.get(kind.kind)?.list() ?? []) : [])
           .filter(({ metadata }) => metadata.namespace === namespace && metadata.uid !== uid)
           .slice(0, maxMarked);
       return markDeleted<KubeObject>(client, kind, object, others);

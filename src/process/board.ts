@@ -9,7 +9,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { ServeSettings } from '../settings/serve.ts';
 import type { Elector } from './election.ts';
 
-/** What the board reads of a reflector. */
+/** The fields of a reflector that the board shows. `trouble`: why the watch is broken. */
 export interface Followed {
   readonly trouble: string | undefined;
   /** Monotonic ms. */
@@ -26,6 +26,7 @@ export interface ServeBoardOptions {
   client: Pick<Client, 'list'>;
   news: SaleNews;
   clock: Clock;
+  /** Commands that the board shows while there are no goods. */
   firstSteps?: string[];
 }
 
@@ -62,12 +63,12 @@ function leaderOf({ isLeader, hasLeader, leader }: Elector) {
 function troubleOf(reflectors: readonly Followed[], clock: Clock) {
   const lost = reflectors.filter(({ trouble }) => trouble !== undefined);
   if (lost.length === 0) return {};
-  const heard = Math.min(...lost.map(({ lastActivity }) => lastActivity));
+  const lastHeard = Math.min(...lost.map(({ lastActivity }) => lastActivity));
   return {
     trouble: {
       why: (lost[0]!.trouble ?? '').slice(0, 200),
-      // Whole seconds: two clocks that are read one after the other must not make a constant look like a change.
-      heardAt: Math.round((clock.now() - (clock.monotonic() - heard)) / 1000) * 1000,
+      // Whole seconds: the two clocks are read one after the other, so the exact value would change at each call.
+      heardAt: Math.round((clock.now() - (clock.monotonic() - lastHeard)) / 1000) * 1000,
     },
   };
 }

@@ -26,8 +26,8 @@ interface Cached<T extends KubeObject> {
 }
 
 /**
- * A cache for each kind, and what fills it. A reflector's `start` resolves once its cache is synced. In an installation
- * without the sale, the sale's kinds stay empty: nothing follows them.
+ * A cache for each kind, with the reflector that fills it. A reflector's `start` resolves once its cache is synced. In
+ * an installation without the sale, the caches of the sale's kinds stay empty: their reflectors do not run.
  */
 export interface Caches {
   goods: Cached<SpikeGoods>;
@@ -35,7 +35,7 @@ export interface Caches {
   buyers: Cached<Buyer>;
   sellers: Cached<Seller>;
   namespaces: Cached<KubeObject>;
-  /** Those that are followed. */
+  /** Those whose reflectors run in this installation. */
   followed: readonly Cached<KubeObject>[];
 }
 
@@ -44,7 +44,7 @@ export interface CachesOptions {
   client: Client;
   clock: Clock;
   log: Log;
-  /** A watch broke. */
+  /** A list or a watch failed. */
   onBroken(): void;
 }
 

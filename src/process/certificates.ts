@@ -1,4 +1,5 @@
-// The serving certificate of one process, and who may call it: the secret in the webhooks' path, and the CAs of clients.
+// The serving certificate of one process, and what proves that a caller is the API server: the secret in the webhooks'
+// path, and the CAs of client certificates.
 import { servingNames } from '../../certs/authority.ts';
 import { FileSource } from '../../certs/file-source.ts';
 import { kubeSecretStore, WebhookConfigurations } from '../../certs/kube-secret.ts';
@@ -26,6 +27,7 @@ export interface Certificates {
   serving: CertSource;
   /** Undefined when the server asks clients for no certificate. */
   clientAuthorities: TrustFile | undefined;
+  /** The secret in the webhooks' path. */
   path: PathSource;
   components: Component[];
 }

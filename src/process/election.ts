@@ -11,11 +11,11 @@ import type { ServeSettings } from '../settings/serve.ts';
 /** What the other parts of the process see of the election. */
 export interface Elector extends Component {
   readonly isLeader: boolean;
-  /** Whether any replica leads, as last seen. */
+  /** Whether any replica leads, as far as this replica knows. */
   readonly hasLeader: boolean;
   /** Identity of the lease's holder, `host_uuid`; '' when there is no lease or no holder. */
   readonly leader: string;
-  /** A live look: whether the lease says that this process leads, by its term. */
+  /** Reads the lease from the API server: whether it names this process and its current term. */
   holdsLease(): Promise<boolean>;
 }
 
@@ -26,6 +26,7 @@ export interface ElectorOptions {
   /** The API server's clock. The numbers of terms are based on its time. */
   time: Clock;
   log: Log;
+  /** The lease is lost. This process must exit, because another one may lead. */
   onLost(why: string): void;
 }
 
@@ -51,7 +52,7 @@ export function createElector(options: ElectorOptions, onStartedLeading: Lead): 
   });
 }
 
-/** The only replica leads from the start. Its term still has a higher number than every earlier one. */
+/** The only replica leads from the start. The number of its term is higher than that of every earlier term. */
 class SoleLeader implements Elector {
   readonly name = 'sole leader';
   readonly #clock: Clock;
@@ -74,7 +75,7 @@ class SoleLeader implements Elector {
 
   readonly leader = '';
 
-  /** With --no-leader-elect the operator says that nobody else leads. */
+  /** There is no lease to read. Whoever sets --no-leader-elect ensures that no other process leads. */
   async holdsLease(): Promise<boolean> {
     return this.isLeader;
   }

@@ -1,5 +1,5 @@
-// What a process does when etcd was restored from a backup while it ran: it re-reads its caches and drops the work
-// in progress.
+// Gives kube/history.ts the caches of one process. When somebody restores etcd from a backup while the process runs,
+// the process must read its caches again and drop the work in progress.
 import { describeRewind } from '../controllers/restored.ts';
 import type { Client } from '../kube/client.ts';
 import { History } from '../kube/history.ts';
@@ -21,7 +21,7 @@ export function createHistory({ settings, client, clock, log, caches }: HistoryP
   const history = new History({
     client,
     clock,
-    ...looksAt(caches, settings),
+    ...probeOf(caches, settings),
     onFound: (kind, rewind) => log.warn({ kind, reason: 'RestoredFromBackup' }, describeRewind(kind, rewind)),
   });
   for (const { cache, reflector } of caches.followed) {
@@ -30,12 +30,15 @@ export function createHistory({ settings, client, clock, log, caches }: HistoryP
   return history;
 }
 
-/** A list that this process may ask for, and that costs little. */
-function looksAt({ orders, namespaces }: Caches, { parts, namespaces: names }: Extent) {
-  const [only] = names;
+/** The list from which History reads the server's resourceVersion. This process may request it, and it costs little. */
+function probeOf({ orders, namespaces }: Caches, { parts, namespaces: names }: Extent) {
+  const [onlyNamespace] = names;
   if (parts.includes('sale')) {
-    return { resource: orders.reflector.resource as Resource, ...(only ? { namespace: only } : {}) };
+    return {
+      resource: orders.reflector.resource as Resource,
+      ...(onlyNamespace ? { namespace: onlyNamespace } : {}),
+    };
   }
   const { resource } = namespaces.reflector;
-  return { resource, ...(only ? { fieldSelector: `metadata.name=${only}` } : {}) };
+  return { resource, ...(onlyNamespace ? { fieldSelector: `metadata.name=${onlyNamespace}` } : {}) };
 }

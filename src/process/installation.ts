@@ -16,9 +16,9 @@ import type { Component } from '../runtime/manager.ts';
 import type { ServeSettings } from '../settings/serve.ts';
 
 /**
- * Pause between two looks. A person takes over an installation and then removes the old one, so nothing is urgent.
+ * Pause between two checks. Nothing is urgent: a person who takes over removes the old installation afterwards.
  */
-const lookEveryMs = 30_000;
+const checkEveryMs = 30_000;
 
 export interface InstallationOptions {
   settings: ServeSettings;
@@ -32,7 +32,7 @@ export interface InstallationOptions {
 export class InstallationGuard implements Component {
   readonly name = 'installation';
   readonly #options: InstallationOptions;
-  #stopLooking: () => void = () => {};
+  #cancelCheck: () => void = () => {};
 
   constructor(options: InstallationOptions) {
     this.#options = options;
@@ -45,16 +45,16 @@ export class InstallationGuard implements Component {
       await refuseSecond(client, this.#own, settings.takeOver);
     } catch (error) {
       if (!isForbidden(error)) throw error;
-      // Permissions of an older version. The doctor says what is missing.
+      // The RBAC rules are of an older version. `spikegate doctor` names the missing permissions.
       log.warn({ err: error.message }, 'other installations in this cluster cannot be looked for');
       return;
     }
-    this.#lookLater();
-    signal.addEventListener('abort', () => this.#stopLooking(), { once: true });
+    this.#checkLater();
+    signal.addEventListener('abort', () => this.#cancelCheck(), { once: true });
   }
 
   async stop(): Promise<void> {
-    this.#stopLooking();
+    this.#cancelCheck();
   }
 
   get #own(): OwnInstallation {
@@ -62,11 +62,11 @@ export class InstallationGuard implements Component {
     return { namespace, service, configuration, parts, namespaces };
   }
 
-  #lookLater(): void {
-    this.#stopLooking = this.#options.clock.after(lookEveryMs, () => void this.#look());
+  #checkLater(): void {
+    this.#cancelCheck = this.#options.clock.after(checkEveryMs, () => void this.#check());
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const { client, settings, log, onLost } = this.#options;
     try {
       const found = installationsOf(await installedConfigurations(client));
@@ -75,6 +75,6 @@ export class InstallationGuard implements Component {
     } catch (error) {
       log.debug({ err: (error as Error).message }, 'other installations could not be looked for');
     }
-    this.#lookLater();
+    this.#checkLater();
   }
 }

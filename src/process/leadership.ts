@@ -21,14 +21,14 @@ export interface LeadershipOptions {
   stock: Stock;
   history: History;
   recorder: EventRecorder;
-  /** The time of writes to the API server. */
+  /** Average duration of a write to the API server. */
   writeLatency: MovingAverage;
   clock: ServerTime;
-  /** This machine's clock. The times in a lease are for its holder only. */
+  /** This machine's clock, for the lease: only its holder compares the times in it. */
   machineClock: Clock;
   log: Log;
   metrics: Metrics;
-  /** This process must exit at once: somebody else may lead. */
+  /** This process must exit at once: another one may lead. */
   onLost(why: string): void;
 }
 

@@ -1,5 +1,5 @@
-// The ledger of one process: its stores on the API server, the writer that groups commits, lots, and the gate through
-// which admission takes stock.
+// The parts of the ledger in one process: the stores on the API server, the writer with its group commit, the lots, and
+// the gate through which admission takes stock.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { SpikeOrder } from '../api/spike-order.ts';

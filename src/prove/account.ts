@@ -1,12 +1,12 @@
-// Checks that every unit of each goods is accounted for, order by order, from the objects alone. Pure. Does its own
-// sums and does not use the ledger's, because it checks the ledger.
+// Checks that every unit of each goods is accounted for, order by order. Reads only the objects. Pure. It does not use
+// the sums of the ledger, because it checks the ledger.
 import { type Hold, holdsOf, isLot, ownUnits } from '../api/holds.ts';
 import { wasLetIn } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
 import { joinKey, keyOf } from '../kube/objects.ts';
 
-/** Why the objects cannot all be true. */
+/** How the objects contradict each other. */
 export type ContradictionReason =
   | 'GoodsMissing'
   | 'IdShared'
@@ -30,7 +30,7 @@ export interface Contradiction {
   mayPass: boolean;
 }
 
-/** Where units of a goods are. `left` units belong to nobody. */
+/** Where units of a goods are. Units that are `left` are still for sale. */
 export type Place = 'paid' | 'unpaid' | 'held' | 'in a lot' | 'left';
 
 export interface Line {
@@ -76,7 +76,7 @@ export function prove(snapshot: Snapshot, { holdLimitMs }: { holdLimitMs: number
     if (!goods.spec.goodsId) continue;
     const id = joinKey(goods.metadata.namespace ?? '', goods.spec.goodsId);
     const other = byReference.get(id);
-    // A reference is looked up as a name before it is looked up as an id.
+    // A goodsMap refers to goods by name or by id. The name has priority, so an id that is also a name is no mistake.
     if (other && other.spec.goodsId === goods.spec.goodsId && other !== goods) {
       contradictions.push(
         contradiction(
@@ -99,10 +99,10 @@ export function prove(snapshot: Snapshot, { holdLimitMs }: { holdLimitMs: number
         }
         continue;
       }
-      const its = parts.get(goods) ?? new Map<string, Part>();
-      parts.set(goods, its);
-      const before = its.get(order.metadata.uid)?.units ?? 0;
-      its.set(order.metadata.uid, { order, units: before + units });
+      const byUid = parts.get(goods) ?? new Map<string, Part>();
+      parts.set(goods, byUid);
+      const before = byUid.get(order.metadata.uid)?.units ?? 0;
+      byUid.set(order.metadata.uid, { order, units: before + units });
     }
   }
   const accounts = snapshot.goods.map((goods) => {
@@ -114,19 +114,19 @@ export function prove(snapshot: Snapshot, { holdLimitMs }: { holdLimitMs: number
 }
 
 const isLive = ({ status }: SpikeOrder): boolean => status?.phase === 'Unpaid' || status?.phase === 'Paid';
-const isOpen = (order: SpikeOrder): boolean => order.status?.phase === undefined && wasLetIn(order);
+const hasNoPhaseYet = (order: SpikeOrder): boolean => order.status?.phase === undefined && wasLetIn(order);
 
 class GoodsAccount {
   readonly #goods: SpikeGoods;
   readonly #parts: ReadonlyMap<string, Part>;
   readonly #holds: readonly Hold[];
-  readonly #held: ReadonlyMap<string, Hold>;
+  readonly #holdByUid: ReadonlyMap<string, Hold>;
 
   constructor(goods: SpikeGoods, parts: ReadonlyMap<string, Part>) {
     this.#goods = goods;
     this.#parts = parts;
     this.#holds = holdsOf(goods.status);
-    this.#held = new Map(this.#holds.map((hold) => [hold.uid, hold]));
+    this.#holdByUid = new Map(this.#holds.map((hold) => [hold.uid, hold]));
   }
 
   result(): Account {
@@ -154,11 +154,11 @@ class GoodsAccount {
   }
 
   contradictions(now: number | undefined, holdLimitMs: number): Contradiction[] {
-    return [...this.#ofHolds(now, holdLimitMs), ...this.#ofOrders(), ...this.#ofSums()];
+    return [...this.#checkHolds(now, holdLimitMs), ...this.#checkOrders(), ...this.#checkSums()];
   }
 
-  *#ofHolds(now: number | undefined, holdLimitMs: number): Iterable<Contradiction> {
-    const written = writtenHolds(this.#goods.status?.holds);
+  *#checkHolds(now: number | undefined, holdLimitMs: number): Iterable<Contradiction> {
+    const written = countHolds(this.#goods.status?.holds);
     if (written !== this.#holds.length) {
       yield this.#wrong(
         'HoldUnreadable',
@@ -194,17 +194,18 @@ class GoodsAccount {
     }
   }
 
-  *#ofOrders(): Iterable<Contradiction> {
+  *#checkOrders(): Iterable<Contradiction> {
     let live = 0;
     let inLots = this.#holds.filter(isLot).reduce((sum, { quantity }) => sum + quantity, 0);
     for (const { order, units } of this.#parts.values()) {
       if (isLive(order)) live += units;
-      if (!isOpen(order) || this.#held.has(order.metadata.uid)) continue;
+      if (!hasNoPhaseYet(order) || this.#holdByUid.has(order.metadata.uid)) continue;
       // A replica admitted the order on its lot and has not assigned its hold yet.
       inLots -= units;
       if (inLots >= 0) continue;
       const message = `it was let in with ${units} of ${this.#goods.metadata.name}: no hold, and no lot has so many`;
       yield contradiction('NoUnit', 'spikeorders', order, message);
+      // The lots lack these units only once: the next order without a hold starts from 0.
       inLots = 0;
     }
     const { stockCount } = this.#goods.spec;
@@ -212,7 +213,7 @@ class GoodsAccount {
       yield this.#wrong('Oversold', `its live orders have ${live} units, its stock is ${stockCount}`);
   }
 
-  *#ofSums(): Iterable<Contradiction> {
+  *#checkSums(): Iterable<Contradiction> {
     const { spec, status } = this.#goods;
     const { num = 0, reserved = 0, lastStockCount } = status ?? {};
     const held = this.#holds.reduce((sum, hold) => sum + ownUnits(hold), 0);
@@ -225,7 +226,7 @@ class GoodsAccount {
     const counted = (phase: string) => {
       let sum = 0;
       for (const { order, units } of this.#parts.values()) {
-        if (order.status?.phase === phase && !this.#held.has(order.metadata.uid)) sum += units;
+        if (order.status?.phase === phase && !this.#holdByUid.has(order.metadata.uid)) sum += units;
       }
       return sum;
     };
@@ -256,8 +257,8 @@ function contradiction(
   return { reason, where: `${plural}/${keyOf(object)}`, message, mayPass };
 }
 
-/** How many holds these texts should contain: every word except the first of each text is one. */
-function writtenHolds(texts: unknown): number {
+/** Number of holds in the texts of `status.holds`: each word of a text is a hold, except the first word. */
+function countHolds(texts: unknown): number {
   if (!Array.isArray(texts)) return 0;
   return texts.reduce((sum: number, text) => sum + Math.max(1, String(text).split(' ').length - 1), 0);
 }

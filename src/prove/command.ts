@@ -70,14 +70,14 @@ export async function proveSettled(
   const end = clock.monotonic() + patienceMs;
   for (;;) {
     const proof = prove(await read(), { holdLimitMs });
-    const lasting = proof.contradictions.filter(({ mayPass }) => !mayPass);
-    if (lasting.length > 0) return { ...proof, contradictions: lasting };
+    const permanent = proof.contradictions.filter(({ mayPass }) => !mayPass);
+    if (permanent.length > 0) return { ...proof, contradictions: permanent };
     if (proof.contradictions.length === 0 || clock.monotonic() >= end) return proof;
     await sleep(clock, lookEveryMs);
   }
 }
 
-/** Resolves to the exit code. It has printed any error by then. */
+/** Prints the result, or the error. Resolves to the exit code. */
 export async function runProve({
   file,
   namespace,
@@ -96,7 +96,7 @@ export async function runProve({
         objects.filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace);
       const snapshot = { goods: inNamespace(dump.goods), orders: inNamespace(dump.orders) };
       proof = await proveSettled(async () => snapshot, { ...options, patienceMs: 0 });
-    } else proof = await ofCluster({ ...cluster, namespace }, { ...options, patienceMs: patience });
+    } else proof = await proveCluster({ ...cluster, namespace }, { ...options, patienceMs: patience });
     console.log(output === 'json' ? asJson(proof) : asText(proof, { isShort: short === true }));
     return proof.contradictions.length === 0 ? exitCodes.proved : exitCodes.contradicted;
   } catch (error) {
@@ -105,7 +105,7 @@ export async function runProve({
   }
 }
 
-async function ofCluster(
+async function proveCluster(
   {
     kubeconfig,
     context,

@@ -1,5 +1,5 @@
-// Where `spikegate prove` reads the objects: from a cluster at one revision, or from a file. Does not know what is
-// proved.
+// Where `spikegate prove` reads the objects: from a cluster at one revision, or from a file. Does not know what
+// the command proves.
 import { readFile } from 'node:fs/promises';
 import { parseAllDocuments } from 'yaml';
 import { SpikeGoods } from '../api/spike-goods.ts';
@@ -17,8 +17,8 @@ const pageSize = 500;
 export async function readCluster(client: Client, namespace: string | undefined): Promise<Snapshot> {
   const scope = namespace === undefined ? {} : { namespace };
   const goods = await listAll(client, SpikeGoods, scope);
-  const at = { resourceVersion: goods.resourceVersion, resourceVersionMatch: 'Exact' } as const;
-  const orders = await listAll(client, SpikeOrder, { ...scope, ...at });
+  const sameRevision = { resourceVersion: goods.resourceVersion, resourceVersionMatch: 'Exact' } as const;
+  const orders = await listAll(client, SpikeOrder, { ...scope, ...sameRevision });
   return { goods: goods.items, orders: orders.items };
 }
 
@@ -94,8 +94,8 @@ function* objectsOf(documents: readonly unknown[]): Iterable<object> {
   }
 }
 
-function checked<T>(object: object, is: (it: object) => it is T & object): T {
-  if (is(object)) return object;
+function checked<T>(object: object, isValid: (it: object) => it is T & object): T {
+  if (isValid(object)) return object;
   const { kind, metadata } = object as { kind?: unknown; metadata?: { namespace?: unknown; name?: unknown } };
   throw new DumpError(
     `${kind} ${metadata?.namespace ?? ''}/${metadata?.name ?? ''} is not one that Kubernetes stores`,

@@ -5,9 +5,9 @@ export interface BackoffOptions {
   base: number;
   /** The delay grows no further than this (jitter comes on top). */
   max: number;
-  /** Each delay is stretched by up to this part of itself, so that many clients do not return together. */
+  /** A random extra of up to this fraction of the delay, so that many clients do not retry at the same time. */
   jitter?: number;
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   random?: () => number;
 }
 
@@ -36,7 +36,7 @@ export class Backoff {
     return this.#failures;
   }
 
-  /** Counts a failure; the milliseconds to wait now. */
+  /** Counts a failure. Returns the milliseconds to wait before the next attempt. */
   next(): number {
     const delay = exponential(this.#failures++, this.#base, this.#max);
     return delay * (1 + this.#jitter * this.#random());

@@ -1,11 +1,11 @@
-// Time as everything here sees it. Nothing else in the project may call Date.now or setTimeout
-// for a decision: hours of sale must fit into a second of test.
+// The clock of the project. No other file may call Date.now or setTimeout for a decision, so that a test with its own
+// clock can run hours of a sale in a second.
 
 /** Cancels a timer; calling it after the timer fired does nothing. */
 export type Cancel = () => void;
 
 export interface Clock {
-  /** Milliseconds since the epoch, as the wall shows it (it may jump). */
+  /** Milliseconds since the epoch. Jumps when somebody sets the machine's clock. */
   now(): number;
   /** Milliseconds that only grow; for durations and local expiry. */
   monotonic(): number;

@@ -25,15 +25,15 @@ export class Connections {
   /** Connections for which `trust` was called. The most recently used one is last. */
   readonly #trusted = new Map<string, Socket>();
   /** The key of each TLS socket. Node does not publish the raw socket below it. */
-  readonly #secured = new WeakMap<object, string>();
+  readonly #keyOfTlsSocket = new WeakMap<object, string>();
 
   constructor(server: Server, { most }: ConnectionLimits, answer: AnswerToNoHttp) {
     this.#most = most;
     server.on('connection', (socket: Socket) => this.#add(socket));
-    server.on('secureConnection', (socket: Socket) => this.#secured.set(socket, keyOf(socket)));
+    server.on('secureConnection', (socket: Socket) => this.#keyOfTlsSocket.set(socket, keyOf(socket)));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       // A socket whose handshake is not over can only be destroyed: `end` would wait for the handshake for ever.
-      const text = socket.writable && this.#secured.has(socket) ? answer(error) : '';
+      const text = socket.writable && this.#keyOfTlsSocket.has(socket) ? answer(error) : '';
       if (text) socket.end(text);
       else socket.destroy();
     });
@@ -48,9 +48,9 @@ export class Connections {
     yield* this.#trusted.values();
   }
 
-  /** Call it when this client has sent a valid request. On the hot path. */
+  /** Call it when this client has sent a valid request. It must be cheap, because it runs for every request. */
   trust(tlsSocket: object): void {
-    const key = this.#secured.get(tlsSocket);
+    const key = this.#keyOfTlsSocket.get(tlsSocket);
     if (key === undefined) return;
     const socket = this.#trusted.get(key) ?? this.#strangers.get(key);
     if (!socket) return;

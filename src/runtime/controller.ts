@@ -78,7 +78,7 @@ export interface ControllerOptions {
   backoff?: { base: number; max: number };
 }
 
-/** A Component of manager.ts. Keys that are added before it starts wait. */
+/** A Component of manager.ts. Keys that are added before `start` wait in the queue. */
 export class Controller {
   readonly name: string;
   readonly queue: WorkQueue;
@@ -90,7 +90,7 @@ export class Controller {
   readonly #timeout: number;
   readonly #about: (key: string) => object;
   readonly #newId: () => string;
-  /** By key. A key is with at most one worker. */
+  /** The running reconciles, by key. At most one worker has a key. */
   readonly #running = new Map<string, { abort: AbortController; id: string }>();
   #state: 'new' | 'running' | 'stopped' = 'new';
   #aborted = false;
@@ -131,7 +131,7 @@ export class Controller {
     for (let i = 0; i < this.#workers; i++) void this.#work();
   }
 
-  /** Takes no new key. Resolves when the running reconciles have ended. Keys that wait are dropped. */
+  /** The workers take no new key, and waiting keys are dropped. Resolves when the running reconciles have ended. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
     await this.queue.shutDown();
@@ -153,7 +153,7 @@ export class Controller {
       try {
         await this.#run(key);
       } catch (error) {
-        this.#log.error({ ...this.#line(key), err: error }, 'controller failed outside its reconcile');
+        this.#log.error({ ...this.#logFields(key), err: error }, 'controller failed outside its reconcile');
       } finally {
         this.queue.done(key);
       }
@@ -167,27 +167,28 @@ export class Controller {
     const cancel = this.#clock.after(this.#timeout, () => abort.abort(new ReconcileTimeout(this.#timeout)));
     const reconcileID = this.#newId();
     this.#running.set(key, { abort, id: reconcileID });
-    const log = withFields(this.#log, () => this.#line(key));
+    const log = withFields(this.#log, () => this.#logFields(key));
     let result: ReconcileResult = 'error';
     try {
-      // A reconcile that ignores its signal keeps its worker. If the worker went on without it, a second worker
-      // could take the same key while the first still writes.
-      const done = await this.#reconcile(key, { signal: abort.signal, log, reconcileID, failures });
-      result = this.#succeed(key, done ?? {});
+      // Wait even for a reconcile that ignores its signal. Otherwise a second worker could take the same key while the
+      // first reconcile still writes.
+      const returned = await this.#reconcile(key, { signal: abort.signal, log, reconcileID, failures });
+      result = this.#succeed(key, returned ?? {});
     } catch (error) {
       this.#fail(key, abort.signal.reason instanceof ReconcileTimeout ? abort.signal.reason : error, error);
     } finally {
       cancel();
       const seconds = (this.#clock.monotonic() - began) / 1000;
       if (result !== 'error' && debugs(this.#log)) {
-        this.#log.debug({ ...this.#line(key), result, ms: rounded(seconds * 1000) }, 'reconciled');
+        this.#log.debug({ ...this.#logFields(key), result, ms: rounded(seconds * 1000) }, 'reconciled');
       }
       this.#running.delete(key);
+      // An error after an abort is not the key's failure (see #fail), so it does not count.
       if (result !== 'error' || !this.#aborted) this.#metrics?.reconciled(this.name, result, seconds);
     }
   }
 
-  #line(key: string): object {
+  #logFields(key: string): object {
     return { controller: this.name, ...this.#about(key), reconcileID: this.#running.get(key)?.id };
   }
 
@@ -199,10 +200,10 @@ export class Controller {
   }
 
   #fail(key: string, error: unknown, thrown: unknown): void {
-    // The controller aborted the reconcile, so this error is no failure of the key.
+    // The controller aborted the reconcile itself. The key has not failed.
     if (this.#aborted) return;
     this.#metrics?.failed(this.name);
-    const line = { ...this.#line(key), reason: reasonOf(error), err: thrown };
+    const line = { ...this.#logFields(key), reason: reasonOf(error), err: thrown };
     if (error instanceof TerminalError) {
       this.#metrics?.failedForGood(this.name);
       this.queue.forget(key);

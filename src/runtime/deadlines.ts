@@ -1,5 +1,5 @@
 // Many deadlines with one timer: a heap of (deadline, key) with at most one entry per key. Fifty thousand orders
-// that wait for their expiry must not be fifty thousand timers. Knows nothing of what is due.
+// that wait for their expiry must not need fifty thousand timers. Does not know what a key means.
 
 import type { Cancel, Clock } from './clock.ts';
 
@@ -8,29 +8,29 @@ interface Entry<V> {
   key: string;
   value: V;
   /** Of two deadlines at the same time, the one that was set first is due first. */
-  order: number;
+  sequence: number;
   /** Its position in the heap, so that a deadline can be moved forward in O(log n). */
   place: number;
 }
 
 export class Deadlines<V> {
   readonly #clock: Clock;
-  readonly #due: (key: string, value: V) => void;
+  readonly #onDue: (key: string, value: V) => void;
   readonly #byKey = new Map<string, Entry<V>>();
   readonly #heap: Entry<V>[] = [];
-  #order = 0;
+  #nextSequence = 0;
   #timer: { at: number; cancel: Cancel } | undefined;
 
-  constructor(clock: Clock, due: (key: string, value: V) => void) {
+  constructor(clock: Clock, onDue: (key: string, value: V) => void) {
     this.#clock = clock;
-    this.#due = due;
+    this.#onDue = onDue;
   }
 
   get size(): number {
     return this.#heap.length;
   }
 
-  /** `merge` combines the value that waits with the new one. The earlier deadline stays. */
+  /** If the key has a deadline already, the earlier of the two stays, and `merge` combines the two values. */
   set(key: string, ms: number, value: V, merge: (waiting: V, added: V) => V): void {
     const at = this.#clock.monotonic() + ms;
     const entry = this.#byKey.get(key);
@@ -40,7 +40,7 @@ export class Deadlines<V> {
       entry.at = at;
       this.#up(entry);
     } else {
-      const added = { at, key, value, order: this.#order++, place: this.#heap.length };
+      const added = { at, key, value, sequence: this.#nextSequence++, place: this.#heap.length };
       this.#heap.push(added);
       this.#byKey.set(key, added);
       this.#up(added);
@@ -73,7 +73,7 @@ export class Deadlines<V> {
       // millisecond is due now; otherwise the timer would be set again and again for the rest.
       if (first.at - now >= 1) break;
       this.#shift(first);
-      this.#due(first.key, first.value);
+      this.#onDue(first.key, first.value);
     }
     this.#arm();
   }
@@ -96,9 +96,9 @@ export class Deadlines<V> {
     while (place > 0) {
       const parent = this.#heap[(place - 1) >> 1]!;
       if (before(parent, entry)) break;
-      const above = parent.place;
+      const parentPlace = parent.place;
       this.#put(parent, place);
-      place = above;
+      place = parentPlace;
     }
     this.#put(entry, place);
   }
@@ -112,14 +112,14 @@ export class Deadlines<V> {
       const right = heap[2 * place + 2];
       if (right && before(right, child)) child = right;
       if (before(entry, child)) break;
-      const below = child.place;
+      const childPlace = child.place;
       this.#put(child, place);
-      place = below;
+      place = childPlace;
     }
     this.#put(entry, place);
   }
 }
 
 function before(a: Entry<unknown>, b: Entry<unknown>): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
+  return a.at < b.at || (a.at === b.at && a.sequence < b.sequence);
 }

@@ -2,21 +2,23 @@
 // Does not know workers, the meaning of a group, or the time.
 
 /**
- * One point of priority equals this many milliseconds of waiting. A key of low priority is never overtaken for
- * ever.
+ * One point of priority equals this many milliseconds of waiting. So a key of low priority does not wait for ever: keys
+ * that are added much later cannot overtake it.
  */
 const msPerPoint = 100;
 
 /**
- * Groups take turns, one key each, however many keys a group has. Within a group every priority is a
- * first-in-first-out lane. Of the first keys of all lanes, the one that is due first wins. A key is due when it
- * began to wait, earlier by its priority. Few priorities, few groups, many keys.
+ * Groups take turns: each gives one key per turn, however many keys it has. Within a group, the keys of one priority
+ * form a first-in-first-out lane. Among the first keys of its lanes, the group gives the one that is due first. A key
+ * is due at the time at which it began to wait, minus `msPerPoint` for each point of priority. Made for many keys in
+ * few groups with few priorities.
  */
 export class Lanes {
   readonly #groups = new Map<string, Group>();
   /** Names of the groups that have keys, in the order of their turns. */
   readonly #turns = new Fifo();
 
+  /** `since`: when the key began to wait, in ms. */
   push(group: string, key: string, priority: number, since: number): void {
     let found = this.#groups.get(group);
     if (!found) {
@@ -27,7 +29,7 @@ export class Lanes {
     found.push(key, priority, since);
   }
 
-  /** Changes a key's priority. The time since when it waits stays. */
+  /** Changes a key's priority, but not the time at which it began to wait. */
   move(group: string, key: string, from: number, to: number, since: number): void {
     this.#groups.get(group)?.delete(key, from);
     this.push(group, key, to, since);
@@ -38,7 +40,7 @@ export class Lanes {
     if (name === undefined) return undefined;
     const group = this.#groups.get(name)!;
     const key = group.shift();
-    // A single group takes no turns.
+    // With a single group the turns need no change.
     if (group.size === 0) {
       this.#turns.delete(name);
       this.#groups.delete(name);
@@ -94,7 +96,7 @@ class Fifo {
   readonly #keys = new Map<string, number>();
   // A Map's iterator survives deletions and sees additions. A new iterator for every key would step over all
   // entries that were deleted at the front: with 200,000 keys, each step took 14 µs instead of 0.6.
-  #at: Iterator<string> | undefined;
+  #iterator: Iterator<string> | undefined;
   #first: string | undefined;
 
   push(key: string, due: number): void {
@@ -108,12 +110,12 @@ class Fifo {
 
   peek(): string | undefined {
     if (this.#keys.size === 0) {
-      this.#at = undefined;
+      this.#iterator = undefined;
       return undefined;
     }
-    // The iterator is not at its end: the entry that it points to exists.
-    this.#at ??= this.#keys.keys();
-    this.#first ??= this.#at.next().value as string;
+    // The map is not empty, and every key that the iterator has passed is deleted. So the iterator has a next key.
+    this.#iterator ??= this.#keys.keys();
+    this.#first ??= this.#iterator.next().value as string;
     return this.#first;
   }
 
@@ -125,7 +127,7 @@ class Fifo {
 
   clear(): void {
     this.#keys.clear();
-    this.#at = undefined;
+    this.#iterator = undefined;
     this.#first = undefined;
   }
 }

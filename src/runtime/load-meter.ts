@@ -1,5 +1,5 @@
-// Measures load: how much arrives in a sliding window, how long a piece of work takes, and from both, by Little's law, how
-// much is in flight at once. Knows nothing of what arrives.
+// Measures load: how much arrives in a sliding window, and how long a piece of work takes. Computes from both, by
+// Little's law, how much is in flight at once. Does not know what arrives.
 import type { Clock } from './clock.ts';
 
 interface Arrival {
@@ -12,7 +12,7 @@ interface Arrival {
 export class LoadMeter {
   readonly #clock: Clock;
   readonly #windowMs: number;
-  /** Oldest first. Those before `#oldest` have left the window. */
+  /** Oldest first. Those before the index `#oldest` have left the window. */
   #arrivals: Arrival[] = [];
   #oldest = 0;
   #units = 0;

@@ -1,4 +1,5 @@
-// The logger as the rooms see it: pino's interface without pino. Does not know where lines go.
+// The interface of the logger: the part of pino's interface that the project uses. Does not import pino, and does not
+// know where lines go.
 
 export interface Log {
   debug(fields: object, message: string): void;
@@ -9,6 +10,7 @@ export interface Log {
   isLevelEnabled?(level: string): boolean;
 }
 
+/** Whether debug lines are written. */
 export const debugs = (log: Log): boolean => log.isLevelEnabled?.('debug') ?? false;
 
 /** A log that adds these fields to every line. `fields` is called only when a line is written. */

@@ -12,7 +12,7 @@ export interface Component {
    * exiting, and later when `stop` has taken too long.
    */
   start(signal: AbortSignal): Promise<void>;
-  /** Ends in good order: it finishes what it has begun. */
+  /** Finishes the work in progress, then ends. */
   stop?(): Promise<void>;
   ready?(): { ok: boolean; why?: string };
 }
@@ -44,19 +44,19 @@ interface Part {
 /**
  * The order in which a Spikegate process starts, and what each step prevents:
  *
- * 0. installation: it refuses, before anything is written, where another Spikegate is installed.
+ * 0. installation: it refuses to start beside another Spikegate, before the process writes anything.
  * 1. certificates: without them a server can only fail handshakes.
  * 2. admission server: it MUST listen before the caches fill. To write an object that a cache lists, the API server
  * may need our webhook; with failurePolicy Fail nobody can write before the server answers. It reports "not ready"
  * until the caches are synced.
- * 3. caches: they MUST be synced before anything decides by them. An empty cache says that no order exists, and a
- * reconciler that believes it gives all stock back.
+ * 3. caches: they MUST be synced before anything reads them for a decision. An empty cache says that no order exists,
+ * and a reconciler that believes it gives all stock back.
  * 4. leader election: only a process that can work may hold the lease. A process that holds it while its caches
  * fill stops the sale.
  * 5. controllers: only on the leader.
  *
  * They stop in reverse order. Controllers finish before the lease is released; otherwise two leaders would write.
- * The lease is released before the caches and the server stop. The server answers to the last.
+ * The lease is released before the caches and the server stop. The server answers until the end.
  */
 export class Manager {
   readonly #log: Log;
@@ -67,7 +67,7 @@ export class Manager {
   #started: Part[][] = [];
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
-  #up = false;
+  #isUp = false;
 
   constructor(opts: ManagerOptions = {}) {
     this.#log = opts.log ?? silentLog;
@@ -111,7 +111,7 @@ export class Manager {
       const state = readiness(component);
       if (!state.ok) why.push(`${component.name}: ${state.why ?? 'not ready'}`);
     }
-    if (why.length === 0 && !this.#up) why.push('starting');
+    if (why.length === 0 && !this.#isUp) why.push('starting');
     return why.length === 0 ? { ok: true } : { ok: false, why: why.join('; ') };
   }
 
@@ -123,13 +123,13 @@ export class Manager {
       let first: unknown;
       const fail = (error: unknown) => {
         first ??= error;
-        // The others of the group may wait for something that will never happen now.
+        // The other components of the group may wait for the failed one for ever.
         for (const { abort } of group) abort.abort(error);
       };
       await Promise.all(group.map((part) => this.#startOne(part).catch(fail)));
       if (first && !this.#stopping) throw first;
     }
-    this.#up = true;
+    this.#isUp = true;
   }
 
   async #startOne({ component, abort }: Part): Promise<void> {
@@ -145,7 +145,7 @@ export class Manager {
 
   async #stopAll(): Promise<void> {
     const end = this.#clock.monotonic() + this.#gracePeriod;
-    if (this.#starting && !this.#up) {
+    if (this.#starting && !this.#isUp) {
       // Abort the group that is starting; otherwise `stop` would have to wait for it.
       for (const { abort } of this.#started.at(-1) ?? []) abort.abort(new Error('shutting down'));
       await this.#within(
@@ -172,7 +172,7 @@ export class Manager {
     }
   }
 
-  /** Waits for `work` until the monotonic time `end`. Then logs a warning and returns without it. */
+  /** Waits for `work`, at most until the monotonic time `end`. Logs a warning when `work` is not done by then. */
   #within(end: number, work: Promise<void>, name: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(end - this.#clock.monotonic(), () => {

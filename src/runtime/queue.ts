@@ -7,8 +7,8 @@ import { Deadlines } from './deadlines.ts';
 import { Lanes } from './lanes.ts';
 
 /**
- * Keys of the first list wait behind real changes of their group, for ten seconds at most (lanes.ts). The numbers
- * are controller-runtime's.
+ * For keys that have not just changed, such as all objects of a list. They wait behind real changes of their group, for
+ * ten seconds at most (100 points of 100 ms each, lanes.ts). The numbers are controller-runtime's.
  */
 export const lowPriority = -100;
 export const normalPriority = 0;
@@ -40,7 +40,7 @@ export interface WorkQueueOptions {
   name: string;
   clock?: Clock;
   metrics?: QueueMetrics;
-  /** Milliseconds; client-go's 5 … 1,000,000. */
+  /** Milliseconds. Default: client-go's, from 5 to 1,000,000. */
   backoff?: { base: number; max: number };
   /** Groups of keys take turns, so that no group starves another. Default: all keys are one group. */
   groupOf?: (key: string) => string;
@@ -48,11 +48,14 @@ export interface WorkQueueOptions {
 
 interface Waiting {
   priority: number;
+  /** When the key began to wait, in monotonic ms. */
   since: number;
 }
 
 interface Working {
+  /** The priority at which the key was taken. */
   priority: number;
+  /** When the worker took the key, in monotonic ms. */
   since: number;
   /** Set when the key is added while a worker has it. The key waits again as soon as that worker is done. */
   again?: Waiting;
@@ -65,8 +68,8 @@ interface Working {
  *                    ▲                 │ add: marked `again`, and done moves it to waiting
  *   later ──due──────┘
  *
- * `later` is independent of the rest: the queue wakes a key at its deadline even when a worker has it now. One wake
- * too many costs a read of the cache. A lost deadline would lose an expiry.
+ * `later` is independent of the rest: the queue adds a key at its deadline even when a worker has it now. A needless
+ * reconcile costs one read of the cache. Without the deadline, an order might never expire.
  */
 export class WorkQueue implements QueueGauges {
   readonly name: string;
@@ -82,7 +85,7 @@ export class WorkQueue implements QueueGauges {
   readonly #failures = new Map<string, number>();
   readonly #takers: ((key: string | undefined) => void)[] = [];
   #closed = false;
-  #drained: (() => void)[] = [];
+  #onDrained: (() => void)[] = [];
 
   constructor(opts: WorkQueueOptions) {
     this.name = opts.name;
@@ -100,12 +103,12 @@ export class WorkQueue implements QueueGauges {
     return this.#waiting.size;
   }
 
-  /** Number of keys that wait for their time. */
+  /** Number of keys whose delay (`addAfter`) is not over. */
   get delayed(): number {
     return this.#later.size;
   }
 
-  /** A key that waits already keeps its place, unless the new priority is higher. */
+  /** Enqueues the key. A key that already waits keeps its place, unless the new priority is higher. */
   add(key: string, priority: number = normalPriority): void {
     if (this.#closed) return;
     const working = this.#working.get(key);
@@ -149,7 +152,7 @@ export class WorkQueue implements QueueGauges {
     return this.#failures.get(key) ?? 0;
   }
 
-  /** The priority at which the key that a worker has was taken. */
+  /** The priority at which a worker took the key. Undefined when no worker has it. */
   priorityOf(key: string): number | undefined {
     return this.#working.get(key)?.priority;
   }
@@ -166,7 +169,7 @@ export class WorkQueue implements QueueGauges {
       this.#begin(key, waiting);
       return Promise.resolve(key);
     }
-    if (this.#closed && !this.#mayReturn()) return Promise.resolve(undefined);
+    if (this.#closed && !this.#someKeyReturns()) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       this.#takers.push(resolve);
     });
@@ -178,12 +181,12 @@ export class WorkQueue implements QueueGauges {
     this.#working.delete(key);
     this.#metrics?.worked(this.name, (this.#clock.monotonic() - working.since) / 1000);
     if (working.again) this.#wait(key, working.again);
-    if (this.#closed) this.#close();
+    if (this.#closed) this.#finishShutDown();
   }
 
   /**
-   * Takes no more keys. Keys that wait are dropped; with `drain` the workers finish them first. Resolves when no
-   * worker has a key. A worker that never ends keeps it pending, so the caller sets a limit.
+   * The queue accepts no more keys. It drops the waiting keys; with `drain`, the workers finish them first. Resolves
+   * when no worker has a key, which may be never: the caller must set a time limit.
    */
   shutDown(opts: { drain?: boolean } = {}): Promise<void> {
     this.#closed = true;
@@ -194,8 +197,8 @@ export class WorkQueue implements QueueGauges {
       for (const working of this.#working.values()) delete working.again;
     }
     return new Promise((resolve) => {
-      this.#drained.push(resolve);
-      this.#close();
+      this.#onDrained.push(resolve);
+      this.#finishShutDown();
     });
   }
 
@@ -229,15 +232,17 @@ export class WorkQueue implements QueueGauges {
     this.#metrics?.waited(this.name, (now - waiting.since) / 1000);
   }
 
-  #mayReturn(): boolean {
+  /** Whether a key that a worker has now will wait again. */
+  #someKeyReturns(): boolean {
     for (const working of this.#working.values()) if (working.again) return true;
     return false;
   }
 
-  #close(): void {
-    if (this.#waiting.size > 0 || this.#mayReturn()) return;
+  /** Call it after each step of a shutdown: ends the workers, and resolves `shutDown` when the last one is done. */
+  #finishShutDown(): void {
+    if (this.#waiting.size > 0 || this.#someKeyReturns()) return;
     for (const taker of this.#takers.splice(0)) taker(undefined);
     if (this.#working.size > 0) return;
-    for (const resolve of this.#drained.splice(0)) resolve();
+    for (const resolve of this.#onDrained.splice(0)) resolve();
   }
 }

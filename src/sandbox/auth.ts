@@ -12,14 +12,14 @@ const boundKinds = ['Pod', 'Secret', 'Node'] as const;
 const issuer = 'https://kubernetes.default.svc.cluster.local';
 const encode = (value: Obj) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** A node has no namespace. */
+/** The object to which a token is bound. It is in the namespace of the service account, unless it is a Node. */
 export interface BoundObject {
   kind: (typeof boundKinds)[number];
   name: string;
   uid: string;
 }
 
-/** The audience of this server. A token for others must not be of use here. */
+/** This server accepts only tokens for this audience. */
 export const ownAudiences: readonly string[] = [issuer];
 
 export interface TokenClaims {
@@ -27,8 +27,9 @@ export interface TokenClaims {
   name: string;
   uid: string;
   audiences: string[];
-  /** The token is valid only while this object of the same namespace exists. */
+  /** The token is valid only while this object exists. */
   bound?: BoundObject;
+  /** Epoch milliseconds, as is `issued`. */
   expires: number;
   issued: number;
 }
@@ -60,7 +61,7 @@ export class Tokens {
     return `${head}.${body}.${this.#mac(`${head}.${body}`)}`;
   }
 
-  /** The claims of a token of ours that has not expired. */
+  /** The claims of a token. Undefined when the signature is not ours or the token has expired. */
   read(token: string, now: number): Omit<TokenClaims, 'expires' | 'issued'> | undefined {
     const [head = '', body = '', signature = ''] = token.split('.');
     const wanted = Buffer.from(this.#mac(`${head}.${body}`));
@@ -68,18 +69,18 @@ export class Tokens {
     if (wanted.length !== given.length || !timingSafeEqual(wanted, given)) return undefined;
     const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Obj;
     if (Number(claims.exp) * 1000 < now) return undefined;
-    const bound = asObj(claims['kubernetes.io']);
-    const account = asObj(bound.serviceaccount);
-    const [object] = boundKinds.flatMap((kind) => {
-      const { name, uid } = asObj(own(bound, kind.toLowerCase()));
+    const kubernetes = asObj(claims['kubernetes.io']);
+    const account = asObj(kubernetes.serviceaccount);
+    const [bound] = boundKinds.flatMap((kind) => {
+      const { name, uid } = asObj(own(kubernetes, kind.toLowerCase()));
       return name ? [{ kind, name: asString(name), uid: asString(uid) }] : [];
     });
     return {
-      namespace: asString(bound.namespace),
+      namespace: asString(kubernetes.namespace),
       name: asString(account.name),
       uid: asString(account.uid),
       audiences: asStrings(claims.aud),
-      ...(object ? { bound: object } : {}),
+      ...(bound ? { bound } : {}),
     };
   }
 
@@ -89,6 +90,7 @@ export class Tokens {
 }
 
 export class Authenticator {
+  /** The user of each connection. Null: the client has no valid certificate. */
   readonly #bySocket = new WeakMap<object, User | null>();
   readonly #tokens: Tokens;
   readonly #store: Store;
@@ -111,14 +113,14 @@ export class Authenticator {
     return this.tokenReview(token, ownAudiences)?.user;
   }
 
-  /** Whose token this is, and for which of these audiences. Undefined when it is of no use for any of them. */
+  /** The user of a token, and those of these audiences that it is for. Undefined when it is invalid or for none. */
   tokenReview(token: string, audiences: readonly string[]): { user: User; audiences: string[] } | undefined {
     const claims = this.#tokens.read(token, this.#now());
     if (!claims) return undefined;
     const { namespace, name, uid, bound } = claims;
     const shared = audiences.filter((audience) => claims.audiences.includes(audience));
     if (shared.length === 0) return undefined;
-    // A token is valid only while its account exists, and the object that it is bound to.
+    // A token is valid only while both its account and the object to which it is bound exist.
     if (this.#store.table('/serviceaccounts').get(`${namespace}/${name}`)?.uid !== uid) return undefined;
     if (bound && this.boundUid(namespace, bound) !== bound.uid) return undefined;
     const extra = bound?.kind === 'Pod' && {

@@ -1,4 +1,4 @@
-// Who asks, and with which options: passed along with one API operation from the HTTP request (or a controller) to
+// The user and the options of one API operation. They are passed along from the HTTP request (or a controller) to
 // storage.
 
 import type { ResourceType } from './resources.ts';
@@ -21,7 +21,7 @@ export interface ApiCall {
   options: Obj;
   /** Texts for Warning headers. */
   warnings: string[];
-  /** What this user may not write, though she may write the kind. Throws ApiError. */
+  /** Throws ApiError for content that this user may not write, although RBAC permits writes of the kind. */
   guard?(type: ResourceType, item: Item, old: Item | undefined): void;
 }
 

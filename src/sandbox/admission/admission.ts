@@ -1,5 +1,5 @@
-// Admission by webhooks: which ones an operation calls, in which order, and what their answers lead to. It calls
-// them over HTTPS as any cluster does, and does not know whose they are.
+// Admission by webhooks: finds the webhooks of an operation, calls them, and turns their answers into a changed object
+// or an error. It calls them over HTTPS as any cluster does, and knows no webhook in particular.
 
 import type { ApiCall } from '../call.ts';
 import { jsonPatch } from '../patch/json.ts';
@@ -39,7 +39,7 @@ export interface AuditRecord {
   annotations: Record<string, string>;
 }
 
-const auditKept = 1000;
+const maxAuditRecords = 1000;
 const tables = {
   mutating: 'admissionregistration.k8s.io/mutatingwebhookconfigurations',
   validating: 'admissionregistration.k8s.io/validatingwebhookconfigurations',
@@ -47,8 +47,8 @@ const tables = {
 type Phase = keyof typeof tables;
 
 /**
- * No webhook admits reviews, which are only questions, or webhook configurations, which people must be able to
- * repair while a webhook is broken.
+ * Kinds for which no webhook is called. A review (SubjectAccessReview, TokenReview) stores nothing. Webhook
+ * configurations must stay writable, so that people can repair them while a webhook is broken.
  */
 const exempt = (type: ResourceType) =>
   type.group === 'admissionregistration.k8s.io' ||
@@ -79,20 +79,20 @@ export class Admission {
     this.#client.close();
   }
 
-  /** Whether any webhook may be called. Without one, the fast path builds no reviews. */
+  /** Whether any webhook matches. */
   any(phase: Phase, attributes: Attributes): boolean {
     return this.#matching(phase, attributes).length > 0;
   }
 
   /**
-   * Calls the webhooks one after the other, each with the result of the one before, and then again those that want
-   * reinvocation.
+   * Calls the webhooks one after the other. Each gets the result of the one before. Then calls those with
+   * reinvocationPolicy IfNeeded again if a later webhook changed the object. `refine` runs on each patched object.
    */
   async mutate(attributes: Attributes, refine: (item: Item) => Item): Promise<Item | undefined> {
     const hooks = this.#matching('mutating', attributes);
     let lastChange = -1;
     const invoke = async (hook: Obj, index: number) => {
-      const { verdict } = await this.#consult(hook, attributes, true);
+      const { verdict } = await this.#callWebhook(hook, attributes, true);
       if (!verdict?.patch || !attributes.object) return;
       const before = JSON.stringify(attributes.object);
       let patched: Item;
@@ -105,9 +105,9 @@ export class Admission {
       attributes.object = patched;
     };
     for (const [index, hook] of hooks.entries()) await invoke(hook, index);
-    const changedUpTo = lastChange;
+    const lastChangeOfFirstRound = lastChange;
     for (const [index, hook] of hooks.entries())
-      if (hook.reinvocationPolicy === 'IfNeeded' && index < changedUpTo) await invoke(hook, index);
+      if (hook.reinvocationPolicy === 'IfNeeded' && index < lastChangeOfFirstRound) await invoke(hook, index);
     return attributes.object;
   }
 
@@ -115,7 +115,7 @@ export class Admission {
   async validate(attributes: Attributes): Promise<void> {
     const hooks = this.#matching('validating', attributes);
     if (hooks.length === 0) return;
-    const results = await Promise.allSettled(hooks.map((hook) => this.#consult(hook, attributes, false)));
+    const results = await Promise.allSettled(hooks.map((hook) => this.#callWebhook(hook, attributes, false)));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
   }
@@ -166,7 +166,7 @@ export class Admission {
   }
 
   /** Calls one webhook. Throws its denial, or the error of a failing webhook according to its failure policy. */
-  async #consult(
+  async #callWebhook(
     hook: Obj,
     attributes: Attributes,
     mutating: boolean,
@@ -197,11 +197,11 @@ export class Admission {
     return { verdict };
   }
 
-  /** Throws 403 when a condition cannot be judged and the webhook must not fail. */
+  /** Throws 403 when the evaluation of a condition fails and the failure policy is not Ignore. */
   #meetsConditions(hook: Obj, attributes: Attributes): boolean {
     const outcome = matchConditions(hook, () => {
       const { object = null, old: oldObject = null } = attributes;
-      // Conditions see an empty uid: no expression may depend on it.
+      // The uid of the request is empty here, so that no expression can depend on it.
       return { request: requestOf(this.#fields(hook, attributes), ''), object, oldObject };
     });
     if ('matches' in outcome) return outcome.matches;
@@ -214,12 +214,12 @@ export class Admission {
     const { type, object, old, form } = attributes;
     const fields = this.#fields(hook, attributes);
     const { version } = fields.resource;
-    const seen = { group: type.group, version };
+    const sentAs = { group: type.group, version };
     const text = (item: Item | undefined) => {
       if (!item) return 'null';
       return form || version === type.version
         ? JSON.stringify(item)
-        : JSON.stringify({ ...item, apiVersion: apiVersionOf(seen) });
+        : JSON.stringify({ ...item, apiVersion: apiVersionOf(sentAs) });
     };
     return reviewBody({ ...fields, object: text(object), oldObject: text(old) });
   }
@@ -227,10 +227,10 @@ export class Admission {
   #fields(hook: Obj, attributes: Attributes): Omit<ReviewFields, 'object' | 'oldObject'> {
     const { type, call, form } = attributes;
     const version = matchedVersion(hook, this.#target(attributes)) ?? type.version;
-    const seen = { group: type.group, version };
+    const sentAs = { group: type.group, version };
     return {
-      kind: form ?? { ...seen, kind: type.kind },
-      resource: { ...seen, resource: type.plural },
+      kind: form ?? { ...sentAs, kind: type.kind },
+      resource: { ...sentAs, resource: type.plural },
       requestKind: form ?? { group: type.group, version: type.version, kind: type.kind },
       requestResource: { group: type.group, version: type.version, resource: type.plural },
       subresource: attributes.subresource,
@@ -255,6 +255,6 @@ export class Admission {
       allowed: verdict.allowed,
       annotations: verdict.auditAnnotations,
     });
-    if (this.audit.length > auditKept * 2) this.audit.splice(0, auditKept);
+    if (this.audit.length > maxAuditRecords * 2) this.audit.splice(0, maxAuditRecords);
   }
 }

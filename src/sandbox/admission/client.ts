@@ -4,7 +4,7 @@
 import { Agent, request } from 'node:https';
 import { asObj, asString, type Obj } from '../types.ts';
 
-/** kube-apiserver's number of idle connections per host, and about its idle time. */
+/** kube-apiserver keeps this many idle connections per host, for about this time. */
 const idleConnections = 25;
 const idleMs = 90_000;
 
@@ -90,7 +90,7 @@ export class WebhookClient {
         },
       );
       call.on('error', (error: NodeJS.ErrnoException) => {
-        // The other side closed a kept connection before it answered, so retry once.
+        // The server closed an idle connection just when it was used again. Retry on another connection.
         if (call.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted) {
           this.#send(url, caBundle, body, timeoutMs).then(resolve, reject);
         } else reject(error);
@@ -100,7 +100,7 @@ export class WebhookClient {
   }
 }
 
-/** The address as written. A URL object would drop a default port, which the messages must show. */
+/** The URL as a string. A URL object would drop a default port, which the error messages must show. */
 function target(clientConfig: Obj, timeoutSeconds: number): string {
   const service = asObj(clientConfig.service);
   const base =
@@ -109,6 +109,7 @@ function target(clientConfig: Obj, timeoutSeconds: number): string {
   return `${base}${base.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s`;
 }
 
+/** The text that Go's HTTP client has for this error. */
 function goText(error: NodeJS.ErrnoException & { address?: string; port?: number }): string {
   const where = `${error.address}:${error.port}`;
   if (error.name === 'AbortError' || error.name === 'TimeoutError') return 'context deadline exceeded';

@@ -16,11 +16,11 @@ export interface Variables {
 const environment = new Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true });
 for (const name of ['request', 'object', 'oldObject']) environment.registerVariable(name, 'dyn');
 
-/** A cluster has a handful of expressions. But a configuration that is written often must not fill the memory. */
+/** Programs by expression. A cluster has few; the limit is for a configuration whose expressions keep changing. */
 const compiled = new Map<string, Program>();
 const maxCompiled = 256;
 
-/** @throws Error when it does not compile, or gives no boolean */
+/** @throws Error when the expression does not compile, or its result cannot be a boolean */
 export function compile(expression: string): Program {
   const known = compiled.get(expression);
   if (known) return known;
@@ -36,8 +36,8 @@ export function compile(expression: string): Program {
 export type MatchOutcome = { matches: boolean } | { error: string };
 
 /**
- * One condition that is false means that the webhook is not called. Otherwise an error counts, and the failure
- * policy decides (kube-apiserver pkg/admission/plugin/webhook/matchconditions).
+ * If any condition is false, the webhook is not called, even when another condition failed. If none is false and one
+ * failed, the failure policy decides (kube-apiserver pkg/admission/plugin/webhook/matchconditions).
  */
 export function matchConditions(webhook: Obj, variables: () => Variables): MatchOutcome {
   const conditions = asList(webhook.matchConditions);

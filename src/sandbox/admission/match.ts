@@ -14,7 +14,8 @@ export interface Target {
   equivalents: () => readonly string[];
 }
 
-const has = (list: unknown, value: string) => {
+/** Whether a list of a rule includes the value. The item `*` includes every value. */
+const includes = (list: unknown, value: string) => {
   const values = asStrings(list);
   return values.includes('*') || values.includes(value);
 };
@@ -36,14 +37,14 @@ function scopeMatches(scope: unknown, namespaced: boolean): boolean {
 export function matchedVersion(webhook: Obj, target: Target): string | undefined {
   const rules = asList(webhook.rules).filter(
     (rule) =>
-      has(rule.operations, target.operation) &&
-      has(rule.apiGroups, target.group) &&
+      includes(rule.operations, target.operation) &&
+      includes(rule.apiGroups, target.group) &&
       resourceMatches(rule.resources, target.plural, target.subresource) &&
       scopeMatches(rule.scope, target.namespaced),
   );
-  if (rules.some((rule) => has(rule.apiVersions, target.version))) return target.version;
+  if (rules.some((rule) => includes(rule.apiVersions, target.version))) return target.version;
   if (webhook.matchPolicy === 'Exact') return undefined;
-  return target.equivalents().find((version) => rules.some((rule) => has(rule.apiVersions, version)));
+  return target.equivalents().find((version) => rules.some((rule) => includes(rule.apiVersions, version)));
 }
 
 /**

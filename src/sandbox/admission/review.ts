@@ -99,7 +99,7 @@ export function readVerdict(answer: Obj, uid: string, mutating: boolean): Verdic
  * The error of a denial: the webhook's status with a code of at least 400, and the webhook's name in the message.
  */
 export function denial(webhook: string, status: Obj): ApiError {
-  const by = `admission webhook ${JSON.stringify(webhook)} denied the request`;
+  const denied = `admission webhook ${JSON.stringify(webhook)} denied the request`;
   const text = asString(status.message) || asString(status.reason);
   const code = Math.max(400, asNumber(status.code, 400));
   const details = isObj(status.details) ? status.details : undefined;
@@ -107,7 +107,7 @@ export function denial(webhook: string, status: Obj): ApiError {
   return new ApiError(
     code,
     asString(status.reason),
-    text ? `${by}: ${text}` : `${by} without explanation`,
+    text ? `${denied}: ${text}` : `${denied} without explanation`,
     details,
     wait > 0 ? { 'Retry-After': String(wait) } : {},
   );

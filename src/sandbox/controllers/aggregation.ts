@@ -1,5 +1,5 @@
-// Cluster roles with an aggregationRule have the rules of the roles that its selectors choose
-// (pkg/controller/clusterroleaggregation).
+// Gives each cluster role with an aggregationRule the rules of all roles that its selectors match
+// (kube-controller-manager pkg/controller/clusterroleaggregation).
 
 import type { Core } from '../operations/core.ts';
 import { matchesLabels, parseLabelSelector } from '../selectors.ts';
@@ -26,9 +26,9 @@ export class RoleAggregation {
   }
 
   start(): void {
-    this.#addAll();
+    this.#enqueueAll();
     this.#stopListening = this.#api.core.store.onCommit((changes) => {
-      if (changes.some(({ entry }) => entry.table === table)) this.#addAll();
+      if (changes.some(({ entry }) => entry.table === table)) this.#enqueueAll();
     });
   }
 
@@ -37,8 +37,8 @@ export class RoleAggregation {
     this.#queue.close();
   }
 
-  /** Any role may be chosen by any other. */
-  #addAll(): void {
+  /** Enqueues every aggregated role, because a changed role may match the selectors of any of them. */
+  #enqueueAll(): void {
     for (const role of this.#roles()) if (role.aggregationRule) this.#queue.add(role.metadata.name);
   }
 
@@ -61,17 +61,17 @@ export class RoleAggregation {
   }
 }
 
-/** Each rule once, in the order of the names of the roles that have them. */
+/** The rules of all matched roles, sorted by role name, without duplicates. */
 function aggregatedRules({ metadata, aggregationRule }: Item, roles: readonly Item[]): Obj[] {
   const selectors = asList(asObj(aggregationRule).clusterRoleSelectors);
-  const chosen = roles
+  const matched = roles
     .filter((it) => it.metadata.name !== metadata.name)
     .filter((it) =>
       selectors.some((selector) => matchesLabels(parseLabelSelector(selector), it.metadata.labels)),
     )
     .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   const rules: Obj[] = [];
-  for (const rule of chosen.flatMap((it) => asList(it.rules))) {
+  for (const rule of matched.flatMap((it) => asList(it.rules))) {
     if (!rules.some((other) => equal(other, rule))) rules.push(rule);
   }
   return rules;

@@ -1,5 +1,5 @@
-// The API for the sandbox's own controllers: typed by the name of the kind, with their own users, through the same
-// operations as all requests.
+// How the sandbox's own controllers read and write objects. Each controller acts as its own user. Writes go through the
+// same operations as HTTP requests.
 
 import { randomBytes } from 'node:crypto';
 import { joinKey } from '../../kube/objects.ts';
@@ -15,7 +15,7 @@ import { equal, type Item, type Obj, timestamp } from '../types.ts';
 
 export const isNotFound = (error: unknown) => error instanceof ApiError && error.code === 404;
 
-/** Whether somebody else was faster. What was wanted has happened, or will be retried. */
+/** Whether another writer was faster. Then the change is not needed any more, or the controller retries it. */
 export const isLost = (error: unknown) =>
   error instanceof ApiError && (error.code === 404 || error.code === 409);
 
@@ -34,7 +34,7 @@ export class ControllerApi {
     return callOf(this.#user, this.#manager);
   }
 
-  /** The type of a table's stored form. A table's name is `group/plural`. */
+  /** The type with the stored version of a table. A table's name is `group/plural`. */
   type(table: string): ResourceType {
     const type = this.core.registry.ofTable(table);
     if (!type) throw new Error(`nothing serves ${table}`);
@@ -133,6 +133,7 @@ export class ControllerApi {
     );
   }
 
+  /** Deletes an object, unless it is gone or has changed. `collection`: as a part of a collection delete. */
   async delete(
     table: string,
     namespace: string,

@@ -1,6 +1,6 @@
-// The roles and bindings that every cluster has, for people and for every authenticated user, as Kubernetes' own
-// (plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go). Those of Kubernetes' components are left out: here they are
-// no users of the API.
+// The default roles and bindings for people and for every authenticated user, copied from Kubernetes
+// (plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go). The roles of Kubernetes' components are omitted, because
+// RBAC does not apply to the sandbox's own controllers.
 
 import type { Obj } from '../types.ts';
 
@@ -14,7 +14,7 @@ const write = ['create', 'delete', 'deletecollection', 'patch', 'update'];
 const all = [...write, ...read];
 const star = ['*'];
 
-const autoscaled = ['replicationcontrollers/scale'];
+const controllerScale = ['replicationcontrollers/scale'];
 const apps = {
   plain: [
     'daemonsets',
@@ -38,7 +38,7 @@ const viewRules: Obj[] = [
       'persistentvolumeclaims/status',
       'pods',
       'replicationcontrollers',
-      ...autoscaled,
+      ...controllerScale,
       'serviceaccounts',
       'services',
       'services/status',
@@ -86,7 +86,7 @@ const editRules: Obj[] = [
       'events',
       'persistentvolumeclaims',
       'replicationcontrollers',
-      ...autoscaled,
+      ...controllerScale,
       'secrets',
       'serviceaccounts',
       'services',
@@ -122,10 +122,9 @@ const adminRules: Obj[] = [
   rule(['rbac.authorization.k8s.io'], ['rolebindings', 'roles'], [...all]),
 ];
 
-const aggregated = (into: string): Obj => ({
-  clusterRoleSelectors: [{ matchLabels: { [`rbac.authorization.k8s.io/aggregate-to-${into}`]: 'true' } }],
-});
+/** The label of a role whose rules the role `into` gets. */
 const label = (into: string) => ({ [`rbac.authorization.k8s.io/aggregate-to-${into}`]: 'true' });
+const aggregated = (into: string): Obj => ({ clusterRoleSelectors: [{ matchLabels: label(into) }] });
 
 export interface BootstrapRole {
   name: string;
@@ -176,7 +175,7 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
   },
 ];
 
-/** Cluster roles with the groups to which they are bound. */
+/** Each cluster role with the groups to which it is bound. */
 export const bootstrapBindings: readonly { role: string; groups: string[] }[] = [
   { role: 'cluster-admin', groups: ['system:masters'] },
   { role: 'system:discovery', groups: ['system:authenticated'] },

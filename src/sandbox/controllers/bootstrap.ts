@@ -11,7 +11,9 @@ import { NamespaceController } from './namespaces.ts';
 import { startWorkloads } from './start.ts';
 
 export interface ControllerOptions {
+  /** Whether the controllers of workloads (Deployments, pods) run. */
   workloads: { readyAfterMs?: number } | false;
+  /** Whether garbage collection and the controllers of namespaces, events and roles run. */
   controllers: boolean;
   /** PEM of the CA, for kube-root-ca.crt. */
   ca: string;
@@ -48,7 +50,7 @@ async function seed(core: Core): Promise<void> {
   }
 }
 
-/** A role of an earlier version. One that somebody has taken out of our hands stays as it is. */
+/** Updates a role that an earlier version created, unless somebody has set its autoupdate annotation to false. */
 async function bringUpToDate(api: ControllerApi, wanted: Item): Promise<void> {
   const table = `${rbac}/clusterroles`;
   const { name, labels, annotations } = wanted.metadata;
@@ -67,7 +69,7 @@ async function bringUpToDate(api: ControllerApi, wanted: Item): Promise<void> {
   });
 }
 
-/** The Service `kubernetes`: clients list it, and its address is taken. */
+/** The Service `kubernetes`. Clients expect to list it, and no other Service may get its address. */
 async function kubernetesService(core: Core): Promise<void> {
   const api = new ControllerApi(core, 'bootstrap');
   const labels = { component: 'apiserver', provider: 'kubernetes' };

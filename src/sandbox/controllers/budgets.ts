@@ -14,7 +14,7 @@ import { KeyQueue } from './queue.ts';
 
 const budgets = 'policy/poddisruptionbudgets';
 const autoscalers = 'autoscaling/horizontalpodautoscalers';
-/** Pods change often and in groups. A status may be this late. */
+/** Pods change often and in groups, so a status is computed this long after a change. */
 const gatherMs = 100;
 /** An eviction whose pod still exists after this time did not happen. */
 const evictionTimeoutMs = 120_000;
@@ -36,14 +36,14 @@ export class StatusKeeper {
   }
 
   start(): void {
-    this.#touch('');
+    this.#enqueueAll('');
     this.#stopListening = this.#api.core.store.onCommit((changes) => {
       const touched = new Set<string>();
       for (const { entry } of changes) {
-        const own = entry.table === budgets || entry.table === autoscalers;
-        if (own || entry.table === '/pods' || scalable.has(entry.table)) touched.add(entry.namespace);
+        const hasStatus = entry.table === budgets || entry.table === autoscalers;
+        if (hasStatus || entry.table === '/pods' || scalable.has(entry.table)) touched.add(entry.namespace);
       }
-      for (const namespace of touched) this.#touch(namespace);
+      for (const namespace of touched) this.#enqueueAll(namespace);
     });
   }
 
@@ -52,7 +52,7 @@ export class StatusKeeper {
     this.#queue.close();
   }
 
-  #touch(namespace: string): void {
+  #enqueueAll(namespace: string): void {
     for (const table of [budgets, autoscalers])
       for (const entry of this.#api.entries(table, namespace))
         this.#queue.addAfter(`${table} ${joinKey(entry.namespace, entry.name)}`, gatherMs);
@@ -64,7 +64,7 @@ export class StatusKeeper {
     const item = this.#api.get(table, namespace, name);
     if (!item || item.metadata.deletionTimestamp) return;
     if (table === autoscalers) return this.#api.status(table, item, this.#autoscaler(item));
-    // Computed again at each retry, because an eviction may have charged the budget in between.
+    // Compute the status again at each retry: an eviction may have been added to it in between.
     const change = (live: Item) => {
       live.status = this.#budget(live, key);
     };
@@ -84,15 +84,15 @@ export class StatusKeeper {
     const healthy = pods.filter(
       (pod) => isReady(pod) && own(evicted, pod.metadata.name) === undefined,
     ).length;
-    const counted =
+    const expected =
       spec.maxUnavailable !== undefined || typeof spec.minAvailable === 'string'
         ? this.#expected(pods)
         : pods.length;
     const desired =
       spec.maxUnavailable === undefined
-        ? scaled(spec.minAvailable ?? 1, counted, true)
-        : Math.max(0, counted - scaled(spec.maxUnavailable, counted, true));
-    const allowed = counted > 0 ? Math.max(0, healthy - desired) : 0;
+        ? scaled(spec.minAvailable ?? 1, expected, true)
+        : Math.max(0, expected - scaled(spec.maxUnavailable, expected, true));
+    const allowed = expected > 0 ? Math.max(0, healthy - desired) : 0;
     const condition =
       allowed > 0
         ? { type: 'DisruptionAllowed', status: 'True', reason: 'SufficientPods', message: '' }
@@ -105,19 +105,19 @@ export class StatusKeeper {
       disruptionsAllowed: allowed,
       currentHealthy: healthy,
       desiredHealthy: desired,
-      expectedPods: counted,
+      expectedPods: expected,
       conditions: this.#conditions(item, [condition]),
     };
   }
 
-  /** Pods that an eviction has just charged to the budget and that still exist. */
+  /** Pods that still exist although an eviction has put them into `status.disruptedPods`. Pod name → time. */
   #evicted(budget: Item, pods: readonly Item[]): Record<string, string> {
     const now = this.#api.core.clock.now();
-    const charged = Object.entries(asObj(asObj(budget.status).disruptedPods)).map(
+    const disrupted = Object.entries(asObj(asObj(budget.status).disruptedPods)).map(
       ([name, at]) => [name, asString(at)] as const,
     );
     return Object.fromEntries(
-      charged.filter(
+      disrupted.filter(
         ([name, at]) =>
           Date.parse(at) + evictionTimeoutMs > now && pods.some((pod) => pod.metadata.name === name),
       ),
@@ -125,7 +125,7 @@ export class StatusKeeper {
   }
 
   /**
-   * Number of pods that there should be: what their owners want, so that a pod that is gone already still counts.
+   * Sum of the replicas that the owners of these pods want. A pod that is already gone still counts.
    */
   #expected(pods: readonly Item[]): number {
     const counts = new Map<string, number>();

@@ -16,12 +16,13 @@ const cleanup = 'customresourcecleanup.apiextensions.k8s.io';
 export class CrdController {
   readonly #core: Core;
   readonly #served = new Map<string, ResourceType[]>();
+  /** Definitions that #reconcile works on. Its own writes must not start it again. */
   readonly #busy = new Set<string>();
   readonly #call = callOf(
     { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] },
     'kube-apiserver',
   );
-  #stop: () => void = () => {};
+  #stopListening: () => void = () => {};
 
   constructor(core: Core) {
     this.#core = core;
@@ -29,33 +30,33 @@ export class CrdController {
 
   start(): void {
     for (const entry of this.#core.store.table(table).entries({ namespace: '', after: '' }))
-      this.#take(parse(entry));
-    this.#stop = this.#core.store.onCommit((changes) => {
-      for (const change of changes) this.#changed(change);
+      this.#serve(parse(entry));
+    this.#stopListening = this.#core.store.onCommit((changes) => {
+      for (const change of changes) this.#onChange(change);
     });
-    for (const name of this.#served.keys()) void this.#settle(name);
+    for (const name of this.#served.keys()) void this.#reconcile(name);
   }
 
   close(): void {
-    this.#stop();
+    this.#stopListening();
   }
 
-  #changed(change: StoreChange): void {
+  #onChange(change: StoreChange): void {
     const { entry, type } = change;
     if (entry.table === table) {
-      if (type === 'DELETED') this.#drop(entry.name);
-      else this.#take(parse(entry));
-      if (type !== 'DELETED') void this.#settle(entry.name);
+      if (type === 'DELETED') this.#stopServing(entry.name);
+      else this.#serve(parse(entry));
+      if (type !== 'DELETED') void this.#reconcile(entry.name);
     } else if (type === 'DELETED') {
       const [group, plural] = entry.table.split('/');
       const name = `${plural}.${group}`;
       if (this.#served.has(name) && this.#core.store.table(table).get(name)?.deleting)
-        void this.#settle(name);
+        void this.#reconcile(name);
     }
   }
 
-  /** Serves the present definition, unless another kind of the group has its names. */
-  #take(crd: Item): void {
+  /** Serves the current definition, unless another kind of the group uses one of its names. */
+  #serve(crd: Item): void {
     if (this.#rivals(crd).length > 0) return;
     const before = this.#served.get(crd.metadata.name) ?? [];
     const types = typesOf(crd);
@@ -64,36 +65,37 @@ export class CrdController {
     this.#served.set(crd.metadata.name, types);
   }
 
-  #drop(name: string): void {
+  #stopServing(name: string): void {
     for (const old of this.#served.get(name) ?? [])
       this.#core.registry.remove(old.group, old.version, old.plural);
     this.#served.delete(name);
   }
 
-  /** Other definitions of the group that use one of its names. */
+  /** The kinds of the group's other definitions that use one of its names. */
   #rivals(crd: Item): string[] {
     const spec = asObj(crd.spec);
     const names = asObj(spec.names);
-    const taken = (other: ResourceType) =>
+    const clashes = (other: ResourceType) =>
       other.group === spec.group &&
+      // A custom type with the same plural is this definition itself.
       !(other.plural === names.plural && !other.builtin) &&
       (other.kind === names.kind ||
         other.singular === names.singular ||
         other.shortNames.some((s) => asStrings(names.shortNames).includes(s)));
     return this.#core.registry
       .all()
-      .filter(taken)
+      .filter(clashes)
       .map((type) => type.kind);
   }
 
-  /** Brings status, finalizer and, during a deletion, the instances to where they must be. */
-  async #settle(name: string): Promise<void> {
+  /** Updates the status and the finalizer. During a deletion, deletes the instances. */
+  async #reconcile(name: string): Promise<void> {
     if (this.#busy.has(name)) return;
     this.#busy.add(name);
     try {
       const entry = this.#core.store.table(table).get(name);
       if (!entry) return;
-      if (entry.deleting) await this.#empty(parse(entry));
+      if (entry.deleting) await this.#deleteInstances(parse(entry));
       else await this.#establish(parse(entry));
     } catch (error) {
       if ((error as { code?: number }).code !== 404)
@@ -104,7 +106,7 @@ export class CrdController {
   }
 
   async #establish(crd: Item): Promise<void> {
-    const type = this.#type();
+    const type = this.#definitionType();
     if (!asStrings(crd.metadata.finalizers).includes(cleanup)) {
       await update(
         this.#core,
@@ -153,11 +155,11 @@ export class CrdController {
             message: 'not all names are accepted',
           },
     ];
-    return this.#stamped(crd, wanted);
+    return this.#withTransitionTimes(crd, wanted);
   }
 
-  /** Keeps the times of unchanged conditions. */
-  #stamped(crd: Item, wanted: Obj[]): Obj[] {
+  /** Sets lastTransitionTime: a condition that has not changed keeps its time. */
+  #withTransitionTimes(crd: Item, wanted: Obj[]): Obj[] {
     const now = timestamp(this.#core.clock.now());
     const before = asList(asObj(crd.status).conditions);
     return wanted.map(({ type, status, reason, message }) => {
@@ -170,7 +172,7 @@ export class CrdController {
     await update(
       this.#core,
       this.#call,
-      this.#type(),
+      this.#definitionType(),
       { namespace: '', name, subresource: 'status' },
       (live) => {
         const next = status(live);
@@ -180,18 +182,20 @@ export class CrdController {
     );
   }
 
-  /** Deletes the instances. The definition goes with the last one. */
-  async #empty(crd: Item): Promise<void> {
+  /** Deletes the instances. After the last one, removes the finalizer, so that the definition goes too. */
+  async #deleteInstances(crd: Item): Promise<void> {
     const name = crd.metadata.name;
     if (!asStrings(crd.metadata.finalizers).includes(cleanup)) return;
     const type = this.#served.get(name)?.[0];
     const call = callOf(controllerUser('generic-garbage-collector'), 'kube-apiserver');
-    const left = type ? [...this.#core.store.table(type.table).entries({ namespace: '', after: '' })] : [];
+    const instances = type
+      ? [...this.#core.store.table(type.table).entries({ namespace: '', after: '' })]
+      : [];
     await this.#writeStatus(name, (live) => ({
       ...asObj(live.status),
       conditions: [
         ...asList(asObj(live.status).conditions).filter((c) => c.type !== 'Terminating'),
-        ...this.#stamped(live, [
+        ...this.#withTransitionTimes(live, [
           {
             type: 'Terminating',
             status: 'True',
@@ -201,7 +205,7 @@ export class CrdController {
         ]),
       ],
     }));
-    for (const entry of left) {
+    for (const entry of instances) {
       if (entry.deleting || !type) continue;
       await remove(
         this.#core,
@@ -214,15 +218,21 @@ export class CrdController {
       );
     }
     if (type && this.#core.store.table(type.table).size > 0) return;
-    await update(this.#core, this.#call, this.#type(), { namespace: '', name, subresource: '' }, (live) => {
-      live.metadata.finalizers = asStrings(live.metadata.finalizers).filter(
-        (finalizer) => finalizer !== cleanup,
-      );
-      return live;
-    });
+    await update(
+      this.#core,
+      this.#call,
+      this.#definitionType(),
+      { namespace: '', name, subresource: '' },
+      (live) => {
+        live.metadata.finalizers = asStrings(live.metadata.finalizers).filter(
+          (finalizer) => finalizer !== cleanup,
+        );
+        return live;
+      },
+    );
   }
 
-  #type(): ResourceType {
+  #definitionType(): ResourceType {
     return this.#core.registry.get('apiextensions.k8s.io', 'v1', 'customresourcedefinitions') as ResourceType;
   }
 }

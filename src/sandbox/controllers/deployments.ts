@@ -1,4 +1,5 @@
-// Deployments: one ReplicaSet per template, rolled out by the strategy; revisions for history and undo.
+// The controller of Deployments: makes one ReplicaSet per template, rolls it out by the strategy, and numbers the
+// revisions for `kubectl rollout history` and `undo`.
 
 import { own } from '../../runtime/own-keys.ts';
 import type { Core } from '../operations/core.ts';
@@ -9,6 +10,7 @@ import { hashOf } from './revisions.ts';
 const revisionKey = 'deployment.kubernetes.io/revision';
 const hashLabel = 'pod-template-hash';
 const sets = 'apps/replicasets';
+/** Annotations of a Deployment that its ReplicaSets do not get. */
 const notCopied = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',
   revisionKey,
@@ -18,7 +20,8 @@ const notCopied = new Set([
 
 const revisionOf = (item: Item) => Number(item.metadata.annotations?.[revisionKey] ?? 0);
 
-function mould(template: unknown): Obj {
+/** The template without the hash label, so that templates of Deployments and ReplicaSets can be compared. */
+function withoutHash(template: unknown): Obj {
   const { metadata, ...rest } = asObj(template);
   const { [hashLabel]: _, ...labels } = asObj(asObj(metadata).labels);
   return { ...rest, metadata: { ...asObj(metadata), labels } };
@@ -39,7 +42,7 @@ export class DeploymentController extends OwnerController {
   protected override async reconcile(deployment: Item): Promise<void> {
     const all = this.controlled(sets, deployment);
     const spec = asObj(deployment.spec);
-    let current = all.find((set) => equal(mould(asObj(set.spec).template), mould(spec.template)));
+    let current = all.find((set) => equal(withoutHash(asObj(set.spec).template), withoutHash(spec.template)));
     const old = all.filter((set) => set !== current).sort((a, b) => revisionOf(a) - revisionOf(b));
     if (!deployment.metadata.deletionTimestamp) {
       const limit = this.#limits(deployment);
@@ -54,6 +57,7 @@ export class DeploymentController extends OwnerController {
     await this.#writeStatus(deployment, current?.metadata.name);
   }
 
+  /** How many pods there may be during a roll-out, and how many of the wanted ones may be unavailable. */
   #limits(deployment: Item): { total: number; unavailable: number } {
     const replicas = replicasOf(deployment);
     const strategy = asObj(asObj(deployment.spec).strategy);
@@ -66,21 +70,23 @@ export class DeploymentController extends OwnerController {
   }
 
   #annotationsFor(deployment: Item, revision: number): Record<string, string> {
-    const own = Object.entries(deployment.metadata.annotations ?? {}).filter(([key]) => !notCopied.has(key));
-    return { ...Object.fromEntries(own), [revisionKey]: String(revision) };
+    const copied = Object.entries(deployment.metadata.annotations ?? {}).filter(
+      ([key]) => !notCopied.has(key),
+    );
+    return { ...Object.fromEntries(copied), [revisionKey]: String(revision) };
   }
 
-  async #createSet(deployment: Item, old: readonly Item[], most: number): Promise<Item> {
+  async #createSet(deployment: Item, old: readonly Item[], maxTotal: number): Promise<Item> {
     const spec = asObj(deployment.spec);
     const template = structuredClone(asObj(spec.template));
-    const hash = hashOf(mould(template));
+    const hash = hashOf(withoutHash(template));
     const labels = { ...asObj(asObj(template.metadata).labels), [hashLabel]: hash };
     template.metadata = { ...asObj(template.metadata), labels };
     const selector = asObj(spec.selector);
     const running = old.reduce((sum, set) => sum + replicasOf(set), 0);
     const recreate = asObj(spec.strategy).type === 'Recreate';
     const replicas =
-      recreate && running > 0 ? 0 : Math.max(0, Math.min(replicasOf(deployment), most - running));
+      recreate && running > 0 ? 0 : Math.max(0, Math.min(replicasOf(deployment), maxTotal - running));
     const revision = Math.max(0, ...old.map(revisionOf)) + 1;
     const made = await this.api.create(sets, {
       apiVersion: 'apps/v1',
@@ -112,8 +118,8 @@ export class DeploymentController extends OwnerController {
   async #markRevision(deployment: Item, current: Item, old: readonly Item[]): Promise<void> {
     const revision = Math.max(revisionOf(current), Math.max(0, ...old.map(revisionOf)) + 1);
     const wanted = this.#annotationsFor(deployment, revision);
-    const has = current.metadata.annotations ?? {};
-    if (Object.entries(wanted).some(([key, value]) => own(has, key) !== value)) {
+    const present = current.metadata.annotations ?? {};
+    if (Object.entries(wanted).some(([key, value]) => own(present, key) !== value)) {
       await this.api.update(sets, current.metadata.namespace ?? '', current.metadata.name, (live) => {
         live.metadata.annotations = { ...live.metadata.annotations, ...wanted };
       });
@@ -158,10 +164,10 @@ export class DeploymentController extends OwnerController {
       for (const set of old) await this.#scale(deployment, set, 0);
       return;
     }
-    const have = replicasOf(current);
-    if (have > wanted) return this.#scale(deployment, current, wanted);
-    const grown = Math.min(wanted, have + Math.max(0, limit.total - running - have));
-    await this.#scale(deployment, current, grown);
+    const currentReplicas = replicasOf(current);
+    if (currentReplicas > wanted) return this.#scale(deployment, current, wanted);
+    const target = Math.min(wanted, currentReplicas + Math.max(0, limit.total - running - currentReplicas));
+    await this.#scale(deployment, current, target);
     await this.#shrink(
       deployment,
       old,
@@ -169,13 +175,13 @@ export class DeploymentController extends OwnerController {
     );
   }
 
-  /** Takes pods from old sets, unavailable ones first, while at least `needed` of them stay available. */
+  /** Scales the old sets down: unavailable pods go first, and at least `needed` available pods stay in all sets. */
   async #shrink(deployment: Item, old: readonly Item[], needed: number): Promise<void> {
     let spare =
       old.reduce((sum, set) => sum + statusNumber(set, 'availableReplicas'), 0) - Math.max(0, needed);
     for (const set of old) {
-      const have = replicasOf(set);
-      const available = Math.min(have, statusNumber(set, 'availableReplicas'));
+      const replicas = replicasOf(set);
+      const available = Math.min(replicas, statusNumber(set, 'availableReplicas'));
       const taken = Math.max(0, Math.min(available, spare));
       spare -= taken;
       await this.#scale(deployment, set, available - taken);
@@ -199,21 +205,21 @@ export class DeploymentController extends OwnerController {
     const [total, ready, available] = [sum('replicas'), sum('readyReplicas'), sum('availableReplicas')];
     const updated = current ? statusNumber(current, 'replicas') : 0;
     const unavailable = Math.max(0, Math.max(wanted, total) - available);
-    const enough = available >= wanted - this.#limits(live).unavailable;
-    const done = updated === wanted && total === wanted && available === wanted;
+    const isAvailable = available >= wanted - this.#limits(live).unavailable;
+    const isComplete = updated === wanted && total === wanted && available === wanted;
     const name = JSON.stringify(currentName ?? '');
     const conditions = withConditions(
       live,
       [
         {
           type: 'Available',
-          status: enough ? 'True' : 'False',
-          reason: enough ? 'MinimumReplicasAvailable' : 'MinimumReplicasUnavailable',
-          message: enough
+          status: isAvailable ? 'True' : 'False',
+          reason: isAvailable ? 'MinimumReplicasAvailable' : 'MinimumReplicasUnavailable',
+          message: isAvailable
             ? 'Deployment has minimum availability.'
             : 'Deployment does not have minimum availability.',
         },
-        done
+        isComplete
           ? {
               type: 'Progressing',
               status: 'True',
@@ -236,10 +242,10 @@ export class DeploymentController extends OwnerController {
       availableReplicas: available,
       unavailableReplicas: unavailable,
     };
-    const shown = Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0));
+    const nonZero = Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0));
     await this.api.status(this.table, live, {
       observedGeneration: deployment.metadata.generation,
-      ...shown,
+      ...nonZero,
       conditions,
     });
   }

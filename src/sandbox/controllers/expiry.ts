@@ -6,8 +6,8 @@ import { parse } from '../store/entry.ts';
 import { asObj, asString } from '../types.ts';
 import { ControllerApi } from './api.ts';
 
-const keptMs = 3_600_000;
-const everyMs = 60_000;
+const ttlMs = 3_600_000;
+const sweepEveryMs = 60_000;
 
 export class EventExpiry {
   readonly #api: ControllerApi;
@@ -19,8 +19,8 @@ export class EventExpiry {
   }
 
   start(): void {
-    this.#cancel = this.#api.core.clock.after(everyMs, async () => {
-      await this.#round().catch((error) => this.#api.core.log.warn({ err: error }, 'events stay'));
+    this.#cancel = this.#api.core.clock.after(sweepEveryMs, async () => {
+      await this.#sweep().catch((error) => this.#api.core.log.warn({ err: error }, 'events stay'));
       if (!this.#closed) this.start();
     });
   }
@@ -30,14 +30,14 @@ export class EventExpiry {
     this.#cancel();
   }
 
-  async #round(): Promise<void> {
-    const before = this.#api.core.clock.now() - keptMs;
+  async #sweep(): Promise<void> {
+    const before = this.#api.core.clock.now() - ttlMs;
     for (const entry of [...this.#api.entries('/events')]) {
       if (this.#closed) return;
       const event = parse(entry);
-      const told =
+      const lastSeen =
         asObj(event.series).lastObservedTime ?? event.lastTimestamp ?? event.metadata.creationTimestamp;
-      const at = Date.parse(asString(told));
+      const at = Date.parse(asString(lastSeen));
       if (at < before) await this.#api.delete('/events', entry.namespace, entry.name);
     }
   }

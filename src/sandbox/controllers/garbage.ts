@@ -1,5 +1,6 @@
-// Garbage collection by ownerReferences, as in kube-controller-manager: objects whose owners are gone are deleted;
-// foregroundDeletion waits for blocking dependents; orphan removes the references.
+// Garbage collection by ownerReferences, as in kube-controller-manager: deletes objects whose owners are gone. When a
+// deleted owner has the finalizer foregroundDeletion, its blocking dependents go first. When it has the finalizer
+// orphan, its dependents stay, without the reference.
 
 import type { Core } from '../operations/core.ts';
 import { foregroundFinalizer, orphanFinalizer } from '../operations/delete.ts';
@@ -15,7 +16,7 @@ const workers = 20;
 export class GarbageCollector {
   readonly #api: ControllerApi;
   readonly #queue: KeyQueue;
-  /** uid → where the object is. */
+  /** uid → table and key of the object. */
   readonly #objects = new Map<string, { table: string; key: string }>();
   /** Owner uid → uids that refer to it. */
   readonly #dependents = new Map<string, Set<string>>();
@@ -43,7 +44,7 @@ export class GarbageCollector {
       }
     }
     this.#stopListening = this.#api.core.store.onCommit((changes) => {
-      for (const change of changes) this.#take(change);
+      for (const change of changes) this.#onChange(change);
     });
   }
 
@@ -72,7 +73,7 @@ export class GarbageCollector {
     }
   }
 
-  #take({ type, entry, prev }: StoreChange): void {
+  #onChange({ type, entry, prev }: StoreChange): void {
     if (prev?.owners) this.#unindex(prev);
     if (type === 'DELETED') {
       this.#unindex(entry);
@@ -82,7 +83,7 @@ export class GarbageCollector {
       this.#index(entry);
       if (entry.owners || entry.deleting) this.#queue.add(entry.uid);
     }
-    // This object may be the one for which its owner waits.
+    // An owner in foreground deletion may wait for this object.
     for (const owner of prev?.owners ?? []) if (this.#objects.has(owner)) this.#queue.add(owner);
   }
 
@@ -102,31 +103,34 @@ export class GarbageCollector {
       else if (finalizers.includes(foregroundFinalizer)) await this.#foreground(entry);
       return;
     }
-    if (entry.owners) await this.#judge(entry, parse(entry));
+    if (entry.owners) await this.#collect(entry, parse(entry));
   }
 
   /** Deletes an object when all its owners are gone, and removes references to owners that are gone. */
-  async #judge(entry: Entry, item: Item): Promise<void> {
+  async #collect(entry: Entry, item: Item): Promise<void> {
     const references = asList(item.metadata.ownerReferences);
     const alive = references.filter(
       (reference) => this.#ownerOf(entry, asString(reference.uid)) !== undefined,
     );
-    const going = alive.filter((reference) => this.#waits(asString(reference.uid)));
-    if (alive.length > going.length) {
-      const gone = references.filter((reference) => !alive.includes(reference) || going.includes(reference));
-      if (gone.length > 0)
-        await this.#cut(
+    const waiting = alive.filter((reference) => this.#waitsForDependents(asString(reference.uid)));
+    if (alive.length > waiting.length) {
+      const obsolete = references.filter(
+        (reference) => !alive.includes(reference) || waiting.includes(reference),
+      );
+      if (obsolete.length > 0)
+        await this.#removeReferences(
           entry,
-          gone.map((reference) => asString(reference.uid)),
+          obsolete.map((reference) => asString(reference.uid)),
         );
       return;
     }
-    const hasOwn = (this.#dependents.get(entry.uid)?.size ?? 0) > 0;
-    const propagationPolicy = going.length > 0 && hasOwn ? 'Foreground' : 'Background';
-    const keeps = asStrings(item.metadata.finalizers).includes(orphanFinalizer) ? {} : { propagationPolicy };
+    const hasDependents = (this.#dependents.get(entry.uid)?.size ?? 0) > 0;
+    const propagationPolicy = waiting.length > 0 && hasDependents ? 'Foreground' : 'Background';
+    // An orphan finalizer decides already what happens to the object's dependents.
+    const policy = asStrings(item.metadata.finalizers).includes(orphanFinalizer) ? {} : { propagationPolicy };
     await this.#api.delete(entry.table, entry.namespace, entry.name, {
       preconditions: { uid: entry.uid },
-      ...keeps,
+      ...policy,
     });
   }
 
@@ -136,7 +140,7 @@ export class GarbageCollector {
     return owner && (owner.namespace === '' || owner.namespace === entry.namespace) ? owner : undefined;
   }
 
-  #waits(uid: string): boolean {
+  #waitsForDependents(uid: string): boolean {
     const owner = this.#find(uid);
     return (
       owner?.deleting === true && asStrings(parse(owner).metadata.finalizers).includes(foregroundFinalizer)
@@ -157,12 +161,12 @@ export class GarbageCollector {
   async #orphan(entry: Entry): Promise<void> {
     for (const uid of [...(this.#dependents.get(entry.uid) ?? [])]) {
       const dependent = this.#find(uid);
-      if (dependent) await this.#cut(dependent, [entry.uid]);
+      if (dependent) await this.#removeReferences(dependent, [entry.uid]);
     }
     await this.#dropFinalizer(entry, orphanFinalizer);
   }
 
-  #cut(entry: Entry, owners: readonly string[]): Promise<void> {
+  #removeReferences(entry: Entry, owners: readonly string[]): Promise<void> {
     return this.#change(entry, (live) => {
       const rest = (live.metadata.ownerReferences ?? []).filter(
         (reference) => !owners.includes(reference.uid),

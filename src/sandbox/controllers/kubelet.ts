@@ -1,5 +1,5 @@
-// The stand-in for scheduler and nodes: every pod gets the one pretended node and becomes ready after a while; a
-// deleted pod goes after a moment. No container runs.
+// Stands in for the scheduler and the kubelets. Binds every pod to the only node, which is not real, and makes it ready
+// after a while. Removes a deleted pod after a moment. No container runs.
 
 import { splitKey } from '../../kube/objects.ts';
 import type { Core } from '../operations/core.ts';
@@ -9,7 +9,7 @@ import { ControllerApi } from './api.ts';
 import { KeyQueue } from './queue.ts';
 
 export const nodeName = 'sandbox';
-/** A pod with this annotation never becomes ready, to watch a bad roll-out. */
+/** A pod with this annotation never becomes ready. It is for demonstrations of a bad roll-out. */
 const neverReady = 'spikegate.io/sandbox-never-ready';
 const longestGraceMs = 300;
 
@@ -92,7 +92,7 @@ export class Kubelet {
     const pod = this.#api.get('/pods', namespace, name);
     if (!pod) return;
     const { clock } = this.#api.core;
-    if (pod.metadata.deletionTimestamp) return this.#end(pod, key);
+    if (pod.metadata.deletionTimestamp) return this.#finishDeletion(pod, key);
     if (!asObj(pod.spec).nodeName) {
       await this.#api.update(
         '/pods',
@@ -109,16 +109,16 @@ export class Kubelet {
     const age = clock.now() - Date.parse(pod.metadata.creationTimestamp);
     if (pod.metadata.annotations?.[neverReady] !== undefined) return;
     if (age < this.#readyAfterMs) this.#queue.addAfter(key, this.#readyAfterMs - age);
-    else await this.#run(pod);
+    else await this.#makeReady(pod);
   }
 
-  /** There is no process to wait for, so the grace period is cut short. Other finalizers still keep the pod. */
-  async #end(pod: Item, key: string): Promise<void> {
+  /** Deletes the pod early: there is no process to wait for. Finalizers still keep the pod. */
+  async #finishDeletion(pod: Item, key: string): Promise<void> {
     const { clock } = this.#api.core;
     if ((pod.metadata.deletionGracePeriodSeconds ?? 0) === 0) return;
     const graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1000;
-    const asked = Date.parse(pod.metadata.deletionTimestamp as string) - graceMs;
-    const wait = asked + Math.min(longestGraceMs, graceMs) - clock.now();
+    const deletedAt = Date.parse(pod.metadata.deletionTimestamp as string) - graceMs;
+    const wait = deletedAt + Math.min(longestGraceMs, graceMs) - clock.now();
     if (wait > 0) this.#queue.addAfter(key, wait);
     else {
       const options = { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } };
@@ -126,7 +126,7 @@ export class Kubelet {
     }
   }
 
-  async #run(pod: Item): Promise<void> {
+  async #makeReady(pod: Item): Promise<void> {
     const now = timestamp(this.#api.core.clock.now());
     const ip = `10.244.${(this.#nextIp >> 8) & 255}.${this.#nextIp & 255}`;
     this.#nextIp++;
