@@ -1,7 +1,7 @@
-// The messages from the server to the page, as types. Both ends are checked against them. All of them are bounded,
-// whatever the size of the sale. Texts come from users, and the page must show them as text.
+// The types of the messages from the server to the page. Server and page are both checked against them. The size of
+// each message is bounded, whatever the size of the sale. Texts come from users: the page must never use them as HTML.
 
-/** Times are epoch milliseconds of the server's clock. Money is text, as it is told everywhere (api/money.ts). */
+/** Times are epoch milliseconds of the server's clock. Money is formatted text (api/money.ts). */
 export interface Sections {
   health: Health;
   totals: Totals;
@@ -14,29 +14,31 @@ export interface Sections {
 }
 
 /**
- * One `state` event. The first of a connection, and one after a gap, has every section. Others have the changed
- * ones.
+ * The data of one `state` event. The first event of a connection, and the first after a gap, has every section. Each
+ * other event has only the sections that changed.
  */
 export type State = { now: number } & Partial<Sections>;
 
 export interface Health {
-  /** The replica that sends this. */
+  /** Name of the replica that sends this. */
   replica: string;
-  /** Since when this replica has counted refusals. */
+  /** When this replica began to count refusals. */
   startedAt: number;
   leader: { who: 'here' | 'elsewhere' | 'nobody'; name: string };
-  /** From their Deployment. Absent when there is none. */
+  /** The counts of Spikegate's Deployment. Absent when there is no Deployment. */
   replicas?: { ready: number; wanted: number };
-  /** Why the watch of the API server is broken, and when the server was last heard. Absent while all is well. */
+  /** Why the watch of the API server is broken, and when the last data came. Absent while the watch works. */
   trouble?: { why: string; heardAt: number };
   /** This replica's admission over the last minute, in ms. */
   admission: { calls: number; p50: number; p99: number };
   certificateExpires?: number;
+  /** Connections to this board now, and their maximum. */
   viewers: { now: number; most: number };
   /** The commands to show while there are no goods. */
   firstSteps: string[];
 }
 
+/** Sums over all goods and orders that the viewer chose. GoodsRow explains the counts of units. */
 export interface Totals {
   goods: number;
   onSale: number;
@@ -51,19 +53,19 @@ export interface Totals {
   rejected: number;
 }
 
-/** Counts of the last whole seconds, oldest first. While nothing happens they are zeros. */
+/** One count per second, for the last whole seconds, oldest first. A second without events has the count 0. */
 export interface Pulse {
-  /** Orders stored, through any replica: counted from the orders themselves. */
+  /** Stored orders, whichever replica admitted them. */
   accepted: number[];
   paid: number[];
-  /** Refused by this replica. */
+  /** Orders that this replica refused. */
   refused: number[];
 }
 
-/** What a viewer can choose to look at. */
+/** The namespaces and sellers that a viewer can filter by. */
 export interface Places {
   namespaces: string[];
-  /** As goods name them. */
+  /** The seller ids of the goods. */
   sellers: string[];
 }
 
@@ -74,17 +76,17 @@ export interface GoodsRow {
   key: string;
   title: string;
   phase: GoodsPhase;
-  /** In the sale. */
+  /** Price in the sale. */
   price: string;
-  /** The regular one, where it is higher. */
+  /** Regular price. Absent unless it is higher than `price`. */
   before?: string;
-  /** stock = left + held + reserved + sold. */
+  /** All units: stock = left + held + reserved + sold. `left` is what buyers can still order. */
   stock: number;
   left: number;
   held: number;
   reserved: number;
   sold: number;
-  /** Units taken per second, over the last ten seconds. */
+  /** Units ordered per second, as a mean of the last ten seconds. */
   pace: number;
   startsAt?: number;
   endsAt?: number;
@@ -110,12 +112,14 @@ export interface RefusalsPart {
   total: number;
 }
 
+/** An unpaid order. */
 export interface DueRow {
   /** `namespace/name` of the order. */
   key: string;
   buyer: string;
   units: number;
   money: string;
+  /** The deadline of the payment. */
   at: number;
 }
 
@@ -125,7 +129,7 @@ export interface DuePart {
   more: number;
 }
 
-/** The colour of the same name stands for the same on the whole page. */
+/** The colour of a row. Each colour has one meaning on the whole page. */
 export type NewsMark = 'waiting' | 'paid' | 'gone' | 'refused' | 'plain';
 
 export interface NewsRow {
@@ -135,6 +139,6 @@ export interface NewsRow {
   who: string;
   what: string;
   mark: NewsMark;
-  /** How many more items of the same sort the row stands for. */
+  /** Number of similar items that this row also stands for. */
   more: number;
 }

@@ -1,4 +1,5 @@
-// The process' logger: JSON lines for machines, readable lines on a terminal. Other rooms know only runtime/log.ts.
+// The logger of the process: JSON lines for machines, readable lines on a terminal. Other folders use only the
+// interface in runtime/log.ts.
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
 
@@ -11,7 +12,7 @@ export function createLogger(options: { level: string; format: 'auto' | 'json' |
       settings,
       pretty({ colorize: process.stdout.isTTY, ignore: 'pid,hostname', singleLine: true }),
     );
-  // Buffered, because a line per admission would cost a system call each. Flushed every second and at exit.
+  // Buffer the lines: otherwise the line of each admission costs a system call. Flush every second and at exit.
   const destination = pino.destination({ fd: 1, sync: false, minLength: 8192 });
   const timer = setInterval(() => destination.flush(), 1000);
   timer.unref();

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The commands of Spikegate and their options. What a command does is in the other rooms.
+// The commands of Spikegate and their options. The commands themselves are in the other folders of src.
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { type DoctorFlags, namedIn, withDoctorOptions } from '../doctor/options.ts';
@@ -107,7 +107,7 @@ program
     const { watch = false } = options;
     const { crowd = watch ? 3000 : 2000, stock = watch ? 1500 : 100 } = options;
     process.exitCode = (await playDemo({ crowd, stock, watch })) ? 0 : 1;
-    // The viewer ended the demo with a signal, so nothing is left to wait for.
+    // A watched demo ends with Ctrl-C. Exit at once.
     if (watch) process.exit();
   });
 
@@ -259,7 +259,7 @@ interface ManifestOptions extends ClusterFlags, Extent {
   webhookUrl?: string;
 }
 
-/** 2: refused before anything was written. */
+/** 2 when another installation is in the way and nothing was written, otherwise 1. */
 function exitCodeOf(error: unknown): number {
   const { cause } = error as Error;
   return [error, cause].some((it) => it instanceof AnotherInstallationError) ? 2 : 1;

@@ -1,6 +1,6 @@
-// The second half of deletion control. The webhook refuses to delete what others refer to, but between its check
-// and the deletion an order may come in through another replica. So an object to which others may refer gets a
-// finalizer when somebody asks for its deletion. The leader removes the finalizer when it, too, sees no reference.
+// Keeps an object from being deleted while other objects refer to it. The webhook refuses such a deletion, but between
+// its check and the deletion another replica may admit an order. So markDeleted adds a finalizer when somebody asks for
+// a deletion. The leader removes it (releaseDeleted) when the leader, too, sees no reference.
 import { inUseFinalizer } from '../api/names.ts';
 import { parseTime } from '../api/sale.ts';
 import type { Client } from '../kube/client.ts';
@@ -9,24 +9,22 @@ import type { KubeObject, Resource } from '../kube/objects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { atOnce } from '../workloads/parallel.ts';
 
-/**
- * A replica that did not see the deletion yet may have admitted a create. After this time, that create has arrived.
- */
-const lastComersMs = 2000;
+/** A replica that has not seen the deletion may still admit a create. After this time the leader has seen it. */
+const lateCreateMs = 2000;
 
 export interface DeletionOptions<T extends KubeObject> {
   client: Client;
   resource: Resource<T>;
   clock: Clock;
-  /** Number of objects that refer to the object. */
+  /** Returns the number of objects that refer to this one. */
   referrers(object: T): number;
-  /** In a namespace that is being deleted, everything goes. */
+  /** Whether the namespace is being deleted. Then references do not matter. */
   isTerminating(namespace: string): boolean;
 }
 
 /**
- * Removes the finalizer from an object that is being deleted, once it may go. Returns the ms until the next
- * attempt.
+ * Removes the finalizer from an object that is being deleted and has no referrers. Otherwise returns the ms until the
+ * next attempt.
  */
 export async function releaseDeleted<T extends KubeObject>(
   object: T,
@@ -36,8 +34,8 @@ export async function releaseDeleted<T extends KubeObject>(
   if (!metadata.finalizers?.includes(inUseFinalizer)) return {};
   if (!isTerminating(metadata.namespace ?? '')) {
     const age = clock.now() - (parseTime(metadata.deletionTimestamp) ?? 0);
-    if (age < lastComersMs) return { requeueAfter: lastComersMs - age };
-    if (referrers(object) > 0) return { requeueAfter: lastComersMs };
+    if (age < lateCreateMs) return { requeueAfter: lateCreateMs - age };
+    if (referrers(object) > 0) return { requeueAfter: lateCreateMs };
   }
   const finalizers = metadata.finalizers.filter((name) => name !== inUseFinalizer);
   try {
@@ -50,14 +48,14 @@ export async function releaseDeleted<T extends KubeObject>(
   return {};
 }
 
-/** Number of objects marked at once, and the time limit of each request. */
-const parallel = 16;
-const markMs = 2000;
+/** Number of requests at once, and the time limit of each. */
+const maxRequests = 16;
+const markTimeoutMs = 2000;
 
 /**
- * Marks an object that somebody asks to delete, together with `others`, once a live read has confirmed that it is
- * stored with this uid. A review can be forged, and a finalizer on an object that nobody deletes would block its
- * namespace.
+ * Adds the finalizer to an object that somebody asks to delete, and to `others`. First a live read must confirm that an
+ * object with this uid is stored: a review may be forged, and a finalizer on an object that nobody deletes would block
+ * the deletion of its namespace.
  */
 export async function markDeleted<T extends KubeObject>(
   client: Client,
@@ -66,7 +64,7 @@ export async function markDeleted<T extends KubeObject>(
   others: () => readonly T[],
 ): Promise<void> {
   const stored = await client
-    .get(resource, { namespace, name }, { timeoutMs: markMs })
+    .get(resource, { namespace, name }, { timeoutMs: markTimeoutMs })
     .catch((error: unknown) => {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -84,12 +82,12 @@ async function markInUse<T extends KubeObject>(
   resource: Resource<T>,
   objects: readonly T[],
 ): Promise<void> {
-  await atOnce(parallel, objects, async ({ metadata }) => {
+  await atOnce(maxRequests, objects, async ({ metadata }) => {
     const { namespace, name, resourceVersion, deletionTimestamp, finalizers = [] } = metadata;
     if (deletionTimestamp || finalizers.includes(inUseFinalizer)) return;
     const patch = { metadata: { resourceVersion, finalizers: [...finalizers, inUseFinalizer] } };
     try {
-      const options = { type: 'merge', timeoutMs: markMs, retry: false } as const;
+      const options = { type: 'merge', timeoutMs: markTimeoutMs, retry: false } as const;
       await client.patch(resource, { namespace, name }, patch, options);
     } catch (error) {
       if (!isNotFound(error) && !isConflict(error)) throw error;

@@ -1,4 +1,5 @@
-// ElasticWeb: as many pods as its requests per second need, by its spec or by Prometheus.
+// Reconciles an ElasticWeb: runs as many pods as its requests per second need. The load is in the spec, or comes from
+// Prometheus.
 import type { ConditionUpdate } from '../api/conditions.ts';
 import {
   durationMs,
@@ -25,8 +26,8 @@ import { phaseOf, summaryOf, type Verdict, writeStatus } from '../workloads/stat
 import type { Working, Workload } from '../workloads/workload.ts';
 import { component, elasticWebChildren, seriesLabels } from './elastic-web-children.ts';
 
-/** Another owner may release a child without an event that reaches us. */
-const lookAgainMs = 60_000;
+/** Pause after a conflict: the other owner of a child may release it, and no event tells us that. */
+const conflictRetryMs = 60_000;
 
 const elasticWebOwns = [serviceMonitors, services, deployments];
 
@@ -60,7 +61,7 @@ async function reconcile(
   signal: AbortSignal,
 ): Promise<Result> {
   const { client, clock, cache, recorder, children } = working;
-  const reading = read(web, meters, working.prometheusServer);
+  const reading = readLoad(web, meters, working.prometheusServer);
   const replicas =
     reading?.replicas ?? clamp(replicasFor(web.spec.totalQPS, web.spec.singlePodQPS), limitsOf(web.spec));
   const outcome = await children.reconcile(
@@ -79,7 +80,7 @@ async function reconcile(
       web,
       'Normal',
       'Scaled',
-      `from ${before} to ${replicas} pods for ${asked(web, reading)} QPS`,
+      `from ${before} to ${replicas} pods for ${loadOf(web, reading)} QPS`,
     );
   }
   const result = await writeStatus<ElasticWeb>({
@@ -87,28 +88,28 @@ async function reconcile(
     fields: {
       phase: phaseOf(verdict),
       desiredReplicas: replicas,
-      ...counts(web, outcome),
-      ...seen(web, reading),
+      ...podCounts(web, outcome),
+      ...observedLoad(web, reading),
     },
     conditions: [
       ...summaryOf(verdict),
       ...outcome.conditions(),
-      limited(web, reading, replicas),
+      scalingLimited(web, reading, replicas),
       ...(reading ? [metricsCondition(reading, serverOf(web, working.prometheusServer))] : []),
     ],
   });
   outcome.throwIfFailed();
-  return outcome.conflicts.length > 0 ? { requeueAfter: lookAgainMs } : result;
+  return outcome.conflicts.length > 0 ? { requeueAfter: conflictRetryMs } : result;
 }
 
-/** At least one pod with live metrics: without a pod no request is counted, and no pod would ever come back. */
+/** With metrics the minimum is 1: without a pod nothing counts requests, and the load would stay 0 for ever. */
 function limitsOf(spec: ElasticWebSpec): Limits {
   const { minReplicas = 0, maxReplicas = replicaLimit } = spec;
   const min = Math.max(metricsOf(spec) ? 1 : 0, minReplicas);
   return { min, max: Math.max(min, maxReplicas) };
 }
 
-function read(web: ElasticWeb, meters: QpsMeters, defaultServer: string): Reading | undefined {
+function readLoad(web: ElasticWeb, meters: QpsMeters, defaultServer: string): Reading | undefined {
   const key = keyOf(web);
   const { spec, status } = web;
   if (!metricsOf(spec)) {
@@ -116,7 +117,7 @@ function read(web: ElasticWeb, meters: QpsMeters, defaultServer: string): Readin
     return undefined;
   }
   const byTotal = clamp(replicasFor(spec.totalQPS, spec.singlePodQPS), limitsOf(spec));
-  // The load in the status counts only if it was measured.
+  // The status has a measured load only if observedQPS is set.
   const wasMeasured = status?.observedQPS !== undefined;
   return meters.follow(key, meterSettings(web, defaultServer), {
     qps: status?.observedQPS,
@@ -142,8 +143,8 @@ export function meterSettings(web: ElasticWeb, defaultServer: string): MeterSett
 }
 
 /**
- * The pods of this object only, by the labels that our ServiceMonitor copies to their series: the name of a pod does not
- * tell whose it is, and a long one is cut. rate() handles counters that restart at 0.
+ * Selects the pods of this object by the labels that our ServiceMonitor copies to their series. Names of pods would not
+ * do: they are ambiguous, and Kubernetes cuts long ones. rate() handles counters that restart at 0.
  */
 function defaultQuery(web: ElasticWeb, metrics: NonNullable<ElasticWebSpec['metrics']>): string {
   const counter = metrics.counter ?? 'http_server_requests_seconds_count';
@@ -174,7 +175,7 @@ function judge(web: ElasticWeb, outcome: Outcome, replicas: number, troubles: Po
   };
 }
 
-function counts({ spec, metadata }: ElasticWeb, outcome: Outcome): Partial<ElasticWebStatus> {
+function podCounts({ spec, metadata }: ElasticWeb, outcome: Outcome): Partial<ElasticWebStatus> {
   const { status } = outcome.get(deployments, metadata.name) ?? {};
   const [ingress] = outcome.get(services, metadata.name)?.status?.loadBalancer?.ingress ?? [];
   const ready = status?.readyReplicas ?? 0;
@@ -187,7 +188,7 @@ function counts({ spec, metadata }: ElasticWeb, outcome: Outcome): Partial<Elast
   };
 }
 
-function seen({ status }: ElasticWeb, reading: Reading | undefined): Partial<ElasticWebStatus> {
+function observedLoad({ status }: ElasticWeb, reading: Reading | undefined): Partial<ElasticWebStatus> {
   if (reading?.qps === undefined) return {};
   // Keep the time while the value is the same: a new time would cause a write at each measurement.
   const isSame = status?.observedQPS === reading.qps && status.observedTime !== undefined;
@@ -195,12 +196,12 @@ function seen({ status }: ElasticWeb, reading: Reading | undefined): Partial<Ela
   return { observedQPS: reading.qps, ...(observedTime ? { observedTime } : {}) };
 }
 
-const asked = ({ spec }: ElasticWeb, reading: Reading | undefined): number => reading?.qps ?? spec.totalQPS;
+const loadOf = ({ spec }: ElasticWeb, reading: Reading | undefined): number => reading?.qps ?? spec.totalQPS;
 
-/** Why the pods are not as many as the load needs; a person must not have to guess. */
-function limited(web: ElasticWeb, reading: Reading | undefined, replicas: number): ConditionUpdate {
+/** Explains why there are more or fewer pods than the load needs. */
+function scalingLimited(web: ElasticWeb, reading: Reading | undefined, replicas: number): ConditionUpdate {
   const { min, max } = limitsOf(web.spec);
-  const wanted = replicasFor(asked(web, reading), web.spec.singlePodQPS);
+  const wanted = replicasFor(loadOf(web, reading), web.spec.singlePodQPS);
   const because = (reason: string, message: string): ConditionUpdate => ({
     ...{ type: 'ScalingLimited', status: 'True', reason, message },
   });
@@ -223,14 +224,14 @@ function limited(web: ElasticWeb, reading: Reading | undefined, replicas: number
   return { type: 'ScalingLimited', status: 'False', reason: 'WithinLimits', message };
 }
 
-/** Where the load was asked for, in words. */
+/** The Prometheus server, for messages. */
 const serverOf = ({ spec }: ElasticWeb, defaultServer: string): string =>
   spec.metrics?.server ?? `${defaultServer} (serve --prometheus-server; spec.metrics.server is not set)`;
 
 function metricsCondition({ failure, qps, seenAt, replicas }: Reading, server: string): ConditionUpdate {
   const type = 'MetricsAvailable';
   if (failure) {
-    const kept =
+    const consequence =
       qps === undefined
         ? `there was no answer yet, totalQPS counts: ${replicas} pods`
         : `the last good answer, ${qps} QPS${seenAt ? ` at ${timestamp(seenAt)}` : ''}, is kept: ${replicas} pods`;
@@ -238,7 +239,7 @@ function metricsCondition({ failure, qps, seenAt, replicas }: Reading, server: s
       type,
       status: 'False',
       reason: failure.reason,
-      message: `${server}: ${failure.message}; ${kept}`,
+      message: `${server}: ${failure.message}; ${consequence}`,
     };
   }
   if (qps === undefined)

@@ -1,5 +1,5 @@
-// ImoocPod: a number of bare pods. One pass creates all missing pods and deletes all that are too many. It counts
-// its own writes that the cache does not show yet.
+// Reconciles an ImoocPod: a number of pods without a Deployment. One reconcile creates all missing pods, or deletes all
+// surplus pods. It takes into account its own earlier writes that the cache does not show yet.
 
 import { ImoocPod, type ImoocPodStatus } from '../api/imooc-pod.ts';
 import { fieldManager } from '../api/names.ts';
@@ -19,7 +19,7 @@ import type { Working, Workload } from '../workloads/workload.ts';
 
 const component = 'pod';
 const parallel = 16;
-/** Pods that fail at start are replaced at growing intervals, like a Job's. */
+/** Failed pods are replaced at growing intervals, like those of a Job. */
 const replaceBackoff = { base: 1000, max: 300_000, forgottenAfter: 600_000 };
 
 export const imoocPodWorkload: Workload<ImoocPod['spec'], ImoocPodStatus> = {
@@ -34,12 +34,13 @@ export const imoocPodWorkload: Workload<ImoocPod['spec'], ImoocPodStatus> = {
   },
 };
 
-/** What this process knows of one owner's pods beyond its cache. */
+/** Facts about one owner's pods that the cache does not show. */
 interface Memory {
-  /** Deletions that the cache does not show yet. */
+  /** Uids of pods that this process deleted and that the cache still shows. */
   deleting: Set<string>;
-  /** A create failed but may have been stored. Only a live list tells. */
+  /** A create failed, but the pod may be stored. The next reconcile must list live. */
   isUnsure: boolean;
+  /** Number of replacements of failed pods, and the time of the last. */
   replaced: { times: number; at: number } | undefined;
 }
 
@@ -58,12 +59,12 @@ class Fleet {
   async reconcile(owner: ImoocPod, signal: AbortSignal): Promise<Result> {
     const { recorder, client, clock, cache } = this.#working;
     const memory = this.#memoryOf(keyOf(owner));
-    if (memory.isUnsure) await this.#lookLive(owner, memory, signal);
+    if (memory.isUnsure) await this.#listLive(owner, memory, signal);
     const outcome = new Outcome();
     const all = this.#podsOf(owner, memory);
     const failed = all.filter(({ status }) => status?.phase === 'Failed' || status?.phase === 'Succeeded');
-    const wait = this.#replaceIn(memory, failed.length);
-    // Failed pods keep their places until they may be replaced.
+    const wait = this.#replaceWait(memory, failed.length);
+    // Failed pods count as replicas until they may be replaced.
     const active = wait > 0 ? all : all.filter((pod) => !failed.includes(pod));
     const missing = (owner.spec.replicas ?? 1) - active.length;
     if (wait === 0) await this.#delete(failed, memory, outcome);
@@ -94,7 +95,7 @@ class Fleet {
     return memory;
   }
 
-  /** The pods of this owner, by owner reference instead of label, that are not being deleted. */
+  /** The pods of this owner that are not being deleted. Found by owner reference: labels can be copied. */
   #podsOf(owner: ImoocPod, memory: Memory): Pod[] {
     const { sources } = this.#working;
     const cache = sources.cacheOf(pods);
@@ -107,8 +108,8 @@ class Fleet {
       .filter(({ metadata }) => !metadata.deletionTimestamp && !memory.deleting.has(metadata.uid));
   }
 
-  /** Milliseconds until failed pods may be replaced. */
-  #replaceIn(memory: Memory, failed: number): number {
+  /** Returns the ms until failed pods may be replaced. Returning 0 counts as a replacement if there are any. */
+  #replaceWait(memory: Memory, failed: number): number {
     const now = this.#working.clock.monotonic();
     const { replaced } = memory;
     const { base, max, forgottenAfter } = replaceBackoff;
@@ -121,7 +122,7 @@ class Fleet {
     return 0;
   }
 
-  async #lookLive(owner: ImoocPod, memory: Memory, signal: AbortSignal): Promise<void> {
+  async #listLive(owner: ImoocPod, memory: Memory, signal: AbortSignal): Promise<void> {
     const { client, sources } = this.#working;
     const { namespace = '' } = owner.metadata;
     const labelSelector = [
@@ -134,7 +135,7 @@ class Fleet {
       labelSelector: labelSelector.join(','),
       signal,
     });
-    for (const pod of items) sources.cacheOf(pods).observe(named(pod));
+    for (const pod of items) sources.cacheOf(pods).observe(withKind(pod));
     memory.isUnsure = false;
   }
 
@@ -148,8 +149,7 @@ class Fleet {
     const { client, sources } = this.#working;
     const resource = sources.resourceOf(pods);
     if (!resource) throw new Error('pods are not known');
-    const live = await this.#live(owner, signal);
-    if (!live) {
+    if (!(await this.#isCurrent(owner, signal))) {
       outcome.isGone = true;
       return;
     }
@@ -167,25 +167,25 @@ class Fleet {
     });
   }
 
-  /** Creates nothing for an owner that is gone, or that now wants fewer than the cache shows. */
-  async #live(owner: ImoocPod, signal: AbortSignal): Promise<ImoocPod | undefined> {
+  /** A live read: false when the owner is gone or changed, for example to fewer replicas than the cache shows. */
+  async #isCurrent(owner: ImoocPod, signal: AbortSignal): Promise<boolean> {
     const { client } = this.#working;
     const { namespace, name, uid, generation } = owner.metadata;
     try {
       const live = await client.get(ImoocPod, { namespace, name }, { signal });
       const isSame = live.metadata.uid === uid && live.metadata.generation === generation;
-      return isSame && !live.metadata.deletionTimestamp ? live : undefined;
+      return isSame && !live.metadata.deletionTimestamp;
     } catch (error) {
-      if (isNotFound(error)) return undefined;
+      if (isNotFound(error)) return false;
       throw error;
     }
   }
 
-  async #delete(gone: readonly Pod[], memory: Memory, outcome: Outcome): Promise<void> {
+  async #delete(doomed: readonly Pod[], memory: Memory, outcome: Outcome): Promise<void> {
     const { client, sources } = this.#working;
     const resource = sources.resourceOf(pods);
     if (!resource) return;
-    await atOnce(parallel, gone, async (pod) => {
+    await atOnce(parallel, doomed, async (pod) => {
       const { namespace, name, uid } = pod.metadata;
       memory.deleting.add(uid);
       try {
@@ -204,14 +204,14 @@ class Fleet {
     memory: Memory,
     outcome: Outcome,
   ): { status: Omit<ImoocPodStatus, 'conditions'>; verdict: Verdict } {
-    const there = this.#podsOf(owner, memory).filter(
+    const active = this.#podsOf(owner, memory).filter(
       ({ status }) => status?.phase !== 'Failed' && status?.phase !== 'Succeeded',
     );
-    const ready = there.filter(isReady).length;
+    const ready = active.filter(isReady).length;
     const wanted = owner.spec.replicas ?? 1;
-    const isDone = there.length === wanted && ready === wanted;
+    const isDone = active.length === wanted && ready === wanted;
     const counted = `${ready} of ${wanted} pods ready`;
-    const stuck = isDone ? undefined : there.map(troubleOf).find((it) => it !== undefined);
+    const stuck = isDone ? undefined : active.map(troubleOf).find((it) => it !== undefined);
     const ofPods = stuck && { reason: stuck.reason, message: `${counted}; ${stuck.message}` };
     const verdict: Verdict = {
       isReady: isDone && !outcome.trouble,
@@ -222,19 +222,19 @@ class Fleet {
     };
     const selector = Object.entries(selectorOf(owner, component)).map((it) => it.join('='));
     const status = {
-      replicas: there.length,
+      replicas: active.length,
       readyReplicas: ready,
-      podNames: there.map(({ metadata }) => metadata.name).sort(),
+      podNames: active.map(({ metadata }) => metadata.name).sort(),
       selector: selector.join(','),
     };
     return { status, verdict };
   }
 }
 
-/** Items of a list have no kind. */
-const named = (pod: Pod): Pod => ({ ...pod, apiVersion: 'v1', kind: 'Pod' });
+/** The API server leaves kind and apiVersion out of the items of a list. */
+const withKind = (pod: Pod): Pod => ({ ...pod, apiVersion: 'v1', kind: 'Pod' });
 
-/** The earlier operator's pod, with the least rights that any namespace requires (Pod Security "restricted"). */
+/** The pod of the original operator. It meets Pod Security "restricted", so that every namespace accepts it. */
 export function imoocPodChild(owner: ImoocPod): Draft<Pod> {
   const { name, namespace = '' } = owner.metadata;
   return {

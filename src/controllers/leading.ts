@@ -1,4 +1,4 @@
-// What the reconcilers of a leader share during one term.
+// Types of the objects that all reconcilers of the sale use during one term of leadership.
 import type { Buyer } from '../api/buyer.ts';
 import type { Seller } from '../api/seller.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
@@ -10,9 +10,9 @@ import type { ServerClock } from '../kube/server-time.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Settler } from '../ledger/settler.ts';
 
-/** Records events for people. Never throws, never waits. */
+/** Records Kubernetes events. It never throws and does not wait for the API server. */
 export interface Recorder {
-  /** `once`: the first process that records the event with these words stores it (kube/events.ts). */
+  /** `once`: of all processes that record an event with this text, only the first stores it (kube/events.ts). */
   event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, once?: string): void;
 }
 
@@ -31,8 +31,8 @@ export interface Leading {
   settler: Settler;
   recorder: Recorder;
   /**
-   * Sends an empty patch, so that admission fills in what is missing: an object that was created past admission has
-   * no id. The patch itself changes nothing.
+   * Sends an empty patch, so that the mutating webhook fills in missing fields. An object that was created while the
+   * webhooks were absent has no id.
    */
   complete<T extends KubeObject>(resource: Resource<T>, object: T): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// Buyers and sellers: what they spent, sold and own, computed from the existing orders and goods.
+// Reconciles buyers and sellers: computes their sums and lists from the existing orders and goods.
 
 import { Buyer, type BuyerStatus, maxListedIds } from '../api/buyer.ts';
 import { withCondition } from '../api/conditions.ts';
@@ -19,10 +19,10 @@ import { releaseDeleted } from './deletion.ts';
 import type { Leading } from './leading.ts';
 
 /**
- * Shortest time between two sums of one person. Sums may lag, and a write of a status costs the API server twice as
- * much as the create of an order.
+ * Minimum time between two status writes of one person. The sums may lag, and a write of a status costs the API server
+ * twice as much as the create of an order.
  */
-const sumEveryMs = 2000;
+const statusEveryMs = 2000;
 
 export function buyerReconciler(leading: Leading): (key: string) => Promise<Result> {
   return personReconciler(leading, {
@@ -91,7 +91,7 @@ function personReconciler<T extends Person>(
   { client, clock, catalogue, complete }: Leading,
   { resource, cache, id, referrers, derive }: PersonOptions<T>,
 ): (key: string) => Promise<Result> {
-  const pace = new Coalesce(clock, sumEveryMs);
+  const pace = new Coalesce(clock, statusEveryMs);
   return async (key) => {
     const person = cache.get(key);
     if (!person) {
@@ -128,10 +128,10 @@ function personReconciler<T extends Person>(
   };
 }
 
-/** Prices are fixed, so units sold × price is what the paid orders paid for these goods. */
+/** Money that the paid orders paid for these goods. The price never changes, so it is units sold × price. */
 const salesOf = ({ spec, status }: SpikeGoods): number => (status?.num ?? 0) * spec.spikePrice;
 
-/** Limited to what a double counts exactly. */
+/** The sum, limited to integers that a double represents exactly. */
 const total = (amounts: readonly number[]): number =>
   Math.min(
     amounts.reduce((sum, amount) => sum + amount, 0),
@@ -140,6 +140,7 @@ const total = (amounts: readonly number[]): number =>
 
 interface Listed {
   id: string | undefined;
+  /** RFC 3339. */
   since: string;
   name: string;
 }

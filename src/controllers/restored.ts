@@ -1,5 +1,5 @@
-// What people are told after etcd was restored from a backup: which orders the backup lost or brought back. One
-// message for each goods. Pure, except for the event recorder.
+// Reports that etcd was restored from a backup, and which orders the restore lost or brought back: one event for each
+// goods. Pure, except for the event recorder.
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
 import type { KubeObject } from '../kube/objects.ts';
@@ -7,11 +7,11 @@ import type { Rewind } from '../kube/rewind.ts';
 import type { Catalogue } from '../ledger/catalogue.ts';
 import type { Recorder } from './leading.ts';
 
-/** Maximum number of names in one message, and of goods that get an event of their own. */
+/** Maximum number of names in one message, and maximum number of goods that get an event. */
 const maxNames = 5;
 const maxGoods = 100;
 
-/** A log line about one kind. */
+/** Describes in one sentence what the restore changed in the objects of one kind. */
 export function describeRewind(kind: string, { from, to, lost, older, returned }: Rewind): string {
   const parts = [
     counted(lost, 'is gone', 'are gone'),
@@ -31,7 +31,7 @@ function counted(objects: readonly KubeObject[], one: string, many: string): str
 
 /**
  * Records an event on each goods whose orders the restore changed. Every replica calls this, because the leader may not
- * outlive the restore; the same orders make the same event.
+ * survive the restore. The last argument makes the events of all replicas one event.
  */
 export function announceRestore(
   rewind: Rewind,

@@ -1,5 +1,5 @@
-// One term of leadership: takes the ledger over, then runs a controller for each kind of the sale. wakes.ts says
-// what wakes which controller.
+// Runs the sale during one term of leadership: takes the ledger over, then runs a controller for each kind of the sale.
+// wakes.ts says which changes enqueue which keys.
 import { mostHolds } from '../api/holds.ts';
 import { inUseFinalizer } from '../api/names.ts';
 import { parseTime } from '../api/sale.ts';
@@ -36,9 +36,9 @@ export interface SaleSettings {
   holdLimitMs: number;
   /** Number of orders reconciled at once. */
   orderWorkers: number;
-  /** With more new orders in flight than this, there is a crowd; see deferral.ts. */
+  /** Maximum number of new orders in flight before deferral.ts delays them. */
   crowd: number;
-  /** Longest time an order in a crowd waits for its state, in ms. */
+  /** Maximum time by which deferral.ts delays an order, in ms. */
   acceptDelayMs: number;
 }
 
@@ -50,16 +50,16 @@ export interface SaleLeaderOptions {
   gate: Gate;
   goods: GoodsStore;
   orders: OrderStore;
-  /** Lists all orders again, consistently, into the cache. */
+  /** Brings the cache of orders up to date by a consistent list. */
   resyncOrders(): Promise<void>;
-  /** The same for goods. */
+  /** Brings the cache of goods up to date. */
   resyncGoods(): Promise<void>;
   /** All namespaces. `catalogue` uses the same cache. */
   namespaces: Pick<ObjectCache<KubeObject>, 'get' | 'onChange'>;
-  /** The same for namespaces. */
+  /** Brings the cache of namespaces up to date. */
   resyncNamespaces(): Promise<void>;
   recorder: Recorder;
-  /** The time of a write to the API server at present, in ms. */
+  /** Present duration of a write to the API server, in ms. */
   writeMs(): number;
   settings: SaleSettings;
   /** The API server's clock. */
@@ -69,33 +69,30 @@ export interface SaleLeaderOptions {
   orderMetrics?: OrderMetrics;
   controllerMetrics?: ControllerMetrics;
   queueMetrics?: QueueMetrics;
-  /** Reports that the API server's history went back, and what that changed. */
+  /** Reports that the API server's revisions went back because etcd was restored from a backup. */
   history: Pick<History, 'onWentBack' | 'isCertain'>;
-  /** A live look: whether the lease says that this process leads, by the term that was started. */
+  /** A live read of the lease: whether this process still leads, in the term that `start` was called with. */
   holdsLease(): Promise<boolean>;
-  /** Another process leads: this one must not go on. */
+  /** Called when another process leads. This process must exit. */
   onFenced(error: FencedError): void;
 }
 
-/** Counters of the life of orders. */
+/** Metrics of orders. */
 export interface OrderMetrics {
-  /** An order entered a state. `sinceAsked`: ms since admission allocated its createTime, for its first state. */
+  /** An order entered a phase. `sinceAsked`: ms since admission set its createTime; only for its first phase. */
   entered(phase: OrderPhase, sinceAsked?: number): void;
 }
 
-/** Queues and the crowd's delay are fair between namespaces. */
+/** Queues and the deferral treat namespaces fairly. */
 const namespaceOf = (key: string): string => splitKey(key).namespace;
 
-/**
- * Pause before the next attempt while the API server's history is in doubt. The doubt ends shortly after the API
- * server answers.
- */
-const certainAgainMs = 200;
+/** Pause before the next attempt while it is unknown whether the API server's revisions went back. */
+const uncertainRetryMs = 200;
 
 const otherWorkers = 4;
-/** Maximum number of deferred orders: the holds of one goods need room for those that come in meanwhile. */
+/** Maximum number of deferred orders. Each has a hold, and goods need room for the holds of further orders. */
 const maxDeferred = Math.floor(mostHolds * 0.75);
-/** Orders go before sums of people. */
+/** Only one worker each for buyers and sellers: orders are more urgent. */
 const peopleWorkers = 1;
 
 export class SaleLeader {
@@ -146,7 +143,7 @@ export class SaleLeader {
       }),
     );
     this.#unsubscribe.push(
-      // After a restore, claim all goods again and list their orders after that, whether they changed or not.
+      // After a restore the leader must claim all goods again and list their orders after that. So enqueue all goods.
       history.onWentBack(() => {
         for (const key of caches.goods.keys()) goods.enqueue(key);
       }),
@@ -161,8 +158,8 @@ export class SaleLeader {
   }
 
   /**
-   * The first writes of a term call our own webhook on spikegoods/status. When this is the only replica, the
-   * cluster may need some seconds to learn that it answers. So it retries until it succeeds.
+   * Claims all goods, and retries until it succeeds. The claims are writes of spikegoods/status, which call our own
+   * webhook. When this is the only replica, its Service may need some seconds to route to it.
    */
   async #takeOver(settler: Settler, signal: AbortSignal): Promise<void> {
     const { caches, clock, log } = this.#options;
@@ -181,7 +178,7 @@ export class SaleLeader {
     }
   }
 
-  /** Lists and subscribes in one step, so that no change is lost in between. */
+  /** Fills the books and subscribes to changes without an await in between, so that no change is lost. */
   #openBooks(): Books {
     const { orders } = this.#options.caches;
     const books = new Books();
@@ -257,15 +254,15 @@ export class SaleLeader {
       resyncGoods,
       lots,
       clock,
-      isGoing: (namespace) => this.#isGoing(namespace),
+      isGoing: (namespace) => this.#isNamespaceGoing(namespace),
       paymentWindowMs: settings.paymentWindowMs,
       entered(order, { from, to: phase, why }, { log }) {
-        const good = phase === 'Unpaid' || phase === 'Paid';
+        const isAsHoped = phase === 'Unpaid' || phase === 'Paid';
         const asked = from === undefined ? parseTime(order.spec.createTime) : undefined;
         orderMetrics?.entered(phase, asked === undefined ? undefined : clock.now() - asked);
         log.info(
           {
-            // The cache may have lost the order since, and the line its uid.
+            // Log the object itself, with its uid: the cache may not have the order any more.
             ...aboutObject(order),
             reason: reasons[phase],
             from,
@@ -273,7 +270,7 @@ export class SaleLeader {
           },
           why,
         );
-        recorder.event(order, good ? 'Normal' : 'Warning', reasons[phase], why);
+        recorder.event(order, isAsHoped ? 'Normal' : 'Warning', reasons[phase], why);
       },
     });
   }
@@ -295,7 +292,7 @@ export class SaleLeader {
       ...(controllerMetrics ? { metrics: controllerMetrics } : {}),
       ...(queueMetrics ? { queueMetrics } : {}),
       reconcile: async (key, context) => {
-        if (!this.#options.history.isCertain) return { requeueAfter: certainAgainMs };
+        if (!this.#options.history.isCertain) return { requeueAfter: uncertainRetryMs };
         try {
           if (this.#goesWithItsNamespace(cache.get(key))) return {};
           return await reconcile(key, context);
@@ -309,7 +306,7 @@ export class SaleLeader {
     return controller;
   }
 
-  /** In a namespace that is being deleted, nobody needs a status. Only our finalizer must go. */
+  /** In a namespace that is being deleted, nobody needs a status. Reconcile only to remove our finalizer. */
   #goesWithItsNamespace(object: KubeObject | undefined): boolean {
     if (!object || !this.#options.catalogue.isTerminating(object.metadata.namespace ?? '')) return false;
     const { deletionTimestamp, finalizers } = object.metadata;
@@ -317,10 +314,10 @@ export class SaleLeader {
   }
 
   /**
-   * Whether a namespace is gone or being deleted, by a live read. The deletion of a namespace begins before the
-   * first of its objects goes. So if the answer is no, no deletion took what is missing now.
+   * Whether a namespace is gone or being deleted, by a live read. Kubernetes marks the namespace before it deletes the
+   * first object in it. So if this returns false, missing objects were not deleted with the namespace.
    */
-  async #isGoing(namespace: string): Promise<boolean> {
+  async #isNamespaceGoing(namespace: string): Promise<boolean> {
     const { resyncNamespaces, namespaces, catalogue } = this.#options;
     await resyncNamespaces();
     return namespaces.get(namespace) === undefined || catalogue.isTerminating(namespace);

@@ -1,5 +1,5 @@
-// One term of leadership for the workload kinds: caches owners and children, and runs a controller for each kind. A
-// kind that is not installed delays no other kind. The rules about what wakes which controller are here.
+// Runs the workload kinds during one term of leadership: caches owners and children, and runs a controller for each
+// kind. A kind whose CRD is not installed delays no other kind. This file also decides which changes enqueue an owner.
 import type { CustomObject } from '../api/define-kind.ts';
 import { defaultPrometheus, type OutsideReach } from '../api/reach.ts';
 import { type Change, ObjectCache } from '../kube/cache.ts';
@@ -27,15 +27,15 @@ export interface WorkloadLeaderOptions {
   log: Log;
   recorder: Recorder;
   reach: OutsideReach;
-  /** URL of the Prometheus server of objects that name none. */
+  /** URL of the Prometheus server for objects whose spec names no server. */
   prometheusServer?: string;
   /** Number of owners of each kind that are reconciled at once. */
   workers: number;
   /** The only namespaces that are followed. Empty or absent: all. */
   namespaces?: readonly string[];
-  /** Whether a namespace is being deleted. Nothing can be created in it, and nobody needs a status. */
+  /** Whether a namespace is being deleted. Then its owners are not reconciled: nothing can be created there. */
   isTerminating?(namespace: string): boolean;
-  /** All namespaces that are followed: what they enforce decides on the pods' security contexts. */
+  /** The cache of namespaces. Their Pod Security labels decide on the pods' security contexts. */
   namespaceCache?: Pick<ObjectCache<KubeObject>, 'get' | 'onChange'>;
   workloads?: readonly Workload[];
   controllerMetrics?: ControllerMetrics;
@@ -75,7 +75,7 @@ export class WorkloadLeader {
     });
   }
 
-  /** Does not wait: each kind starts when its owners and their children are in the caches. */
+  /** Returns at once. Each kind starts when its owners and their children are in the caches. */
   async start(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
     if (signal.aborted) this.#stop.abort();
@@ -87,7 +87,7 @@ export class WorkloadLeader {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
-    // Finish the running reconciles before anything that they read stops.
+    // Let the running reconciles end first: they read the caches that stop below.
     await Promise.all(this.#stops.splice(0).map((stop) => stop()));
     this.#stop.abort();
     await this.#following;
@@ -114,8 +114,8 @@ export class WorkloadLeader {
     await this.#control(workload, cache);
   }
 
-  /** Shows the error of a reconcile that ended before its status was written. */
-  async #tell(workload: Workload, cache: ObjectCache<Owner>, object: Owner, error: Error): Promise<void> {
+  /** Writes the error of a reconcile that failed before it wrote the status into an event and the status. */
+  async #report(workload: Workload, cache: ObjectCache<Owner>, object: Owner, error: Error): Promise<void> {
     const { client, clock, log, recorder } = this.#options;
     const trouble = { reason: 'ReconcileFailed', message: error.message };
     recorder.event(object, 'Warning', trouble.reason, trouble.message);
@@ -164,7 +164,7 @@ export class WorkloadLeader {
           return await reconciler.reconcile(object, signal);
         } catch (error) {
           if (!signal.aborted && !isTold(error) && !isPassing(error, failures)) {
-            await this.#tell(workload, cache, object, error as Error);
+            await this.#report(workload, cache, object, error as Error);
           }
           throw error;
         }
@@ -172,29 +172,29 @@ export class WorkloadLeader {
     });
     const wake = (change: Change<KubeObject>) =>
       controller.enqueue(keyOf(change.object), change.source === 'list' ? lowPriority : normalPriority);
-    const off = [
+    const unsubscribers = [
       cache.onChange((change) => {
         if (change.type === 'deleted' || changesSpec(change)) wake(change);
       }),
       this.#sources.onOwned(kind, (key, change) => {
-        // The answer to our own write comes from a reconcile that is handling it.
+        // 'observe' is the answer to our own write. The reconcile that wrote has handled it.
         if (change.source !== 'observe') controller.enqueue(key);
       }),
       this.#sources.onServed((served) => {
         if (owns.includes(served)) for (const key of cache.keys()) controller.enqueue(key, lowPriority);
       }),
     ];
-    const offNamespaces = this.#options.namespaceCache?.onChange(({ type, object, old }) => {
+    const stopNamespaces = this.#options.namespaceCache?.onChange(({ type, object, old }) => {
       const enforced = (of: KubeObject | undefined) => own(of?.metadata.labels, enforceLabel);
       if (type === 'deleted' || enforced(object) === enforced(old)) return;
       for (const key of cache.keys()) {
         if (splitKey(key).namespace === object.metadata.name) controller.enqueue(key, lowPriority);
       }
     });
-    if (offNamespaces) off.push(offNamespaces);
+    if (stopNamespaces) unsubscribers.push(stopNamespaces);
     for (const key of cache.keys()) controller.enqueue(key, lowPriority);
     this.#stops.push(async () => {
-      for (const unsubscribe of off) unsubscribe();
+      for (const unsubscribe of unsubscribers) unsubscribe();
       await controller.stop();
       await reconciler.stop?.();
     });
@@ -203,8 +203,7 @@ export class WorkloadLeader {
 }
 
 /**
- * An error that the next attempt may not meet. It is shown only when it comes again. `failures`: in a row, before
- * this one.
+ * Whether to leave an error unreported, because the next attempt may succeed. `failures`: earlier failures in a row.
  */
 const isPassing = (error: unknown, failures: number): boolean =>
   failures === 0 && !isForbidden(error) && !isInvalid(error);

@@ -1,5 +1,5 @@
-// `npm run demo`: a whole sale on its own sandbox, from the first seller to the last expiry, and a table of results
-// that is checked.
+// `npm run demo`: plays a whole sale in a sandbox, from the first seller to the last order that expires. It prints a
+// table of results and compares each result with the expected one.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ import { Stage } from './stage.ts';
 export interface DemoOptions {
   crowd: number;
   stock: number;
-  /** Slowly, for a viewer of the board. */
+  /** Waits for a viewer of the board, and plays slowly. */
   watch: boolean;
 }
 
@@ -31,31 +31,29 @@ const buyers = 20;
 const price = 799_900;
 const spikePrice = 599_900;
 const currency = 'CNY';
-/** Long enough for the whole crowd, short enough to see unpaid orders expire. */
+/** Ms that a buyer has to pay. Longer than the crowd takes, but short: the demo waits for unpaid orders to expire. */
 const paymentWindow = { quick: 20_000, watched: 60_000 };
-/**
- * In the watched demo each client pauses this long between orders: the sale lasts half a minute instead of three
- * seconds.
- */
+/** Pause of each client between two orders in a watched demo. The sale then lasts half a minute instead of 3 s. */
 const watchedPauseMs = 200;
-/** Wait for the viewer to open the board, but not for ever. */
-const openWithinMs = 600_000;
-/** This share of the accepted orders is paid. The others expire. */
+/** Maximum time to wait for a viewer to open the board. */
+const openTimeoutMs = 600_000;
+/** Share of the accepted orders that are paid. The others expire. */
 const paidShare = 0.6;
+/** Number of clients that order at the same time. */
 const clients = 32;
 
-/** Plays the sale. Resolves to whether every number in the table is as expected. */
+/** Plays the sale. Resolves to true when every result is as expected. */
 export async function playDemo(options: DemoOptions): Promise<boolean> {
   const stage = new Stage(process.stdout);
   const dir = await mkdtemp(join(tmpdir(), 'spikegate-demo-'));
-  const decisions = new Decisions();
+  const admissionTimes = new AdmissionTimes();
   stage.say('Starting a control plane and Spikegate in it …');
   const sandbox = await startSandbox({ dir });
   const paymentWindowMs = options.watch ? paymentWindow.watched : paymentWindow.quick;
   const sale = await startSale({
     kubeconfig: sandbox.kubeconfig,
     webhookClient: sandbox.webhookClient,
-    log: decisions,
+    log: admissionTimes,
     settings: { paymentWindow: paymentWindowMs },
     onLost: (why) => {
       throw new Error(why);
@@ -66,9 +64,9 @@ export async function playDemo(options: DemoOptions): Promise<boolean> {
   try {
     if (options.watch) {
       stage.say(`The sale begins when you open ${board}`);
-      await until(async () => sale.viewers > 0, openWithinMs);
+      await until(async () => sale.viewers > 0, openTimeoutMs);
     } else stage.say(`Live at ${board} (npm run demo -- --watch waits for you there)`);
-    const isRight = await play(stage, client, { ...options, paymentWindowMs }, decisions);
+    const isRight = await play(stage, client, { ...options, paymentWindowMs }, admissionTimes);
     if (options.watch) {
       stage.say(`\n${board} stays until Ctrl-C.`);
       await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
@@ -86,11 +84,11 @@ async function play(
   stage: Stage,
   client: Client,
   options: DemoOptions & { paymentWindowMs: number },
-  decisions: Decisions,
+  admissionTimes: AdmissionTimes,
 ): Promise<boolean> {
   const { paymentWindowMs } = options;
-  await open(stage, client, options);
-  const { result, seconds } = await rush(stage, client, options);
+  await createSale(stage, client, options);
+  const { result, seconds } = await runCrowd(stage, client, options);
   const soldOut = result.refused.SoldOut ?? 0;
   stage.check('orders answered', result.accepted.length + soldOut, options.crowd);
   stage.check('orders accepted', result.accepted.length, Math.min(options.stock, options.crowd));
@@ -101,34 +99,34 @@ async function play(
   for (const name of result.accepted.slice(0, paid)) {
     await client.patch(SpikeOrder, { namespace, name }, { spec: { isPay: true } }, { type: 'merge' });
   }
-  await refusedDeletion(stage, client, result.accepted[0] ?? '');
+  await checkDeletion(stage, client, result.accepted[0] ?? '');
   stage.say(
     `Waiting for the deadline of the unpaid orders (${paymentWindowMs / 1000} s after they were made) …`,
   );
-  await settled(stage, client, result.accepted.length, paid, paymentWindowMs + 20_000);
+  await waitForExpiry(stage, client, result.accepted.length, paid, paymentWindowMs + 20_000);
   await checkBooks(stage, client, paid, options.stock);
   return stage.summary({
     'orders a second': (options.crowd / seconds).toFixed(0),
-    'admission p50 / p99': `${decisions.quantile(0.5)} / ${decisions.quantile(0.99)} ms`,
+    'admission p50 / p99': `${admissionTimes.quantile(0.5)} / ${admissionTimes.quantile(0.99)} ms`,
   });
 }
 
-async function open(stage: Stage, client: Client, { stock }: DemoOptions): Promise<void> {
+async function createSale(stage: Stage, client: Client, { stock }: DemoOptions): Promise<void> {
   stage.say(
     `A seller, ${buyers} buyers, and ${stock} phones at ${moneyText(spikePrice, currency)} instead of ${moneyText(price, currency)}.`,
   );
-  const of = (kind: { apiVersion: string; kind: string }, name: string) => ({
+  const named = (kind: { apiVersion: string; kind: string }, name: string) => ({
     apiVersion: kind.apiVersion,
     kind: kind.kind,
     metadata: { name, namespace },
   });
-  await client.create(Seller, { ...of(Seller, 'shop'), spec: { sellerPhone: '13800000000' } });
+  await client.create(Seller, { ...named(Seller, 'shop'), spec: { sellerPhone: '13800000000' } });
   for (let index = 0; index < buyers; index++) {
     const spec = { buyerName: `buyer ${index}`, address: 'Beijing', phone: '13900000000' };
-    await client.create(Buyer, { ...of(Buyer, `buyer${index}`), spec });
+    await client.create(Buyer, { ...named(Buyer, `buyer${index}`), spec });
   }
   await client.create(SpikeGoods, {
-    ...of(SpikeGoods, 'phone'),
+    ...named(SpikeGoods, 'phone'),
     spec: { goodsName: 'phone', sellerId: 'shop', price, spikePrice, currency, day: 1, stockCount: stock },
   });
   await until(
@@ -136,7 +134,7 @@ async function open(stage: Stage, client: Client, { stock }: DemoOptions): Promi
   );
 }
 
-async function rush(
+async function runCrowd(
   stage: Stage,
   client: Client,
   options: DemoOptions,
@@ -155,11 +153,11 @@ async function rush(
     onAnswer({ accepted, refused }) {
       answered++;
       const rate = answered / ((performance.now() - started) / 1000);
-      const no = Object.values(refused).reduce((sum, count) => sum + count, 0);
+      const refusals = Object.values(refused).reduce((sum, count) => sum + count, 0);
       stage.progress(
         answered,
         options.crowd,
-        `${accepted.length} accepted, ${no} refused, ${rate.toFixed(0)}/s`,
+        `${accepted.length} accepted, ${refusals} refused, ${rate.toFixed(0)}/s`,
       );
     },
   });
@@ -170,7 +168,7 @@ async function rush(
   return { result, seconds };
 }
 
-async function refusedDeletion(stage: Stage, client: Client, order: string): Promise<void> {
+async function checkDeletion(stage: Stage, client: Client, order: string): Promise<void> {
   const { spec } = await client.get(SpikeOrder, { namespace, name: order });
   const reason = await client.delete(Buyer, { namespace, name: spec.buyerId }).then(
     () => 'deleted',
@@ -183,7 +181,7 @@ async function refusedDeletion(stage: Stage, client: Client, order: string): Pro
   stage.check('deleting a buyer with orders', reason, 'StillReferenced');
 }
 
-async function settled(
+async function waitForExpiry(
   stage: Stage,
   client: Client,
   accepted: number,
@@ -214,16 +212,16 @@ async function checkBooks(stage: Stage, client: Client, paid: number, stock: num
   stage.check("the seller's money", seller.status?.salesText ?? '', money);
 }
 
-async function until(holds: () => Promise<boolean>, withinMs = 15_000): Promise<void> {
+async function until(condition: () => Promise<boolean>, withinMs = 15_000): Promise<void> {
   const end = performance.now() + withinMs;
-  while (!(await holds())) {
+  while (!(await condition())) {
     if (performance.now() > end) throw new Error(`gave up after ${withinMs / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-/** Reads from the log how long each admission of an order took. */
-class Decisions implements Log {
+/** A log that keeps only the duration of each admission of an order. */
+class AdmissionTimes implements Log {
   readonly #milliseconds: number[] = [];
 
   info(fields: object): void {

@@ -21,7 +21,7 @@ export class Stage {
     this.#out.write(`${line}\n`);
   }
 
-  /** Draws a bar on a terminal, at most 20 times per second. Prints nothing elsewhere: a log needs no bar. */
+  /** Draws a bar, at most 20 times per second. Prints nothing when the output is not a terminal. */
   progress(done: number, total: number, text: string): void {
     if (!this.#out.isTTY || (done < total && Date.now() - this.#shownAt < 50)) return;
     this.#shownAt = Date.now();

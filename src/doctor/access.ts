@@ -1,5 +1,5 @@
-// Asks the API server beforehand what the doctor may do (SelfSubjectAccessReview), so that a check without
-// permission differs from a check that finds nothing.
+// Asks the API server what the doctor may do (SelfSubjectAccessReview). Otherwise a check that may not read would look
+// like a check that finds nothing.
 import { kindsOf, saleKinds } from '../api/kinds.ts';
 import type { Client } from '../kube/client.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
@@ -47,7 +47,7 @@ function neededAccess(expected: Expectations): Access[] {
   ];
 }
 
-/** The accesses that these credentials do not have. */
+/** The accesses that the doctor needs and these credentials do not have. */
 export async function deniedOf(client: Client, expected: Expectations): Promise<Access[]> {
   const needed = neededAccess(expected);
   const answers = await Promise.all(

@@ -1,4 +1,4 @@
-// `spikegate doctor` as a command: turns flags into options and sets the exit code.
+// `spikegate doctor` as a command: connects to the cluster, runs the doctor, and returns the exit code.
 
 import { loadConfig } from '../kube/config.ts';
 import { createClient } from '../kube/json-client.ts';
@@ -7,10 +7,10 @@ import { exitCodes, runDoctor } from './doctor.ts';
 import type { DoctorOptions } from './options.ts';
 import { dialTls } from './serving.ts';
 
-/** More than the two seconds in which a leader renews its lease, and more than a settlement takes. */
+/** Pause before a second read. A leader renews its lease every two seconds; a settlement takes less than this, too. */
 const lookAgainMs = 5000;
 
-/** Resolves to the exit code. Errors have been printed by then. */
+/** Prints the report or the error. Resolves to the exit code. */
 export async function doctor({ kubeconfig, context, output, ...expected }: DoctorOptions): Promise<number> {
   try {
     const config = loadConfig({

@@ -1,9 +1,9 @@
-// Finds where a stored object differs from what this version generates. Pure; knows JSON, and no kind.
+// Compares a stored object with the object that this version generates. Pure. Works on any JSON.
 
 /**
- * The paths at which `stored` differs from `wanted`, one sentence each, at most `most` of them. `extras` decides
- * about fields that only `stored` has. API servers fill in defaults, so such fields are usually 'allowed'. In a
- * schema they change what is accepted, so there they are 'refused'.
+ * Returns one sentence for each path at which `stored` differs from `wanted`, `most` sentences at most. `extras` says
+ * whether fields that only `stored` has are differences. Usually they are 'allowed', because API servers fill in
+ * defaults. In a schema they are 'refused', because there they change which objects are valid.
  */
 export function differences(
   wanted: unknown,
@@ -12,15 +12,15 @@ export function differences(
 ): string[] {
   const { extras, path = '', most = 5 } = options;
   const found: string[] = [];
-  const at = (field: string, where: string) => (where ? `${where}.${field}` : field);
+  const join = (field: string, where: string) => (where ? `${where}.${field}` : field);
   const compare = (a: unknown, b: unknown, where: string): void => {
     if (found.length >= most) return;
     if (isObject(a) && isObject(b)) {
       for (const field of Object.keys(a))
-        if (a[field] !== undefined) compare(a[field], b[field], at(field, where));
+        if (a[field] !== undefined) compare(a[field], b[field], join(field, where));
       if (extras === 'allowed') return;
       for (const field of Object.keys(b))
-        if (!Object.hasOwn(a, field)) compare(undefined, b[field], at(field, where));
+        if (!Object.hasOwn(a, field)) compare(undefined, b[field], join(field, where));
     } else if (Array.isArray(a) && Array.isArray(b) && a.length === b.length) {
       for (const [index, item] of a.entries()) compare(item, b[index], `${where}[${index}]`);
     } else if (JSON.stringify(a) !== JSON.stringify(b) && !(isEmpty(a) && isEmpty(b))) {
@@ -34,7 +34,7 @@ export function differences(
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** API servers leave out empty values. */
+/** API servers leave out such values, so one of them equals another or an absent field. */
 const isEmpty = (value: unknown): boolean =>
   value === undefined || value === '' || value === false || (Array.isArray(value) && value.length === 0);
 

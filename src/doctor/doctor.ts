@@ -1,11 +1,11 @@
-// `spikegate doctor`: examines a cluster from outside with a person's kubeconfig, and says what is wrong and what
-// to do. Changes nothing. Combines observation, checks and report without knowing their details.
+// `spikegate doctor`: examines a cluster from outside with a person's kubeconfig, and reports what is wrong and what to
+// do about it. It changes nothing in the cluster. This file runs the three steps: observation, checks, report.
 import { checks } from './checks/index.ts';
 import { isFinding } from './findings.ts';
 import { type ObserveOptions, observe } from './observe.ts';
 import { asJson, asText, coloured, plain, type Report } from './report.ts';
 
-/** Nothing to do; something to do; the cluster could not be read. */
+/** `findings`: there is something to do. `failed`: the cluster could not be read. */
 export const exitCodes = { healthy: 0, findings: 1, failed: 2 } as const;
 
 /** @throws Error when the API server cannot be reached */
@@ -17,7 +17,7 @@ export async function examine(options: ObserveOptions): Promise<Report> {
     server: options.client.server,
     version: seen.version,
     findings: found.filter(isFinding),
-    // Several checks may lack the same access.
+    // A Set, because several checks may lack the same access.
     unchecked: [...new Set(found.flatMap((outcome) => (isFinding(outcome) ? [] : [outcome.unchecked])))],
     passed: outcomes.filter((outcome) => outcome.found.length === 0).map(({ check }) => check.name),
   };

@@ -1,9 +1,7 @@
-// The vocabulary of the doctor: observation, check, finding. Knows no cluster and no check.
+// The types of the doctor: a check turns an observation into findings. Knows no cluster and no single check.
 import type { Observation } from './observation.ts';
 
-/**
- * error: orders are refused, wrong or stuck, or will be. warning: it works, but something is not as it should be.
- */
+/** error: orders are refused, wrong or stuck, or soon will be. warning: orders work, but something needs attention. */
 export type Severity = 'error' | 'warning';
 
 export interface Finding {
@@ -18,7 +16,7 @@ export interface Finding {
   remedy: string;
 }
 
-/** Something that a check could not read, and why. It is no fault of the cluster, but no all-clear either. */
+/** Something that a check could not read, and why. The cluster may be healthy or not. */
 export interface Unchecked {
   unchecked: string;
 }

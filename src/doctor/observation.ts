@@ -1,4 +1,4 @@
-// What the doctor knows of a cluster. It is read once, before the checks run. Knows no client.
+// The types of the doctor's data about a cluster. observe.ts reads all of it before the checks run. Knows no client.
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
 import type { CustomResourceDefinition } from '../kube/discovery.ts';
@@ -7,7 +7,7 @@ import type { KubeObject } from '../kube/objects.ts';
 import type { Extent } from '../manifests/extent.ts';
 import type { Installation } from '../manifests/installations.ts';
 
-/** The result of a read: a value, nothing there, or why it failed. */
+/** The result of a read: a value, `missing` when the object does not exist, or the reason why the read failed. */
 export type Seen<T> = { value: T } | { missing: true } | { unreadable: string };
 
 export const isSeen = <T>(seen: Seen<T>): seen is { value: T } => 'value' in seen;
@@ -16,7 +16,7 @@ export const valueIn = <T>(seen: Seen<T>): T | undefined => (isSeen(seen) ? seen
 /** The names under which Spikegate is deployed, and the time limits of its settings. Times in ms. */
 export interface Expectations extends Extent {
   namespace: string;
-  /** Of both webhook configurations. */
+  /** Name of both webhook configurations. */
   configuration: string;
   service: string;
   lease: string;
@@ -25,7 +25,7 @@ export interface Expectations extends Extent {
   probeNamespace: string;
   holdLimit: number;
   paymentWindow: number;
-  /** A delay up to this is normal: a leader changes, a queue is long. */
+  /** A delay up to this is no finding: it happens when the leader changes or a queue is long. */
   grace: number;
 }
 
@@ -53,7 +53,7 @@ export interface Definition extends CustomResourceDefinition {
 }
 
 export interface EndpointSlice extends KubeObject {
-  /** null when there are none. An endpoint without `ready` counts as ready. */
+  /** The API server may send null instead of an empty list. An endpoint without `ready` counts as ready. */
   endpoints?: { conditions?: { ready?: boolean } }[] | null;
 }
 
@@ -84,27 +84,30 @@ export interface Pod extends KubeObject {
 /** The API server's answer to one dry run. */
 export interface ProbeAnswer {
   kind: string;
-  outcome: /** A webhook of ours refused what it had to refuse, or filled in what it had to. */
+  outcome: /** Our webhook refused the object, or filled in a field, as the probe expects. */
     | { is: 'answered' }
-    /** It passed, although one of our webhooks should have refused it or filled something in. */
+    /** The API server accepted the object, but our webhook did not refuse it or fill in the field (`missing`). */
     | { is: 'unseen'; missing: string }
-    /** `webhook`: its name as the API server gives it; `cause`: the API server's words. */
+    /** The call of our webhook failed. `webhook` (its name) and `cause` are the API server's words. */
     | { is: 'failed'; webhook: string; cause: string }
+    /** The answer says nothing about our webhooks. */
     | { is: 'unclear'; why: string };
 }
 
 /**
- * The certificate of the webhooks: from the server's own port if it can be reached from here, otherwise from the
- * Secret.
+ * The certificate of the webhook server. It comes from the server's port if the doctor can reach that, otherwise from
+ * the Secret.
  */
 export interface ServedCertificate {
   /** PEM, leaf first. */
   chain: string[];
+  /** Where the doctor got it: `host:port` or `secret/name`. */
   from: string;
-  /** The name by which the API server calls it. */
+  /** The host name that the API server uses for the webhook server. */
   host: string;
 }
 
+/** A request that RBAC allows or denies. */
 export interface Access {
   verb: string;
   group: string;
@@ -114,6 +117,7 @@ export interface Access {
   name?: string;
 }
 
+/** An object that our finalizer keeps in a namespace that is being deleted. */
 export interface StuckObject {
   plural: string;
   group: string;
@@ -124,33 +128,35 @@ export interface StuckObject {
 
 export interface Observation {
   expected: Expectations;
-  /** By the API server's clock, epoch ms. */
+  /** Time of the API server's clock, in epoch ms. */
   now: number;
-  /** `v1.37.2` */
+  /** Version of the API server, such as `v1.37.2`. */
   version: string;
+  /** Accesses that the doctor needs and does not have. */
   denied: readonly Access[];
-  /** By name, `plural.group`. */
+  /** The CRDs by name: `plural.group`. */
   definitions: ReadonlyMap<string, Seen<Definition>>;
   mutating: Seen<WebhookConfiguration>;
   validating: Seen<WebhookConfiguration>;
-  /** From the webhook configurations of the whole cluster. */
+  /** All Spikegates in the cluster, found by their webhook configurations. */
   installations: Seen<Installation[]>;
-  /** Of the Service that the webhooks name. Undefined when they name none. */
+  /** The Service that the webhooks name, and its endpoints. Undefined when they name none. */
   service: { name: string; object: Seen<KubeObject>; endpoints: Seen<EndpointSlice[]> } | undefined;
+  /** One answer for each kind. */
   answers: readonly ProbeAnswer[];
   served: Seen<ServedCertificate>;
   lease: Seen<Lease>;
-  /** The lease was renewed while we watched, whatever the times in it say. */
+  /** The lease changed between two reads. So a leader is alive, even if the times in the lease look expired. */
   leaseMoves: boolean;
   goods: Seen<SpikeGoods[]>;
   orders: Seen<SpikeOrder[]>;
   /** Goods (namespace/name) whose counters were wrong at two reads in a row and did not change in between. */
   steady: ReadonlySet<string>;
   namespaces: Seen<Namespace[]>;
-  /** Objects with our finalizer in namespaces that are being deleted, and in no other namespaces. */
+  /** Objects with our finalizer in namespaces that are being deleted. */
   stuck: Seen<StuckObject[]>;
   deployments: Seen<OwnDeployment[]>;
   pods: Seen<Pod[]>;
-  /** The API servers that run as pods, as kubeadm makes them. Empty on a managed cluster. */
+  /** The pods of the API servers, as kubeadm creates them. Empty on a managed cluster. */
   apiServers: Seen<Pod[]>;
 }

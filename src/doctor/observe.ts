@@ -1,4 +1,4 @@
-// Reads everything that the checks need from a cluster. Makes only reads and dry runs, so it changes nothing.
+// Reads everything that the checks need from a cluster. It sends only reads and dry runs, so it changes nothing.
 import { kindsOf, saleKinds } from '../api/kinds.ts';
 import { inUseFinalizer, partOfLabels } from '../api/names.ts';
 import { SpikeGoods } from '../api/spike-goods.ts';
@@ -36,13 +36,13 @@ import { entriesOf, firstEntry } from './webhook-entries.ts';
 
 export interface ObserveOptions {
   client: Client;
-  /** Parts and namespaces are those of the installation that is found. */
+  /** The parts and namespaces come from the installation that is found in the cluster. */
   expected: Omit<Expectations, keyof Extent>;
   clock: Clock;
   dial: Dial;
   /**
-   * Pause in ms before a suspicious value is read again, because it may be about to change. More than a lease's
-   * retry period.
+   * Pause in ms before a suspicious value is read again: it may be about to change. Must be longer than the interval at
+   * which a leader renews the lease.
    */
   lookAgainMs: number;
 }
@@ -50,11 +50,11 @@ export interface ObserveOptions {
 /** Objects per page of a list. */
 const pageSize = 500;
 
-/** @throws Error when the API server does not answer, or does not answer like one */
+/** @throws Error when the server does not answer, or its answer is not that of an API server */
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { client } = options;
-  const installations = await look(async () => installationsOf(await installedConfigurations(client)));
-  const expected = completed(installations, options.expected);
+  const installations = await attempt(async () => installationsOf(await installedConfigurations(client)));
+  const expected = withExtent(installations, options.expected);
   const { namespace, configuration, parts } = expected;
   const isSelling = parts.includes('sale');
   const server = await serverOf(options);
@@ -62,13 +62,13 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     await Promise.all([
       deniedOf(client, expected),
       definitionsOf(client, expected),
-      look(() => client.get(resources.mutatingConfigurations, { name: configuration })),
-      look(() => client.get(resources.validatingConfigurations, { name: configuration })),
-      look(async () => (isSelling ? listIn<SpikeGoods>(client, SpikeGoods, expected) : [])),
-      look(async () => (isSelling ? listIn<SpikeOrder>(client, SpikeOrder, expected) : [])),
-      look(() => namespacesOf(client, expected)),
-      look(() => ownDeployments(client, namespace)),
-      lookAtLease(client, expected),
+      attempt(() => client.get(resources.mutatingConfigurations, { name: configuration })),
+      attempt(() => client.get(resources.validatingConfigurations, { name: configuration })),
+      attempt(async () => (isSelling ? listIn<SpikeGoods>(client, SpikeGoods, expected) : [])),
+      attempt(async () => (isSelling ? listIn<SpikeOrder>(client, SpikeOrder, expected) : [])),
+      attempt(() => namespacesOf(client, expected)),
+      attempt(() => ownDeployments(client, namespace)),
+      readLease(client, expected),
     ]);
   const configurations = { mutating, validating };
   const [service, answers, served, pods, apiServers, stuck, again] = await Promise.all([
@@ -76,20 +76,20 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     Promise.all(kindsOf(parts).map((kind) => probe(client, kind, expected.probeNamespace))),
     servedCertificate(
       firstEntry(configurations),
-      () => look(() => client.get(resources.secrets, { namespace, name: expected.certSecret })),
+      () => attempt(() => client.get(resources.secrets, { namespace, name: expected.certSecret })),
       expected.certSecret,
       options.dial,
     ),
-    // Without permission to read the Deployments, their pods are unknown too.
-    isSeen(deployments) ? look(() => podsOf(client, namespace, deployments.value)) : deployments,
-    look(() =>
+    // The selectors of the pods are in the Deployments.
+    isSeen(deployments) ? attempt(() => podsOf(client, namespace, deployments.value)) : deployments,
+    attempt(() =>
       listAll<Pod>(client, resources.pods, {
         namespace: 'kube-system',
         labelSelector: 'component=kube-apiserver',
       }),
     ),
-    isSeen(namespaces) ? look(() => stuckIn(client, isSelling ? namespaces.value : [])) : namespaces,
-    lookAgain({ ...options, expected }, { goods, orders, lease: firstLease, now: server.now }),
+    isSeen(namespaces) ? attempt(() => stuckIn(client, isSelling ? namespaces.value : [])) : namespaces,
+    readAgain({ ...options, expected }, { goods, orders, lease: firstLease, now: server.now }),
   ]);
   return {
     expected,
@@ -111,18 +111,26 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   };
 }
 
-/** The installation that is found says what it is about. The dry runs must go where its webhooks are called. */
-function completed(
+/**
+ * Adds the parts and namespaces of the installation that has this configuration. If it names namespaces, the dry runs
+ * must go to one of them: in others the API server does not call its webhooks.
+ */
+function withExtent(
   installations: Seen<Installation[]>,
   expected: Omit<Expectations, keyof Extent>,
 ): Expectations {
-  const { configuration, probeNamespace: asked } = expected;
+  const { configuration, probeNamespace: requested } = expected;
   const extent = extentOf((valueIn(installations) ?? []).find((it) => it.configuration === configuration));
-  const [first = asked] = extent.namespaces;
-  return { ...expected, ...extent, probeNamespace: extent.namespaces.includes(asked) ? asked : first };
+  const [first = requested] = extent.namespaces;
+  return {
+    ...expected,
+    ...extent,
+    probeNamespace: extent.namespaces.includes(requested) ? requested : first,
+  };
 }
 
-async function look<T>(read: () => Promise<T>): Promise<Seen<T>> {
+/** Turns errors into `missing` or `unreadable`. */
+async function attempt<T>(read: () => Promise<T>): Promise<Seen<T>> {
   try {
     return { value: await read() };
   } catch (error) {
@@ -160,7 +168,7 @@ async function listIn<T extends KubeObject>(
   return (await Promise.all(lists)).flat();
 }
 
-/** Those that are followed. One that is not there is left out. */
+/** The namespaces of the installation, without those that do not exist. */
 async function namespacesOf(client: Client, { namespaces }: Extent): Promise<Namespace[]> {
   if (namespaces.length === 0) return listAll<Namespace>(client, resources.namespaces);
   const found = await Promise.all(
@@ -174,7 +182,7 @@ async function namespacesOf(client: Client, { namespaces }: Extent): Promise<Nam
   return found.filter((it) => it !== undefined);
 }
 
-/** Dates in objects are the cluster's, so they are compared with the cluster's clock. */
+/** `now` is the API server's time where possible, because the times in objects come from its clock. */
 async function serverOf({ client, clock }: ObserveOptions): Promise<{ version: string; now: number }> {
   const { status, headers, body } = await client.request('GET', '/version');
   const { gitVersion } = (body ?? {}) as { gitVersion?: string };
@@ -186,7 +194,7 @@ async function serverOf({ client, clock }: ObserveOptions): Promise<{ version: s
 async function definitionsOf(client: Client, { parts }: Extent): Promise<Observation['definitions']> {
   const names = kindsOf(parts).map(({ plural, group }) => `${plural}.${group}`);
   const found = await Promise.all(
-    names.map((name) => look(() => client.get(resources.definitions, { name }))),
+    names.map((name) => attempt(() => client.get(resources.definitions, { name }))),
   );
   return new Map(names.map((name, index) => [name, found[index]!]));
 }
@@ -199,8 +207,8 @@ async function serviceOf(
   if (!named) return undefined;
   const { namespace, name } = named.clientConfig.service!;
   const [object, endpoints] = await Promise.all([
-    look(() => client.get(resources.services, { namespace, name })),
-    look(() =>
+    attempt(() => client.get(resources.services, { namespace, name })),
+    attempt(() =>
       listAll(client, resources.endpointSlices, {
         namespace,
         labelSelector: `kubernetes.io/service-name=${name}`,
@@ -210,7 +218,7 @@ async function serviceOf(
   return { name: `${namespace}/${name}`, object, endpoints };
 }
 
-/** The labels alone would also match Deployments of our workloads. */
+/** The Deployments of our workloads have the same label. They also have an owner, so leave out those with one. */
 async function ownDeployments(client: Client, namespace: string): Promise<OwnDeployment[]> {
   const label = 'app.kubernetes.io/part-of';
   const labelSelector = `${label}=${partOfLabels[label]}`;
@@ -244,26 +252,26 @@ async function stuckIn(client: Client, namespaces: Namespace[]): Promise<StuckOb
   return (await Promise.all(found)).flat();
 }
 
-const lookAtLease = (client: Client, { namespace, lease }: Expectations): Promise<Seen<Lease>> =>
-  look(() => client.get(leaseResource, { namespace, name: lease }));
+const readLease = (client: Client, { namespace, lease }: Expectations): Promise<Seen<Lease>> =>
+  attempt(() => client.get(leaseResource, { namespace, name: lease }));
 
-/** A second read, only where the first one saw something that may change within a moment. */
-async function lookAgain(
+/** Reads goods, orders or the lease a second time, if the first read saw a problem that may be gone in a moment. */
+async function readAgain(
   { client, clock, expected, lookAgainMs }: ObserveOptions & { expected: Expectations },
   first: Pick<Observation, 'goods' | 'orders' | 'lease' | 'now'>,
 ): Promise<Pick<Observation, 'goods' | 'orders' | 'lease' | 'leaseMoves' | 'steady'>> {
   const { goods, orders, lease } = first;
   const suspects = isSeen(goods) && isSeen(orders) ? miscounts(goods.value, orders.value) : [];
-  const isDoubtful = isSeen(lease) && hasRunOut(first);
-  const same = { goods, orders, lease, leaseMoves: false, steady: new Set<string>() };
-  if (suspects.length === 0 && !isDoubtful) return same;
+  const isLeaseExpired = isSeen(lease) && hasRunOut(first);
+  const unchangedFirst = { goods, orders, lease, leaseMoves: false, steady: new Set<string>() };
+  if (suspects.length === 0 && !isLeaseExpired) return unchangedFirst;
   await sleep(clock, lookAgainMs);
-  const later = isDoubtful ? await lookAtLease(client, expected) : lease;
+  const later = isLeaseExpired ? await readLease(client, expected) : lease;
   const leaseMoves = JSON.stringify(valueIn(later)?.spec) !== JSON.stringify(valueIn(lease)?.spec);
-  if (suspects.length === 0) return { ...same, lease: later, leaseMoves };
+  if (suspects.length === 0) return { ...unchangedFirst, lease: later, leaseMoves };
   const [goodsAfter, ordersAfter] = await Promise.all([
-    look(() => listIn<SpikeGoods>(client, SpikeGoods, expected)),
-    look(() => listIn<SpikeOrder>(client, SpikeOrder, expected)),
+    attempt(() => listIn<SpikeGoods>(client, SpikeGoods, expected)),
+    attempt(() => listIn<SpikeOrder>(client, SpikeOrder, expected)),
   ]);
   const versions = new Map(suspects.map((it) => [keyOf(it.goods), it.goods.metadata.resourceVersion]));
   const unchanged = miscounts(valueIn(goodsAfter) ?? [], valueIn(ordersAfter) ?? []).filter(

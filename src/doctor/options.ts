@@ -1,10 +1,10 @@
-// The flags of `spikegate doctor`. Does not know what they are used for.
+// The flags of `spikegate doctor`.
 import { type Command, Option } from 'commander';
 import { longestUndecidedMs } from '../api/holds.ts';
 import { deployment, type InstallationNames, namesOf } from '../manifests/names.ts';
 import { parseDuration } from '../settings/parse.ts';
 
-/** Parts and namespaces are read from the webhook configurations. */
+/** There are no flags for parts and namespaces: the doctor reads them from the webhook configurations. Times in ms. */
 export interface DoctorOptions {
   kubeconfig?: string;
   context?: string;
@@ -20,14 +20,14 @@ export interface DoctorOptions {
   output: 'text' | 'json';
 }
 
-/** The flags as typed. A name that is not given is derived from the installation's name. */
+/** The flags as the user gives them. namedIn fills in the names that are absent. */
 export type DoctorFlags = { name: string } & Omit<
   DoctorOptions,
   'configuration' | 'service' | 'lease' | 'certSecret'
 > &
   Partial<DoctorOptions>;
 
-/** All names: those that were given, and those derived from the installation's name. */
+/** Derives the names that are absent from the installation's name. */
 export function namedIn<T extends { name: string }>({
   name,
   ...flags

@@ -1,6 +1,6 @@
-// One dry-run object of each kind. Where a rule of ours can be broken within the CRD's schema, the webhook must
-// refuse it; otherwise the webhook must fill something in. Nothing is stored. Knows what to send and how to read
-// the answer.
+// Sends one dry-run object of each kind, to see whether our webhooks answer. If possible the object is valid by the
+// CRD's schema and breaks one of our rules: the webhook must refuse it. Otherwise the webhook must fill in a field.
+// Nothing is stored.
 import type { Kind } from '../api/define-kind.ts';
 import type { Client } from '../kube/client.ts';
 import { ApiError } from '../kube/errors.ts';
@@ -11,7 +11,7 @@ interface Probe {
   spec: Record<string, unknown>;
   /** The field of spec that the webhook must fill in. Absent when it must refuse the object. */
   fills?: string;
-  /** No rule of this kind can be broken, and the schema fills in everything: only success can be expected. */
+  /** The webhook can neither refuse such an object nor fill in a field, so an accepted object is as expected. */
   quiet?: true;
 }
 
@@ -39,12 +39,12 @@ export const probes: Readonly<Record<string, Probe>> = {
     },
   },
   Seckill: { spec: { services: { goService: { enabled: true, image: 'a', ...requests('1') } } } },
-  // Two replicas of a database, which do not know of each other.
+  // It has two replicas of mysql, which may have only one.
   DataService: { spec: { mysql: { name: 'a', kind: 1, replica: 2 } } },
   ImoocPod: { spec: { replicas: 0 }, quiet: true },
 };
 
-/** Sends the dry run of `kind` to `namespace`. Never throws: an answer that proves nothing is `unclear`. */
+/** Sends the dry run of `kind` to `namespace`. Never throws: an unexpected error becomes `unclear`. */
 export async function probe(client: Client, kind: Kind, namespace: string): Promise<ProbeAnswer> {
   const { spec, fills, quiet } = probes[kind.kind]!;
   const draft = { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { name, namespace }, spec };
@@ -68,7 +68,7 @@ export async function probe(client: Client, kind: Kind, namespace: string): Prom
 
 const isOurs = (webhook: string): boolean => webhook.endsWith('.spikegate.io');
 
-/** Interprets a refusal by Kubernetes' texts (apiserver/pkg/admission/plugin/webhook/errors/statuserror.go). */
+/** Recognizes errors by their texts in Kubernetes (apiserver/pkg/admission/plugin/webhook/errors/statuserror.go). */
 export function outcomeOf(error: unknown): ProbeAnswer['outcome'] {
   const { message } = error as Error;
   if (/ cannot create resource /.test(message)) return { is: 'unclear', why: 'these credentials may not' };
@@ -78,7 +78,7 @@ export function outcomeOf(error: unknown): ProbeAnswer['outcome'] {
   const [, webhook = '', cause = ''] =
     /failed calling (?:admission )?webhook "([^"]+)": (.*)/s.exec(message) ?? [];
   if (!isOurs(webhook)) return { is: 'unclear', why: message };
-  // Remove the path, which differs between webhooks; the cause does not.
+  // Remove the URL: it differs between webhooks that fail for the same cause.
   const short = cause.replace(/^failed to call webhook: /, '').replace(/^Post "?[^" ]+"?: /, '');
   return { is: 'failed', webhook, cause: short };
 }

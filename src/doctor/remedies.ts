@@ -20,7 +20,7 @@ export function reinstall(seen: Observation): string {
 export const lookAtPods = ({ expected: { namespace } }: Pick<Observation, 'expected'>): string =>
   `kubectl -n ${namespace} get pods -o wide; kubectl -n ${namespace} logs -l app.kubernetes.io/name=spikegate --tail=50`;
 
-/** What answers the webhooks: pods, or a program outside the cluster, as `npm start --kubeconfig` is one. */
+/** How to look at the webhook server: pods, or a program outside the cluster (`npm start --kubeconfig`). */
 export function lookAtServer(seen: Observation): string {
   const entry = firstEntry(seen);
   if (!entry || !addressOf(entry)?.isUrl) return lookAtPods(seen);

@@ -1,11 +1,11 @@
-// The doctor's report, for people and for programs. Pure: text in, text out.
+// Formats the doctor's report as text or as JSON. Pure.
 import type { Finding } from './findings.ts';
 
 export interface Report {
   server: string;
   version: string;
   findings: readonly Finding[];
-  /** What could not be read, and why. */
+  /** One sentence for each thing that could not be read. */
   unchecked: readonly string[];
   /** Names of the checks that ran and found nothing. */
   passed: readonly string[];
@@ -44,7 +44,7 @@ function textOf({ severity, reason, where, what, remedy }: Finding, paint: Paint
 
 const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? '' : 's'}`;
 
-/** One JSON document. Fields may be added, never removed. */
+/** Programs read this document: later versions may add fields, but must not remove any. */
 export function asJson({ findings, ...report }: Report): string {
   return JSON.stringify({ healthy: findings.length === 0, ...report, findings }, null, 2);
 }

@@ -4,22 +4,22 @@ import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { pemBlocks } from '../../certs/pair.ts';
 import { type Seen, type ServedCertificate, valueIn, type WebhookEntry } from './observation.ts';
 
-/** Resolves to the chain that a TLS server sends: PEM, leaf first. Rejects when there is no such server. */
+/** Resolves to the certificates that a TLS server sends: PEM, leaf first. Rejects when no TLS server answers. */
 export type Dial = (host: string, port: number) => Promise<string[]>;
 
-const dialMs = 3000;
+const dialTimeoutMs = 3000;
 
 export const dialTls: Dial = (host, port) =>
   new Promise((resolve, reject) => {
-    // The checks decide whether to trust it; this function only gets the certificate.
+    // Accept any certificate here. The checks verify it later.
     const name = isIP(host) ? {} : { servername: host };
-    const socket = connect({ host, port, ...name, rejectUnauthorized: false, timeout: dialMs });
+    const socket = connect({ host, port, ...name, rejectUnauthorized: false, timeout: dialTimeoutMs });
     const fail = (error: Error) => {
       socket.destroy();
       reject(error);
     };
     socket.once('error', fail);
-    socket.once('timeout', () => fail(new Error(`no answer within ${dialMs} ms`)));
+    socket.once('timeout', () => fail(new Error(`no answer within ${dialTimeoutMs} ms`)));
     socket.once('secureConnect', () => {
       const chain = chainOf(socket.getPeerCertificate(true));
       socket.destroy();
@@ -30,15 +30,15 @@ export const dialTls: Dial = (host, port) =>
 function chainOf(leaf: DetailedPeerCertificate): string[] {
   const chain: string[] = [];
   const seen = new Set<string>();
-  // A self-signed certificate is its own issuer.
-  for (let one = leaf; one?.raw && !seen.has(one.fingerprint256); one = one.issuerCertificate) {
-    seen.add(one.fingerprint256);
-    chain.push(`-----BEGIN CERTIFICATE-----\n${one.raw.toString('base64')}\n-----END CERTIFICATE-----\n`);
+  // A self-signed certificate is its own issuer, so `seen` ends the loop.
+  for (let next = leaf; next?.raw && !seen.has(next.fingerprint256); next = next.issuerCertificate) {
+    seen.add(next.fingerprint256);
+    chain.push(`-----BEGIN CERTIFICATE-----\n${next.raw.toString('base64')}\n-----END CERTIFICATE-----\n`);
   }
   return chain;
 }
 
-/** Where the API server calls: the host that the certificate must match, and the port. */
+/** The host and port at which the API server calls a webhook. The certificate must be valid for this host. */
 export function addressOf({
   clientConfig,
 }: WebhookEntry): { host: string; port: number; isUrl: boolean } | undefined {

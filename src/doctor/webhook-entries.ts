@@ -1,4 +1,4 @@
-// The webhooks of both configurations as one list. Pure.
+// The webhooks of the mutating and the validating configuration as one list. Pure.
 import { tokenLength } from '../../certs/path-tokens.ts';
 import { type Observation, valueIn, type WebhookEntry } from './observation.ts';
 
@@ -8,10 +8,10 @@ export function entriesOf({ mutating, validating }: Configurations): WebhookEntr
   return [mutating, validating].flatMap((seen) => valueIn(seen)?.webhooks ?? []);
 }
 
-/** All entries point to one server. When one does not, the comparison with the generated configuration says so. */
+/** The entry that stands for all: they point to one server. The check configurationsAreCurrent reports exceptions. */
 export const firstEntry = (seen: Configurations): WebhookEntry | undefined => entriesOf(seen)[0];
 
-/** What `serve` puts before the path of each webhook. */
+/** `serve` puts a secret before the path of each webhook, so that only the API server knows where to call. */
 const secretInPath = new RegExp(`^/[0-9a-f]{${tokenLength}}(?=/)`);
 
 /** The path that the API server calls, without the secret in it; undefined when there is no secret in it. */
@@ -21,7 +21,7 @@ export function pathBehindSecret(entry: WebhookEntry): string | undefined {
   return plain === path ? undefined : plain;
 }
 
-/** A report may be shown to anybody, so it must not contain the secret. */
+/** Removes the secret from the URL: people pass reports on. */
 export function withoutSecret(entry: WebhookEntry): WebhookEntry {
   const { url } = entry.clientConfig;
   if (!url || !URL.canParse(url)) return entry;

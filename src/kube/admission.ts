@@ -1,4 +1,4 @@
-// AdmissionReview v1, as the API server sends and reads it (k8s.io/api/admission/v1/types.go).
+// The types of AdmissionReview v1 (k8s.io/api/admission/v1/types.go).
 import type { KubeObject } from './objects.ts';
 
 export interface GroupVersionKind {
@@ -21,7 +21,7 @@ export interface AdmissionRequest<T extends KubeObject = KubeObject> {
   kind: GroupVersionKind;
   resource: { group: string; version: string; resource: string };
   subResource?: string;
-  /** Empty under generateName in a mutating call, and for each object of a collection delete. */
+  /** Empty in a mutating call for an object with generateName, and for each object when a collection is deleted. */
   name?: string;
   namespace?: string;
   operation: Operation;

@@ -1,4 +1,4 @@
-// Delivers changes of a cache to its handlers. Does not know how a change came about.
+// Delivers changes of a cache to its handlers.
 
 import type { KubeObject } from './objects.ts';
 
@@ -8,15 +8,16 @@ export interface Change<T extends KubeObject> {
   object: T;
   /** The object in the cache before ('updated' and 'deleted'). */
   old?: T;
-  /** Where the change comes from. Changes from a list get a low priority in the queue. */
+  /**
+   * Where the change comes from: a list, a watch, or `observe`, the answer to a request of this process. Changes from a
+   * list get a low priority in the queue.
+   */
   source: Source;
 }
 
 export type Source = 'list' | 'watch' | 'observe';
 
-/**
- * Whether a change concerns more than the status; writes of the status are mostly our own. False for a deletion.
- */
+/** False for a deletion, and for a change of the status only: reconcilers need not react to their own status writes. */
 export function changesSpec<T extends KubeObject>({ type, object, old }: Change<T>): boolean {
   if (type !== 'updated' || !old) return type === 'added';
   return (
@@ -29,7 +30,7 @@ export function changesSpec<T extends KubeObject>({ type, object, old }: Change<
 
 export type ChangeHandler<T extends KubeObject> = (change: Change<T>) => void;
 
-/** Collects changes, then delivers them one by one. All handlers see a change before the next one. */
+/** Collects changes, then delivers them one by one: each change goes to all handlers before the next change. */
 export class ChangeFeed<T extends KubeObject> {
   readonly #handlers = new Set<ChangeHandler<T>>();
   readonly #onError: ((error: unknown) => void) | undefined;
@@ -51,7 +52,7 @@ export class ChangeFeed<T extends KubeObject> {
     this.#waiting.push(change);
   }
 
-  /** A handler may write to the cache. That change waits until all handlers have seen the present one. */
+  /** A handler may change the cache. That change is delivered after the changes that are already waiting. */
   dispatch(): void {
     if (this.#dispatching) return;
     this.#dispatching = true;

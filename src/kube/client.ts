@@ -1,12 +1,12 @@
-// The JSON client of the API server, as all other rooms see it: one method per verb, for any kind. It is thin and
-// caches nothing. json-client.ts, transport.ts and watch.ts implement it.
+// The interface of our JSON client for the API server: one method per verb, for any kind. The client caches nothing.
+// json-client.ts, transport.ts and watch.ts implement it.
 
 import type { Clock } from '../runtime/clock.ts';
 import type { Draft, KubeObject, Resource } from './objects.ts';
 import type { OnDate, RequestInfo } from './transport.ts';
 
 export interface CallOptions {
-  /** Limit of the whole call, with waits and retries. Default: the client's (30 s). */
+  /** Limit of the whole call, including waits and retries. Default: the limit of the client. */
   timeoutMs?: number;
   signal?: AbortSignal;
   /** false: throws a 429 at once instead of waiting and retrying. Default true. */
@@ -24,7 +24,7 @@ export interface ListOptions extends CallOptions {
   fieldSelector?: string;
   limit?: number;
   continue?: string;
-  /** Unset: a consistent (quorum) read. */
+  /** If unset, the read is consistent (quorum). */
   resourceVersion?: string;
   resourceVersionMatch?: 'Exact' | 'NotOlderThan';
 }
@@ -72,7 +72,7 @@ export interface WatchOptions<T extends KubeObject> {
   onOpen?(): void;
   /** Bytes have arrived. */
   onActivity?(): void;
-  /** Limit until the response headers arrive. Default: the client's. */
+  /** Limit until the response headers arrive. Default: the limit of the client. */
   timeoutMs?: number;
 }
 
@@ -107,11 +107,11 @@ export interface Client {
   apply<T extends KubeObject>(r: Resource<T>, object: Draft<NoInfer<T>>, opts: ApplyOptions): Promise<T>;
   delete(r: Resource, key: KeyLike, opts?: DeleteOptions): Promise<void>;
   /**
-   * Resolves when the server ended the stream in order. Rejects with ApiError (the server refused, or sent an ERROR
-   * event) or ConnectionError (the stream broke; kind 'aborted' after `signal`).
+   * Resolves when the server ends the stream without an error. Rejects with ApiError when the server refuses or sends an
+   * ERROR event, and with ConnectionError when the stream breaks (kind 'aborted' after `signal`).
    */
   watch<T extends KubeObject>(r: Resource<T>, opts: WatchOptions<T>): Promise<void>;
-  /** Any path, for discovery and health. Rejects only when there is no answer; a refusal is in `status`. */
+  /** Requests any path, for discovery and health. Resolves for every HTTP status. Rejects when there is no answer. */
   request(method: string, path: string, opts?: RawOptions): Promise<RawResponse>;
   /** Closes idle connections. Calls in progress finish. */
   close(): void;
@@ -126,7 +126,7 @@ export interface ClientOptions {
   clock?: Clock;
   /** Called after each HTTP exchange, for metrics. */
   onRequest?(info: RequestInfo): void;
-  /** Called for each answer with headers: the API server's clock (server-time.ts). */
+  /** Called for the headers of each answer. server-time.ts computes the API server's time from them. */
   onDate?: OnDate;
   /** Called for each Warning header: deprecated versions, admission warnings, unknown fields. */
   onWarning?(text: string, request: { verb: string; resource: string }): void;

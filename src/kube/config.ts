@@ -1,7 +1,7 @@
-// Finds the API server and our credentials, from a kubeconfig or the pod's service account. Only for programs, auth
-// providers and proxies of a kubeconfig does it load @kubernetes/client-node: its thousand modules cost 0.3 s and
-// 80 MB. It uses nothing else of that library (its typed clients drop fields they do not know, its informer loses
-// track). Knows nothing of requests.
+// Finds the API server and our credentials, in a kubeconfig or in the pod's service account. It loads
+// @kubernetes/client-node only for kubeconfigs with a credential program (exec), an auth provider or a proxy: loading
+// it costs 0.3 s and 80 MB. Nothing else of it is used: its typed clients drop unknown fields, and its informer misses
+// changes.
 
 import { existsSync, readFileSync } from 'node:fs';
 import type { Agent } from 'node:http';
@@ -18,7 +18,7 @@ import {
   type User,
 } from './kubeconfig.ts';
 
-/** A header that is sent several times is a list. */
+/** A list stands for a header that is sent several times. */
 export type Headers = Record<string, string | string[]>;
 
 /** TLS options of a connection, and the headers of each request. */
@@ -31,7 +31,7 @@ export interface Credentials {
     rejectUnauthorized?: boolean;
   };
   headers: Headers;
-  /** Set when the kubeconfig names a proxy. It replaces our own agent. */
+  /** Set when the kubeconfig names a proxy. Used instead of our own agent. */
   proxy?: Agent;
 }
 
@@ -41,8 +41,8 @@ export interface ConnectionConfig {
   /** The namespace of the current context, or of the pod. */
   readonly namespace: string | undefined;
   /**
-   * Called before each request, so that rotated tokens and certificates are used. Cached for some seconds. `renew`
-   * reads everything again, after a 401.
+   * Called before each request, so that rotated tokens and certificates are used. Caches the result for some seconds.
+   * `renew`, after a 401, reads everything again.
    */
   credentials(renew?: boolean): Promise<Credentials>;
 }
@@ -56,7 +56,7 @@ export interface LoadOptions {
 }
 
 // client-go reads a mounted token at most once a minute. The files are small, so we read them more often.
-const credentialsLive = 20_000;
+const credentialsCacheMs = 20_000;
 
 /** @throws when no cluster is configured, or the configuration cannot be read */
 export function loadConfig(opts: LoadOptions = {}): ConnectionConfig {
@@ -70,7 +70,7 @@ export function loadConfig(opts: LoadOptions = {}): ConnectionConfig {
       if (!renew && cached && clock.monotonic() < cached.until) return cached.credentials;
       if (renew) access = readAccess(opts);
       const credentials = readCredentials(access);
-      const entry = { credentials, until: clock.monotonic() + credentialsLive };
+      const entry = { credentials, until: clock.monotonic() + credentialsCacheMs };
       cached = entry;
       credentials.catch(() => {
         if (cached === entry) cached = undefined;
@@ -80,18 +80,18 @@ export function loadConfig(opts: LoadOptions = {}): ConnectionConfig {
   };
 }
 
-/** A server that needs no more than the given token or client certificate, for tests and the sandbox. */
+/** The configuration of a server with fixed credentials, for tests and the sandbox. */
 export function staticConfig(server: string, credentials: Partial<Credentials> = {}): ConnectionConfig {
   const fixed: Credentials = { tls: {}, headers: {}, ...credentials };
   return { server: server.replace(/\/+$/, ''), namespace: undefined, credentials: async () => fixed };
 }
 
-/** What one context leads to. */
+/** The cluster and user of one context. */
 interface Access {
   cluster: Cluster;
   user: User;
   namespace: string | undefined;
-  /** Kept until the kubeconfig is read again, because it keeps the tokens that programs issued. */
+  /** The library, once loaded. Kept until the kubeconfig is read again, because it caches tokens of programs. */
   library?: Promise<{ applyToHTTPSOptions(options: RequestOptions): Promise<void> }>;
 }
 
@@ -125,12 +125,12 @@ function findKubeconfig({ file, env = process.env }: LoadOptions): Kubeconfig {
 
 async function readCredentials(access: Access): Promise<Credentials> {
   const { cluster, user } = access;
-  // Over plain HTTP (kubectl proxy) no secret is sent.
+  // Send no credentials over plain HTTP (kubectl proxy).
   if (cluster.server.startsWith('http:')) return { tls: {}, headers: {} };
   if (user.exec || user['auth-provider'] || cluster['proxy-url']) return askLibrary(access);
-  const ca = content(cluster['certificate-authority'], cluster['certificate-authority-data']);
-  const cert = content(user['client-certificate'], user['client-certificate-data']);
-  const key = content(user['client-key'], user['client-key-data']);
+  const ca = dataOrFile(cluster['certificate-authority'], cluster['certificate-authority-data']);
+  const cert = dataOrFile(user['client-certificate'], user['client-certificate-data']);
+  const key = dataOrFile(user['client-key'], user['client-key-data']);
   const headers: Headers = impersonation(user);
   const token = tokenOf(user);
   if (token) headers.authorization = `Bearer ${token}`;
@@ -148,8 +148,8 @@ async function readCredentials(access: Access): Promise<Credentials> {
 }
 
 /**
- * `as`, `as-uid`, `as-groups` and `as-user-extra` as client-go sends them (transport/round_trippers.go). Groups are a
- * header each; a key of `extra` is percent-encoded.
+ * The headers for `as`, `as-uid`, `as-groups` and `as-user-extra`, as client-go sends them
+ * (transport/round_trippers.go): one header for each group, and the keys of `as-user-extra` percent-encoded.
  */
 function impersonation(user: User): Headers {
   if (!user.as) {
@@ -171,13 +171,13 @@ function impersonation(user: User): Headers {
   };
 }
 
-/** Data in the kubeconfig wins over a file that it names (kubeconfig.v1: "Overrides CertificateAuthority"). */
-const content = (file: string | undefined, base64: string | undefined): Buffer | undefined =>
+/** Data in the kubeconfig takes precedence over a file (kubeconfig.v1: "Overrides CertificateAuthority"). */
+const dataOrFile = (file: string | undefined, base64: string | undefined): Buffer | undefined =>
   base64 ? Buffer.from(base64, 'base64') : file ? readFileSync(file) : undefined;
 
 /**
- * A token file wins over a token (kubeconfig.v1: "TokenFile … takes precedence over Token"), because the file is
- * renewed. It may end in a newline, which a header must not contain.
+ * A token file takes precedence over a token (kubeconfig.v1: "TokenFile … takes precedence over Token"), because the
+ * file is renewed. trim: the file may end in a newline, which a header must not contain.
  */
 const tokenOf = ({ token, tokenFile }: User): string =>
   String((tokenFile ? readFileSync(tokenFile, 'utf8') : token) ?? '').trim();

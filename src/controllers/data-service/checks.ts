@@ -1,12 +1,11 @@
-// Checks whether something outside the cluster is usable: one connection or one request from this process, with a
-// time limit. Runs no command and sends no password.
+// Checks whether a component outside the cluster is usable. A check is one connection or one request from this
+// process, with a time limit. It runs no command and sends no password.
 import type { ThirdParty } from '../../api/data-service.ts';
 import { addressOf, destinationAt } from '../../api/data-service-parts.ts';
 import { connectionFailure, NotAllowedError, type Outside } from '../../workloads/outside.ts';
 
 export interface CheckResult {
   isUsable: boolean;
-  /** For people. */
   message: string;
 }
 
@@ -21,7 +20,7 @@ export function timesOf({ check = {} }: ThirdParty, isUsable: boolean): CheckTim
   return { timeoutMs: (check.timeoutSeconds ?? 3) * 1000, nextMs: isUsable ? period * 10 : period };
 }
 
-/** Never rejects. */
+/** A failure is a result that is not usable: the promise never rejects. */
 export async function checkThirdParty(
   thirdParty: ThirdParty,
   defaultPort: number,
@@ -41,7 +40,7 @@ export async function checkThirdParty(
     }
     const asked = { ...address, http: address.http ?? { secure: false, path: '/' } };
     const { url } = destinationAt(asked, thirdParty.check?.path);
-    // The check is about use, not identity: its clients verify its certificate.
+    // Do not verify the certificate: the clients of the component do that.
     const { status } = await outside.get(url!, { signal: limit, maxBytes: 0, verify: false });
     return { isUsable: status < 400, message: `${where} answers ${status}` };
   } catch (error) {

@@ -1,4 +1,4 @@
-// Computes the children of a DataService. Pure: questions about stored objects go through `Situation`.
+// Computes the child objects that a DataService needs. Pure: `Situation` answers questions about stored objects.
 
 import {
   type Component,
@@ -33,28 +33,30 @@ export const runnables = {
   daemonSet: daemonSets,
 } as const;
 
-/** On pods. A change of the files that they read rolls them. */
+/** Annotation of pods: a hash of their files and passwords. When it changes, Kubernetes replaces the pods. */
 const configAnnotation = 'spikegate.io/config';
 
 export interface Situation {
+  /** Prefix of the children's names (names.ts). */
   prefix: string;
-  /** The middleware is usable, or the service serves. */
+  /** Whether other components can use this one: its check succeeded, or it has a ready pod. */
   isUsable(component: Component): boolean;
   /**
-   * Its Deployment, StatefulSet or DaemonSet exists. Its dependencies were ready once, and do not hold it up again.
+   * Whether its Deployment, StatefulSet or DaemonSet exists. Then its dependencies were ready once, and it does not
+   * wait for them again.
    */
   isThere(component: Component): boolean;
   /** Whether the Secret of these credentials could be read. A Secret that does not exist counts as read. */
   isKnown(credentials: Credentials): boolean;
-  /** The password in a Secret. */
+  /** The password. Undefined when there is none. */
   passwordOf(credentials: Credentials): string | undefined;
 }
 
 export interface ChildrenPlan {
   desired: Desired[];
-  /** Components that are not made yet, with what they wait for. */
+  /** Components that are not created yet, with the components that they wait for. */
   waiting: Map<Component, Component[]>;
-  /** Components that stay unchanged because a Secret that they use could not be read or made, with its name. */
+  /** Components that stay unchanged because a Secret could not be read or created, with the name of that Secret. */
   held: Map<Component, string>;
 }
 
@@ -64,7 +66,7 @@ export const presentIn = ({ spec }: DataService): [Component, ComponentSpec][] =
     return component ? [[name, component]] : [];
   });
 
-/** In the order in which they are started. */
+/** The children are in the order in which they are applied. */
 export function planOf(object: DataService, situation: Situation): ChildrenPlan {
   const all = new Plans(object, situation);
   const waiting: ChildrenPlan['waiting'] = new Map();
@@ -81,7 +83,7 @@ export function planOf(object: DataService, situation: Situation): ChildrenPlan 
   return { desired, waiting, held };
 }
 
-/** The ports, never none: the component's own when the spec has none. */
+/** The ports of the component: those of the spec, or else its default port. Never empty. */
 function listening(name: Component, { port, nodePort }: ComponentSpec): ComponentPort[] {
   const found = portsOf(port) ?? [];
   const [first = { port: builtIn[name].port }, ...others] = found;
@@ -101,7 +103,7 @@ class Plans {
     this.#values = valuesOf(object, situation.prefix);
   }
 
-  /** Secrets for passwords in the spec. The generated one is no child: it is kept, as its volume is. */
+  /** Secrets for passwords in the spec. The generated password is not a child: it outlives the object (password.ts). */
   secrets(): Desired[] {
     return this.#credentials.flatMap(({ component, secret, literal }) =>
       secret && literal !== undefined
@@ -117,7 +119,7 @@ class Plans {
     );
   }
 
-  /** Name of a Secret that the component uses and that could not be read, so its pods cannot be described. */
+  /** Name of a Secret that the component uses and that could not be read. Without it there is no pod template. */
   unknownTo(name: Component): string | undefined {
     return this.#used(name).find((it) => it.secret && !this.#situation.isKnown(it))?.secret?.name;
   }
@@ -179,13 +181,14 @@ class Plans {
     };
   }
 
-  /** mysql runs its scripts once, when its volume is empty. So a changed script must not roll its pods. */
+  /** mysql runs its scripts only once, when its volume is empty. So a changed script must not replace its pods. */
   #hash(name: Component, files: Map<string, Record<string, string>>): string {
     const read = [...files].filter(([part]) => part !== 'mysql-dataservice-init');
     const passwords = this.#used(name).map((it) => this.#situation.passwordOf(it) ?? null);
     return hashOf([read, passwords]);
   }
 
+  /** The credentials that the component uses. */
   #used(name: Component): Credentials[] {
     if (name === 'mysql') return this.#credentials.filter(({ component }) => component === 'mysql');
     return name === 'web' || name === 'eureka' ? [] : this.#credentials;
@@ -209,7 +212,7 @@ class Plans {
     };
   }
 
-  /** Variables in the spec override ours. */
+  /** A variable in the spec overrides ours of the same name. */
   #environment(name: Component, { env = {} }: ComponentSpec): { env?: object[] } {
     const used = this.#used(name);
     const ours =
@@ -287,14 +290,14 @@ function claimOf({ storage = {} }: ComponentSpec): object {
   };
 }
 
-/** The values of a configuration's placeholders. */
+/** The values of the placeholders in configuration files. */
 function valuesOf(object: DataService, prefix: string): Values {
   const at = (name: Component): string =>
     hostOf(object, prefix, name, listening(name, object.spec[name] ?? {})[0]!.port);
   const urls = components.map((name) => [`${name}.url`, at(name)]);
   const given = (name: Component, path: string): string => {
     const { thirdParty } = object.spec[name] ?? {};
-    // An address holds nothing that means something in a file (addressOf), whatever was stored before that was checked.
+    // addressOf refuses characters that are special in a file. Check again: the object may be older than the rule.
     const isUrl = thirdParty && addressOf(thirdParty.url, builtIn[name].port)?.http !== undefined;
     return isUrl ? thirdParty.url.trim() : `http://${at(name)}${path}`;
   };

@@ -1,4 +1,4 @@
-// Where the passwords of a DataService's middleware are, and how its services get them: always from a Secret, as
+// Says in which Secret each password of a DataService's middleware is. Services get the passwords from there, as
 // environment variables. Pure.
 import type { Component, ComponentSpec, DataService } from '../../api/data-service.ts';
 import { kindOf, middleware } from '../../api/data-service.ts';
@@ -8,9 +8,9 @@ import { nameOf } from './names.ts';
 export interface Credentials {
   component: Component;
   user: string | undefined;
-  /** The Secret with the password. Undefined when there is none. */
+  /** The Secret with the password. Undefined when the middleware has no password. */
   secret?: { name: string; key: string };
-  /** The password is in the spec; the Secret is a child made from it. */
+  /** The password, when it is in the spec. Then the Secret is a child made from it. */
   literal?: string;
 }
 

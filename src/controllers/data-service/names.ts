@@ -1,5 +1,5 @@
-// The names of a DataService's children: the plain names of the first version for the first DataService of a
-// namespace, prefixed names for every further one. A decision stays, whoever comes and goes. Pure.
+// The names of a DataService's children. The first DataService of a namespace gets the plain names of Spikegate's first
+// version, each further one gets prefixed names. A DataService keeps its names when others come or go. Pure.
 import { type Component, type DataService, isMiddleware } from '../../api/data-service.ts';
 import { addressOf, builtIn } from '../../api/data-service-parts.ts';
 
@@ -10,9 +10,9 @@ export interface NamedChild {
 }
 
 /**
- * `others`: the other DataServices of the namespace. `children`: existing Services of this one. Existing children
- * decide before the status does, so that a lost status changes no name. `hasPlainNames`: the one that got the plain
- * names, whose status may not say so yet.
+ * `others`: the other DataServices of the namespace. `children`: the existing Services of this one. They take
+ * precedence over the status, so that a lost status changes no name. `hasPlainNames`: whether a DataService has the
+ * plain names, also while its status does not say so yet.
  */
 export function prefixOf(
   object: DataService,
@@ -20,15 +20,15 @@ export function prefixOf(
   children: readonly NamedChild[],
   hasPlainNames: (it: DataService) => boolean = () => false,
 ): string {
-  const found = prefixIn(children) ?? decidedOf(object) ?? (hasPlainNames(object) ? '' : undefined);
+  const found = prefixIn(children) ?? recordedPrefix(object) ?? (hasPlainNames(object) ? '' : undefined);
   if (found !== undefined) return found;
   const isTaken = others.some(
-    (other) => holdsPlainNames(other) || isBefore(other, object) || hasPlainNames(other),
+    (other) => recordedPrefix(other) === '' || isBefore(other, object) || hasPlainNames(other),
   );
   return isTaken ? `${object.metadata.name}-` : '';
 }
 
-/** The prefix of existing Services. */
+/** The prefix that existing Services have in their names. */
 export function prefixIn(children: readonly NamedChild[]): string | undefined {
   for (const { name, component } of children) {
     const plain = builtIn[component as Component]?.object;
@@ -37,20 +37,18 @@ export function prefixIn(children: readonly NamedChild[]): string | undefined {
   return undefined;
 }
 
-function decidedOf({ spec, status }: DataService): string | undefined {
+function recordedPrefix({ spec, status }: DataService): string | undefined {
   return spec.namePrefix ?? status?.namePrefix;
 }
 
-const holdsPlainNames = (other: DataService): boolean => decidedOf(other) === '';
-
-/** Whether `other` was not reconciled yet and will get the plain names when it is. */
+/** Whether `other` is older, was not reconciled yet, and so will get the plain names. */
 function isBefore(other: DataService, object: DataService): boolean {
-  if (decidedOf(other) !== undefined) return false;
+  if (recordedPrefix(other) !== undefined) return false;
   if (other.metadata.deletionTimestamp) return false;
-  return age(other) < age(object);
+  return creationOrder(other) < creationOrder(object);
 }
 
-const age = ({ metadata }: DataService): string => `${metadata.creationTimestamp} ${metadata.uid}`;
+const creationOrder = ({ metadata }: DataService): string => `${metadata.creationTimestamp} ${metadata.uid}`;
 
 export const nameOf = (prefix: string, component: Component): string =>
   `${prefix}${builtIn[component].object}`;

@@ -1,5 +1,5 @@
-// The generated password of mysql: a Secret beside its volume. Like the volume it has no owner and outlives the
-// DataService, because without it the data cannot be opened.
+// The generated password of mysql, in a Secret. Like mysql's volume, the Secret has no owner and outlives the
+// DataService: without the password nobody can open the data.
 import { randomBytes } from 'node:crypto';
 import type { DataService } from '../../api/data-service.ts';
 import type { Client } from '../../kube/client.ts';
@@ -18,7 +18,7 @@ const resource = asResource<Referenced>({
   namespaced: true,
 });
 
-/** Base64url: no character with a meaning in SQL strings or shells. */
+/** Base64url has no character that is special in SQL strings or shells. */
 const generate = (): string => randomBytes(24).toString('base64url');
 
 /** Creates the Secret when it is absent. Uses an existing one unchanged. */
@@ -44,7 +44,7 @@ export async function ensurePassword(
       await client.create(resource, draft, { fieldManager: 'spikegate', signal }),
     );
   } catch (error) {
-    // Somebody else created it meanwhile. Its watch event wakes us.
+    // 409: somebody else created it meanwhile. Its watch event enqueues the DataService again.
     if (!(error instanceof ApiError) || error.code !== 409) throw error;
   }
 }

@@ -1,5 +1,5 @@
-// Reconciles a DataService: chooses the names once, starts the middleware first, and each service when its
-// dependencies are usable.
+// Reconciles a DataService. It chooses the names once, starts the middleware first, and starts each service when the
+// service's dependencies are usable.
 
 import {
   type Component,
@@ -60,10 +60,8 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
   readonly #thirdParties: ThirdParties;
   readonly #troubles: ReturnType<typeof podTroubles>;
   readonly #failedCreates: FailedCreates;
-  /**
-   * By key, uids of those that were given the plain names. Their status says so only after their first children.
-   */
-  readonly #plain = new Map<string, string>();
+  /** Key and uid of each DataService with plain names. Its status says so only after its first children exist. */
+  readonly #plainNames = new Map<string, string>();
 
   constructor(working: Working<DataService>) {
     this.#working = working;
@@ -89,11 +87,11 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     if (passwords.isGone) return {};
     const unknown = new Set(passwords.failures.map(({ name }) => name));
     const isKnown = ({ secret }: Credentials) => !secret || !unknown.has(secret.name);
-    const makers = this.#makersOf(object);
+    const existing = this.#runnablesOf(object);
     const plan = planOf(object, {
       prefix,
-      isThere: (name) => makers.has(name),
-      isUsable: (name) => this.#isUsable(object, name, makers.get(name)),
+      isThere: (name) => existing.has(name),
+      isUsable: (name) => this.#isUsable(object, name, existing.get(name)),
       isKnown,
       passwordOf: (it) => this.#passwordOf(object, it),
     });
@@ -101,15 +99,15 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     const outcome = await children.reconcile(object, DataService, owns, plan.desired, signal, kept);
     if (outcome.isGone) return {};
     outcome.failures.unshift(...passwords.failures);
-    const after = this.#makersOf(object);
-    const uncreated = await this.#uncreated(object, after, signal);
+    const after = this.#runnablesOf(object);
+    const uncreated = await this.#failedCreatesOf(object, after, signal);
     const states = presentIn(object).map(([name, spec]) =>
       this.#stateOf(object, name, spec, after.get(name), plan, uncreated.troubles.get(name)),
     );
-    const lacking = credentials.find(
+    const missing = credentials.find(
       (it) => it.secret && isKnown(it) && this.#passwordOf(object, it) === undefined,
     );
-    const { verdict, fields, conditions } = judge(states, outcome, lacking);
+    const { verdict, fields, conditions } = judge(states, outcome, missing);
     announce(recorder, object, outcome, verdict);
     const result = await writeStatus<DataService>({
       client,
@@ -121,8 +119,8 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
       conditions: [...conditions, ...outcome.conditions()],
     });
     outcome.throwIfFailed();
-    // Middleware that was ready when we took it over will not change again. No event would say that the components
-    // that wait for it can start.
+    // Enqueue again when a dependency is ready already: if its Deployment existed before, no event follows that would
+    // start the components that wait for it.
     const waitedFor = [...plan.waiting.values()].flat();
     if (waitedFor.some((name) => this.#isUsable(object, name, after.get(name)))) {
       this.#working.wake(keyOf(object));
@@ -133,7 +131,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
   }
 
   forget(key: string): void {
-    this.#plain.delete(key);
+    this.#plainNames.delete(key);
     this.#references.forget(key);
     this.#thirdParties.forget(key);
   }
@@ -150,9 +148,9 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
       .byIndex(byNamespace, namespace)
       .filter((it) => it.metadata.uid !== uid);
     const hasPlainNames = (it: DataService) =>
-      this.#plain.get(keyOf(it)) === it.metadata.uid || prefixIn(this.#servicesOf(it)) === '';
+      this.#plainNames.get(keyOf(it)) === it.metadata.uid || prefixIn(this.#servicesOf(it)) === '';
     const prefix = prefixOf(object, others, this.#servicesOf(object), hasPlainNames);
-    if (prefix === '') this.#plain.set(keyOf(object), uid);
+    if (prefix === '') this.#plainNames.set(keyOf(object), uid);
     return prefix;
   }
 
@@ -164,8 +162,8 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
   }
 
   /**
-   * Reads the Secrets, and makes the one of mysql. Failures are returned for the status: only the components that
-   * use such a Secret stop. `isGone`: the namespace is being deleted and accepts no Secret.
+   * Reads the Secrets, and creates the Secret of mysql. It returns failures for the status: only the components that
+   * use such a Secret stay unchanged. `isGone`: the namespace is being deleted and accepts no new Secret.
    */
   async #readPasswords(
     object: DataService,
@@ -204,37 +202,37 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
   }
 
   /**
-   * The Deployment, StatefulSet or DaemonSet of each component. While its kind changes there are two; the wanted
-   * one counts.
+   * The Deployment, StatefulSet or DaemonSet of each component. While a component changes its kind, it has two of
+   * them, and this returns the one of the wanted kind.
    */
-  #makersOf(object: DataService): Map<Component, Runnable> {
+  #runnablesOf(object: DataService): Map<Component, Runnable> {
     const { sources } = this.#working;
     const found = new Map<Component, Runnable>();
     for (const [name, spec] of presentIn(object)) {
       const wanted = runnables[kindOf(name, spec) as keyof typeof runnables];
       const kinds = Object.values(runnables).sort((a, b) => Number(a === wanted) - Number(b === wanted));
       for (const kind of kinds) {
-        for (const maker of sources.ownedBy<Runnable>(kind, object.metadata.uid)) {
-          if (maker.metadata.labels?.['app.kubernetes.io/component'] === name) found.set(name, maker);
+        for (const runnable of sources.ownedBy<Runnable>(kind, object.metadata.uid)) {
+          if (runnable.metadata.labels?.['app.kubernetes.io/component'] === name) found.set(name, runnable);
         }
       }
     }
     return found;
   }
 
-  /** By component, why it makes no pods; and the ms until the next look. */
-  async #uncreated(
+  /** Why a StatefulSet or DaemonSet creates no pods, by component, and the ms until the next look. */
+  async #failedCreatesOf(
     object: DataService,
-    makers: ReadonlyMap<Component, Runnable>,
+    existing: ReadonlyMap<Component, Runnable>,
     signal: AbortSignal,
   ): Promise<{ troubles: Map<Component, Trouble>; waits: number[] }> {
     const troubles = new Map<Component, Trouble>();
     const waits: number[] = [];
-    for (const [name, maker] of makers) {
-      if (maker.kind === 'Deployment') continue;
+    for (const [name, runnable] of existing) {
+      if (runnable.kind === 'Deployment') continue;
       const newest = this.#troubles.newest(object, name);
       const { trouble, inMs } = await this.#failedCreates.of(
-        maker as StatefulSet | DaemonSet,
+        runnable as StatefulSet | DaemonSet,
         newest,
         signal,
       );
@@ -244,19 +242,19 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     return { troubles, waits };
   }
 
-  #isUsable(object: DataService, name: Component, maker: Runnable | undefined): boolean {
+  #isUsable(object: DataService, name: Component, runnable: Runnable | undefined): boolean {
     const spec = object.spec[name];
     if (!spec) return true;
     if (kindOf(name, spec) === 'thirdParty')
       return this.#thirdParties.resultOf(object, name)?.isUsable ?? false;
-    return maker !== undefined && rolloutOf(maker).ready > 0;
+    return runnable !== undefined && rolloutOf(runnable).ready > 0;
   }
 
   #stateOf(
     object: DataService,
     name: Component,
     spec: ComponentSpec,
-    maker: Runnable | undefined,
+    runnable: Runnable | undefined,
     plan: ChildrenPlan,
     uncreated: Trouble | undefined,
   ): ComponentState {
@@ -267,10 +265,11 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     const waitsFor = plan.waiting.get(name);
     const secret = plan.held.get(name);
     const held = secret === undefined ? undefined : heldBy(secret);
-    if (!maker) return { name, ready: 0, wanted: spec.replica ?? 1, isReady: false, waitsFor, trouble: held };
-    const { ready, wanted, isDone, trouble } = rolloutOf(maker);
-    const sick = isDone ? undefined : (trouble ?? this.#troubles.of(object, name) ?? uncreated);
-    return { name, ready, wanted, isReady: isDone && !held, trouble: held ?? sick };
+    if (!runnable)
+      return { name, ready: 0, wanted: spec.replica ?? 1, isReady: false, waitsFor, trouble: held };
+    const { ready, wanted, isDone, trouble } = rolloutOf(runnable);
+    const podTrouble = isDone ? undefined : (trouble ?? this.#troubles.of(object, name) ?? uncreated);
+    return { name, ready, wanted, isReady: isDone && !held, trouble: held ?? podTrouble };
   }
 }
 
@@ -279,8 +278,8 @@ const heldBy = (secret: string) => ({
   message: `stays as it is: its Secret ${secret} could not be read or made`,
 });
 
-function rolloutOf(maker: Runnable): Rollout {
-  if (maker.kind === 'StatefulSet') return statefulSetRollout(maker as StatefulSet);
-  if (maker.kind === 'DaemonSet') return daemonSetRollout(maker as DaemonSet);
-  return deploymentRollout(maker as Deployment);
+function rolloutOf(runnable: Runnable): Rollout {
+  if (runnable.kind === 'StatefulSet') return statefulSetRollout(runnable as StatefulSet);
+  if (runnable.kind === 'DaemonSet') return daemonSetRollout(runnable as DaemonSet);
+  return deploymentRollout(runnable as Deployment);
 }

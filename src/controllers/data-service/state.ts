@@ -11,9 +11,9 @@ export interface ComponentState {
   ready: number;
   wanted: number;
   isReady: boolean;
-  /** It is not made yet, and waits for these. */
+  /** The components that it waits for. Only while it is not created yet. */
   waitsFor?: Component[] | undefined;
-  /** For a component outside the cluster. Undefined before its first check. */
+  /** The last check of a component outside the cluster. Undefined before the first. */
   check?: CheckResult | undefined;
   trouble?: { reason: string; message: string } | undefined;
 }
@@ -24,19 +24,19 @@ export interface Judgement {
   conditions: ConditionUpdate[];
 }
 
-/** `lacking`: credentials whose Secret, or its key, does not exist. */
+/** `lacking`: credentials whose Secret, or the key in it, does not exist. */
 export function judge(
   states: readonly ComponentState[],
   outcome: Pick<Outcome, 'trouble'>,
   lacking: Credentials | undefined,
 ): Judgement {
-  const open = states.filter(({ isReady }) => !isReady);
-  const sick = states.find(({ trouble }) => trouble);
-  const count = `${states.length - open.length}/${states.length}`;
-  const [first] = open;
+  const unready = states.filter(({ isReady }) => !isReady);
+  const troubled = states.find(({ trouble }) => trouble);
+  const count = `${states.length - unready.length}/${states.length}`;
+  const [first] = unready;
   const verdict: Verdict = {
-    isReady: open.length === 0 && !outcome.trouble && !lacking,
-    isProgressing: open.length > 0,
+    isReady: unready.length === 0 && !outcome.trouble && !lacking,
+    isProgressing: unready.length > 0,
     reason: first ? 'ComponentsNotReady' : 'ComponentsReady',
     message: first
       ? `${count} components are ready; ${first.name}: ${say(first)}`
@@ -44,8 +44,8 @@ export function judge(
     trouble:
       outcome.trouble ??
       (lacking ? missingPassword(lacking) : undefined) ??
-      (sick?.trouble
-        ? { reason: sick.trouble.reason, message: `${sick.name}: ${sick.trouble.message}` }
+      (troubled?.trouble
+        ? { reason: troubled.trouble.reason, message: `${troubled.name}: ${troubled.trouble.message}` }
         : undefined),
   };
   const hasBegun = states.some(({ ready, isReady }) => ready > 0 || isReady);
@@ -86,7 +86,7 @@ function say({ ready, wanted, isReady, waitsFor, trouble, check }: ComponentStat
   return `${ready} of ${wanted} pods are ready`;
 }
 
-/** `ApiManagerReady`: the condition type of a component. */
+/** The condition type of a component, such as `ApiManagerReady` for api-manager. */
 const conditionTypeOf = (name: Component): string =>
   `${name
     .split('-')

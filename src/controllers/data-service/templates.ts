@@ -1,15 +1,15 @@
 // The built-in configuration files of a DataService's components, and their placeholders. Pure. A ConfigMap never
-// contains a secret: files name environment variables, which come from a Secret.
+// contains a password: the files read environment variables, and those come from a Secret.
 
 import { initScripts } from '../../api/data-service-parts.ts';
 import { own } from '../../runtime/own-keys.ts';
 
-/** The names between {{ and }}, with their values. */
+/** Values of the placeholders, by the name between {{ and }}. */
 export type Values = Readonly<Record<string, string>>;
 
 const placeholder = /\{\{\s*([a-z][a-zA-Z.-]*)\s*\}\}/g;
 
-/** Replaces the known placeholders and keeps the rest: a file may have braces of its own. */
+/** Replaces the known placeholders only: braces with another name are part of the file. */
 export const render = (template: string, values: Values): string =>
   template.replace(placeholder, (whole, name: string) => own(values, name) ?? whole);
 
@@ -39,6 +39,7 @@ dataservice:
 
 const databases = initScripts.map((file) => file.replace(/^\d+-|\.sql$/g, '').replaceAll('-', '_'));
 
+/** Each init script creates one database. A component without an own database uses that of the gateway. */
 function databaseOf(component: string): string {
   const own = component.replaceAll('-', '_');
   return databases.includes(own) ? own : 'gateway';

@@ -1,5 +1,5 @@
-// Runs the checks of components outside the cluster: one at a time for each, in the background, on their own
-// timers. A reconcile only reads the last result. Knows no children.
+// Runs the checks of components outside the cluster in the background. Each component has a timer, and at most one
+// check at a time. A reconcile only reads the last result.
 import type { Component, DataService, ThirdParty } from '../../api/data-service.ts';
 import { kindOf } from '../../api/data-service.ts';
 import { builtIn } from '../../api/data-service-parts.ts';
@@ -9,7 +9,7 @@ import { hashOf } from '../../workloads/identity.ts';
 import { type CheckResult, timesOf } from './checks.ts';
 import { presentIn } from './children.ts';
 
-/** Never rejects. */
+/** Must never reject. */
 export type ThirdPartyCheck = (
   thirdParty: ThirdParty,
   defaultPort: number,
@@ -17,8 +17,8 @@ export type ThirdPartyCheck = (
 ) => Promise<CheckResult>;
 
 interface Watched {
-  /** The address that was checked. Another address starts anew. */
-  of: string;
+  /** Hash of the spec that is checked. Another spec starts a new check. */
+  specHash: string;
   result: CheckResult | undefined;
   abort: AbortController;
   cancel: () => void;
@@ -36,7 +36,7 @@ export class ThirdParties {
     this.#wake = options.wake;
   }
 
-  /** Checks exactly the addresses that this object names, from now on. */
+  /** Starts checks for the third parties in the spec, and stops the checks of all others of this object. */
   follow(object: DataService): void {
     const key = keyOf(object);
     const watched = this.#watched.get(key) ?? new Map<Component, Watched>();
@@ -46,8 +46,8 @@ export class ThirdParties {
       ),
     );
     for (const [name, it] of watched) {
-      if (wanted.has(name) && it.of === hashOf(wanted.get(name))) continue;
-      end(it);
+      if (wanted.has(name) && it.specHash === hashOf(wanted.get(name))) continue;
+      stopCheck(it);
       watched.delete(name);
     }
     for (const [name, thirdParty] of wanted) {
@@ -63,7 +63,7 @@ export class ThirdParties {
   }
 
   forget(key: string): void {
-    for (const it of this.#watched.get(key)?.values() ?? []) end(it);
+    for (const it of this.#watched.get(key)?.values() ?? []) stopCheck(it);
     this.#watched.delete(key);
   }
 
@@ -73,27 +73,27 @@ export class ThirdParties {
 
   #begin(key: string, name: Component, thirdParty: ThirdParty): Watched {
     const it: Watched = {
-      of: hashOf(thirdParty),
+      specHash: hashOf(thirdParty),
       result: undefined,
       abort: new AbortController(),
       cancel: () => {},
     };
-    void this.#look(key, name, thirdParty, it);
+    void this.#run(key, name, thirdParty, it);
     return it;
   }
 
-  async #look(key: string, name: Component, thirdParty: ThirdParty, it: Watched): Promise<void> {
+  async #run(key: string, name: Component, thirdParty: ThirdParty, it: Watched): Promise<void> {
     const result = await this.#check(thirdParty, builtIn[name].port, it.abort.signal);
     if (it.abort.signal.aborted) return;
     const before = it.result;
     it.result = result;
     if (before?.isUsable !== result.isUsable || before.message !== result.message) this.#wake(key);
     const { nextMs } = timesOf(thirdParty, result.isUsable);
-    it.cancel = this.#clock.after(nextMs, () => void this.#look(key, name, thirdParty, it));
+    it.cancel = this.#clock.after(nextMs, () => void this.#run(key, name, thirdParty, it));
   }
 }
 
-function end({ abort, cancel }: Watched): void {
+function stopCheck({ abort, cancel }: Watched): void {
   abort.abort();
   cancel();
 }

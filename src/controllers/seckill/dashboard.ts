@@ -1,4 +1,4 @@
-// The Grafana dashboard of a Seckill as JSON: its services, and the sale. Pure; knows no other child.
+// The Grafana dashboard of a Seckill, as JSON. It shows the services of the Seckill and the orders of the sale. Pure.
 import { dashboardOf, type Panel } from '../../monitoring/grafana.ts';
 import { orderPanels } from '../../monitoring/sale-panels.ts';
 
@@ -9,7 +9,7 @@ export interface DashboardOptions {
   topic?: { topic: string; consumerGroup: string } | undefined;
 }
 
-/** Deterministic: the same sale gives the same text, so nothing is written again. */
+/** Deterministic: the same options give the same text, so that a reconcile without changes writes nothing. */
 export function dashboard(options: DashboardOptions): string {
   const { namespace, name } = options;
   return JSON.stringify(
@@ -27,7 +27,7 @@ function servicePanels({ namespace, services }: DashboardOptions): Panel[] {
     `namespace="${namespace}",${label}=~"${values.join('|')}"`;
   const deployments = services.map(({ deployment }) => deployment);
   const ofDeployments = where('deployment', deployments);
-  // By their owner: the name of a pod does not tell whose it is, and a long one is cut. A ReplicaSet's is never cut.
+  // Select pods by their ReplicaSet. Names of pods are ambiguous and may be cut; names of ReplicaSets are never cut.
   const ofPods = (names: string[]) =>
     `on (namespace, pod) group_left () max by (namespace, pod) (kube_pod_owner{owner_kind="ReplicaSet",${where(
       'owner_name',

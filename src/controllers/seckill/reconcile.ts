@@ -1,4 +1,4 @@
-// Reconciles a Seckill: its children, the hand-over of replicas to autoscalers, and the status of each service.
+// Reconciles a Seckill: applies its children, hands the field `replicas` over to autoscalers, and writes the status.
 import type { ConditionUpdate } from '../../api/conditions.ts';
 import {
   kafkaConsumer,
@@ -31,7 +31,7 @@ import {
 
 type Part = ReturnType<typeof partsOf>[number];
 
-/** Owns replicas until an autoscaler has set them: a field without an owner would go back to 1. */
+/** Field manager that owns `replicas` until an autoscaler has set it: without an owner it would be reset to 1. */
 const scaleManager = 'spikegate-scale';
 
 const conflictRetryMs = 60_000;
@@ -79,7 +79,7 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
       ...state,
     });
     outcome.throwIfFailed();
-    // A Deployment was created just now. Its replicas are handed over when it exists.
+    // A Deployment was just created. Reconcile again soon, to hand its replicas over.
     const isNew = parts.some(
       (it) =>
         it.scaler !== 'none' &&
@@ -101,7 +101,8 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
   }
 
   /**
-   * Deployments whose replicas another manager owns; and by short name, failures: such a service stays unchanged.
+   * Returns the names of the Deployments whose replicas another manager owns, and failures by the short name of the
+   * service. A service with a failure stays unchanged.
    */
   async #prepare(
     seckill: Seckill,
@@ -135,10 +136,10 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
   }
 
   /**
-   * Whether the replicas of a Deployment may be left out of what we apply. Server-side apply resets a field to its
-   * default when its only owner leaves it out. So another manager takes the field first, at its present value. With
-   * fewer pods than the autoscaler's minimum, nothing is handed over yet: a HorizontalPodAutoscaler leaves a target
-   * at 0 alone for ever, so our next apply raises it first.
+   * Returns whether our next apply may leave out the replicas of a Deployment. Server-side apply resets a field to its
+   * default when its only owner leaves it out. So another field manager takes the field first, at its present value.
+   * Below the autoscaler's minimum nothing is handed over: our next apply raises the replicas first, because a
+   * HorizontalPodAutoscaler never changes a target at 0.
    */
   async #handOver(seckill: Seckill, { name }: Part, signal: AbortSignal): Promise<boolean> {
     const { sources, client } = this.#working;
@@ -160,8 +161,7 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
       await client.apply(resource, draft, { fieldManager: scaleManager, signal });
       return true;
     } catch (error) {
-      // Not found: it is being deleted. A conflict: an autoscaler has changed the field already, so it is not ours
-      // alone.
+      // Not found: the Deployment is being deleted. A conflict: an autoscaler has set the field and owns it already.
       if (isNotFound(error)) return false;
       if (isConflict(error)) return true;
       throw error;
@@ -251,7 +251,7 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
   }
 }
 
-/** Somebody scaled it to 0 after the hand-over. No HorizontalPodAutoscaler raises it again. */
+/** Somebody scaled the Deployment to 0 after the hand-over. No HorizontalPodAutoscaler raises it again. */
 const stopped = ({ name, seckill }: Part): { reason: string; message: string } => ({
   reason: 'ScaledToZero',
   message: `Deployment ${name} has 0 replicas, which its HorizontalPodAutoscaler leaves alone; kubectl scale it to ${bounds(seckill).min}`,

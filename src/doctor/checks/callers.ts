@@ -27,30 +27,33 @@ export const pathsAreSecret: Check = {
   },
 };
 
-const presents = '--admission-control-config-file';
-const requires = '--client-ca-file';
+/** Flag of the API server: with it, the API server can present a client certificate. */
+const presentsFlag = '--admission-control-config-file';
+/** Flag of `serve`: with it, serve requires a client certificate. */
+const requiresFlag = '--client-ca-file';
 
 export const callersAreCertified: Check = {
   name: 'the webhooks require the client certificate that the API server can present',
   run({ apiServers, deployments, expected }) {
-    // Only a self-managed cluster shows its API servers as pods. Elsewhere nothing says whether they can.
+    // Only a self-managed cluster shows its API servers as pods. Without those pods there is no finding: their flags
+    // are unknown.
     const canPresent = (valueIn(apiServers) ?? []).filter(({ spec }) =>
       spec.containers.some(({ command = [], args = [] }) =>
-        [...command, ...args].some((flag) => flag.startsWith(presents)),
+        [...command, ...args].some((flag) => flag.startsWith(presentsFlag)),
       ),
     );
-    const open = (valueIn(deployments) ?? []).filter(({ spec }) => {
+    const uncertified = (valueIn(deployments) ?? []).filter(({ spec }) => {
       const serving = (spec.template?.spec?.containers ?? []).filter(({ args = [] }) =>
         args.includes('serve'),
       );
-      return serving.some(({ args = [] }) => !args.some((flag) => flag.startsWith(requires)));
+      return serving.some(({ args = [] }) => !args.some((flag) => flag.startsWith(requiresFlag)));
     });
     if (canPresent.length === 0) return [];
-    return open.map(({ metadata: { namespace, name } }) => ({
+    return uncertified.map(({ metadata: { namespace, name } }) => ({
       severity: 'warning',
       reason: 'CallersUncertified',
       where: `deployment/${namespace}/${name}`,
-      what: `pod ${canPresent[0]!.metadata.name} has ${presents}, so the API server can present a client certificate, and serve requires none`,
+      what: `pod ${canPresent[0]!.metadata.name} has ${presentsFlag}, so the API server can present a client certificate, and serve requires none`,
       remedy: `see "Only the API server calls" in docs/security.md; then: helm upgrade --reuse-values --set callers.authorities=CONFIGMAP -n ${expected.namespace} …`,
     }));
   },

@@ -7,8 +7,8 @@ import type { Check, Finding } from '../findings.ts';
 import { type Observation, valueIn, type WebhookEntry } from '../observation.ts';
 import { entriesOf } from '../webhook-entries.ts';
 
-/** Renewal is due when a third of the life is left. With less than a sixth, it has been overdue for a while. */
-const missedRenewal = 1 / 6;
+/** serve renews a certificate when a third of its lifetime is left. With less than this share, the renewal failed. */
+const overdueShare = 1 / 6;
 
 export const certificateIsValid: Check = {
   name: 'the serving certificate is valid, for the right names, and renewed in time',
@@ -19,13 +19,13 @@ export const certificateIsValid: Check = {
     if (!leaf) return [{ unchecked: 'serving certificate: there is none' }];
     const { host, from } = valueIn(served)!;
     const where = `certificate of ${from}`;
-    const remedy = renewal(seen);
+    const remedy = renewCommand(seen);
     const [start, end] = [leaf.validFromDate.getTime(), leaf.validToDate.getTime()];
     const found: Finding[] = [];
     if (now >= end || now < start) {
       const what = `it is valid from ${iso(start)} to ${iso(end)}, and it is ${iso(now)}`;
       found.push({ severity: 'error', reason: 'CertificateExpired', where, what, remedy });
-    } else if (end - now < (end - start) * missedRenewal) {
+    } else if (end - now < (end - start) * overdueShare) {
       const what = `it ends at ${iso(end)}, in ${inWords(end - now)}, and has not been renewed`;
       found.push({ severity: 'warning', reason: 'CertificateExpiring', where, what, remedy });
     }
@@ -42,7 +42,7 @@ export const bundleMatches: Check = {
   run(seen) {
     const entries = entriesOf(seen);
     if (entries.length === 0) return [];
-    const remedy = republish(seen);
+    const remedy = republishCommand(seen);
     const chain = chainOf(seen);
     const found: Finding[] = [];
     const without = entries.filter(({ clientConfig }) => !clientConfig.caBundle);
@@ -77,7 +77,7 @@ function chainOf({ served }: Observation): X509Certificate[] {
 
 const parse = (pem: string): X509Certificate => new X509Certificate(pem);
 
-/** A certificate that does not parse verifies nothing. */
+/** Leaves out certificates that do not parse, because nothing can be verified with them. */
 function certificatesOf(bundle: string): X509Certificate[] {
   return pemBlocks(Buffer.from(bundle, 'base64').toString()).flatMap((pem) => {
     try {
@@ -88,21 +88,21 @@ function certificatesOf(bundle: string): X509Certificate[] {
   });
 }
 
-/** Whether a path leads from the leaf through the certificates that came with it to a trusted one. */
+/** Whether a chain of issuers leads from the leaf to a trusted certificate. `others` came with the leaf. */
 function isSignedBy([leaf, ...others]: X509Certificate[], trusted: X509Certificate[]): boolean {
-  let [one, left] = [leaf, others];
-  while (one) {
-    const current: X509Certificate = one;
+  let [next, unused] = [leaf, others];
+  while (next) {
+    const current: X509Certificate = next;
     if (trusted.some((ca) => ca.fingerprint256 === current.fingerprint256 || issued(ca, current)))
       return true;
-    one = left.find((ca) => issued(ca, current));
-    left = left.filter((it) => it !== one);
+    next = unused.find((ca) => issued(ca, current));
+    unused = unused.filter((it) => it !== next);
   }
   return false;
 }
 
-const issued = (ca: X509Certificate, one: X509Certificate): boolean =>
-  one.checkIssued(ca) && one.verify(ca.publicKey);
+const issued = (ca: X509Certificate, certificate: X509Certificate): boolean =>
+  certificate.checkIssued(ca) && certificate.verify(ca.publicKey);
 
 const issuerOf = ([leaf]: X509Certificate[]): string => (leaf?.issuer ?? '').replaceAll('\n', ', ');
 
@@ -122,14 +122,14 @@ function inWords(ms: number): string {
     : `${Math.floor(minutes / 60 / 24)} days`;
 }
 
-function renewal({ expected: { namespace, certSecret } }: Observation): string {
+function renewCommand({ expected: { namespace, certSecret } }: Observation): string {
   return (
     `kubectl -n ${namespace} delete secret ${certSecret}   # serve makes a new one within a minute; ` +
     `with cert-manager: kubectl -n ${namespace} describe certificates`
   );
 }
 
-function republish({ expected: { namespace } }: Observation): string {
+function republishCommand({ expected: { namespace } }: Observation): string {
   return (
     `kubectl -n ${namespace} rollout restart deployment -l app.kubernetes.io/part-of=spikegate   # serve publishes its ` +
     `CA when it starts; with cert-manager: kubectl -n cert-manager logs deploy/cert-manager-cainjector`

@@ -1,9 +1,9 @@
-// Checks the API server: its version, and whether we may read what the other checks need.
+// Checks the version of the API server, and whether the doctor may read the objects that the other checks need.
 
 import type { Check } from '../findings.ts';
 import type { Access } from '../observation.ts';
 
-/** The oldest supported version. README, docs/install.md and the chart's kubeVersion name it too. */
+/** The oldest supported version. It also stands in the README, docs/install.md and the chart's kubeVersion. */
 export const oldestMinor = 31;
 
 export const version: Check = {

@@ -1,4 +1,4 @@
-// Checks the CRDs: they exist, are served, and are of this version of Spikegate.
+// Checks that the CRDs exist, that they are served, and that this version of Spikegate generates the same ones.
 import type { Kind } from '../../api/define-kind.ts';
 import { kindsOf } from '../../api/kinds.ts';
 import { crdOf } from '../../manifests/crd.ts';
@@ -74,6 +74,7 @@ function outdated(kind: Kind, { spec }: Definition): string[] {
 function notEstablished({ status }: Definition): string[] {
   const established = status?.conditions?.find(({ type }) => type === 'Established');
   if (established?.status === 'True') return [];
+  // NonStructuralSchema reports a problem when True, the other conditions when False.
   const problem = status?.conditions?.find(
     ({ type, status }) => (type === 'NonStructuralSchema') === (status === 'True') && type !== 'Established',
   );

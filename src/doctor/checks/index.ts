@@ -1,4 +1,4 @@
-// All checks, in the order in which a person would look.
+// All checks, in the order of the report.
 import type { Check } from '../findings.ts';
 import { callersAreCertified, pathsAreSecret } from './callers.ts';
 import { bundleMatches, certificateIsValid } from './certificates.ts';

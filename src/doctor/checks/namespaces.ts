@@ -1,4 +1,4 @@
-// Checks for namespaces that cannot be deleted, and for namespaces that the webhooks exempt.
+// Finds namespaces whose deletion our finalizers block, and namespaces with a sale that the webhooks skip.
 import { inUseFinalizer } from '../../api/names.ts';
 import { parseTime } from '../../api/sale.ts';
 import type { Check, Finding } from '../findings.ts';
@@ -9,14 +9,14 @@ export const namespacesCanGo: Check = {
   run(seen) {
     const { namespaces, stuck, now, expected } = seen;
     if ('unreadable' in namespaces) return [{ unchecked: `namespaces: ${namespaces.unreadable}` }];
-    const going = (valueIn(namespaces) ?? []).filter(
+    const overdue = (valueIn(namespaces) ?? []).filter(
       ({ metadata }) =>
         (parseTime(metadata.deletionTimestamp) ?? Number.POSITIVE_INFINITY) + expected.grace < now,
     );
-    if (going.length > 0 && 'unreadable' in stuck) {
+    if (overdue.length > 0 && 'unreadable' in stuck) {
       return [{ unchecked: `objects in namespaces that are going: ${stuck.unreadable}` }];
     }
-    return going.flatMap(({ metadata }): Finding[] => {
+    return overdue.flatMap(({ metadata }): Finding[] => {
       const objects = (valueIn(stuck) ?? []).filter(({ namespace }) => namespace === metadata.name);
       const [first] = objects;
       if (!first) return [];
@@ -28,32 +28,32 @@ export const namespacesCanGo: Check = {
           reason: 'NamespaceStuck',
           where: `namespace/${metadata.name}`,
           what: `it is being deleted since ${metadata.deletionTimestamp} and waits for ${inUseFinalizer} on ${names.join(', ')}${more}`,
-          remedy: objects.slice(0, 3).map(release).join('; '),
+          remedy: objects.slice(0, 3).map(releaseCommand).join('; '),
         },
       ];
     });
   },
 };
 
-/** Removes our finalizer and keeps the others. */
-function release({ plural, group, namespace, name, finalizers }: StuckObject): string {
+/** A command that removes our finalizer and keeps the others. */
+function releaseCommand({ plural, group, namespace, name, finalizers }: StuckObject): string {
   const others = JSON.stringify(finalizers.filter((it) => it !== inUseFinalizer));
   return `kubectl -n ${namespace} patch ${plural}.${group} ${name} --type=merge -p '{"metadata":{"finalizers":${others}}}'`;
 }
 
-/** The label that exempts a namespace from the webhook configurations. */
+/** The webhook configurations skip a namespace with this label. */
 const exempt = 'spikegate.io/exempt';
 
 export const salesAreGuarded: Check = {
   name: 'no namespace with a sale in it is exempt from the rules',
   run({ namespaces, goods }) {
-    // The check before reports that the namespaces cannot be read.
+    // namespacesCanGo already reports it when the namespaces cannot be read.
     if ('unreadable' in goods) return [{ unchecked: `goods: ${goods.unreadable}` }];
     const selling = new Set((valueIn(goods) ?? []).map(({ metadata }) => metadata.namespace));
-    const open = (valueIn(namespaces) ?? []).filter(
+    const unguarded = (valueIn(namespaces) ?? []).filter(
       ({ metadata }) => metadata.labels?.[exempt] !== undefined && selling.has(metadata.name),
     );
-    return open.map(
+    return unguarded.map(
       ({ metadata: { name } }): Finding => ({
         severity: 'warning',
         reason: 'NamespaceExempt',

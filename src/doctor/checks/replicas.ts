@@ -1,4 +1,4 @@
-// Checks the pods of Spikegate: as many as wanted, all of one version.
+// Checks that as many pods of Spikegate are ready as are wanted, and that all run one version.
 import type { Check, Finding } from '../findings.ts';
 import { valueIn } from '../observation.ts';
 

@@ -1,4 +1,5 @@
-// Checks the sale: holds that leak, orders that do not expire, counters that differ from the sum of the orders.
+// Checks the sale. It finds holds that leak, orders that do not expire, and goods whose counters do not match their
+// orders or their stock.
 import { heldUnits, holdsOf, isLot, ownUnits } from '../../api/holds.ts';
 import { deadlineOf, isPaid, parseTime, timestamp } from '../../api/sale.ts';
 import type { SpikeGoods } from '../../api/spike-goods.ts';
@@ -71,6 +72,7 @@ function isOverdue(order: SpikeOrder, seen: Observation): boolean {
   return isOpen && !isPaid(order) && deadline(order, seen) + seen.expected.grace < seen.now;
 }
 
+/** `num` and `reserved`: what the counters should be. */
 export interface Miscount {
   goods: SpikeGoods;
   num: number;
@@ -96,9 +98,9 @@ export const countersAreRight: Check = {
     if (!('value' in goods) || !('value' in orders)) {
       return [...unreadable('goods', goods), ...unreadable('orders', orders)];
     }
-    // During a sale the counters follow the orders with a delay. Report only what stays wrong.
-    const steady = miscounts(goods.value, orders.value).filter((it) => seen.steady.has(keyOf(it.goods)));
-    return steady.map(
+    // During a sale the counters lag behind the orders. So report only goods that were wrong at two reads (`steady`).
+    const wrong = miscounts(goods.value, orders.value).filter((it) => seen.steady.has(keyOf(it.goods)));
+    return wrong.map(
       ({ goods: { status, ...goods }, num, reserved }): Finding => ({
         severity: 'error',
         reason: 'CountersWrong',
