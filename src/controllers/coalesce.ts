@@ -15,8 +15,8 @@ export class Coalesce {
   /** Returns 0 when the caller may handle the key now, and starts its interval. Otherwise returns the ms to wait. */
   wait(key: string): number {
     const now = this.#clock.monotonic();
-    const wait = (this.#handledAt.get(key) ?? Number.NEGATIVE_INFINITY) + this.#intervalMs - now;
-    if (wait > 0) return wait;
+    const remainingMs = (this.#handledAt.get(key) ?? Number.NEGATIVE_INFINITY) + this.#intervalMs - now;
+    if (remainingMs > 0) return remainingMs;
     this.#handledAt.set(key, now);
     return 0;
   }

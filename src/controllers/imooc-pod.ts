@@ -108,7 +108,7 @@ class Fleet {
       .filter(({ metadata }) => !metadata.deletionTimestamp && !memory.deleting.has(metadata.uid));
   }
 
-  /** Returns the ms until failed pods may be replaced. Returning 0 counts as a replacement if there are any. */
+  /** Returns the ms until failed pods may be replaced. If there are some, the result 0 counts as a replacement. */
   #replaceWait(memory: Memory, failed: number): number {
     const now = this.#working.clock.monotonic();
     const { replaced } = memory;

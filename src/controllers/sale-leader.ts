@@ -158,8 +158,8 @@ export class SaleLeader {
   }
 
   /**
-   * Claims all goods, and retries until it succeeds. The claims are writes of spikegoods/status, which call our own
-   * webhook. When this is the only replica, its Service may need some seconds to route to it.
+   * Claims all goods. Retries after every error but FencedError. The claims are writes of spikegoods/status, which call
+   * our own webhook. When this is the only replica, its Service may need some seconds to route to it.
    */
   async #takeOver(settler: Settler, signal: AbortSignal): Promise<void> {
     const { caches, clock, log } = this.#options;
@@ -258,15 +258,15 @@ export class SaleLeader {
       paymentWindowMs: settings.paymentWindowMs,
       entered(order, { from, to: phase, why }, { log }) {
         const isAsHoped = phase === 'Unpaid' || phase === 'Paid';
-        const asked = from === undefined ? parseTime(order.spec.createTime) : undefined;
-        orderMetrics?.entered(phase, asked === undefined ? undefined : clock.now() - asked);
+        const createdAt = from === undefined ? parseTime(order.spec.createTime) : undefined;
+        orderMetrics?.entered(phase, createdAt === undefined ? undefined : clock.now() - createdAt);
         log.info(
           {
             // Log the object itself, with its uid: the cache may not have the order any more.
             ...aboutObject(order),
             reason: reasons[phase],
             from,
-            ...(asked === undefined ? {} : { ms: clock.now() - asked }),
+            ...(createdAt === undefined ? {} : { ms: clock.now() - createdAt }),
           },
           why,
         );

@@ -114,7 +114,7 @@ export class WorkloadLeader {
     await this.#control(workload, cache);
   }
 
-  /** Writes the error of a reconcile that failed before it wrote the status into an event and the status. */
+  /** Reports the error of a reconcile that failed before it wrote the status: as an event and in the status. */
   async #report(workload: Workload, cache: ObjectCache<Owner>, object: Owner, error: Error): Promise<void> {
     const { client, clock, log, recorder } = this.#options;
     const trouble = { reason: 'ReconcileFailed', message: error.message };

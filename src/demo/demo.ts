@@ -220,7 +220,7 @@ async function until(condition: () => Promise<boolean>, withinMs = 15_000): Prom
   }
 }
 
-/** A log that keeps only the duration of each admission of an order. */
+/** A log that prints errors, and keeps the duration of each admission of an order. */
 class AdmissionTimes implements Log {
   readonly #milliseconds: number[] = [];
 

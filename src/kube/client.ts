@@ -107,8 +107,8 @@ export interface Client {
   apply<T extends KubeObject>(r: Resource<T>, object: Draft<NoInfer<T>>, opts: ApplyOptions): Promise<T>;
   delete(r: Resource, key: KeyLike, opts?: DeleteOptions): Promise<void>;
   /**
-   * Resolves when the server ends the stream without an error. Rejects with ApiError when the server refuses or sends an
-   * ERROR event, and with ConnectionError when the stream breaks (kind 'aborted' after `signal`).
+   * Resolves when the server ends the stream without an error. Rejects with ApiError when the server refuses or sends
+   * an ERROR event, and with ConnectionError when the stream breaks (kind 'aborted' after `signal`).
    */
   watch<T extends KubeObject>(r: Resource<T>, opts: WatchOptions<T>): Promise<void>;
   /** Requests any path, for discovery and health. Resolves for every HTTP status. Rejects when there is no answer. */

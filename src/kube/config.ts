@@ -91,7 +91,7 @@ interface Access {
   cluster: Cluster;
   user: User;
   namespace: string | undefined;
-  /** The library, once loaded. Kept until the kubeconfig is read again, because it caches tokens of programs. */
+  /** The loaded library. It caches tokens of credential programs, so keep it until the kubeconfig is read again. */
   library?: Promise<{ applyToHTTPSOptions(options: RequestOptions): Promise<void> }>;
 }
 

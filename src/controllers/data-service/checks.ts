@@ -30,22 +30,23 @@ export async function checkThirdParty(
   const address = addressOf(thirdParty.url, defaultPort);
   if (!address) return { isUsable: false, message: `${JSON.stringify(thirdParty.url)} is no address` };
   const { timeoutMs } = timesOf(thirdParty, false);
-  const limit = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]);
+  const deadline = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]);
   const where = `${address.host}:${address.port}`;
   const type = thirdParty.check?.type ?? (address.http ? 'HTTP' : 'TCP');
   try {
     if (type === 'TCP') {
-      await outside.connect(destinationAt(address), limit);
+      await outside.connect(destinationAt(address), deadline);
       return { isUsable: true, message: `${where} accepts connections` };
     }
-    const asked = { ...address, http: address.http ?? { secure: false, path: '/' } };
-    const { url } = destinationAt(asked, thirdParty.check?.path);
+    const httpAddress = { ...address, http: address.http ?? { secure: false, path: '/' } };
+    const { url } = destinationAt(httpAddress, thirdParty.check?.path);
     // Do not verify the certificate: the clients of the component do that.
-    const { status } = await outside.get(url!, { signal: limit, maxBytes: 0, verify: false });
+    const { status } = await outside.get(url!, { signal: deadline, maxBytes: 0, verify: false });
     return { isUsable: status < 400, message: `${where} answers ${status}` };
   } catch (error) {
     if (error instanceof NotAllowedError) return { isUsable: false, message: `${where} ${error.message}` };
-    if (limit.aborted) return { isUsable: false, message: `${where} did not answer within ${timeoutMs} ms` };
+    if (deadline.aborted)
+      return { isUsable: false, message: `${where} did not answer within ${timeoutMs} ms` };
     return { isUsable: false, message: `${where}: ${connectionFailure(error)}` };
   }
 }

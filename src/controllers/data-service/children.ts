@@ -183,9 +183,9 @@ class Plans {
 
   /** mysql runs its scripts only once, when its volume is empty. So a changed script must not replace its pods. */
   #hash(name: Component, files: Map<string, Record<string, string>>): string {
-    const read = [...files].filter(([part]) => part !== 'mysql-dataservice-init');
+    const hashedFiles = [...files].filter(([part]) => part !== 'mysql-dataservice-init');
     const passwords = this.#used(name).map((it) => this.#situation.passwordOf(it) ?? null);
-    return hashOf([read, passwords]);
+    return hashOf([hashedFiles, passwords]);
   }
 
   /** The credentials that the component uses. */
@@ -295,7 +295,7 @@ function valuesOf(object: DataService, prefix: string): Values {
   const at = (name: Component): string =>
     hostOf(object, prefix, name, listening(name, object.spec[name] ?? {})[0]!.port);
   const urls = components.map((name) => [`${name}.url`, at(name)]);
-  const given = (name: Component, path: string): string => {
+  const httpUrlOf = (name: Component, path: string): string => {
     const { thirdParty } = object.spec[name] ?? {};
     // addressOf refuses characters that are special in a file. Check again: the object may be older than the rule.
     const isUrl = thirdParty && addressOf(thirdParty.url, builtIn[name].port)?.http !== undefined;
@@ -303,8 +303,8 @@ function valuesOf(object: DataService, prefix: string): Values {
   };
   return {
     ...Object.fromEntries(urls),
-    'eureka.url': given('eureka', '/eureka/'),
-    'uuc.url': given('uuc', ''),
+    'eureka.url': httpUrlOf('eureka', '/eureka/'),
+    'uuc.url': httpUrlOf('uuc', ''),
     // biome-ignore lint/suspicious/noTemplateCurlyInString: filled in by Spring, from the environment
     'mysql.user': '${MYSQL_USER}',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: filled in by Spring, from the environment

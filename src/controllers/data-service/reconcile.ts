@@ -99,10 +99,10 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     const outcome = await children.reconcile(object, DataService, owns, plan.desired, signal, kept);
     if (outcome.isGone) return {};
     outcome.failures.unshift(...passwords.failures);
-    const after = this.#runnablesOf(object);
-    const uncreated = await this.#failedCreatesOf(object, after, signal);
+    const existingAfter = this.#runnablesOf(object);
+    const uncreated = await this.#failedCreatesOf(object, existingAfter, signal);
     const states = presentIn(object).map(([name, spec]) =>
-      this.#stateOf(object, name, spec, after.get(name), plan, uncreated.troubles.get(name)),
+      this.#stateOf(object, name, spec, existingAfter.get(name), plan, uncreated.troubles.get(name)),
     );
     const missing = credentials.find(
       (it) => it.secret && isKnown(it) && this.#passwordOf(object, it) === undefined,
@@ -122,7 +122,7 @@ class DataServiceReconciler implements WorkloadReconciler<DataService> {
     // Enqueue again when a dependency is ready already: if its Deployment existed before, no event follows that would
     // start the components that wait for it.
     const waitedFor = [...plan.waiting.values()].flat();
-    if (waitedFor.some((name) => this.#isUsable(object, name, after.get(name)))) {
+    if (waitedFor.some((name) => this.#isUsable(object, name, existingAfter.get(name)))) {
       this.#working.wake(keyOf(object));
     }
     if (result.requeueAfter !== undefined) return result;

@@ -39,7 +39,7 @@ export function judge(
     isProgressing: unready.length > 0,
     reason: first ? 'ComponentsNotReady' : 'ComponentsReady',
     message: first
-      ? `${count} components are ready; ${first.name}: ${say(first)}`
+      ? `${count} components are ready; ${first.name}: ${messageOf(first)}`
       : `${count} components are ready`,
     trouble:
       outcome.trouble ??
@@ -69,7 +69,7 @@ function missingPassword({ component, secret }: Credentials): { reason: string; 
 
 function statusOf(state: ComponentState): ComponentStatus {
   const { name, ready, wanted, isReady } = state;
-  return { name, state: stateOf(state), ready, wanted, ...(isReady ? {} : { message: say(state) }) };
+  return { name, state: stateOf(state), ready, wanted, ...(isReady ? {} : { message: messageOf(state) }) };
 }
 
 function stateOf({ isReady, waitsFor, trouble, check }: ComponentState): ComponentStatus['state'] {
@@ -78,7 +78,7 @@ function stateOf({ isReady, waitsFor, trouble, check }: ComponentState): Compone
   return trouble || check ? 'Failed' : 'Progressing';
 }
 
-function say({ ready, wanted, isReady, waitsFor, trouble, check }: ComponentState): string {
+function messageOf({ ready, wanted, isReady, waitsFor, trouble, check }: ComponentState): string {
   if (check) return check.message;
   if (waitsFor) return `waiting for ${waitsFor.join(', ')}`;
   if (trouble) return trouble.message;
@@ -95,7 +95,7 @@ const conditionTypeOf = (name: Component): string =>
 
 function conditionOf(state: ComponentState): ConditionUpdate {
   const type = conditionTypeOf(state.name);
-  if (state.isReady) return { type, status: 'True', reason: 'Ready', message: say(state) };
+  if (state.isReady) return { type, status: 'True', reason: 'Ready', message: messageOf(state) };
   const reasons = {
     Waiting: 'WaitingForOthers',
     Failed: 'CheckFailed',
@@ -106,6 +106,6 @@ function conditionOf(state: ComponentState): ConditionUpdate {
     type,
     status: 'False',
     reason: state.trouble?.reason ?? reasons[stateOf(state)],
-    message: say(state),
+    message: messageOf(state),
   };
 }

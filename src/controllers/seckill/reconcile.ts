@@ -80,14 +80,14 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
     });
     outcome.throwIfFailed();
     // A Deployment was just created. Reconcile again soon, to hand its replicas over.
-    const isNew = parts.some(
+    const hasNewDeployment = parts.some(
       (it) =>
         it.scaler !== 'none' &&
         !handedOver.has(it.name) &&
         !failures.has(it.short) &&
         outcome.get(deployments, it.name),
     );
-    if (isNew) return { requeueAfter: 100 };
+    if (hasNewDeployment) return { requeueAfter: 100 };
     return outcome.conflicts.length > 0 ? { requeueAfter: conflictRetryMs } : result;
   }
 
@@ -115,11 +115,11 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
     const failures = new Map<string, Failure>();
     for (const part of parts) {
       const used = referencesIn(part.service, namespace);
-      const missed = unread.find(({ reference: { kind, name } }) =>
+      const unreadOne = unread.find(({ reference: { kind, name } }) =>
         used.some((it) => it.kind === kind && it.name === name),
       );
-      if (missed) {
-        const { reference, error } = missed;
+      if (unreadOne) {
+        const { reference, error } = unreadOne;
         failures.set(part.short, { ...reference, error, reason: `${reference.kind}NotRead` });
         continue;
       }
@@ -175,16 +175,16 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
     }));
     const serviceStatuses = Object.fromEntries(states.map(({ part, status }) => [part.short, status]));
     const isReady = (it: { status: SeckillServiceStatus }) => it.status.phase === 'Ready';
-    const open = states.filter((it) => !isReady(it));
-    const sick = states.find((it) => it.status.phase === 'Degraded');
-    const count = `${states.length - open.length}/${states.length}`;
+    const unready = states.filter((it) => !isReady(it));
+    const degraded = states.find((it) => it.status.phase === 'Degraded');
+    const count = `${states.length - unready.length}/${states.length}`;
     const verdict: Verdict = {
-      isReady: open.length === 0 && !outcome.trouble,
-      isProgressing: open.length > 0,
-      ...(open.length > 0
+      isReady: unready.length === 0 && !outcome.trouble,
+      isProgressing: unready.length > 0,
+      ...(unready.length > 0
         ? {
             reason: 'ServicesNotReady',
-            message: `${count} services are ready; waiting for ${open.map(({ part }) => part.short).join(', ')}`,
+            message: `${count} services are ready; waiting for ${unready.map(({ part }) => part.short).join(', ')}`,
           }
         : {
             reason: 'ServicesReady',
@@ -192,16 +192,16 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
           }),
       trouble:
         outcome.trouble ??
-        (sick
+        (degraded
           ? {
-              reason: sick.reason ?? 'ServiceDegraded',
-              message: `${sick.part.short}: ${sick.status.message}`,
+              reason: degraded.reason ?? 'ServiceDegraded',
+              message: `${degraded.part.short}: ${degraded.status.message}`,
             }
           : undefined),
     };
     const hasBegun = states.some(({ status }) => status.phase !== 'Pending');
     const phase: SeckillPhase =
-      !hasBegun && open.length > 0 && !verdict.trouble ? 'Pending' : phaseOf(verdict);
+      !hasBegun && unready.length > 0 && !verdict.trouble ? 'Pending' : phaseOf(verdict);
     return {
       verdict,
       fields: { phase, ready: count, serviceStatuses },
@@ -234,12 +234,12 @@ class SeckillReconciler implements WorkloadReconciler<Seckill> {
     const { ready, wanted, isDone, trouble } = deploymentRollout(live);
     const isStopped = wanted === 0 && part.scaler !== 'none';
     const stuck = isDone ? undefined : (trouble ?? this.#troubles.of(seckill, part.short));
-    const sick = held ?? (isStopped && part.scaler === 'hpa' ? stopped(part) : stuck);
+    const problem = held ?? (isStopped && part.scaler === 'hpa' ? stopped(part) : stuck);
     const counts = { readyReplicas: ready, totalReplicas: wanted };
-    if (sick)
+    if (problem)
       return {
-        status: { ...counts, phase: 'Degraded', message: sick.message || sick.reason },
-        reason: sick.reason,
+        status: { ...counts, phase: 'Degraded', message: problem.message || problem.reason },
+        reason: problem.reason,
       };
     const phase =
       isDone && !isStopped

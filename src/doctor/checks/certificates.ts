@@ -7,7 +7,7 @@ import type { Check, Finding } from '../findings.ts';
 import { type Observation, valueIn, type WebhookEntry } from '../observation.ts';
 import { entriesOf } from '../webhook-entries.ts';
 
-/** serve renews a certificate when a third of its lifetime is left. With less than this share, the renewal failed. */
+/** serve renews a certificate when a third of its lifetime is left. Below this share the renewal is overdue. */
 const overdueShare = 1 / 6;
 
 export const certificateIsValid: Check = {
@@ -60,7 +60,7 @@ export const bundleMatches: Check = {
     );
     if (wrong.length > 0) {
       const what = `its caBundle does not vouch for what ${valueIn(seen.served)?.from} serves (issuer ${issuerOf(chain)})`;
-      const where = namesOf(wrong.flatMap(([, some]) => some));
+      const where = namesOf(wrong.flatMap(([, entries]) => entries));
       found.push({ severity: 'error', reason: 'CaBundleWrong', where, what, remedy });
     } else if (byBundle.size > 1) {
       const where = namesOf([...byBundle.values()].map(([first]) => first!));
