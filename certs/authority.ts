@@ -23,8 +23,8 @@ interface Issue {
 /**
  * The API server's clock may be behind ours, and a certificate that begins in its future fails every admission. So
  * a certificate is back-dated by five minutes, the skew that Kerberos and Kubernetes' own certificates allow for. A
- * certificate with a short life is back-dated by a tenth of its life at most; otherwise two thirds of the life
- * would be over at its start.
+ * certificate with a short life is back-dated by a tenth of its life at most. Five minutes could make it old enough
+ * for renewal (two thirds of its life, rotation.ts) from the start.
  */
 const longestBackdate = 5 * 60_000;
 
@@ -127,14 +127,14 @@ function wholeSecond(ms: number): Date {
 
 /** Signs a draft with SHA-256 and an RSA key (PEM). Returns PEM. */
 export function seal(cert: forge.pki.Certificate, signingKey: string): string {
-  // node-forge's own signature would block the event loop for 20 ms or more. OpenSSL needs one.
-  const native = {
+  // node-forge signs in JavaScript and would block the event loop for 20 ms or more. OpenSSL needs 1 ms.
+  const opensslKey = {
     sign() {
       const body = Buffer.from(forge.asn1.toDer(cert.tbsCertificate).getBytes(), 'binary');
       return sign('sha256', body, signingKey).toString('binary');
     },
   };
-  cert.sign(native as unknown as forge.pki.rsa.PrivateKey, forge.md.sha256.create());
+  cert.sign(opensslKey as unknown as forge.pki.rsa.PrivateKey, forge.md.sha256.create());
   // Line ends are LF, because kubectl and YAML show CRLF as noise.
   return forge.pki.certificateToPem(cert).replaceAll('\r', '');
 }

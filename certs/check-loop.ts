@@ -1,4 +1,5 @@
-// Repeats a check for ever: at short intervals, and whenever someone asks for it. Does not know certificates.
+// Repeats a check for ever: after the pause that the last check returned, or when `recheck` asks for it. Does not know
+// certificates.
 
 import { type Clock, sleep } from '../src/runtime/clock.ts';
 
@@ -15,7 +16,7 @@ export interface Rest {
 
 export class CheckLoop {
   readonly #clock: Clock;
-  #asked = false;
+  #recheckRequested = false;
   #wake = () => {};
 
   constructor(clock: Clock) {
@@ -23,21 +24,21 @@ export class CheckLoop {
   }
 
   /**
-   * Ends the wait. During a check it requests another check afterwards, because the present one may have read too
-   * early.
+   * Ends the wait. During a check it requests one more check, because the present check may have read the state
+   * before it changed.
    */
   recheck(): void {
-    this.#asked = true;
+    this.#recheckRequested = true;
     this.#wake();
   }
 
   /** Runs until `signal` aborts. `check` must not throw; it resolves to the pause before the next check. */
   async run(signal: AbortSignal, check: () => Promise<Rest>): Promise<void> {
     while (!signal.aborted) {
-      this.#asked = false;
+      this.#recheckRequested = false;
       const { ms, undisturbedMs = 0 } = await check();
       if (undisturbedMs > 0) await sleep(this.#clock, undisturbedMs, signal);
-      if (!this.#asked && ms > undisturbedMs) await this.#rest(ms - undisturbedMs, signal);
+      if (!this.#recheckRequested && ms > undisturbedMs) await this.#rest(ms - undisturbedMs, signal);
     }
   }
 

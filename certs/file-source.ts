@@ -17,11 +17,11 @@ export interface FileSourceOptions {
   clock: Clock;
   logger: CertLogger;
   /**
-   * Milliseconds between two polls. They find changes that watching misses: network file systems, a full inotify
-   * table.
+   * Milliseconds between two polls. A poll finds the changes that the file watch misses: on network file systems, or
+   * when the inotify table is full.
    */
   pollEvery?: number;
-  /** Milliseconds to wait for the end of a burst of events: one update of a volume brings half a dozen. */
+  /** Milliseconds to wait after the first event of a burst. One update of a volume causes about six events. */
   debounce?: number;
   metrics?: CertMetrics;
 }

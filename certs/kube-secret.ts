@@ -1,5 +1,6 @@
-// The Secret and the webhook configurations behind secret-source.ts, on a real client. Decisions use live reads.
-// The watches of these three objects only say that something may have changed.
+// Implements the interfaces of secret-source.ts with a Kubernetes client: one Secret stores the certificates, and the
+// webhook configurations publish the bundle. Decisions use live reads. A watch only says that an object may have
+// changed.
 import type { Client } from '../src/kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../src/kube/errors.ts';
 import { NamedObject } from '../src/kube/named-object.ts';
@@ -48,7 +49,7 @@ const configuration = (kind: string): Resource<WebhookConfiguration> => ({
 });
 const configurations = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'].map(configuration);
 
-const callMs = 10_000;
+const callTimeoutMs = 10_000;
 
 export interface CertCluster {
   client: Client;
@@ -70,7 +71,7 @@ function follow<T extends KubeObject>(
     ...(namespace === undefined ? {} : { namespace }),
     onHandlerError: (error) => logger.error({ err: error }, 'a listener of certificate changes failed'),
     onError: (error, { failures }) => {
-      // Log the first failure only. The watch is retried for ever; until it works, every check reads.
+      // Log the first failure only. The watch is retried for ever. Until it works, every check reads the object.
       if (failures > 1) return;
       const fields = { err: (error as Error).message, kind: resource.kind, name };
       logger.warn(fields, 'an object of the certificates cannot be followed; it is read instead');
@@ -99,7 +100,7 @@ export function kubeSecretStore(cluster: CertCluster, namespace: string, name: s
   return {
     async read() {
       try {
-        const secret = await client.get(secrets, { namespace, name }, { timeoutMs: callMs });
+        const secret = await client.get(secrets, { namespace, name }, { timeoutMs: callTimeoutMs });
         const data = Object.entries(secret.data ?? {}).map(([key, value]) => [
           key,
           Buffer.from(value, 'base64').toString('utf8'),
@@ -112,13 +113,13 @@ export function kubeSecretStore(cluster: CertCluster, namespace: string, name: s
     },
     async create(data) {
       const draft = { ...body(data), metadata: { name, namespace } };
-      const secret = await client.create(secrets, draft, { timeoutMs: callMs }).catch(asConflict);
+      const secret = await client.create(secrets, draft, { timeoutMs: callTimeoutMs }).catch(asConflict);
       return secret.metadata.resourceVersion;
     },
     async update(data, version) {
       const metadata = { name, namespace, resourceVersion: version } as Secret['metadata'];
       const secret = await client
-        .replace(secrets, { ...body(data), metadata }, { timeoutMs: callMs })
+        .replace(secrets, { ...body(data), metadata }, { timeoutMs: callTimeoutMs })
         .catch(asConflict);
       return secret.metadata.resourceVersion;
     },
@@ -130,16 +131,16 @@ export function kubeSecretStore(cluster: CertCluster, namespace: string, name: s
   };
 }
 
-/** How a webhook must look when a value is published. */
-type Published = (webhook: Webhook, value: string) => ClientConfig;
+/** Returns the clientConfig that a webhook must have to show `value`. */
+type ConfigFor = (webhook: Webhook, value: string) => ClientConfig;
 
-/** Both configurations called `name`, which all publishers of a process share. */
+/** The mutating and the validating configuration of one name. All publishers of a process share one instance. */
 export class WebhookConfigurations {
   readonly #cluster: CertCluster;
   readonly #name: string;
   readonly #service: Service;
   readonly #followed: NamedObject<WebhookConfiguration>[];
-  #isFollowed = false;
+  #watchesStarted = false;
 
   constructor(cluster: CertCluster, name: string, service: Service) {
     this.#cluster = cluster;
@@ -153,7 +154,7 @@ export class WebhookConfigurations {
     return this.#publisher(({ clientConfig }, bundle) => ({ ...clientConfig, caBundle: inBase64(bundle) }));
   }
 
-  /** Puts a token before the path of every webhook that `paths` knows by name. */
+  /** Puts a token in front of each webhook's path. `paths` has the path by webhook name; others stay unchanged. */
   pathPublisher(paths: ReadonlyMap<string, string>): BundlePublisher {
     return this.#publisher(({ name, clientConfig }, token) => {
       const path = paths.get(name);
@@ -162,43 +163,45 @@ export class WebhookConfigurations {
   }
 
   /**
-   * Skips a configuration that does not exist, and one whose webhooks call another Service: two installations would
-   * write over each other's.
+   * The publisher skips a configuration that does not exist. It also skips one whose webhooks call another Service:
+   * that belongs to another installation, and the two would overwrite each other.
    */
-  #publisher(published: Published): BundlePublisher {
+  #publisher(configFor: ConfigFor): BundlePublisher {
     const [service, followed] = [this.#service, this.#followed];
     return {
       publish: async (latest) => {
         let wrote = false;
         for (const resource of configurations)
-          wrote = (await this.#publishTo(resource, published, latest)) || wrote;
+          wrote = (await this.#publishTo(resource, configFor, latest)) || wrote;
         return wrote;
       },
       watch: (listener, signal) => {
         for (const it of followed) {
           it.onChange(listener);
-          if (!this.#isFollowed) void it.start(signal);
+          if (!this.#watchesStarted) void it.start(signal);
         }
-        this.#isFollowed = true;
+        this.#watchesStarted = true;
       },
       shows(value) {
         if (!followed.every(({ isFresh }) => isFresh)) return undefined;
-        return followed.every((it) => isElsewhere(it.get(), service) || has(it.get(), published, value));
+        return followed.every(
+          (it) => callsOtherService(it.get(), service) || hasValue(it.get(), configFor, value),
+        );
       },
     };
   }
 
   async #publishTo(
     resource: Resource<WebhookConfiguration>,
-    published: Published,
+    configFor: ConfigFor,
     latest: () => Promise<string>,
   ): Promise<boolean> {
     const { client, logger } = this.#cluster;
     const name = this.#name;
     for (;;) {
       try {
-        const found = await client.get(resource, { name }, { timeoutMs: callMs });
-        if (isElsewhere(found, this.#service)) {
+        const found = await client.get(resource, { name }, { timeoutMs: callTimeoutMs });
+        if (callsOtherService(found, this.#service)) {
           const fields = { kind: resource.kind, name };
           logger.warn(
             fields,
@@ -206,13 +209,14 @@ export class WebhookConfigurations {
           );
           return false;
         }
+        // After the read of the configuration: see BundlePublisher.
         const value = await latest();
-        if (has(found, published, value)) return false;
+        if (hasValue(found, configFor, value)) return false;
         const webhooks = (found.webhooks ?? []).map((webhook) => ({
           ...webhook,
-          clientConfig: published(webhook, value),
+          clientConfig: configFor(webhook, value),
         }));
-        await client.replace(resource, { ...found, webhooks }, { timeoutMs: callMs });
+        await client.replace(resource, { ...found, webhooks }, { timeoutMs: callTimeoutMs });
         return true;
       } catch (error) {
         if (isNotFound(error)) return false;
@@ -224,11 +228,15 @@ export class WebhookConfigurations {
 
 const inBase64 = (bundle: string): string => Buffer.from(bundle).toString('base64');
 
-/** A configuration that does not exist has nothing wrong. */
-const has = (configuration: WebhookConfiguration | undefined, published: Published, value: string): boolean =>
-  configuration?.webhooks?.every((webhook) => same(published(webhook, value), webhook.clientConfig)) ?? true;
+/** Whether every webhook shows the value. True for a configuration that does not exist. */
+const hasValue = (
+  configuration: WebhookConfiguration | undefined,
+  configFor: ConfigFor,
+  value: string,
+): boolean =>
+  configuration?.webhooks?.every((webhook) => same(configFor(webhook, value), webhook.clientConfig)) ?? true;
 
-/** The same server, called at `path`. */
+/** A clientConfig for the same server with another path. */
 function calledAt(clientConfig: ClientConfig, path: string): ClientConfig {
   const { service, url } = clientConfig;
   if (service) return { ...clientConfig, service: { ...service, path } };
@@ -240,7 +248,10 @@ interface Service {
   name: string;
 }
 
-function isElsewhere(configuration: WebhookConfiguration | undefined, { namespace, name }: Service): boolean {
+function callsOtherService(
+  configuration: WebhookConfiguration | undefined,
+  { namespace, name }: Service,
+): boolean {
   const called = configuration?.webhooks?.map(({ clientConfig }) => clientConfig.service);
   return called?.some((it) => it && (it.namespace !== namespace || it.name !== name)) ?? false;
 }

@@ -25,12 +25,12 @@ export interface Leaf {
   readonly pair: ServingPair;
   /** DNS names and IP addresses, canonical. */
   readonly names: readonly string[];
-  /** Fingerprint of the CA that signed it; undefined when none of the bundle did. */
+  /** Fingerprint of the CA that signed it; undefined when no CA of the bundle did. */
   readonly authority: string | undefined;
 }
 
 export interface RotationState {
-  /** In the order in which they were added. The order says which one is newer; dates do not when clocks differ. */
+  /** In the order in which they were added. Dates cannot tell which CA is newer, because replicas' clocks differ. */
   readonly authorities: readonly Authority[];
   readonly leaf?: Leaf | undefined;
 }
@@ -40,17 +40,18 @@ export interface RotationSettings {
   readonly names: readonly string[];
   readonly authorityLifetime: number;
   readonly leafLifetime: number;
-  /** Time from the confirmation that a CA is published to the first leaf that it signs. */
+  /** Minimum time from the confirmation that a CA is published to the first leaf that it signs. */
   readonly overlap: number;
 }
 
-/** A stable word for logs and tests, and a sentence for people. */
-interface Why {
+interface Explanation {
+  /** A stable word for logs and tests. */
   readonly reason: string;
+  /** A sentence for people. */
   readonly message: string;
 }
 
-export type Step = Why &
+export type Step = Explanation &
   (
     | { readonly do: 'add-authority' }
     | { readonly do: 'publish' }
@@ -77,10 +78,7 @@ const policies: readonly Policy[] = [
   authorityExpired,
 ];
 
-/**
- * The next step, or undefined when nothing is due. Every step changes the state in such a way that it is not due
- * again.
- */
+/** The next step, or undefined when nothing is due. A step that was carried out is not due again. */
 export function nextStep(state: RotationState, settings: RotationSettings, now: number): Step | undefined {
   for (const policy of policies) {
     const step = policy(state, settings, now);
@@ -95,13 +93,14 @@ export function checkSettings({ authorityLifetime, leafLifetime, overlap, names 
     if (!held) throw new RangeError(rule);
   };
   must(names.length > 0, 'a serving certificate must have at least one name');
-  // X.509 counts whole seconds. Below this, rounding would take two thirds of a life.
+  // X.509 counts whole seconds. With a shorter life, rounding could make a new leaf old enough for renewal.
   must(leafLifetime >= 5_000, `leafLifetime must be at least 5000 ms, got ${leafLifetime}`);
   must(
     authorityLifetime >= leafLifetime,
     `authorityLifetime must be at least leafLifetime (${leafLifetime} ms), got ${authorityLifetime}`,
   );
-  // The next CA is added at two thirds of a life. It must be ready to sign well before the old CA ends.
+  // The next CA is added when two thirds of the old CA's life are over. It must be ready to sign well before the
+  // old CA ends.
   must(
     overlap >= 0 && overlap <= authorityLifetime / 6,
     `overlap must be at most a sixth of authorityLifetime (${authorityLifetime / 6} ms), got ${overlap}`,
@@ -127,18 +126,19 @@ export function confirmPublished(state: RotationState, now: number): RotationSta
 }
 
 /**
- * The state after a publication that somebody had undone (by applying an old manifest) was repeated: the overlap of
- * CAs that wait to sign begins again. Undefined when no CA waits, or when the overlap has hardly begun; so a fight
- * with an eager pipeline costs at most four writes per overlap.
+ * The state after somebody has undone a publication (by applying an old manifest) and we have repeated it. The
+ * overlap begins again for each CA that is published but does not sign yet. Undefined when there is no such CA, or
+ * when less than a quarter of the overlap is over. So a pipeline that always undoes it causes at most four writes per
+ * overlap.
  */
 export function publicationUndone(
   state: RotationState,
   settings: RotationSettings,
   now: number,
 ): RotationState | undefined {
-  const signed = state.authorities.findIndex((one) => one.fingerprint === state.leaf?.authority);
+  const signerIndex = state.authorities.findIndex((one) => one.fingerprint === state.leaf?.authority);
   const authorities = state.authorities.map((one, index) => {
-    const restarts = index > signed && one.publishedAt !== undefined;
+    const restarts = index > signerIndex && one.publishedAt !== undefined;
     return restarts && now - one.publishedAt > settings.overlap / 4 ? { ...one, publishedAt: now } : one;
   });
   const changed = authorities.some((one, index) => one !== state.authorities[index]);
@@ -158,7 +158,7 @@ function isValid(life: Life, now: number): boolean {
   return life.notBefore <= now && now < life.notAfter;
 }
 
-/** The fraction of its life that is over, 0 to 1. */
+/** The fraction of a life that is over, 0 to 1. */
 function age({ notBefore, notAfter }: Life, now: number): number {
   return (now - notBefore) / (notAfter - notBefore);
 }
@@ -169,22 +169,22 @@ function canSign(authority: Authority, now: number): boolean {
 
 /**
  * The CA that signs the next leaf: the newest one whose overlap is over. The CA of the present leaf needs no
- * overlap, because it is trusted already. When no good leaf is in service, or not for long, a published CA may sign
- * before its overlap is over: that is better than an outage.
+ * overlap, because it is trusted already. A published CA may sign before its overlap is over when there is no usable
+ * leaf, or when nine tenths of the leaf's life are over: that is better than an outage.
  */
 function signerOf(state: RotationState, settings: RotationSettings, now: number): Authority | undefined {
   const leaf = usableLeaf(state, now);
-  const able = state.authorities.filter((one) => canSign(one, now) && one.publishedAt !== undefined);
-  const settled = able.filter(
+  const candidates = state.authorities.filter((one) => canSign(one, now) && one.publishedAt !== undefined);
+  const pastOverlap = candidates.filter(
     (one) => one.fingerprint === leaf?.authority || now - one.publishedAt! >= settings.overlap,
   );
-  if (leaf && age(lifeOf(leaf), now) < 0.9) return settled.at(-1);
-  const better = (one: Authority) => !leaf || givesMoreLife(one, leaf, settings, now);
-  return settled.findLast(better) ?? able.find(better);
+  if (leaf && age(lifeOf(leaf), now) < 0.9) return pastOverlap.at(-1);
+  const improves = (one: Authority) => !leaf || givesMoreLife(one, leaf, settings, now);
+  return pastOverlap.findLast(improves) ?? candidates.find(improves);
 }
 
 /**
- * Whether a new leaf from `authority` ends later than `leaf`. When both end with the CA, renewing gains nothing.
+ * Whether a new leaf from `authority` ends later than `leaf`. It does not when `leaf` ends with that CA already.
  */
 function givesMoreLife(authority: Authority, leaf: Leaf, settings: RotationSettings, now: number): boolean {
   return Math.min(now + settings.leafLifetime, authority.notAfter) > lifeOf(leaf).notAfter;

@@ -1,9 +1,9 @@
-// The state of rotation as it is kept in one Kubernetes Secret, and back. Pure. Knows the Secret's keys and
+// Converts the state of rotation to the data of one Kubernetes Secret, and back. Pure. Knows the Secret's keys and
 // what to do with content that does not parse; knows no client, no clock, and no policy.
 //
-//   tls.crt, tls.key  the leaf: a TLS Secret as Kubernetes knows it
+//   tls.crt, tls.key  the leaf, under the keys of a Secret of type kubernetes.io/tls
 //   ca.crt            the bundle: every CA that clients must trust, oldest first
-//   ca.key            the keys of those CAs that still sign, or will
+//   ca.key            the keys of the CAs that sign now or will sign later
 //   ca.published      JSON: a CA's SHA-256 fingerprint → when its publication was confirmed
 
 import { type KeyObject, X509Certificate } from 'node:crypto';
@@ -13,11 +13,11 @@ import { type Authority, authorityOf, type Leaf, type RotationState } from './ro
 export type SecretData = Record<string, string>;
 
 export interface ParsedSecret extends RotationState {
-  /** What was unreadable and was left out, in sentences; empty when all is well. */
+  /** One sentence for each part that could not be read. Empty when all parts are valid. */
   readonly problems: readonly string[];
 }
 
-/** What parses; the rest is named in `problems` and missing from the state, so that policy replaces it. */
+/** The state without the parts that do not parse. `problems` describes those, and the policies replace them. */
 export function parseSecret(data: SecretData): ParsedSecret {
   const problems: string[] = [];
   const attempt = <T>(read: () => T): T | undefined => {
@@ -63,23 +63,23 @@ export function bundleOf(authorities: readonly Authority[]): string {
   return authorities.map((authority) => authority.cert).join('');
 }
 
-/** What a replica serves at present, and the CA that vouches for it. */
+/** The leaf that a replica serves now, and the CA that signed it. */
 export interface Serving {
   readonly leaf: Leaf;
   readonly authority: Authority;
 }
 
 /**
- * The state with what this replica serves put back, or `state` itself when nothing is missing. A Secret that
- * was deleted, emptied or overwritten must not take the trust from certificates in use, nor hurry a change of
- * CA: the CA returns without its key, and with a leaf in place policy starts a new CA with all the care of a
- * rotation. (Deleting the Secret, or its `ca.key`, is thereby the way to force one.)
+ * Puts the leaf and the CA that this replica serves back into the state, or returns `state` itself when neither is
+ * missing. Somebody may have deleted, emptied or overwritten the Secret. Clients must still trust the certificates in
+ * use. The CA returns without its key. The leaf is there, so the policies replace the CA in the slow steps of a
+ * rotation. (To force a rotation, delete the Secret or its `ca.key`.)
  */
 export function restoreLost(state: RotationState, serving: Serving | undefined, now: number): RotationState {
   if (!serving || serving.authority.notAfter <= now) return state;
   const known = state.authorities.find((one) => one.fingerprint === serving.authority.fingerprint);
   const hasLeaf = state.leaf !== undefined && authorityOf(state.leaf, state) !== undefined;
-  // A CA with its key can issue another leaf at once, so a leaf alone is not worth putting back.
+  // A CA with its key can issue another leaf at once, so it is not necessary to put back only a leaf.
   if (known && (hasLeaf || known.key)) return state;
   return {
     authorities: known ? state.authorities : [{ ...serving.authority, key: undefined }, ...state.authorities],
@@ -102,7 +102,7 @@ function authorityFrom(cert: string, certificate: X509Certificate, key: string |
   };
 }
 
-/** An authority just issued, which nobody trusts yet. */
+/** A CA that was just issued. It is not published yet. */
 export function newAuthority(cert: string, key: string): Authority {
   return authorityFrom(cert, new X509Certificate(cert), key);
 }
@@ -124,7 +124,7 @@ function parseAuthority(pem: string, what: string): ParsedAuthority {
 
 function parseSigningKey(pem: string, what: string): { pem: string; key: KeyObject } {
   const key = parseKey(pem, what);
-  // node-forge issues for RSA only; a CA of another kind stays trusted, and a new one takes over signing.
+  // node-forge signs with RSA keys only. A CA with another key stays trusted, and a new CA signs instead.
   if (key.asymmetricKeyType !== 'rsa') throw new Error(`${what} must be RSA, got ${key.asymmetricKeyType}`);
   return { pem, key };
 }

@@ -15,13 +15,13 @@ export interface CertSource {
   onChange(listener: () => void): () => void;
   /** When the served certificate expires, in seconds since the epoch; 0 when there is none. */
   expiry(): number;
-  /** When the CA that signed it expires, in seconds since the epoch; 0 when that is unknown. */
+  /** When the CA that signed that certificate expires, in seconds since the epoch; 0 when that is unknown. */
   authorityExpiry(): number;
   /** Checks now instead of at the next regular check. */
   recheck(): void;
 }
 
-/** Named for the metrics of controller-runtime's certwatcher. */
+/** Counters with the names that controller-runtime's certwatcher uses. */
 export interface CertMetrics {
   /** certwatcher_read_certificate_total */
   read(): void;
@@ -93,19 +93,19 @@ export class Served {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Resolves once there is a pair; rejects with the signal's reason when it aborts before. */
+  /** Resolves once there is a pair. Rejects with the signal's reason when the signal aborts first. */
   ready(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const settle = () => {
+      const finish = () => {
         if (!this.#pair && !signal.aborted) return;
         stop();
-        signal.removeEventListener('abort', settle);
+        signal.removeEventListener('abort', finish);
         if (this.#pair) resolve();
         else reject(signal.reason);
       };
-      const stop = this.listen(settle);
-      signal.addEventListener('abort', settle);
-      settle();
+      const stop = this.listen(finish);
+      signal.addEventListener('abort', finish);
+      finish();
     });
   }
 }

@@ -28,7 +28,7 @@ export class TrustFile {
     this.#loop = new CheckLoop(options.clock);
   }
 
-  /** @throws Error when the file has no CA: such a check would trust nobody, or everybody */
+  /** @throws Error when the file has no CA: a check against no CA would trust no client, or every client */
   async start(signal: AbortSignal): Promise<void> {
     this.#bundle = await readBundle(this.#options.file);
     void this.#loop.run(signal, async () => {
