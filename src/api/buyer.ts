@@ -14,10 +14,7 @@ import {
   text,
 } from './schema.ts';
 
-/**
- * Maximum number of ids in a list of a status. The count beside the list is always complete. Bounds the object's
- * size.
- */
+/** Maximum number of ids in a list of a status, to bound the object's size. The count next to the list counts all. */
 export const maxListedIds = 1000;
 
 const spec = object({

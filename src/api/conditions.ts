@@ -4,7 +4,7 @@ import type { Condition } from './schema.ts';
 
 export type ConditionUpdate = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
-/** The list with one condition set. Returns the same list when nothing changed. `now` is RFC 3339. */
+/** A copy of the list with one condition set. The copy is equal when nothing changed. `now` is RFC 3339. */
 export function withCondition(
   conditions: readonly Condition[] | undefined,
   update: ConditionUpdate,

@@ -1,5 +1,5 @@
-// The fixed facts about each component of a DataService: ports, files and their places, dependencies. Data; knows
-// no Kubernetes objects.
+// The fixed facts about each component of a DataService: its port, its files and where they are mounted, and the
+// components that it needs. Data; knows no Kubernetes objects.
 import { type Component, middleware } from './data-service.ts';
 import type { Destination } from './reach.ts';
 
@@ -7,25 +7,25 @@ export interface BuiltIn {
   /** Name of the component's Deployment and Service. */
   object: string;
   port: number;
-  /** The image when the spec names none. Absent when only the shop has one. */
+  /** The image when the spec names none. Absent for a component without a public image: its spec must name one. */
   image?: string;
   configMaps: readonly ConfigMapPart[];
   /** The files of all its ConfigMaps. */
   files: readonly string[];
-  /** Components that must be ready before this one is first made, if the spec has them. */
+  /** Components that must be ready before this one is first created, if the spec has them. */
   needs: readonly Component[];
 }
 
 interface ConfigMapPart {
-  /** Name of the ConfigMap, after the prefix. */
+  /** Name of the ConfigMap without the object's `namePrefix`. */
   name: string;
   files: readonly string[];
-  /** A folder, or the path of the file when there is only one. */
+  /** A folder, or with `isFile` the path of the only file. */
   mountPath: string;
   isFile?: true;
 }
 
-/** One database for each. The name is also the file's, in the order in which mysql runs them. */
+/** SQL files. Each one creates the database with its name. mysql runs them in the order of their numbers. */
 export const initScripts = [
   '01-api-manager.sql',
   '02-auth.sql',
@@ -59,7 +59,7 @@ const application = (name: string): ConfigMapPart => ({
 const service = (name: string, port: number, more: readonly ConfigMapPart[] = []): BuiltIn =>
   part(name, port, middleware, [application(name), ...more]);
 
-const behind = [
+const backEnd = [
   'api-manager',
   'auth',
   'ds-adapter',
@@ -96,7 +96,7 @@ export const builtIn: Record<Component, BuiltIn> = {
   web: part(
     'web',
     80,
-    [...middleware, ...behind],
+    [...middleware, ...backEnd],
     [
       {
         name: 'web',
@@ -117,20 +117,20 @@ export const builtIn: Record<Component, BuiltIn> = {
 export interface Address {
   host: string;
   port: number;
-  /** Set when it is checked by HTTP. */
+  /** Set when an HTTP request checks the address. */
   http?: { secure: boolean; path: string };
 }
 
 /**
- * Space, control characters, quotes, and what a placeholder begins with: in a file that carries the address they would be
- * more than an address.
+ * Characters that an address must not have: white space, control characters, quotes, and those that begin a
+ * placeholder. A configuration file with such an address would have another meaning.
  */
-const structural = /[\s\p{Cc}"'`\\<>{}$|^]/u;
+const unsafeCharacters = /[\s\p{Cc}"'`\\<>{}$|^]/u;
 
 /** Parses `host`, `host:port`, a URL, or a JDBC URL. Undefined when it is none of these. */
 export function addressOf(url: string, defaultPort: number): Address | undefined {
   const bare = url.trim().replace(/^jdbc:/, '');
-  if (structural.test(bare)) return undefined;
+  if (unsafeCharacters.test(bare)) return undefined;
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(bare) ? bare : `tcp://${bare}`;
   if (!URL.canParse(text)) return undefined;
   const { protocol, hostname, port, pathname, search, hash } = new URL(text);
@@ -147,7 +147,7 @@ export function addressOf(url: string, defaultPort: number): Address | undefined
   };
 }
 
-/** The destination of an address, with `path` instead of its own. */
+/** The destination of an address. `path` replaces the address' own path. */
 export function destinationAt({ host, port, http }: Address, path = http?.path ?? '/'): Destination {
   if (!http) return { host, port };
   const url = new URL(

@@ -1,5 +1,5 @@
-// DataService: a data platform of middleware and services, in the two shapes of its earlier versions. Does not know
-// its children.
+// DataService: a data platform of middleware and services. The spec accepts the fields of both earlier versions. Does
+// not know its children.
 import { defineKind, type ObjectOf } from './define-kind.ts';
 import { image, isPortName, podSecurity, quantity, resources } from './podspec.ts';
 import {
@@ -32,13 +32,13 @@ export const components = [...middleware, ...dataServices, 'web'] as const;
 export type Component = (typeof components)[number];
 export const isMiddleware = (name: string): boolean => (middleware as readonly string[]).includes(name);
 
-/** By their number in the first version. */
+/** The index is the number that the first version used for the kind. */
 export const componentKinds = ['deployment', 'statefulSet', 'daemonSet', 'thirdParty'] as const;
 export type ComponentKind = (typeof componentKinds)[number];
-const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
+const capitalized = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
 
-const name63 = '^[a-z]([-a-z0-9]*[a-z0-9])?$';
-worded(name63, 'must be a DNS label: lower-case letters, digits and -, beginning with a letter');
+const dnsLabel = '^[a-z]([-a-z0-9]*[a-z0-9])?$';
+worded(dnsLabel, 'must be a DNS label: lower-case letters, digits and -, beginning with a letter');
 const prefix = '^[a-z]([-a-z0-9]{0,38}[a-z0-9])?-$';
 worded(prefix, 'must be a DNS label of at most 40 characters and a - at its end');
 
@@ -82,7 +82,7 @@ const thirdParty = object(
 );
 export type ThirdParty = Static<typeof thirdParty>;
 
-const strings = (maxEntries: number, maxCharacters: number, description: string) =>
+const stringMap = (maxEntries: number, maxCharacters: number, description: string) =>
   Type.Unsafe<Record<string, string>>({
     type: 'object',
     maxProperties: maxEntries,
@@ -96,7 +96,7 @@ const component = (what: string) =>
       {
         name: optional(
           Type.String({
-            pattern: name63,
+            pattern: dnsLabel,
             maxLength: 40,
             description:
               'Of the earlier versions: a label of its pods. Children are named after the component.',
@@ -106,7 +106,7 @@ const component = (what: string) =>
           Type.Unsafe<number | string>({
             anyOf: [{ type: 'integer' }, { type: 'string' }],
             'x-kubernetes-int-or-string': true,
-            enum: [0, 1, 2, 3, ...componentKinds, ...componentKinds.map(capital)],
+            enum: [0, 1, 2, 3, ...componentKinds, ...componentKinds.map(capitalized)],
             description: 'How it runs: 0 deployment, 1 statefulSet, 2 daemonSet, 3 thirdParty (elsewhere).',
           }),
         ),
@@ -123,10 +123,10 @@ const component = (what: string) =>
         ),
         image: optional(image({ description: 'Image of its container.' })),
         replica: optional(int(0, 1000, { description: 'Pods; 1 unless set.' })),
-        env: optional(strings(128, 32_768, 'Environment of its container.')),
+        env: optional(stringMap(128, 32_768, 'Environment of its container.')),
         resources: optional(resources),
         config: optional(
-          strings(
+          stringMap(
             32,
             262_144,
             'Files that replace the built-in ones of the same name; see docs/workloads.md.',
@@ -228,7 +228,7 @@ export interface ComponentPort {
   nodePort?: number;
 }
 
-/** The kind by name. `thirdParty` decides even without `kind`, as in the samples of the first version. */
+/** The kind by name. A spec with `thirdParty` needs no `kind`, as in the samples of the first version. */
 export function kindOf(name: Component, spec: ComponentSpec): ComponentKind {
   const { kind } = spec;
   if (typeof kind === 'number') return componentKinds[kind] ?? 'deployment';
@@ -237,7 +237,7 @@ export function kindOf(name: Component, spec: ComponentSpec): ComponentKind {
   return name === 'mysql' ? 'statefulSet' : 'deployment';
 }
 
-/** The ports in one shape. Undefined for anything else, which the schema cannot exclude (see `port`). */
+/** The ports in one shape. Undefined when the value has no valid shape: the schema does not check it (see `port`). */
 export function portsOf(value: unknown): ComponentPort[] | undefined {
   if (value === undefined || value === null) return [];
   const items = Array.isArray(value) ? value : [value];

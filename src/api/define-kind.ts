@@ -62,7 +62,7 @@ export interface Kind<Spec = unknown, Status = unknown> extends Resource<CustomO
    * input.
    */
   validate(object: unknown): SchemaViolation | undefined;
-  /** The same for a status that a client sends to /status, before the API server has validated it. */
+  /** The same check for a status that a client sends to /status, which the API server has not validated yet. */
   validateStatus(object: unknown): SchemaViolation | undefined;
   /**
    * Whether spec and status have their required fields, each with the right type, so that rules can read them.
@@ -125,7 +125,7 @@ function checker(schema: object): (object: unknown) => SchemaViolation | undefin
 
 /**
  * In a CRD an int-or-string is an anyOf. For ajv it becomes a list of types, so that the error says which types are
- * allowed. JSON Schema's bounds apply only to values of their type.
+ * allowed. In JSON Schema, `minimum` ignores strings and `pattern` ignores numbers.
  */
 function forAjv(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(forAjv);

@@ -30,8 +30,8 @@ worded(counterPattern, 'must be the name of a metric');
 
 const pattern = (value: string, maxLength: number, note: { description: string; default?: unknown }) =>
   Type.String({ pattern: value, maxLength, ...note });
-const duration = (description: string, value: string) =>
-  optional(pattern(durationPattern, 8, { description, default: value }));
+const duration = (description: string, fallback: string) =>
+  optional(pattern(durationPattern, 8, { description, default: fallback }));
 
 const metrics = object(
   {
@@ -169,15 +169,16 @@ export type ElasticWebStatus = Static<typeof status>;
 
 const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Milliseconds of a duration in the schema's format, or `fallback`. */
+/** Milliseconds of a duration in the schema's format. `fallback` replaces an absent or invalid duration. */
 export function durationMs(text: string | undefined, fallback: string): number {
   const match = /^([0-9]+)([smh])$/.exec(text ?? fallback);
   return match ? Number(match[1]) * units[match[2]!]! : durationMs(undefined, fallback);
 }
 
 /**
- * How Prometheus is followed; undefined when it is not. Pods that serve metrics (`mtargetPort`) are followed by the defaults,
- * as the earlier operator followed its second sample. With totalQPS 0 nobody wants a pod.
+ * How to ask Prometheus for the requests per second. Undefined: do not ask. Without `spec.metrics` the defaults apply
+ * when the pods serve metrics (`mtargetPort`), because the second sample of the earlier operator relies on that. They
+ * do not apply with totalQPS 0, which means that no pod should run.
  */
 export const metricsOf = ({
   metrics,
@@ -186,12 +187,12 @@ export const metricsOf = ({
 }: Pick<ElasticWebSpec, 'metrics' | 'mtargetPort' | 'totalQPS'>): ElasticWebSpec['metrics'] =>
   metrics ?? (mtargetPort !== undefined && totalQPS > 0 ? {} : undefined);
 
-/** The port for metrics when a spec names one only by name; the earlier operator's default. */
+/** The Service port for metrics when `mtargetPort` is a name. The earlier operator had the same default. */
 const usualMetricsPort = 8090;
 
 /** The Service port for metrics. */
 export const portOfMetrics = ({ mtargetPort }: Pick<ElasticWebSpec, 'mtargetPort'>): number =>
   typeof mtargetPort === 'number' ? mtargetPort : usualMetricsPort;
 
-export const speaks = ({ protocol }: Pick<ElasticWebSpec, 'protocol'>, what: 'TCP' | 'UDP'): boolean =>
-  (protocol ?? 'TCP') === what || protocol === 'Both';
+export const speaks = ({ protocol }: Pick<ElasticWebSpec, 'protocol'>, transport: 'TCP' | 'UDP'): boolean =>
+  (protocol ?? 'TCP') === transport || protocol === 'Both';

@@ -10,8 +10,9 @@ export interface Hold {
   /** Units that the order needs, at least 1. */
   quantity: number;
   /**
-   * How many of them this hold itself takes from the stock. Absent: all. A name exists once, so requests of one name
-   * share: the rest is taken by another hold of that name, or by the order that has the name (ledger/stock-draft.ts).
+   * How many of them this hold itself takes from the stock. Absent: all. Only one order of a name can be stored, so
+   * requests with the same name share units. Another hold with that name, or the stored order, takes the other units
+   * (ledger/stock-draft.ts).
    */
   own?: number;
   /** When the hold was taken, RFC 3339. */
@@ -22,27 +23,27 @@ export interface Hold {
 export const ownUnits = ({ quantity, own = quantity }: Hold): number => own;
 
 /**
- * Maximum number of holds of one goods. With 50 to 70 bytes each they stay far below etcd's 1.5 MiB. A leader
- * settles many times per second, so a full list means that there is no leader.
+ * Maximum number of holds of one goods. A hold has 50 to 70 bytes, so all together stay far below etcd's limit of
+ * 1.5 MiB. A leader settles many times per second, so a full list means that there is no leader.
  */
 export const mostHolds = 4096;
 
 /**
- * For so long after its webhooks were called an order may still be stored, in ms: the API server gives a create 34 s in all
- * (requestTimeoutUpperBound), and etcd may take 7 s more. docs/ledger.md has the proof.
+ * Longest time in ms from the webhook call for an order to the write that stores the order. The API server gives a
+ * create 34 s in all (requestTimeoutUpperBound), and etcd may take 7 s more. docs/ledger.md has the proof.
  */
 export const longestUndecidedMs = 34_000 + 7000;
 
 /** Maximum number of holds in one text. */
-const mostInText = 64;
-/** 64 holds of orders with the longest possible name. */
+const maxHoldsPerText = 64;
+/** Maximum length of one text: 64 holds of orders with the longest possible name. */
 export const longestText = 64 * 320;
 
 /**
- * Holds as they are stored: texts of `time uid:units:order uid:units:order …`, one for all holds of the same
- * second. `0/2` instead of `2` units: the order needs 2, and its name has them already. Every write carries all of them, and the API server decodes, prunes, compares, validates and encodes each
- * field in them, for every webhook and every watch. With 50 holds, a write cost it 9 ms of CPU as a list of objects
- * and costs 1 ms as texts.
+ * Formats holds for `status.holds`. The holds of one second share a text `time uid:units:order uid:units:order …`.
+ * Units `0/2` mean that the order needs 2 and the hold itself takes 0 (`own`). Objects would cost more than texts:
+ * every write carries all holds, and the API server decodes, prunes, compares, validates and encodes each field for
+ * every webhook and every watch. A write with 50 holds took 9 ms of its CPU as objects and takes 1 ms as texts.
  */
 export function formatHolds(holds: Iterable<Hold>): string[] {
   const texts: string[] = [];
@@ -50,7 +51,7 @@ export function formatHolds(holds: Iterable<Hold>): string[] {
   let time = '';
   let count = 0;
   for (const hold of holds) {
-    if (count === mostInText || hold.time !== time) {
+    if (count === maxHoldsPerText || hold.time !== time) {
       if (text) texts.push(text);
       ({ time } = hold);
       text = time;
@@ -64,17 +65,17 @@ export function formatHolds(holds: Iterable<Hold>): string[] {
   return texts;
 }
 
-/** Parsed lists. A stored list never changes and is read many times. */
-const read = new WeakMap<readonly unknown[], readonly Hold[]>();
+/** Parsed holds by stored list. A stored list never changes and is read many times. */
+const parsedLists = new WeakMap<readonly unknown[], readonly Hold[]>();
 
 /** The holds in a status of goods. Entries in any other format hold nothing. */
 export function holdsOf(status: { holds?: unknown } | undefined): readonly Hold[] {
   const stored = status?.holds;
   if (!Array.isArray(stored)) return none;
-  let holds = read.get(stored);
+  let holds = parsedLists.get(stored);
   if (!holds) {
     holds = stored.flatMap(parseText);
-    read.set(stored, holds);
+    parsedLists.set(stored, holds);
   }
   return holds;
 }
@@ -95,8 +96,8 @@ function parseText(text: unknown): Hold[] {
     const order = units > 0 ? text.indexOf(':', units) + 1 : 0;
     // No uid, no name, or a missing colon.
     if (units <= start + 1 || order === 0 || order >= end) continue;
-    const more = text.indexOf(':', order);
-    if (more >= 0 && more < end) continue;
+    const extraColon = text.indexOf(':', order);
+    if (extraColon >= 0 && extraColon < end) continue;
     const number = text.slice(units, order - 1);
     const slash = number.indexOf('/') + 1;
     const quantity = Number(slash > 0 ? number.slice(slash) : number);

@@ -14,7 +14,7 @@ export const saleKinds = [SpikeGoods, SpikeOrder, Buyer, Seller] as unknown as r
 export const workloadKinds = [ElasticWeb, ImoocPod, Seckill, DataService] as unknown as readonly Kind[];
 export const kinds: readonly Kind[] = [...saleKinds, ...workloadKinds];
 
-/** What an installation may be limited to. Each part has its own kinds, permissions and reconcilers. */
+/** The parts to which an installation may be limited. Each part has its own kinds, permissions and reconcilers. */
 export const allParts = ['sale', 'workloads'] as const;
 export type Part = (typeof allParts)[number];
 

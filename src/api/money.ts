@@ -25,26 +25,29 @@ export const currencies: readonly string[] = [...digits.keys()].sort();
 
 const formats = new Map<string, Intl.NumberFormat>();
 
-function formatOf(currency: string, count: number): Intl.NumberFormat {
+function formatOf(currency: string, digitCount: number): Intl.NumberFormat {
   let format = formats.get(currency);
   if (!format) {
     format = new Intl.NumberFormat('en', {
-      ...{ style: 'currency', currency, currencyDisplay: 'narrowSymbol' },
-      ...{ minimumFractionDigits: count, maximumFractionDigits: count },
+      style: 'currency',
+      currency,
+      currencyDisplay: 'narrowSymbol',
+      minimumFractionDigits: digitCount,
+      maximumFractionDigits: digitCount,
     });
     formats.set(currency, format);
   }
   return format;
 }
 
-/** One form for every place. `amount`: whole, not negative. A currency that is not known is written behind the amount. */
+/** The amount as all outputs show it. `amount`: whole, not negative. An unknown currency stands after the amount. */
 export function moneyText(amount: number, currency?: string): string {
   if (currency === undefined) return String(amount);
   const count = digits.get(currency);
   if (count === undefined) return `${amount} ${currency}`;
   const figures = String(amount).padStart(count + 1, '0');
   const whole = figures.slice(0, figures.length - count);
-  // As a text: a division would not be exact up to 2^53.
+  // Move the decimal point in the text: a division is not exact for every amount below 2^53.
   const decimal = count === 0 ? whole : `${whole}.${figures.slice(-count)}`;
   return formatOf(currency, count)
     .format(decimal as Intl.StringNumericLiteral)

@@ -2,7 +2,7 @@
 
 export const fieldManager = 'spikegate';
 
-/** On an object to which others refer. The leader removes it when nothing refers to the object any more. */
+/** Protects an object to which others refer. The leader removes it when nothing refers to the object any more. */
 export const inUseFinalizer = 'spikegate.io/in-use';
 
 export const partOfLabels = {

@@ -5,5 +5,5 @@ export interface NodePorts {
   last: number;
 }
 
-/** What kube-apiserver has unless --service-node-port-range says otherwise. */
+/** The default of kube-apiserver's --service-node-port-range. */
 export const defaultNodePorts: NodePorts = { first: 30_000, last: 32_767 };

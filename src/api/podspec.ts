@@ -1,5 +1,5 @@
-// Schema parts that the workload kinds share, for containers and Services. Bounded and structural. They are checked
-// here, so that a child does not fail later. Knows no kind.
+// Schema parts for containers and Services, which the workload kinds share. Each part is bounded and structural. It
+// refuses a value that the API server would refuse later in a child (a Pod, a Service). Knows no kind.
 import { canonicalQuantity, quantityPattern } from './quantity.ts';
 import { choice, flag, int, listByKey, object, optional, type Static, Type, text, worded } from './schema.ts';
 
@@ -130,26 +130,29 @@ export interface ContainerPort {
   protocol: string;
 }
 
-/** A target by name that is no single container port: `index` is that of the Service port that names it. */
+/** One targetPort name stands for two container ports, or one container port has two names. */
 interface PortConflict {
+  /** Index of the Service port with the targetPort that conflicts. */
   index: number;
-  /** What it contradicts: `http is 80/TCP`. */
+  /** The fact that an earlier Service port has set: `http is 80/TCP`. */
   already: string;
   got: string;
 }
 
 /**
- * Where a container listens, from the ports of its Service: on each targetPort. A target by name is the Service port
- * of that name where there is one, else a container port of that name with the Service's number. A container port has
- * one name: server-side apply knows it by number and protocol.
+ * The ports on which a container listens: the targetPorts of its Service. When a targetPort is a name, its number is
+ * the numeric targetPort of the Service port with that name. Without such a port it is the number of the Service port
+ * itself. A container port has only one name, because server-side apply identifies it by number and protocol.
  */
 export function containerPortsOf(ports: readonly ServicePort[] = []): {
   ports: ContainerPort[];
   conflict?: PortConflict;
 } {
-  const byNumber = new Map<string, ContainerPort>();
-  const byName = new Map<string, string>();
+  /** By number and protocol: `80/TCP`. */
+  const byId = new Map<string, ContainerPort>();
+  const idByName = new Map<string, string>();
   let conflict: PortConflict | undefined;
+  /** Numeric targetPorts, by the name of their Service port. */
   const own = new Map<string, number>();
   for (const { name, port, targetPort = port } of ports) {
     if (name !== undefined && typeof targetPort === 'number') own.set(name, targetPort);
@@ -157,25 +160,25 @@ export function containerPortsOf(ports: readonly ServicePort[] = []): {
   for (const [index, { port, targetPort: name, protocol = 'TCP' }] of ports.entries()) {
     if (typeof name !== 'string') continue;
     const containerPort = own.get(name) ?? port;
-    const number = `${containerPort}/${protocol}`;
-    const before = byName.get(name);
-    const other = byNumber.get(number)?.name;
-    if (before !== undefined && before !== number) {
-      conflict ??= { index, already: `${name} is ${before}`, got: number };
+    const id = `${containerPort}/${protocol}`;
+    const before = idByName.get(name);
+    const other = byId.get(id)?.name;
+    if (before !== undefined && before !== id) {
+      conflict ??= { index, already: `${name} is ${before}`, got: id };
     } else if (other !== undefined && other !== name) {
-      conflict ??= { index, already: `${number} is ${other}`, got: name };
+      conflict ??= { index, already: `${id} is ${other}`, got: name };
     }
-    byName.set(name, number);
-    byNumber.set(number, { name, containerPort, protocol });
+    idByName.set(name, id);
+    byId.set(id, { name, containerPort, protocol });
   }
   for (const { name, port, targetPort: containerPort = port, protocol = 'TCP' } of ports) {
-    const number = `${containerPort}/${protocol}`;
-    if (typeof containerPort === 'string' || byNumber.has(number)) continue;
-    const isFree = name !== undefined && !byName.has(name);
-    if (isFree) byName.set(name, number);
-    byNumber.set(number, { ...(isFree ? { name } : {}), containerPort, protocol });
+    const id = `${containerPort}/${protocol}`;
+    if (typeof containerPort === 'string' || byId.has(id)) continue;
+    const isFree = name !== undefined && !idByName.has(name);
+    if (isFree) idByName.set(name, id);
+    byId.set(id, { ...(isFree ? { name } : {}), containerPort, protocol });
   }
-  return { ports: [...byNumber.values()], ...(conflict ? { conflict } : {}) };
+  return { ports: [...byId.values()], ...(conflict ? { conflict } : {}) };
 }
 
 export const podSecurity = choice(['Restricted', 'AsImage'], {

@@ -1,5 +1,5 @@
-// Kubernetes quantities (apimachinery pkg/api/resource): `500m`, `1Gi`, `2e3`. Exact arithmetic, by value instead
-// of text. Does not know which fields hold them.
+// Kubernetes quantities (apimachinery pkg/api/resource): `500m`, `1Gi`, `2e3`. Compares them exactly and by value:
+// `1000m` equals `1`. Does not know the fields that have them.
 
 /** The quantities that we accept. Kubernetes also accepts signs, which no resource request may have. */
 export const quantityPattern =
@@ -17,7 +17,7 @@ const binary: Record<string, bigint> = {
 };
 const decimal: Record<string, number> = { n: -9, u: -6, m: -3, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
 
-/** Enough for `0.000000001n`, far finer than the nano that Kubernetes keeps. */
+/** Decimal places of a parsed value. `0.000000001e-99` needs 108; Kubernetes keeps only 9. */
 const scale = 120;
 const one = 10n ** BigInt(scale);
 
@@ -63,7 +63,7 @@ export function isWholeNumber(quantity: unknown): boolean {
   return value !== undefined && value % one === 0n;
 }
 
-/** For display; loses precision beyond a double's. */
+/** For display only: a double may lose digits. */
 export function quantityToNumber(quantity: unknown): number | undefined {
   const value = parse(quantity);
   if (value === undefined) return undefined;

@@ -45,14 +45,14 @@ export const defaultPrometheus = 'http://prometheus-operated.monitoring.svc:9090
 /** This machine. Allowed for a sandbox, never in a cluster, where it is Spikegate's own pod. */
 export const thisMachine = ['localhost', '127.0.0.1', '[::1]'];
 
-const blocks = (...subnets: [string, number][]): BlockList => {
+const blockList = (...subnets: [string, number][]): BlockList => {
   const list = new BlockList();
   for (const [net, prefix] of subnets) list.addSubnet(net, prefix, isIPv6(net) ? 'ipv6' : 'ipv4');
   return list;
 };
-const loopback = blocks(['127.0.0.0', 8], ['::1', 128]);
+const loopback = blockList(['127.0.0.0', 8], ['::1', 128]);
 /** Never allowed: link-local (169.254.169.254 and similar), unspecified, multicast, reserved addresses. */
-const never = blocks(
+const neverAllowed = blockList(
   ...([
     ['169.254.0.0', 16],
     ['0.0.0.0', 8],
@@ -66,7 +66,7 @@ const never = blocks(
     ['100.100.100.200', 32],
     ['192.0.0.0', 24],
     ['168.63.129.16', 32],
-    // Teredo: an IPv4 address in disguise that nobody uses any more.
+    // Teredo addresses contain an IPv4 address. Nobody uses them any more.
     ['2001::', 32],
   ] as [string, number][]),
 );
@@ -83,24 +83,23 @@ const isIn = (list: BlockList, address: string): boolean =>
 function embedded(address: string): string[] {
   if (!isIPv6(address)) return [];
   const groups = groupsOf(address);
-  const at = (index: number) => {
+  const ipv4At = (index: number) => {
     const [high = 0, low = 0] = groups.slice(index, index + 2);
     return [high >> 8, high & 255, low >> 8, low & 255].join('.');
   };
-  const isTranslated = groups[0] === 0x64 && groups[1] === 0xff9b;
+  const isNat64 = groups[0] === 0x64 && groups[1] === 0xff9b;
   const isMapped =
     groups.slice(0, 5).every((it) => it === 0) &&
-    // ::1 is no IPv4 address in six words, but itself.
+    // `::1` and `::` begin with six zero groups too, but contain no IPv4 address.
     (groups[5] === 0xffff || (groups[5] === 0 && groups[6] !== 0));
-  const isTranslatedStateless =
-    groups.slice(0, 4).every((it) => it === 0) && groups[4] === 0xffff && groups[5] === 0;
+  const isTranslated = groups.slice(0, 4).every((it) => it === 0) && groups[4] === 0xffff && groups[5] === 0;
   return [
-    ...(isTranslated || isMapped || isTranslatedStateless ? [at(6)] : []),
-    ...(groups[0] === 0x2002 ? [at(1)] : []),
+    ...(isNat64 || isMapped || isTranslated ? [ipv4At(6)] : []),
+    ...(groups[0] === 0x2002 ? [ipv4At(1)] : []),
   ];
 }
 
-/** The eight groups of an IPv6 address; URL writes it in one way, without a dotted part. */
+/** The eight groups of an IPv6 address. `URL` normalizes it first, so that it has no dotted part. */
 function groupsOf(address: string): number[] {
   const [bare = ''] = address.split('%');
   const text = new URL(`http://[${bare}]`).hostname.slice(1, -1);
@@ -111,7 +110,7 @@ function groupsOf(address: string): number[] {
   return [...first, ...Array<number>(zeros).fill(0), ...last];
 }
 
-/** In whatever form. */
+/** Whether one of the addresses equals `address`, or an IPv4 address that `address` contains. */
 function isOneOf(addresses: readonly string[], address: string): boolean {
   const list = new BlockList();
   for (const it of addresses) list.addAddress(it, isIPv6(it) ? 'ipv6' : 'ipv4');
@@ -125,7 +124,7 @@ const bare = (host: string): string =>
     .replace(/\.$/, '');
 
 /**
- * An allow list: `host`, `host:port`, `*.suffix`, `*`, or a URL with which what is allowed begins.
+ * Parses an allow list. An entry is `host`, `host:port`, `*.suffix`, `*`, or the beginning of the allowed URLs.
  * @throws RangeError that names the entry
  */
 export function parseReach(entries: readonly string[]): Reach {
@@ -168,7 +167,7 @@ function covers(place: Place, { host, port, url }: Destination): boolean {
   return url.pathname === path || url.pathname.startsWith(`${path}/`);
 }
 
-/** Whether an entry names this machine. Only such an entry allows it. */
+/** Whether an entry names this machine. Other entries (`*`) do not allow requests to this machine. */
 const meansThisMachine = (place: Place): boolean =>
   place.host === 'localhost' || (isIP(place.host) !== 0 && isIn(loopback, place.host));
 
@@ -179,11 +178,11 @@ export const defaultReach: OutsideReach = {
 };
 
 /**
- * Returns why a destination is not allowed, as words that follow its name. Undefined when it is, as far as the name
- * tells.
+ * Returns why a destination is not allowed, as words that follow its name. Undefined when its host and URL are
+ * allowed; `whyNotAddress` must still check the address to which a host name resolves.
  */
 export function whyNotThere(reach: Reach, destination: Destination): string | undefined {
-  // The server behind the URL may decode them, and then the path is another one than the allow list saw.
+  // The server may decode such characters and use another path than the one that the allow list was compared with.
   if (destination.url && /%(2f|5c|2e)/i.test(destination.url.pathname)) {
     return 'has an encoded slash or dot in its path';
   }
@@ -192,14 +191,14 @@ export function whyNotThere(reach: Reach, destination: Destination): string | un
   return isIP(host) ? whyNotAddress(reach, destination, host) : undefined;
 }
 
-/** The same for an address that its name was resolved to; `own`: addresses of this machine's interfaces. */
+/** The same for an address to which the host resolves. `own`: addresses of this machine's interfaces. */
 export function whyNotAddress(
   reach: Reach,
   destination: Destination,
   address: string,
   own: readonly string[] = [],
 ): string | undefined {
-  if (isIn(never, address)) return `is ${address}, which is never asked`;
+  if (isIn(neverAllowed, address)) return `is ${address}, which is never asked`;
   if (!isIn(loopback, address) && !isOneOf(own, address)) return undefined;
   if (reach.some((place) => meansThisMachine(place) && covers(place, destination))) return undefined;
   return `is ${address}, this machine itself`;

@@ -11,8 +11,8 @@ export interface Refusal {
 
 /**
  * Every reason with its HTTP code and its meaning (docs/api.md shows the table). 403: a policy says no, as for a quota.
- * 422: the object itself is wrong. 429: the same request may succeed a moment later, and clients retry it. 409 only when
- * a name is taken, which is the API server's own answer.
+ * 422: the object itself is wrong. 429: the same request may succeed a moment later, and clients retry it. 409: only
+ * for a name that is taken, because the API server itself answers that with 409.
  */
 export const refusals = {
   AlreadyExists: { code: 409, when: 'An object of that kind and name is stored already.' },

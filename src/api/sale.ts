@@ -31,7 +31,7 @@ export function salePhase(spec: SpikeGoodsSpec, left: number, now: number): Sale
   return phaseBetween(parseTime(spec.startTime), parseTime(spec.endTime), left, now);
 }
 
-/** The same by times in epoch ms. */
+/** The same as salePhase, for times in epoch ms. */
 export function phaseBetween(
   start: number | undefined,
   end: number | undefined,
@@ -43,12 +43,16 @@ export function phaseBetween(
   return left > 0 ? 'OnSale' : 'SoldOut';
 }
 
-/** More than the replicas' times can differ, and than a goods can take from its start time to its storing. */
+/**
+ * More than the clocks of two replicas differ, and more than the API server needs to store goods after admission has
+ * set their start time.
+ */
 const startsWithGoodsMs = 5000;
 
 /**
- * Whether a sale starts when its goods are made, as it does without a start time. One replica gives that time, another
- * may be some milliseconds behind it and still see the goods: they are there, so their sale has begun.
+ * Whether a sale starts when its goods are created. Admission does that for goods without a start time: it sets the
+ * present time. Another replica's clock may be some milliseconds behind that time. That replica sees the goods, so
+ * the sale has begun.
  */
 function startsWithGoods(start: number, creationTimestamp: string | undefined): boolean {
   const created = parseTime(creationTimestamp);
@@ -80,7 +84,8 @@ export interface OrderLine {
 }
 
 /**
- * `find` resolves a key of goodsMap, a name or an id. Lines are sorted by name, the order in which holds are taken.
+ * The lines of an order, and the keys of goodsMap (names or ids) that `find` does not resolve. Lines are sorted by
+ * name, because holds are taken in this order.
  */
 export function linesOf(
   spec: SpikeOrderSpec,
@@ -102,32 +107,32 @@ export function linesOf(
   return { lines: names.map((name) => byName.get(name) as OrderLine), missing };
 }
 
-/** money = Σ spikePrice·quantity, discount = Σ (price − spikePrice)·quantity, as the prices are written. */
+/** money = Σ spikePrice·quantity, discount = Σ (price − spikePrice)·quantity, in the unit of the prices. */
 export function priceOf(lines: readonly OrderLine[]): { money: number; discount: number } {
   let money = 0;
   let discount = 0;
   for (const { goods, quantity } of lines) {
     money += goods.spec.spikePrice * quantity;
-    // Goods that were created past admission may cost more in the sale than before. A discount is never negative.
+    // spikePrice may be above price in goods that bypassed admission. A discount is never negative.
     discount += Math.max(0, goods.spec.price - goods.spec.spikePrice) * quantity;
   }
   return { money, discount };
 }
 
-/** Why the goods of an order cannot be added up, or undefined: amounts of two currencies make no sum. */
+/** Why the prices of an order cannot be added, or undefined: they must all have one currency. */
 export function whyNotOneCurrency(lines: readonly OrderLine[]): Refusal | undefined {
   const [first, ...others] = lines.map(({ goods }) => goods);
   const other = others.find(({ spec }) => spec.currency !== first?.spec.currency);
   if (!first || !other) return undefined;
-  const of = ({ metadata, spec }: SpikeGoods) => `${metadata.name} has ${spec.currency ?? 'none'}`;
+  const currencyOf = ({ metadata, spec }: SpikeGoods) => `${metadata.name} has ${spec.currency ?? 'none'}`;
   return refuse(
     'CurrenciesDiffer',
-    `spec.goodsMap: the goods of one order must have one currency: ${of(first)}, ${of(other)}`,
+    `spec.goodsMap: the goods of one order must have one currency: ${currencyOf(first)}, ${currencyOf(other)}`,
     'spec.goodsMap',
   );
 }
 
-/** What is to be paid, as people read it, with its currency. */
+/** The status fields about money: the amounts, their texts for people, and the currency. */
 function moneyOf(lines: readonly OrderLine[]): Partial<SpikeOrderStatus> {
   const { money, discount } = priceOf(lines);
   const currency = lines[0]?.goods.spec.currency;
@@ -142,7 +147,7 @@ const payStatus: Record<OrderPhase, SpikeOrderStatus['payStatus'] & string> = {
   Rejected: '3',
 };
 
-/** Orders in these states hold stock. What they refer to cannot be deleted. */
+/** Whether an order takes units of the stock. Objects to which a live order refers cannot be deleted. */
 export function isLive(order: SpikeOrder): boolean {
   const phase = order.status?.phase;
   return phase === undefined || phase === 'Unpaid' || phase === 'Paid';
@@ -152,8 +157,8 @@ export const isPaid = (order: SpikeOrder): boolean =>
   order.spec.isPay === true && order.status?.phase !== 'Expired' && order.status?.phase !== 'Rejected';
 
 /**
- * When an order must be paid, in epoch ms. Undefined for an order that was paid at once. An order that was created
- * past admission has no deadline of its own; it gets one here, because it must not hold stock for ever.
+ * When an order must be paid, in epoch ms. Undefined for an order that was paid at once. An order that bypassed
+ * admission has no deadline of its own. It gets one here, because it must not keep its units for ever.
  */
 export function deadlineOf(order: SpikeOrder, paymentWindowMs: number): number | undefined {
   const { expiredTime, isPay, payTime } = order.spec;
@@ -170,8 +175,8 @@ export function nextPhase(order: SpikeOrder, now: number, paymentWindowMs: numbe
   const current = order.status?.phase;
   if (current && current !== 'Unpaid') return current;
   const deadline = deadlineOf(order, paymentWindowMs) ?? Number.POSITIVE_INFINITY;
-  const decisive = order.spec.isPay ? (parseTime(order.spec.payTime) ?? now) : now;
-  if (decisive >= deadline) return 'Expired';
+  const judgedAt = order.spec.isPay ? (parseTime(order.spec.payTime) ?? now) : now;
+  if (judgedAt >= deadline) return 'Expired';
   return order.spec.isPay ? 'Paid' : 'Unpaid';
 }
 
@@ -212,7 +217,7 @@ export function acceptedStatus(
 }
 
 /**
- * Whether admission let the order in. Only admission allocates the id of an order without a state. An order that
- * was created past admission has no id until the leader has judged it (webhooks/spike-order.ts).
+ * Whether admission let the order in. Admission allocates the id before an order has a state. An order that bypassed
+ * admission has no id until the leader has judged it (webhooks/spike-order.ts).
  */
 export const wasLetIn = (order: SpikeOrder): boolean => order.spec.orderId !== undefined;

@@ -10,7 +10,7 @@ export const clamp = (value: number, { min, max }: Limits): number => Math.min(m
 /** Pods for a number of requests per second, without limits. */
 export const replicasFor = (qps: number, singlePodQPS: number): number => Math.ceil(qps / singlePodQPS);
 
-/** The number of pods that a load needed at a time (ms). */
+/** The number of pods that the load needed at the time `at` (ms). */
 export interface Recommendation {
   at: number;
   replicas: number;

@@ -6,12 +6,13 @@ import { currencies } from './money.ts';
 
 export { type Static, type TSchema, Type };
 
+/** The annotations that every block accepts. */
 type Note = { description: string; default?: unknown; immutable?: true };
 
 /** Kubernetes object names are at most 253 characters (RFC 1123 subdomain). */
 export const longestName = 253;
 
-/** Amounts, whole numbers. Bounded so that 64 goods × 100,000 units stay below 2^53. */
+/** Bounds of whole numbers. An order of 64 goods × 100,000 units at the highest price stays below 2^53. */
 export const highestPrice = 1_000_000_000;
 export const maxPieces = 100_000;
 export const maxGoodsPerOrder = 64;
@@ -76,7 +77,7 @@ export const listByKey = <T extends TSchema>(items: T, key: string, maxItems: nu
 
 const words = new Map<string, string>();
 
-/** Sets the words in which a refusal describes a pattern. */
+/** Sets the words with which a refusal describes what `pattern` requires. */
 export function worded(pattern: string, mustHold: string): void {
   words.set(pattern, mustHold);
 }

@@ -3,8 +3,8 @@
 
 type Json = Record<string, unknown>;
 
-/** A smaller part costs less where it is than a reference to it. */
-const smallest = 300;
+/** A part with a shorter JSON text is not shared: a reference would cost more than it saves. */
+const minSharedLength = 300;
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null;
 const isPart = (node: Json): boolean => node.type === 'object' && isObject(node.properties);
@@ -56,15 +56,15 @@ function share(
 ): unknown {
   if (Array.isArray(node)) return node.map((item) => share(item, counts, defs));
   if (!isObject(node)) return node;
-  const inside = (): Json =>
+  const withSharedChildren = (): Json =>
     Object.fromEntries(Object.entries(node).map(([key, value]) => [key, share(value, counts, defs)]));
-  if (isRoot || !isPart(node)) return inside();
+  if (isRoot || !isPart(node)) return withSharedChildren();
   const key = JSON.stringify(node);
-  if (key.length < smallest || (counts.get(key) ?? 0) < 2) return inside();
+  if (key.length < minSharedLength || (counts.get(key) ?? 0) < 2) return withSharedChildren();
   const found = defs.get(key);
   if (found) return { $ref: `#/$defs/${found.name}` };
   const def = { name: `part${defs.size}`, schema: undefined as unknown };
   defs.set(key, def);
-  def.schema = inside();
+  def.schema = withSharedChildren();
   return { $ref: `#/$defs/${def.name}` };
 }

@@ -1,4 +1,4 @@
-// Describes a schema violation to people: the field as kubectl prints it, what must hold, what it is.
+// Describes a schema violation to people: the field as kubectl prints it, what must hold, and the actual value.
 import type { ErrorObject } from 'ajv';
 import { wordsOf } from './schema.ts';
 
@@ -10,7 +10,7 @@ export interface SchemaViolation {
 
 const longestShown = 100;
 
-/** Needs an error of an ajv with `verbose`, which has the value. */
+/** `error` must come from an ajv with the option `verbose`: only then does it have the value. */
 export function violationOf(error: ErrorObject): SchemaViolation {
   const path = error.instancePath
     .split('/')
@@ -19,7 +19,7 @@ export function violationOf(error: ErrorObject): SchemaViolation {
   if (error.keyword === 'required') path.push(String(error.params.missingProperty));
   const field = path.join('.') || '(the object)';
   if (error.keyword === 'required') return { field, message: `${field} is required` };
-  return { field, message: `${field} ${mustHold(error)}, got ${whatCame(error)}` };
+  return { field, message: `${field} ${mustHold(error)}, got ${actualValue(error)}` };
 }
 
 function mustHold({ keyword, params, message }: ErrorObject): string {
@@ -56,8 +56,8 @@ function mustHold({ keyword, params, message }: ErrorObject): string {
   }
 }
 
-/** The size for a limit on a size, otherwise the value, cut to what a message can hold. */
-function whatCame({ keyword, data }: ErrorObject): string {
+/** The actual size for a limit on a size, otherwise the value, cut to a length that a message can have. */
+function actualValue({ keyword, data }: ErrorObject): string {
   if (keyword.endsWith('Length')) return String([...String(data)].length);
   if (Array.isArray(data)) return keyword === 'maxItems' ? String(data.length) : 'an array';
   if (typeof data === 'object' && data !== null) {

@@ -38,7 +38,7 @@ function fit(bounds: Bounds, value: unknown): unknown {
 }
 
 function fitText({ pattern, minLength = 0, maxLength = Number.POSITIVE_INFINITY }: Bounds, text: string) {
-  // A shortened id would be another id.
+  // Drop a text that breaks its pattern. A changed id would be another id.
   if (pattern !== undefined && !new RegExp(pattern, 'u').test(text)) return undefined;
   return text.length < minLength ? placeholder : shortened(text, maxLength);
 }

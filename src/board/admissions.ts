@@ -20,9 +20,11 @@ interface Tally {
   example: string;
 }
 
-/** Keeps at most this many latencies, and reports those of the last minute. */
+/** Maximum number of latencies that are kept. The board shows those of the last minute. */
 const maxLatencies = 2048;
 const minuteMs = 60_000;
+/** The last minute, and a margin. */
+const keptSeconds = 62;
 
 export class Admissions {
   readonly #clock: Clock;
@@ -31,7 +33,7 @@ export class Admissions {
   readonly #byReason = new Map<string, Tally>();
   readonly #milliseconds = new Float64Array(maxLatencies);
   readonly #at = new Float64Array(maxLatencies).fill(Number.NEGATIVE_INFINITY);
-  readonly #calls = new PerSecond(62);
+  readonly #calls = new PerSecond(keptSeconds);
   #next = 0;
 
   /** `past`: seconds of the past to keep. */
@@ -75,12 +77,12 @@ export class Admissions {
     return { calls, p50: tenths(quantile(0.5)), p99: tenths(quantile(0.99)) };
   }
 
-  /** One row for each reason of the table, and one for everything else. */
+  /** One row for each reason in refusals.ts, and the row `Error` for everything else. */
   #tally(reason: string | undefined): Tally {
     const row = reason && Object.hasOwn(refusalCodes, reason) ? reason : 'Error';
     let tally = this.#byReason.get(row);
     if (!tally) {
-      tally = { total: 0, recent: new PerSecond(62), example: '' };
+      tally = { total: 0, recent: new PerSecond(keptSeconds), example: '' };
       this.#byReason.set(row, tally);
     }
     return tally;

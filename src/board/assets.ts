@@ -20,7 +20,7 @@ const types: Record<string, string> = {
 
 const pageFolder = join(import.meta.dirname, 'page');
 
-/** By file name. Files with another extension are not part of the page. */
+/** Reads the page's files, by file name. A file with an extension that is not in `types` is not part of the page. */
 export function readAssets(folder = pageFolder): Map<string, Asset> {
   const assets = new Map<string, Asset>();
   for (const name of readdirSync(folder)) {

@@ -28,6 +28,7 @@ export interface BoardOptions {
 
 export interface BoardLimits {
   viewers: number;
+  /** Maximum rows of each list. */
   goods: number;
   due: number;
   news: number;
@@ -36,15 +37,16 @@ export interface BoardLimits {
 const defaultLimits: BoardLimits = { viewers: 32, goods: 24, due: 6, news: 10 };
 
 /** What the viewers of one scope share. */
-interface Part {
+interface ScopeView {
   orders: OrderBook;
   goods: GoodsShelf;
   feed: Feed;
 }
 
-/** Length of the charts in seconds; the present second comes on top. */
+/** Length of the charts in seconds, without the present second. */
 const pulseSeconds = 90;
-const past = pulseSeconds + 2;
+const keptSeconds = pulseSeconds + 2;
+/** When all places are taken, a page may try again after this time. */
 const fullRetrySeconds = 10;
 
 export class Board {
@@ -54,21 +56,21 @@ export class Board {
   readonly #admissions: Admissions;
   readonly #news: RecentNews;
   readonly #seats: Seats;
-  /** By scope: those who look at the same part share one feed. */
-  readonly #rooms = new Map<string, Viewers>();
+  /** By scope: viewers of one scope share one feed. */
+  readonly #viewersByScope = new Map<string, Viewers>();
   #isStopped = false;
 
   constructor(options: BoardOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#assets = readAssets();
-    this.#admissions = new Admissions(options.clock, past);
+    this.#admissions = new Admissions(options.clock, keptSeconds);
     this.#news = new RecentNews();
     this.#seats = new Seats(this.#limits.viewers);
   }
 
   get viewers(): number {
-    return [...this.#rooms.values()].reduce((sum, { size }) => sum + size, 0);
+    return [...this.#viewersByScope.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Records a decision of this replica's admission. */
@@ -82,8 +84,8 @@ export class Board {
   }
 
   /**
-   * Handles requests to /board, and redirects / to it. Returns false for every other path. `user`: who asks, when the
-   * port knows it.
+   * Handles requests to /board, and redirects / to it. Returns false for every other path. `user`: the authenticated
+   * user, if the server authenticates.
    */
   handle(request: IncomingMessage, response: ServerResponse, user?: string): boolean {
     const path = (request.url ?? '').split('?', 1)[0]!;
@@ -98,7 +100,7 @@ export class Board {
       response.setHeader('Allow', 'GET, HEAD');
       answer(response, 405, 'the board can only be read\n');
     } else if (path === '/board/') {
-      // A relative location stays right behind a proxy that adds a path prefix.
+      // A proxy may add a path prefix. A relative location is correct with and without one.
       response.setHeader('Location', '../board');
       answer(response, 308, '');
     } else if (path === '/board/events') {
@@ -112,7 +114,7 @@ export class Board {
   /** Ends all streams for good. Pages that reconnect are refused. */
   stop(): void {
     this.#isStopped = true;
-    for (const room of [...this.#rooms.values()]) room.close();
+    for (const viewers of [...this.#viewersByScope.values()]) viewers.close();
   }
 
   #asset(request: IncomingMessage, response: ServerResponse, name: string): void {
@@ -139,7 +141,7 @@ export class Board {
       return;
     }
     const scope = scopeOf((request.url ?? '').split('?')[1] ?? '');
-    const isFull = !this.#seats.hasSeatFor(who) || !this.#hasRoom(scope);
+    const isFull = !this.#seats.hasSeatFor(who) || !this.#hasPlaceFor(scope);
     if (this.#isStopped || isFull) {
       response.setHeader('Retry-After', String(this.#isStopped ? 1 : fullRetrySeconds));
       const why = this.#isStopped ? 'shutting down' : `${this.#limits.viewers} people are looking already`;
@@ -159,40 +161,47 @@ export class Board {
     request.socket.setNoDelay(true);
     response.write('retry: 2000\n\n');
     this.#seats.take(response, who);
-    this.#room(scope).add(response);
+    this.#viewersOf(scope).add(response);
   }
 
-  /** A room stays for a while after its last viewer, and costs something: there are at most as many as viewers. */
-  #hasRoom(scope: Scope): boolean {
+  /**
+   * Limits the number of scopes with a state. The state of a scope costs CPU and memory, and stays for some seconds
+   * after its last viewer.
+   */
+  #hasPlaceFor(scope: Scope): boolean {
     const key = scopeKey(scope);
-    // Who opens a room for each of many namespaces must not keep others from the whole board.
-    return key === scopeKey({}) || this.#rooms.has(key) || this.#rooms.size < this.#limits.viewers;
+    // The whole sale is always possible, even if somebody opens a stream for each of many namespaces.
+    return (
+      key === scopeKey({}) ||
+      this.#viewersByScope.has(key) ||
+      this.#viewersByScope.size < this.#limits.viewers
+    );
   }
 
-  #room(scope: Scope): Viewers {
+  #viewersOf(scope: Scope): Viewers {
     const key = scopeKey(scope);
-    let room = this.#rooms.get(key);
-    if (room) return room;
-    let part: Part | undefined;
-    room = new Viewers({
+    const known = this.#viewersByScope.get(key);
+    if (known) return known;
+    let view: ScopeView | undefined;
+    const viewers = new Viewers({
       clock: this.#options.clock,
-      next: () => part!.feed.next(),
-      beat: () => part!.feed.beat(),
+      next: () => view!.feed.next(),
+      beat: () => view!.feed.beat(),
       onFirst: () => {
-        part = this.#open(scope);
+        view = this.#open(scope);
       },
       onLast: () => {
-        part?.orders.close();
-        part?.goods.close();
-        part = undefined;
-        this.#rooms.delete(key);
+        view?.orders.close();
+        view?.goods.close();
+        view = undefined;
+        this.#viewersByScope.delete(key);
       },
     });
-    this.#rooms.set(key, room);
-    return room;
+    this.#viewersByScope.set(key, viewers);
+    return viewers;
   }
 
-  #open(scope: Scope): Part {
+  #open(scope: Scope): ScopeView {
     const { caches, clock, paymentWindowMs } = this.#options;
     const { namespace, seller } = scope;
     const goods = new GoodsShelf({ cache: caches.goods, clock, max: this.#limits.goods, scope });
@@ -200,13 +209,13 @@ export class Board {
       (namespace === undefined || metadata.namespace === namespace) &&
       (seller === undefined ||
         Object.keys(spec.goodsMap).some((name) => goods.isNamed(joinKey(metadata.namespace ?? '', name))));
-    const isPart = namespace !== undefined || seller !== undefined;
+    const isLimited = namespace !== undefined || seller !== undefined;
     const orders = new OrderBook({
       cache: caches.orders,
       clock,
       paymentWindowMs,
-      past,
-      ...(isPart ? { includes } : {}),
+      past: keptSeconds,
+      ...(isLimited ? { includes } : {}),
     });
     const isAbout = (key: string) =>
       goods.isNamed(key) || (seller !== undefined && key.endsWith(`/${seller}`));
@@ -219,18 +228,18 @@ export class Board {
     return { orders, goods, feed };
   }
 
-  /** Everything is read at once, at `now`: no figure of a frame is of another moment than its neighbour. */
+  /** Reads everything at the same moment, `now`, so that all figures of a frame agree. */
   #sections(orders: OrderBook, shelf: GoodsShelf, news: NewsRow[], now: number): Sections {
     const { totals, goods, places } = shelf.look(now);
     const { Unpaid: unpaid, Paid: paid, Expired: expired, Rejected: rejected } = orders.counts;
-    const second = Math.floor(now / 1000) - 1;
+    const lastFullSecond = Math.floor(now / 1000) - 1;
     return {
       health: this.#health(),
       totals: { ...totals, unpaid, paid, expired, rejected },
       pulse: {
-        accepted: orders.accepted.upTo(second, pulseSeconds),
-        paid: orders.paid.upTo(second, pulseSeconds),
-        refused: this.#admissions.refused.upTo(second, pulseSeconds),
+        accepted: orders.accepted.upTo(lastFullSecond, pulseSeconds),
+        paid: orders.paid.upTo(lastFullSecond, pulseSeconds),
+        refused: this.#admissions.refused.upTo(lastFullSecond, pulseSeconds),
       },
       goods,
       places,

@@ -10,20 +10,21 @@ export interface Frame {
 }
 
 export class Feed {
-  readonly #look: (now: number) => Sections;
+  readonly #readSections: (now: number) => Sections;
   readonly #now: () => number;
+  /** JSON of each section in the last frame, by name. */
   readonly #texts = new Map<string, string>();
   #id = 0;
 
-  constructor(look: (now: number) => Sections, now: () => number) {
-    this.#look = look;
+  constructor(readSections: (now: number) => Sections, now: () => number) {
+    this.#readSections = readSections;
     this.#now = now;
   }
 
   next(): Frame {
     const now = this.#now();
     const changed: string[] = [];
-    for (const [name, section] of Object.entries(this.#look(now))) {
+    for (const [name, section] of Object.entries(this.#readSections(now))) {
       const text = JSON.stringify(section);
       if (this.#texts.get(name) === text) continue;
       this.#texts.set(name, text);
@@ -36,15 +37,15 @@ export class Feed {
     };
     let whole: string | undefined;
     return {
-      // Called before the next frame, so the texts are still those of this one.
+      // The caller calls `whole` before the next frame, so the texts are still those of this frame.
       whole: () => (whole ??= event(this.#texts.keys())),
       changes: changed.length > 0 ? event(changed) : undefined,
     };
   }
 
   /**
-   * An event that shows that the server is alive although nothing changes. It is a real event, so that the page can
-   * rely on it.
+   * An event that shows that the server is alive although nothing changes. It is an event and not a comment, because
+   * EventSource does not pass comments to the page.
    */
   beat(): string {
     return `event: beat\ndata: {"now":${this.#now()}}\n\n`;

@@ -15,14 +15,14 @@ export type GoodsCache = Pick<ObjectCache<SpikeGoods>, 'get' | 'values' | 'onCha
 
 /** Seconds over which the pace is measured. */
 const paceSeconds = 10;
-/** How often the rows are chosen anew among all goods. */
+/** How often the rows are chosen among all goods. */
 const chooseEveryMs = 1000;
-/** Namespaces, and sellers, that a viewer can choose from. */
+/** Maximum number of namespaces, and of sellers, from which a viewer can choose. */
 const maxPlaces = 200;
 
 type GoodsTotals = Pick<Totals, 'goods' | 'onSale' | 'stock' | 'left' | 'reserved' | 'held' | 'sold'>;
 
-/** Everything of one frame, counted at one moment: the totals are the sums of the very goods in the rows. */
+/** What one frame shows of the goods. All of it is counted at one moment, so that totals and rows agree. */
 export interface Shelf {
   totals: GoodsTotals;
   goods: GoodsPart;
@@ -49,12 +49,13 @@ export class GoodsShelf {
   readonly #clock: Clock;
   readonly #max: number;
   readonly #scope: Scope;
-  /** Units taken per second, for goods that sold within the last seconds. */
+  /** Units taken per second, by key, for goods that sold within the last seconds. */
   readonly #taken = new Map<string, PerSecond>();
-  /** How orders may name goods of the seller. It only grows: an order may outlive its goods. */
+  /** The names and ids by which orders may refer to goods of the seller. Never removed: orders may outlive goods. */
   readonly #references = new Set<string>();
   readonly #close: () => void;
   #chosenAt = Number.NEGATIVE_INFINITY;
+  /** Keys of the goods in the rows. */
   #chosen: string[] = [];
   #places: Places = { namespaces: [], sellers: [] };
 
@@ -63,15 +64,15 @@ export class GoodsShelf {
     this.#clock = clock;
     this.#max = max;
     this.#scope = scope;
-    for (const goods of cache.values()) this.#learn(goods);
-    this.#close = cache.onChange((change) => this.#take(change));
+    for (const goods of cache.values()) this.#addReferences(goods);
+    this.#close = cache.onChange((change) => this.#onCacheChange(change));
   }
 
   close(): void {
     this.#close();
   }
 
-  /** Whether goods of the scope's seller are named so. */
+  /** Whether `reference` is or was a name or an id of goods of the scope's seller. */
   readonly isNamed = (reference: string): boolean => this.#references.has(reference);
 
   look(now: number): Shelf {
@@ -89,19 +90,19 @@ export class GoodsShelf {
     return { totals, goods: { rows, more: Math.max(0, totals.goods - rows.length) }, places: this.#places };
   }
 
-  #learn(goods: SpikeGoods): void {
+  #addReferences(goods: SpikeGoods): void {
     if (this.#scope.seller === undefined || !hasGoods(this.#scope, goods)) return;
     for (const reference of referencesTo(goods)) this.#references.add(reference);
   }
 
-  #take({ type, object, old }: Change<SpikeGoods>): void {
+  #onCacheChange({ type, object, old }: Change<SpikeGoods>): void {
     const key = keyOf(object);
-    this.#learn(object);
+    this.#addReferences(object);
     if (type === 'deleted') this.#taken.delete(key);
     // Show new goods at once instead of at the next choice.
     if (type !== 'updated') this.#chosenAt = Number.NEGATIVE_INFINITY;
     if (type !== 'updated' || !old || !hasGoods(this.#scope, object)) return;
-    // Gross: units that expire and return do not lower the pace.
+    // Count only units that leave the stock. Units that return when an order expires do not lower the pace.
     const taken = takenOf(object) - takenOf(old);
     if (taken <= 0) return;
     let perSecond = this.#taken.get(key);
@@ -115,7 +116,7 @@ export class GoodsShelf {
   #pace(key: string, now: number): number {
     const taken = this.#taken.get(key);
     if (!taken) return 0;
-    // The present second counts too: a crowd of two seconds must be visible while it is there.
+    // The present second counts too: a rush of two seconds must be visible while it lasts.
     return taken.sum(Math.floor(now / 1000), paceSeconds) / paceSeconds;
   }
 
@@ -150,18 +151,18 @@ export class GoodsShelf {
       if (pace === 0) this.#taken.delete(key);
       candidates.push({ key, phase: phaseOf(goods, now), pace, startsAt: timesOf(goods).startsAt ?? 0 });
     }
-    this.#chosen = chosen(candidates, this.#max);
-    this.#places = { namespaces: listed(namespaces), sellers: listed(sellers) };
+    this.#chosen = chooseKeys(candidates, this.#max);
+    this.#places = { namespaces: sortedPlaces(namespaces), sellers: sortedPlaces(sellers) };
   }
 }
 
-const listed = (names: Set<string>): string[] => [...names].sort(compareNames).slice(0, maxPlaces);
+const sortedPlaces = (names: Set<string>): string[] => [...names].sort(compareNames).slice(0, maxPlaces);
 
 /** The order of phases in the table. Within a phase rows are sorted by name, so that they do not move. */
 const phaseOrder: Record<GoodsPhase, number> = { OnSale: 0, SoldOut: 1, Scheduled: 2, Ended: 3 };
 
 /** Chooses the busiest goods, then those on sale that began last. Goods that stay busy keep their rows. */
-function chosen(candidates: Candidate[], max: number): string[] {
+function chooseKeys(candidates: Candidate[], max: number): string[] {
   const shown =
     candidates.length <= max
       ? candidates
@@ -191,7 +192,7 @@ function countsOf(goods: SpikeGoods): Pick<GoodsRow, 'stock' | 'left' | 'held' |
   return { stock: goods.spec.stockCount, left: leftOf(goods), held, reserved, sold };
 }
 
-/** Times that were read. A stored object never changes, and all goods are looked at for every frame. */
+/** Parsed times, by object. An object in the cache never changes, and each frame needs the times of all goods. */
 const times = new WeakMap<SpikeGoods, Pick<GoodsRow, 'startsAt' | 'endsAt'>>();
 
 function timesOf(goods: SpikeGoods): Pick<GoodsRow, 'startsAt' | 'endsAt'> {
@@ -208,7 +209,7 @@ function timesOf(goods: SpikeGoods): Pick<GoodsRow, 'startsAt' | 'endsAt'> {
   return known;
 }
 
-/** By the present time: a sale begins and ends whether or not a leader has written it yet. */
+/** Computed from the present time, because the phase in the status changes only when a leader writes it. */
 function phaseOf(goods: SpikeGoods, now: number): GoodsPhase {
   const { startsAt, endsAt } = timesOf(goods);
   return phaseBetween(startsAt, endsAt, leftOf(goods), now);

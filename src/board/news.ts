@@ -19,7 +19,7 @@ export interface NewsItem {
   namespace: string;
   /** Keys (`namespace/name`) of the goods, or of the person, that it is about. */
   about: readonly string[];
-  /** `order order1`, short enough for a column. In a merged item, the last one. */
+  /** The object, such as `order order1`. A merged item has the last object. */
   who: string;
   what: string;
   tone: 'good' | 'plain' | 'bad';
@@ -36,7 +36,7 @@ export interface SaleCaches {
 }
 
 /** The part of a decision that this file needs (server/app.ts has the rest). */
-interface Refused {
+interface Decision {
   allowed: boolean;
   reason: string | undefined;
   name: string | undefined;
@@ -66,6 +66,7 @@ export class SaleNews {
   readonly #clock: Clock;
   readonly #caches: SaleCaches;
   readonly #listeners = new Set<(item: NewsItem) => void>();
+  /** By namespace and reason: the refusals since the last item. */
   readonly #refusals = new Map<string, { count: number; who: string; message: string }>();
   #unfollow: (() => void)[] = [];
 
@@ -85,21 +86,22 @@ export class SaleNews {
   }
 
   /** Records a decision of admission. Only refusals are news. */
-  decided({ allowed, reason, name, namespace = '', dryRun }: Refused, message: string): void {
+  decided({ allowed, reason, name, namespace = '', dryRun }: Decision, message: string): void {
     if (allowed || !reason || dryRun || this.#listeners.size === 0) return;
     const who = name ?? 'request';
-    const sort = joinKey(namespace, reason);
-    const waiting = this.#refusals.get(sort);
-    if (waiting) {
-      this.#refusals.set(sort, { count: waiting.count + 1, who, message });
+    const refusalKey = joinKey(namespace, reason);
+    const pending = this.#refusals.get(refusalKey);
+    if (pending) {
+      this.#refusals.set(refusalKey, { count: pending.count + 1, who, message });
       return;
     }
-    this.#refusals.set(sort, { count: 0, who, message });
+    this.#refusals.set(refusalKey, { count: 0, who, message });
     this.#refused(namespace, who, reason, message, 1);
     this.#clock.after(refusalsTogetherMs, () => {
-      const since = this.#refusals.get(sort);
-      this.#refusals.delete(sort);
-      if (since && since.count > 0) this.#refused(namespace, since.who, reason, since.message, since.count);
+      const merged = this.#refusals.get(refusalKey);
+      this.#refusals.delete(refusalKey);
+      if (merged && merged.count > 0)
+        this.#refused(namespace, merged.who, reason, merged.message, merged.count);
     });
   }
 

@@ -16,7 +16,7 @@ export type OrderCache = Pick<ObjectCache<SpikeOrder>, 'get' | 'values' | 'onCha
 export interface OrderBookOptions {
   cache: OrderCache;
   clock: Clock;
-  /** For orders that were created past admission and have no deadline of their own. */
+  /** For orders that bypassed admission and have no deadline of their own. */
   paymentWindowMs: number;
   /** Seconds of the past to keep. */
   past: number;
@@ -24,7 +24,7 @@ export interface OrderBookOptions {
   includes?(order: SpikeOrder): boolean;
 }
 
-/** Clocks of other machines may be ahead by this much. An order from further ahead counts as now. */
+/** Clocks of other machines may be ahead by this much. A time that is further ahead counts as now. */
 const toleratedAheadMs = 2000;
 
 export class OrderBook {
@@ -32,13 +32,17 @@ export class OrderBook {
   readonly accepted: PerSecond;
   readonly paid: PerSecond;
   readonly #counts: Record<OrderPhase, number> = { Unpaid: 0, Paid: 0, Expired: 0, Rejected: 0 };
-  /** By key, the deadline of every order that waits for its payment. */
-  readonly #open = new Map<string, number>();
-  /** Uids of the orders that are counted, where not all are: what is included may change with the goods. */
+  /** Deadline of every order that waits for its payment, by key. */
+  readonly #unpaid = new Map<string, number>();
+  /**
+   * Uids of the counted orders, if the option `includes` is set. Its answer for an order may change with the goods, so
+   * the first answer that was true is kept.
+   */
   readonly #included = new Set<string>();
+  /** Keys of the unpaid orders with the earliest deadlines, as of `#soonestAt`. */
   #soonest: string[] = [];
   #soonestAt = Number.NEGATIVE_INFINITY;
-  /** Earlier events are too old to keep. RFC 3339. */
+  /** Events before this time (RFC 3339) are too old to keep. */
   readonly #oldest: string;
   readonly #close: () => void;
 
@@ -47,8 +51,9 @@ export class OrderBook {
     this.accepted = new PerSecond(options.past);
     this.paid = new PerSecond(options.past);
     this.#oldest = timestamp(options.clock.now() - options.past * 1000);
-    for (const order of options.cache.values()) this.#take({ type: 'added', object: order, source: 'list' });
-    this.#close = options.cache.onChange((change) => this.#take(change));
+    for (const order of options.cache.values())
+      this.#onCacheChange({ type: 'added', object: order, source: 'list' });
+    this.#close = options.cache.onChange((change) => this.#onCacheChange(change));
   }
 
   close(): void {
@@ -59,46 +64,49 @@ export class OrderBook {
     return this.#counts;
   }
 
-  /** The `most` unpaid orders with the earliest deadlines. Searched among all orders at most once per call. */
+  /**
+   * The `most` unpaid orders with the earliest deadlines. Searches all of them once per second at most, and
+   * when the list has a gap.
+   */
   due(most: number): DuePart {
     const { cache, clock } = this.#options;
     const now = clock.monotonic();
     // Orders that were paid or expired leave the list. Search again when the list has a gap: it must never be empty
     // while orders wait for payment.
-    const isWhole = this.#soonest.every((key) => this.#open.has(key) && cache.get(key));
-    const isFull = this.#soonest.length >= Math.min(most, this.#open.size);
+    const isWhole = this.#soonest.every((key) => this.#unpaid.has(key) && cache.get(key));
+    const isFull = this.#soonest.length >= Math.min(most, this.#unpaid.size);
     if (now - this.#soonestAt >= 1000 || !isWhole || !isFull) {
       this.#soonestAt = now;
-      this.#soonest = soonest(this.#open, most);
+      this.#soonest = soonest(this.#unpaid, most);
     }
     const rows: DueRow[] = [];
     for (const key of this.#soonest) {
       const order = cache.get(key);
-      const at = this.#open.get(key);
+      const at = this.#unpaid.get(key);
       if (order && at !== undefined) rows.push(rowOf(key, order, at));
     }
-    return { rows, more: this.#open.size - rows.length };
+    return { rows, more: this.#unpaid.size - rows.length };
   }
 
-  #take({ type, object, old, source }: Change<SpikeOrder>): void {
+  #onCacheChange({ type, object, old, source }: Change<SpikeOrder>): void {
     const wasCounted = this.#options.includes === undefined || this.#included.has(object.metadata.uid);
     if (!this.#isCounted(object, type === 'deleted')) return;
     const before = type === 'added' || !wasCounted ? undefined : old;
     if (before) this.#count(before, -1);
     if (type === 'deleted') {
-      this.#open.delete(keyOf(object));
+      this.#unpaid.delete(keyOf(object));
       return;
     }
     this.#count(object, 1);
-    this.#follow(object);
+    this.#trackDeadline(object);
     const { createTime, payTime } = object.spec;
-    if (!before) this.#at(this.accepted, createTime ?? object.metadata.creationTimestamp);
+    if (!before) this.#countAt(this.accepted, createTime ?? object.metadata.creationTimestamp);
     if (!isPaid(object) || (before && isPaid(before))) return;
     // An order in a list may have been paid long ago. A change without a time counts as now.
-    if (payTime || source !== 'list') this.#at(this.paid, payTime);
+    if (payTime || source !== 'list') this.#countAt(this.paid, payTime);
   }
 
-  /** An order is counted from its first change that is included until it is gone. */
+  /** Once `includes` was true for an order, the order is counted until it is deleted. */
   #isCounted(order: SpikeOrder, isGone: boolean): boolean {
     const { includes } = this.#options;
     if (!includes) return true;
@@ -113,15 +121,15 @@ export class OrderBook {
     this.#counts[order.status?.phase ?? 'Unpaid'] += by;
   }
 
-  #follow(order: SpikeOrder): void {
+  #trackDeadline(order: SpikeOrder): void {
     const key = keyOf(order);
-    const isOpen = (order.status?.phase ?? 'Unpaid') === 'Unpaid' && !order.spec.isPay;
-    const deadline = isOpen ? deadlineOf(order, this.#options.paymentWindowMs) : undefined;
-    if (deadline === undefined) this.#open.delete(key);
-    else this.#open.set(key, deadline);
+    const isUnpaid = (order.status?.phase ?? 'Unpaid') === 'Unpaid' && !order.spec.isPay;
+    const deadline = isUnpaid ? deadlineOf(order, this.#options.paymentWindowMs) : undefined;
+    if (deadline === undefined) this.#unpaid.delete(key);
+    else this.#unpaid.set(key, deadline);
   }
 
-  #at(counts: PerSecond, time: string | undefined): void {
+  #countAt(counts: PerSecond, time: string | undefined): void {
     // Of a hundred thousand orders most are old. Comparing two texts of our own format (UTC, RFC 3339) is cheaper
     // than parsing a time.
     if (time !== undefined && time < this.#oldest) return;

@@ -20,12 +20,14 @@ interface Kept extends NewsRow {
   about: Set<string>;
 }
 
+/** Items within this time share a row. */
 const togetherMs = 2000;
-/** Rows that are kept for viewers who look at a part only. */
+/** More rows than a board shows: a viewer of one namespace or seller sees only some of them. */
 const maxKept = 200;
+/** Maximum number of keys that a merged row keeps. */
 const maxAbout = 64;
 
-/** The colour of a row says the same as the colours of the bars. */
+/** The mark decides the colour of a row. Colours mean the same as in the bars. */
 const marks: Readonly<Record<string, NewsMark>> = {
   'order.Unpaid': 'waiting',
   'order.Paid': 'paid',
@@ -41,7 +43,7 @@ function markOf(topic: string): NewsMark {
 
 export class RecentNews {
   readonly #rows: Kept[] = [];
-  #ids = 0;
+  #lastId = 0;
 
   add({ at, topic, namespace, about, who, what, count }: RecentItem): void {
     const since = at - togetherMs;
@@ -53,7 +55,7 @@ export class RecentNews {
       return;
     }
     this.#rows.push({
-      id: ++this.#ids,
+      id: ++this.#lastId,
       at,
       topic,
       namespace,
@@ -66,7 +68,7 @@ export class RecentNews {
     if (this.#rows.length > maxKept) this.#rows.shift();
   }
 
-  /** Newest first, at most `max`. `isAbout`: whether the scope has one of these keys. */
+  /** Newest first, at most `max`. `isAbout`: whether the scope has the object with this key. */
   rows(max: number, namespace?: string, isAbout?: (key: string) => boolean): NewsRow[] {
     const rows: NewsRow[] = [];
     for (let index = this.#rows.length - 1; index >= 0 && rows.length < max; index--) {

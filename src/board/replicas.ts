@@ -9,12 +9,12 @@ export interface ReplicaCount {
   wanted: number;
 }
 
-interface Counted extends KubeObject {
+interface DeploymentCounts extends KubeObject {
   spec?: { replicas?: number };
   status?: { readyReplicas?: number };
 }
 
-const deployments: Resource<Counted> = {
+const deployments: Resource<DeploymentCounts> = {
   group: 'apps',
   version: 'v1',
   kind: 'Deployment',
@@ -39,7 +39,10 @@ export class Replicas {
     this.#clock = options.clock;
   }
 
-  /** The last answer, at most ten seconds old. Undefined without a Deployment: on a laptop, or in a single pod. */
+  /**
+   * The last known count. A call refreshes it in the background, at most every ten seconds. Undefined without a
+   * Deployment: on a laptop, or in a single pod.
+   */
   count(): ReplicaCount | undefined {
     const now = this.#clock.monotonic();
     if (now - this.#askedAt >= askEveryMs) {

@@ -1,4 +1,4 @@
-// What part of the sale a viewer looks at: a namespace, a seller, or all of it. Knows no cache.
+// Scope: the part of the sale that a viewer looks at (a namespace, a seller, or everything). Knows no cache.
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { joinKey } from '../kube/objects.ts';
 
@@ -8,17 +8,17 @@ export interface Scope {
   seller?: string;
 }
 
-/** Kubernetes allows no longer name. */
+/** Maximum length of a name in Kubernetes. */
 const maxName = 253;
 
-/** Of the query of a URL. Empty and overlong values are left out. */
+/** The scope that the query of a URL asks for. Ignores empty values and values that are too long for a name. */
 export function scopeOf(query: string): Scope {
   const params = new URLSearchParams(query);
-  const of = (name: string) => {
+  const param = (name: string) => {
     const value = params.get(name) ?? '';
     return value !== '' && value.length <= maxName ? value : undefined;
   };
-  const [namespace, seller] = [of('namespace'), of('seller')];
+  const [namespace, seller] = [param('namespace'), param('seller')];
   return { ...(namespace ? { namespace } : {}), ...(seller ? { seller } : {}) };
 }
 
@@ -28,6 +28,6 @@ export const hasGoods = ({ namespace, seller }: Scope, { metadata, spec }: Spike
   (namespace === undefined || metadata.namespace === namespace) &&
   (seller === undefined || spec.sellerId === seller);
 
-/** How an order of its namespace may name the goods: by name or by id. */
+/** Keys by which an order of the same namespace may refer to the goods: with the name or with the id. */
 export const referencesTo = ({ metadata, spec }: SpikeGoods): string[] =>
   [metadata.name, spec.goodsId].flatMap((name) => (name ? [joinKey(metadata.namespace ?? '', name)] : []));

@@ -1,5 +1,5 @@
-// The places of the board: how many event streams may be open, whose they are, and whose ends when they are all taken.
-// Knows no page and no sale.
+// The places of the board: limits the number of open event streams. When all places are taken, a new viewer may get
+// the place of a viewer with several streams. Knows no page and no sale.
 import type { ServerResponse } from 'node:http';
 
 export class Seats {
@@ -11,14 +11,14 @@ export class Seats {
     this.#max = max;
   }
 
-  /** When all places are taken, `who` gets one from somebody who has more streams than `who` would have then. */
+  /** Whether a place is free, or can be taken from a viewer with more streams (see `#streamToEndFor`). */
   hasSeatFor(who: string): boolean {
-    return this.#taken.size < this.#max || this.#toEndFor(who) !== undefined;
+    return this.#taken.size < this.#max || this.#streamToEndFor(who) !== undefined;
   }
 
   take(response: ServerResponse, who: string): void {
     if (this.#taken.size >= this.#max) {
-      const ended = this.#toEndFor(who);
+      const ended = this.#streamToEndFor(who);
       if (ended) {
         this.#taken.delete(ended);
         ended.destroy();
@@ -28,8 +28,8 @@ export class Seats {
     response.once('close', () => this.#taken.delete(response));
   }
 
-  /** The oldest stream of whoever has most, unless `who` would then have as many. */
-  #toEndFor(who: string): ServerResponse | undefined {
+  /** The oldest stream of the viewer with the most streams. Undefined unless `who` has at least two fewer. */
+  #streamToEndFor(who: string): ServerResponse | undefined {
     const byViewer = Map.groupBy(this.#taken, ([, owner]) => owner);
     let most: [ServerResponse, string][] = [];
     for (const streams of byViewer.values()) if (streams.length > most.length) most = streams;

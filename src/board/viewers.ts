@@ -1,5 +1,5 @@
-// Viewers of the board who look at the same: open event streams, and what happens to a slow one. Does not
-// know what they receive.
+// The viewers of one scope: sends frames to their event streams, and handles slow viewers. Does not know the content
+// of a frame.
 import type { ServerResponse } from 'node:http';
 import type { Cancel, Clock } from '../runtime/clock.ts';
 import type { Frame } from './feed.ts';
@@ -8,14 +8,15 @@ export interface ViewersOptions {
   clock: Clock;
   next(): Frame;
   beat(): string;
-  /** The first viewer comes; the last one has left. */
+  /** Called before the first frame. */
   onFirst(): void;
+  /** Called when the last viewer has left and `lingerMs` are over, or at `close`. */
   onLast(): void;
 }
 
 interface Viewer {
   response: ServerResponse;
-  /** Monotonic ms since when it does not read what was sent; undefined while it keeps up. */
+  /** Monotonic ms at which its buffer became full. Undefined while it keeps up. */
   blockedAt: number | undefined;
   /** It has missed a frame, so the next one must be the whole state. */
   needsAll: boolean;
@@ -24,7 +25,7 @@ interface Viewer {
 /** Four frames per second look smooth, and cost the same for any number of viewers. */
 export const lookEveryMs = 250;
 export const beatEveryMs = 5000;
-/** A viewer that reads nothing for this long is gone, whatever its connection says. */
+/** A viewer that reads nothing for this long counts as gone, even if its connection is open. */
 export const patienceMs = 20_000;
 
 /** The state is kept for this time after the last viewer: reloading the page must not count all orders again. */
@@ -52,7 +53,7 @@ export class Viewers {
     return this.#viewers.size;
   }
 
-  /** `response` has its headers already. New viewers do not change the pace of frames. */
+  /** `response` has its headers already. New viewers do not change the rate of frames. */
   add(response: ServerResponse): void {
     const viewer: Viewer = { response, blockedAt: undefined, needsAll: true };
     this.#viewers.add(viewer);
@@ -102,8 +103,8 @@ export class Viewers {
     this.#lookedAt = now;
     const frame = this.#options.next();
     this.#frame = frame;
-    const isDue = now - this.#sentAt >= beatEveryMs;
-    const changes = frame.changes ?? (isDue ? this.#options.beat() : undefined);
+    const isBeatDue = now - this.#sentAt >= beatEveryMs;
+    const changes = frame.changes ?? (isBeatDue ? this.#options.beat() : undefined);
     if (changes) this.#sentAt = now;
     this.#after(lookEveryMs, () => this.#look());
     for (const viewer of [...this.#viewers]) this.#send(viewer, frame, changes, now);

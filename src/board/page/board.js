@@ -1,4 +1,4 @@
-// The page of the board: keeps the state that the stream brings, and shows it. The parts know how each looks.
+// The page of the board: keeps the state that the stream brings, and lets the other files draw each part of it.
 /** @import { Health, Pulse, Sections, Totals } from '../wire.ts' */
 /** @import { Link } from './stream.js' */
 import { drawChart, lately, sum } from './chart.js';
@@ -11,7 +11,7 @@ import { followStream } from './stream.js';
 
 /** @type {Partial<Sections>} */
 const state = {};
-/** How far the server's clock is ahead of this browser's. */
+/** Milliseconds by which the server's clock is ahead of this browser's. */
 let ahead = 0;
 /** @type {Link} */
 let link = { state: 'connecting', since: 0 };
@@ -25,15 +25,15 @@ const stream = followStream(() => `board/events${location.search}`, {
     draw(new Set(Object.keys(sections)));
   },
   onLink(next) {
-    const isNews = next.state !== link.state;
+    const hasChanged = next.state !== link.state;
     link = next;
-    if (isNews) showLink();
+    if (hasChanged) showLink();
   },
 });
 
 followScope(() => stream.reopen());
 
-// What counts down does so between two events as well.
+// Countdowns must go on between two events.
 setInterval(() => {
   draw(new Set(['goods', 'due', 'health']));
   showLink();
@@ -101,7 +101,7 @@ function showHealth(health, now) {
   showLink();
 }
 
-/** Above everything: whether what is shown can be believed. */
+/** Shows at the top of the page whether the figures are up to date. */
 function showLink() {
   const { trouble, leader } = state.health ?? {};
   const isStale = link.state !== 'live' || trouble !== undefined;
@@ -121,10 +121,11 @@ function showLink() {
 }
 
 /** @param {Link} link @param {Health['trouble']} trouble @param {Health['leader'] | undefined} leader */
-function warning({ state: at, since }, trouble, leader) {
+function warning({ state: linkState, since }, trouble, leader) {
   const seen = since > 0 ? `What you see is from ${timeOfDay(since)}. ` : '';
-  if (at === 'lost') return `The connection to this replica is lost. ${seen}Trying again.`;
-  if (at === 'full') return `This replica has no place for another viewer right now. ${seen}Trying again.`;
+  if (linkState === 'lost') return `The connection to this replica is lost. ${seen}Trying again.`;
+  if (linkState === 'full')
+    return `This replica has no place for another viewer right now. ${seen}Trying again.`;
   if (trouble) {
     const when = timeOfDay(trouble.heardAt - ahead);
     return `The API server cannot be followed (${trouble.why}). Stock and orders are as of ${when}; trying again.`;
@@ -144,7 +145,7 @@ byId('theme').addEventListener('click', () => {
   try {
     localStorage.setItem('spikegate-theme', next);
   } catch {
-    // Not kept then; it holds until the page is left.
+    // The browser forbids storage. The theme lasts until the page is closed.
   }
   showTheme();
 });
@@ -159,7 +160,7 @@ byId('copy').addEventListener('click', async () => {
     show('copy', 'Copied');
     setTimeout(() => show('copy', 'Copy'), 2000);
   } catch {
-    // Not allowed (plain HTTP from another machine): selected, it is one key away.
+    // The browser forbids it for plain HTTP from another machine. Select the text, so that one key copies it.
     getSelection()?.selectAllChildren(code);
   }
 });

@@ -21,7 +21,7 @@ export function drawChart(svg, counts) {
   if (path.getAttribute('d') !== d) path.setAttribute('d', d);
 }
 
-/** The mean of the last `n`. @param {readonly number[]} counts @param {number} n */
+/** The mean of the last `n` counts. @param {readonly number[]} counts @param {number} n */
 export const lately = (counts, n) => sum(counts.slice(-n)) / n;
 
 /** @param {readonly number[]} counts */

@@ -1,5 +1,5 @@
-// The little of the document that the parts of the page share: find, make, and change only what differs, so that
-// neither a selection nor a screen reader is disturbed by what stays the same.
+// Functions on the document that the files of the page share. They change only what differs: a write of the same text
+// would disturb a selection or a screen reader.
 
 /** @param {string} id @returns {HTMLElement} */
 export function byId(id) {
@@ -16,7 +16,7 @@ export function within(parent, selector) {
 }
 
 /**
- * Text goes in as text: names come from users, and no markup is ever made of them.
+ * Makes an element. `text` becomes text and never markup, because names come from users.
  * @param {string} tag @param {string} [className] @param {string} [text]
  */
 export function make(tag, className, text) {
@@ -41,7 +41,7 @@ export function toggle(id, isShown) {
 }
 
 /**
- * Makes `parent` hold one element for each row, in order; those of known keys are kept and updated.
+ * Gives `parent` one element for each row, in order. Keeps and updates the elements of keys that it has already.
  * @template Row
  * @param {HTMLElement} parent
  * @param {readonly Row[]} rows
@@ -73,7 +73,7 @@ export function reconcile(parent, rows, keyOf, create, update) {
 }
 
 /**
- * A bar of parts, each a share of the whole.
+ * Sets the width of each part of a bar to its share of `whole`.
  * @param {HTMLElement} bar @param {Record<string, number>} parts @param {number} whole
  */
 export function fillBar(bar, parts, whole) {

@@ -1,29 +1,38 @@
 // Numbers and times in words. Pure; knows no document.
 
-const whole = new Intl.NumberFormat('en');
-const one = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+const integerFormat = new Intl.NumberFormat('en');
+const decimalFormat = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const timeFormat = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+const dateFormat = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+});
 
 /** @param {number} count */
-export const count = (count) => whole.format(count);
+export const count = (count) => integerFormat.format(count);
 
 /** `1 order`, `2 orders`. @param {number} many @param {string} one @param {string} [more] */
 export const counted = (many, one, more = `${one}s`) => `${count(many)} ${many === 1 ? one : more}`;
 
-/** Per second: one decimal where it says something. @param {number} value */
-export const rate = (value) => (value > 0 && value < 10 ? one.format(value) : count(Math.round(value)));
+/** A rate per second, with one decimal below 10. @param {number} value */
+export const rate = (value) =>
+  value > 0 && value < 10 ? decimalFormat.format(value) : count(Math.round(value));
 
 /** @param {number} ms */
-export const milliseconds = (ms) => `${ms < 10 ? one.format(ms) : count(Math.round(ms))} ms`;
+export const milliseconds = (ms) => `${ms < 10 ? decimalFormat.format(ms) : count(Math.round(ms))} ms`;
 
-/** `14:02:11`, on the clock of whoever looks. @param {number} at */
-export const timeOfDay = (at) => clock.format(at);
+/** `14:02:11`, in the time zone of the browser. @param {number} at */
+export const timeOfDay = (at) => timeFormat.format(at);
 
 /** @param {number} at */
-export const date = (at) => day.format(at);
+export const date = (at) => dateFormat.format(at);
 
-/** As a countdown reads: `0:07`, `2:31`, `3 h 10 min`, `4 days`. @param {number} ms */
+/** A countdown: `0:07`, `2:31`, `3 h 10 min`, `4 days`. @param {number} ms */
 export function duration(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < 3600) return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
@@ -32,7 +41,7 @@ export function duration(ms) {
   return `${Math.floor(hours / 24)} days`;
 }
 
-/** Roughly: `8 s`, `3 min`, `2 h`, `4 days`. @param {number} ms */
+/** A rough duration: `8 s`, `3 min`, `2 h`, `4 days`. @param {number} ms */
 export function roughly(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 90) return `${seconds} s`;

@@ -1,4 +1,4 @@
-// The table of goods: a row each, with a bar that drains.
+// The table of goods. Each row has a bar that shows the units left.
 /** @import { GoodsPart, GoodsPhase, GoodsRow } from '../wire.ts' */
 import { byId, fillBar, make, reconcile, setText, show, toggle, within } from './dom.js';
 import { count, counted, rate, roughly } from './format.js';
@@ -8,10 +8,10 @@ const phases = { OnSale: 'On sale', SoldOut: 'Sold out', Scheduled: 'Scheduled',
 
 /** @param {GoodsPart} goods @param {number} now */
 export function showGoods({ rows, more }, now) {
-  const any = rows.length > 0;
-  toggle('goodsTable', any);
-  toggle('legend', any);
-  toggle('empty', !any);
+  const hasRows = rows.length > 0;
+  toggle('goodsTable', hasRows);
+  toggle('legend', hasRows);
+  toggle('empty', !hasRows);
   toggle('goodsMore', more > 0);
   if (more > 0) show('goodsMore', `${count(more)} more are not shown: the busiest are.`);
   reconcile(
@@ -24,8 +24,8 @@ export function showGoods({ rows, more }, now) {
 }
 
 /**
- * The cells of a row, and what is in each. `label`: what a cell is called where the head of the table cannot be
- * seen, on a phone.
+ * The cells of a row, and the elements in each. `label`: the title of a cell on a phone, where the head of the table is
+ * hidden.
  * @type {{ name: string, label?: string, parts: [tag: string, name: string][] }[]}
  */
 const columns = [

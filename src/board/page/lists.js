@@ -11,7 +11,7 @@ function line(tag, classes) {
 }
 
 /** @param {HTMLElement} element @param {string[]} texts */
-function texts(element, texts) {
+function setTexts(element, texts) {
   texts.forEach((text, index) => {
     const child = element.children[index];
     if (child) setText(child, text);
@@ -32,7 +32,7 @@ export function showRefusals({ rows, total }) {
     (row) => row.reason,
     create,
     (element, row) => {
-      texts(element, [spaced(row.reason), howOften(row)]);
+      setTexts(element, [spaced(row.reason), howOften(row)]);
       fillBar(within(element, '.bar'), { refused: row.total }, total);
       setText(within(element, '.example'), row.example);
     },
@@ -61,7 +61,7 @@ export function showDue({ rows, more }, now) {
       const left = row.at - now;
       element.dataset.soon = String(left < 15_000);
       const who = `${row.buyer} · ${counted(row.units, 'unit')} · ${row.money}`;
-      texts(element, [row.key, left > 0 ? duration(left) : 'due', who]);
+      setTexts(element, [row.key, left > 0 ? duration(left) : 'due', who]);
     },
   );
 }
@@ -76,7 +76,7 @@ export function showNews(news) {
     row.append(make('time'), who, make('span', 'what'), make('span', 'more'));
     return row;
   };
-  // A restarted replica counts its events anew: the time belongs to the key.
+  // The key includes the time, because a restarted replica uses the same ids again.
   reconcile(
     byId('newsRows'),
     news,
@@ -146,7 +146,7 @@ export function showSystem(health, now) {
     ([name]) => name,
     create,
     (element, [name, value, tone]) => {
-      texts(element, [name, value]);
+      setTexts(element, [name, value]);
       element.dataset.tone = tone;
     },
   );

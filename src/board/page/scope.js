@@ -1,4 +1,4 @@
-// What part of the sale is shown: the choice stands in the page's address, so that it can be kept and passed on.
+// The choice of a namespace and a seller. It is part of the page's address, so that people can keep it and share it.
 /** @import { Places } from '../wire.ts' */
 import { byId, make } from './dom.js';
 
@@ -7,17 +7,17 @@ const names = /** @type {const} */ (['namespace', 'seller']);
 /** @param {string} name */
 const select = (name) => /** @type {HTMLSelectElement} */ (byId(name));
 
-const chosen = () => new URLSearchParams(location.search);
+const currentQuery = () => new URLSearchParams(location.search);
 
 /** @param {() => void} onChange */
 export function followScope(onChange) {
   for (const name of names) {
     select(name).addEventListener('change', () => {
-      const query = chosen();
+      const query = currentQuery();
       const { value } = select(name);
       if (value === '') query.delete(name);
       else query.set(name, value);
-      // Sellers belong to a namespace.
+      // A seller belongs to one namespace, so another namespace needs another choice.
       if (name === 'namespace') query.delete('seller');
       const text = query.toString();
       history.replaceState(null, '', text === '' ? location.pathname : `${location.pathname}?${text}`);
@@ -29,11 +29,14 @@ export function followScope(onChange) {
 
 /** @param {Places} places */
 export function showPlaces({ namespaces, sellers }) {
-  offer(select('namespace'), namespaces, chosen().get('namespace') ?? '');
-  offer(select('seller'), sellers, chosen().get('seller') ?? '');
+  offer(select('namespace'), namespaces, currentQuery().get('namespace') ?? '');
+  offer(select('seller'), sellers, currentQuery().get('seller') ?? '');
 }
 
-/** What is chosen can be seen even where there is nothing of it. @param {HTMLSelectElement} element @param {readonly string[]} values @param {string} value */
+/**
+ * Fills a select. The chosen value stays in the list even when it has no goods.
+ * @param {HTMLSelectElement} element @param {readonly string[]} values @param {string} value
+ */
 function offer(element, values, value) {
   const wanted = ['', ...new Set(value === '' ? values : [...values, value])];
   const options = [...element.options].map((option) => option.value);

@@ -1,7 +1,8 @@
-// Runs before the first paint, so that a theme once chosen does not flash. The button is board.js's.
+// Sets the stored theme before the first paint; otherwise the page would flash in another theme. The button is in
+// board.js.
 try {
   const theme = localStorage.getItem('spikegate-theme');
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
 } catch {
-  // Storage may be forbidden; then the system's theme it is.
+  // The browser forbids storage. The page keeps the system's theme.
 }
