@@ -1,5 +1,5 @@
-// Finds which kinds the API server serves, and in which version. It asks for built-in groups; a custom kind is
-// known by its definition, which can be watched. Knows no kind itself.
+// Finds which version of a kind the API server serves. `discover` asks the API server. `servedBy` reads the
+// CustomResourceDefinition of a custom kind, so a caller can watch the definition instead of asking. Knows no kind.
 import type { Client } from './client.ts';
 import { refusal } from './errors.ts';
 import type { KubeObject, Resource } from './objects.ts';
@@ -53,7 +53,10 @@ export const definitions: Resource<CustomResourceDefinition> = {
 
 export const definitionName = ({ plural, group }: WantedKind): string => `${plural}.${group}`;
 
-/** The version that a definition serves: none before it is established, and none once it is being deleted. */
+/**
+ * The kind in the first wanted version that its definition serves. Undefined before the definition is established,
+ * and while it is being deleted.
+ */
 export function servedBy(
   definition: CustomResourceDefinition | undefined,
   wanted: WantedKind,

@@ -16,7 +16,7 @@ export interface StatusDetails {
   retryAfterSeconds?: number;
 }
 
-/** `meta/v1 Status`: the body of every refusal. */
+/** `meta/v1 Status`: the body of a refusal by the API machinery. */
 export interface Status {
   apiVersion?: string;
   kind?: string;
@@ -51,8 +51,8 @@ export class ApiError extends Error {
 }
 
 /**
- * The error for an answer with `code`. Refusals from outside the API machinery (a full queue, a proxy) have a text
- * as body, or none; `request` then says what was refused.
+ * The error for an answer with the HTTP status `code`. A refusal from outside the API machinery (a full queue, a
+ * proxy) has a plain text as body, or no body. The message then begins with `request`.
  */
 export function refusal(code: number, body: string, request: string, retryAfterSeconds?: number): ApiError {
   let status: Status | undefined;
@@ -94,7 +94,8 @@ export class ConnectionError extends Error {
 }
 
 // Kubernetes' own predicates look at the reason first, and at the code only when the reason is unknown
-// (apimachinery pkg/api/errors). 409 is both Conflict and AlreadyExists, so the code alone is not enough.
+// (apimachinery pkg/api/errors). 409 is both Conflict and AlreadyExists, so the code alone is not enough. With `code`
+// 0, only the reason counts.
 function refused(error: unknown, code: number, ...reasons: string[]): error is ApiError {
   if (!(error instanceof ApiError)) return false;
   return reasons.includes(error.reason) || (error.reason === 'Unknown' && error.code === code);
@@ -137,8 +138,8 @@ export function isUnavailable(error: unknown): boolean {
 }
 
 /**
- * Whether a failed write may have been stored all the same, which only a live read can tell. Every 5xx counts: a
- * proxy, a timed-out etcd write and a refused webhook look alike from here.
+ * Whether a failed write may have been stored. Only a live read can tell. Every 5xx counts, because the code does not
+ * show where the request failed: in a proxy, in a webhook call, or in etcd after the write.
  */
 export function isAmbiguous(error: unknown): boolean {
   if (error instanceof ConnectionError) return error.ambiguous;

@@ -1,5 +1,5 @@
-// Bounded memory of recently used keys, and a token bucket for each of them: how many events an object may still have,
-// how many refused orders of a user may still cost a read. Knows neither.
+// A map of recently used keys with a bounded size, and a token bucket for each key. events.ts limits the events of an
+// object with it. Admission limits how many reads the orders of one user may cause. Knows neither events nor orders.
 
 import type { Clock } from '../runtime/clock.ts';
 
@@ -47,6 +47,7 @@ export class TokenBuckets {
     this.#buckets = new RecentMap(clock, size, burst * refill);
   }
 
+  /** Takes a token. Returns false when the bucket of this key is empty. */
   take(key: string): boolean {
     const now = this.#clock.monotonic();
     const bucket = this.#buckets.get(key) ?? { tokens: this.#burst, at: now };
@@ -55,7 +56,7 @@ export class TokenBuckets {
     return tokens >= 1;
   }
 
-  /** Returns a token that was taken for nothing. */
+  /** Puts back a token when the caller did not do what it took the token for. */
   giveBack(key: string): void {
     const bucket = this.#buckets.get(key);
     if (bucket) this.#buckets.set(key, { ...bucket, tokens: Math.min(this.#burst, bucket.tokens + 1) });

@@ -53,9 +53,10 @@ interface Pending {
   message: string;
   /** How often it happened since it was last stored. */
   times: number;
-  /** By the wall clock. */
+  /** Wall clock, ms. */
   first: number;
   last: number;
+  /** See `event`. */
   once: string | undefined;
 }
 
@@ -65,21 +66,22 @@ interface Series {
   count: number;
 }
 
-// client-go's tools/record/events_cache.go: window, sizes and the rate for each object.
+// Window, sizes and the rate for each object, as in client-go's tools/record/events_cache.go. Times in ms.
 const seriesWindow = 10 * 60_000;
 const seriesSize = 4096;
 const burst = 25;
 const refill = 5 * 60_000;
 
 // A crowd causes the same event for thousands of objects. Nobody reads them all, and each one costs the API server
-// as much as an order. So of one kind and reason a hundred are stored at once, then ten per second.
-const kindOfNewsSize = 256;
-const kindOfNewsBurst = 100;
-const kindOfNewsRefill = 100;
+// as much as an order. So for each kind of object and reason, the recorder stores a hundred events at once and then
+// ten per second.
+const reasonsSize = 256;
+const reasonBurst = 100;
+const reasonRefill = 100;
 
 const maxMessage = 1024;
 const maxName = 253;
-const attempts = 3;
+const maxAttempts = 3;
 
 export class EventRecorder {
   readonly name = 'events';
@@ -93,8 +95,9 @@ export class EventRecorder {
   readonly #queue = new Map<string, Pending>();
   readonly #series: RecentMap<Series>;
   readonly #buckets: TokenBuckets;
-  readonly #kindsOfNews: TokenBuckets;
+  readonly #reasonBuckets: TokenBuckets;
   readonly #abort = new AbortController();
+  /** The run that stores the queue. Undefined while the queue is empty. */
   #pump: Promise<void> | undefined;
   #serial = 0;
 
@@ -108,13 +111,14 @@ export class EventRecorder {
     this.#onDrop = opts.onDrop;
     this.#series = new RecentMap(this.#clock, seriesSize, seriesWindow);
     this.#buckets = new TokenBuckets(this.#clock, seriesSize, burst, refill);
-    this.#kindsOfNews = new TokenBuckets(this.#clock, kindOfNewsSize, kindOfNewsBurst, kindOfNewsRefill);
+    this.#reasonBuckets = new TokenBuckets(this.#clock, reasonsSize, reasonBurst, reasonRefill);
   }
 
   /**
    * Records an event about `about`. Returns at once and never throws. `reason` is a CamelCase word that stays the
-   * same, `message` a sentence. The same event again within ten minutes raises the count. `once`: several
-   * processes may record this event, and their messages may differ; the first one with these words stores it.
+   * same, `message` a sentence. The same event again within ten minutes raises the count. `once` is for an event that
+   * several processes record, perhaps with different messages: it becomes part of the event's name, so the API server
+   * stores only the first event with this `once`.
    */
   event(about: KubeObject, type: EventType, reason: string, message: string, once?: string): void {
     const text = message.length > maxMessage ? `${message.slice(0, maxMessage - 1)}…` : message;
@@ -131,7 +135,7 @@ export class EventRecorder {
       this.#onDrop?.('queue full');
       return;
     }
-    if (!this.#buckets.take(about.metadata.uid) || !this.#kindsOfNews.take(`${about.kind} ${reason}`)) {
+    if (!this.#buckets.take(about.metadata.uid) || !this.#reasonBuckets.take(`${about.kind} ${reason}`)) {
       this.#onDrop?.('rate');
       return;
     }
@@ -174,7 +178,7 @@ export class EventRecorder {
         if (error instanceof ApiError && error.code < 500 && error.code !== 429) {
           return this.#onDrop?.('refused', error);
         }
-        if (attempt === attempts) return this.#onDrop?.('unreachable', error);
+        if (attempt === maxAttempts) return this.#onDrop?.('unreachable', error);
         await sleep(this.#clock, backoff.next(), this.#abort.signal);
       }
     }
@@ -209,7 +213,8 @@ export class EventRecorder {
     { about, type, reason, message, times, first, last, once }: Pending,
   ): Draft<KubeEvent> {
     const { name, uid, resourceVersion } = about.metadata;
-    // As client-go names them: unique within the namespace, and sorted by time.
+    // Without `once`, the name is unique in the namespace and sorts by time, as in client-go. With `once`, every
+    // process makes the same name.
     const suffix =
       once === undefined
         ? (BigInt(first) * 1_000_000n + BigInt(this.#serial++ % 1_000_000)).toString(16)

@@ -16,9 +16,9 @@ export interface HttpCall {
   body?: string | undefined;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
-  /** Whether to wait for a 429; see `waitBeforeRetry`. */
+  /** Whether to retry when the API server asks the client to wait (`waitBeforeRetry` in transport.ts). */
   retry: boolean;
-  /** The verb in metrics. */
+  /** `verb` and `resource` are labels of metrics. */
   verb: string;
   resource: string;
 }
@@ -53,12 +53,12 @@ export class Exchange {
     this.#request.on('socket', (socket) => this.#watchSocket(socket as TLSSocket));
   }
 
-  /** The request was sent on a connection that had been idle, and no answer came. */
+  /** Whether the request went out on a connection that had been idle, and no answer came. */
   get onKeptConnection(): boolean {
     return this.#request.reusedSocket && !this.#answered;
   }
 
-  /** `read` decides when the exchange is over: at the headers, or after the whole body. */
+  /** Sends the request. Resolves as soon as `read` does, and rejects when that takes longer than `ms`. */
   run<R>(ms: number, clock: Clock, read: (response: http.IncomingMessage) => Promise<R>): Promise<R> {
     const request = this.#request;
     const { signal, body } = this.#call;
@@ -84,7 +84,7 @@ export class Exchange {
           resolve(result);
         }, fail);
       });
-      // A request that is aborted before it was sent leaves only an idle connection behind.
+      // The signal may have aborted before this call. Then nothing is sent.
       if (signal?.aborted) return stop();
       signal?.addEventListener('abort', stop, { once: true });
       request.end(body);

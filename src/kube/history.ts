@@ -22,7 +22,7 @@ export interface HistoryOptions {
   client: Client;
   /** The kind that is listed to read the server's resourceVersion. Each list asks for one object. */
   resource: Resource;
-  /** Where only some of them may be listed. */
+  /** Set both where this process may list only some objects of that kind. */
   namespace?: string;
   fieldSelector?: string;
   clock?: Clock;
@@ -34,6 +34,7 @@ export interface HistoryOptions {
 const lookEveryMs = 3000;
 /** Pause while a watch is broken: writes wait for the probe. */
 const lookAgainMs = 200;
+/** Time limit of a request of a probe. */
 const lookLimitMs = 2500;
 
 /**
@@ -60,8 +61,11 @@ export class History {
   readonly #listeners = new Set<(kind: string, rewind: Rewind) => void>();
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
-  #isFollowing = false;
+  /** The state "going back". */
+  #isRelisting = false;
+  /** Number of broken watches since the last probe that ended a doubt. */
   #doubts = 0;
+  /** Ends the pause before the next probe. */
   #hurry = new AbortController();
 
   constructor(options: HistoryOptions) {
@@ -108,7 +112,7 @@ export class History {
 
   /** Whether it is safe to write, based on what the caches contain. */
   get isCertain(): boolean {
-    return this.#doubts === 0 && !this.#isFollowing;
+    return this.#doubts === 0 && !this.#isRelisting;
   }
 
   /** Call it when a watch broke. */
@@ -128,8 +132,8 @@ export class History {
   }
 
   /**
-   * Probes once: lists, consistently, and compares the list's resourceVersion with the newest one in the caches. A
-   * smaller one shows a restore.
+   * Probes once: makes a consistent list of one object, and compares the list's resourceVersion with the newest one
+   * in the caches. A smaller one shows a restore.
    */
   async look(): Promise<void> {
     const { client, resource, namespace, fieldSelector } = this.#options;
@@ -142,18 +146,18 @@ export class History {
       ...this.#call,
     });
     if (Number(metadata.resourceVersion) < seen) this.#wentBack();
-    else if (doubts > 0 && !this.#isFollowing) {
+    else if (doubts > 0 && !this.#isRelisting) {
       const isSame = await this.#isSameHistory();
       if (isSame === false) this.#wentBack();
       if (isSame === undefined) this.#listAnew();
     }
-    // A watch that broke during the probe needs another probe. New contents of the caches need one, too.
-    if (this.#doubts === doubts && !this.#isFollowing) this.#doubts = 0;
+    // A watch that broke during this probe needs another probe. So do caches that are being listed again.
+    if (this.#doubts === doubts && !this.#isRelisting) this.#doubts = 0;
     // The API server answers, so reflectors need not wait for their back-off.
     for (const { reflector } of this.#followed) reflector.retryNow();
   }
 
-  /** Whether the server's history has the last change that was seen here; undefined when nobody can say. */
+  /** Whether the server's history has the last change that the caches saw. Undefined when no read can show it. */
   async #isSameHistory(): Promise<boolean | undefined> {
     let last: { change: LastChange; resource: Resource } | undefined;
     for (const { cache, reflector } of this.#followed) {
@@ -181,9 +185,10 @@ export class History {
       return change.isDeleted ? !found : found !== undefined && isAlike(found, change.object);
     } catch (error) {
       if (isTooLargeResourceVersion(error)) return false;
-      // The API server compacts what is older than some minutes.
+      // The API server has compacted this revision: it keeps revisions for some minutes only.
       if (!isGone(error)) throw error;
     }
+    // Compare with the present version instead. A newer version may belong to either history.
     const now = await find({});
     if (change.isDeleted) return !now;
     if (!now) return undefined;
@@ -195,19 +200,19 @@ export class History {
     return { timeoutMs: lookLimitMs, signal: this.#stop.signal, retry: false };
   }
 
-  /** `alreadyBack`: has a list that shows it. */
+  /** `alreadyBack`: the cache whose new list has shown the restore. It needs no distrust. */
   #wentBack(alreadyBack?: Followed): void {
     for (const handler of this.#handlers) handler();
-    if (this.#isFollowing) return;
+    if (this.#isRelisting) return;
     for (const followed of this.#followed) if (followed !== alreadyBack) followed.cache.distrust();
     this.#listAnew();
   }
 
   #listAnew(): void {
-    this.#isFollowing = true;
+    this.#isRelisting = true;
     const resyncs = this.#followed.map(({ reflector }) => reflector.resync().catch(() => undefined));
     void Promise.all(resyncs).then(() => {
-      this.#isFollowing = false;
+      this.#isRelisting = false;
     });
   }
 }

@@ -1,33 +1,33 @@
 // A named index of a cache: from a value to the keys of the objects that have it. Knows no objects.
 
 /**
- * A single key is stored bare, several in a Set. Most indexes have many values with one object each (orders by uid,
- * holds by order), and fifty thousand Sets of one would take more memory than the names.
+ * Stores a single key as a string, and several keys in a Set. Most indexes have many values with one object each
+ * (orders by uid, holds by order), and fifty thousand Sets with one member would take more memory than the keys.
  */
 export class IndexMap {
   readonly #keys = new Map<string, string | Set<string>>();
 
   add(value: string, key: string): void {
-    const held = this.#keys.get(value);
-    if (held === undefined) this.#keys.set(value, key);
-    else if (typeof held !== 'string') held.add(key);
-    else if (held !== key) this.#keys.set(value, new Set([held, key]));
+    const found = this.#keys.get(value);
+    if (found === undefined) this.#keys.set(value, key);
+    else if (typeof found !== 'string') found.add(key);
+    else if (found !== key) this.#keys.set(value, new Set([found, key]));
   }
 
   remove(value: string, key: string): void {
-    const held = this.#keys.get(value);
-    if (held === key) this.#keys.delete(value);
-    else if (typeof held === 'object' && held.delete(key) && held.size === 0) this.#keys.delete(value);
+    const found = this.#keys.get(value);
+    if (found === key) this.#keys.delete(value);
+    else if (typeof found === 'object' && found.delete(key) && found.size === 0) this.#keys.delete(value);
   }
 
   count(value: string): number {
-    const held = this.#keys.get(value);
-    return held === undefined ? 0 : typeof held === 'string' ? 1 : held.size;
+    const found = this.#keys.get(value);
+    return found === undefined ? 0 : typeof found === 'string' ? 1 : found.size;
   }
 
   keys(value: string): Iterable<string> {
-    const held = this.#keys.get(value);
-    return held === undefined ? [] : typeof held === 'string' ? [held] : held;
+    const found = this.#keys.get(value);
+    return found === undefined ? [] : typeof found === 'string' ? [found] : found;
   }
 
   values(): IterableIterator<string> {

@@ -1,5 +1,5 @@
-// The verbs of the API server as HTTP calls: paths, queries, bodies, refusals, warnings. Does not know how bytes
-// travel (transport.ts), and keeps nothing of the answers.
+// The verbs of the API server as HTTP calls: paths, queries, bodies, refusals, warnings. Does not know connections
+// and retries (transport.ts). Caches no answers.
 
 import { systemClock } from '../runtime/clock.ts';
 import type {
@@ -63,7 +63,7 @@ class JsonClient implements Client {
     const path = withQuery(resourcePath(r, namespace), { ...query, resourceVersion, resourceVersionMatch });
     const list = await this.#json<ListResult<T>>('GET', 'list', r, path, opts);
     const items = list.items ?? [];
-    // The items of a list of a built-in kind have no kind and apiVersion.
+    // In a list of a built-in kind, the items come without kind and apiVersion.
     for (const item of items) {
       item.apiVersion ??= apiVersionOf(r);
       item.kind ??= r.kind;

@@ -5,7 +5,10 @@ import { isIPv6 } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 
-/** As in the file (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/). Unknown fields are kept. */
+/**
+ * An entry as the file has it (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/). Unknown fields are
+ * kept.
+ */
 export interface Cluster {
   server: string;
   'certificate-authority'?: string;
@@ -45,28 +48,28 @@ export interface Kubeconfig {
   currentContext: string | undefined;
 }
 
-const mounted = '/var/run/secrets/kubernetes.io/serviceaccount';
+const mountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 export const isInPod = (env: NodeJS.ProcessEnv): boolean =>
-  Boolean(env.KUBERNETES_SERVICE_HOST) && existsSync(`${mounted}/token`);
+  Boolean(env.KUBERNETES_SERVICE_HOST) && existsSync(`${mountDirectory}/token`);
 
 /** The configuration that a kubelet gives to a pod. */
 export function podKubeconfig(env: NodeJS.ProcessEnv): Kubeconfig {
   const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '443' } = env;
   const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
-  const namespaceFile = `${mounted}/namespace`;
+  const namespaceFile = `${mountDirectory}/namespace`;
   const namespace = existsSync(namespaceFile) ? readFileSync(namespaceFile, 'utf8').trim() : undefined;
   return {
-    clusters: new Map([['pod', { server, 'certificate-authority': `${mounted}/ca.crt` }]]),
-    users: new Map([['pod', { tokenFile: `${mounted}/token` }]]),
+    clusters: new Map([['pod', { server, 'certificate-authority': `${mountDirectory}/ca.crt` }]]),
+    users: new Map([['pod', { tokenFile: `${mountDirectory}/token` }]]),
     contexts: new Map([['pod', { cluster: 'pod', user: 'pod', ...(namespace && { namespace }) }]]),
     currentContext: 'pod',
   };
 }
 
 /**
- * Merges several files as kubectl does: of entries with the same name, and of the current context, the first one
- * counts.
+ * Merges several files as kubectl does: when two files have an entry with the same name, the first file decides. The
+ * same holds for the current context.
  *
  * @throws when a file cannot be read or is not YAML, or an entry has no name or a wrong shape
  */
@@ -126,6 +129,6 @@ function entriesOf<T extends object>(
     if (needs && !value[needs]) throw new Error(`${file}: ${list}[${index}].${field}.${needs} is missing`);
     return [entry.name, value];
   });
-  // In a kubeconfig the first entry of a name counts.
+  // The first entry of a name decides, but a Map keeps the last one. So reverse the list.
   return new Map(named.reverse());
 }

@@ -37,35 +37,37 @@ const epochOrigin = Date.UTC(2020, 0, 1);
 const maxInt32 = 2 ** 31 - 1;
 
 /**
- * The epoch of the next term, stored in `leaseTransitions`: greater than every epoch seen. It is also at least the
- * number of seconds since 2020. So a Lease that was deleted or applied again from a manifest does not restart at 0,
- * which would put the new leader behind the old one's writes. (An int32: until 2088.)
+ * The epoch of the next term, stored in `leaseTransitions`. It is greater than every epoch seen, and at least the
+ * number of seconds since 2020. Without the second rule, the epochs would start again at 0 when somebody deletes
+ * the Lease or applies it again from a manifest, and a new term could get the number of an old one. The field is an
+ * int32, which is large enough until 2088.
  */
 export function nextEpoch(now: number, highest: number): number {
   const seconds = Math.floor((now - epochOrigin) / 1000);
   const epoch = Math.max(highest + 1, seconds);
-  // Only somebody else can have written so high a number. No term may be missing for ever because of it, and a
-  // leader compares terms for equality (ledger/terms.ts): what counts is that none comes twice.
+  // No elector writes such a high number, so somebody else wrote it. The seconds are a safe epoch although they are
+  // smaller: a leader compares terms for equality only (ledger/terms.ts), so it is enough that no epoch comes twice.
   return epoch > maxInt32 ? seconds : epoch;
 }
 
 /**
  * Whether the lease is still valid depends on when *this process* last saw it change, by its own monotonic clock.
- * The times in the Lease are another machine's, for people to read.
+ * The times in the Lease come from another machine's clock. Only people read them.
  */
 export class LeaseRecord {
   readonly #clock: Clock;
-  readonly #ownDuration: number;
+  /** In ms, for a Lease that names no duration. */
+  readonly #defaultDuration: number;
   readonly #onHolder: (identity: string) => void;
   #lease: Lease | undefined;
-  #text = '';
+  #specText = '';
   #changedAt = 0;
   #highest = 0;
   #attempt: { epoch: number; sentAt: number } | undefined;
 
   constructor(clock: Clock, leaseDuration: number, onHolder: (identity: string) => void) {
     this.#clock = clock;
-    this.#ownDuration = leaseDuration;
+    this.#defaultDuration = leaseDuration;
     this.#onHolder = onHolder;
   }
 
@@ -87,8 +89,8 @@ export class LeaseRecord {
     const before = this.holder;
     this.#lease = lease;
     const text = JSON.stringify(lease.spec);
-    if (text === this.#text) return;
-    this.#text = text;
+    if (text === this.#specText) return;
+    this.#specText = text;
     this.#changedAt = this.#clock.monotonic();
     this.#highest = Math.max(this.#highest, lease.spec.leaseTransitions ?? 0);
     if (this.holder && this.holder !== before) this.#onHolder(this.holder);
@@ -98,11 +100,11 @@ export class LeaseRecord {
   isValid(): boolean {
     if (!this.holder) return false;
     const seconds = this.#lease?.spec.leaseDurationSeconds;
-    const duration = seconds === undefined ? this.#ownDuration : seconds * 1000;
+    const duration = seconds === undefined ? this.#defaultDuration : seconds * 1000;
     return this.#clock.monotonic() < this.#changedAt + duration;
   }
 
-  /** Remembers that a term is about to be written. Returns the monotonic time from which the term counts. */
+  /** Call it before the write that begins a term. Returns the monotonic time at which the term begins. */
   attempt(epoch: number): number {
     const sentAt = this.#clock.monotonic();
     this.#attempt = { epoch, sentAt };

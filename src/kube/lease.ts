@@ -24,9 +24,9 @@ export interface LeaderElectorOptions {
   /** Must differ between processes, and after each restart. Default: host name and a uuid. */
   identity?: string;
   clock?: Clock;
-  /** Epoch ms on which the numbers of terms are based. Default: the clock's. */
+  /** Unix time in ms, from which the epochs of terms are made (lease-record.ts). Default: `clock.now`. */
   epochNow?: () => number;
-  /** In [0, 1). */
+  /** In [0, 1). Spreads the attempts. */
   random?: () => number;
   log?: Log;
   /** Milliseconds that others wait after the last renewal they saw. Default 15,000. */
@@ -45,7 +45,7 @@ export interface LeaderElectorOptions {
   onNewLeader?(identity: string): void;
 }
 
-/** `sentAt`: monotonic, before the write that began the term. */
+/** A term that a write has begun. `sentAt`: monotonic time before that write was sent. */
 interface Begun {
   epoch: number;
   sentAt: number;
@@ -56,7 +56,7 @@ interface Term {
   abort: AbortController;
   /** Settles when the leader's work has ended. */
   work: Promise<void>;
-  /** Monotonic, before the last successful renewal was sent. Others count from a later time. */
+  /** Monotonic time before the last successful renewal was sent. Others see it later, so they wait for longer. */
   renewedAt: number;
   /** Cancels the timer that ends the term at its deadline, even while a renewal hangs. */
   cancel: () => void;
@@ -88,7 +88,8 @@ export class LeaderElector {
   readonly #stop = new AbortController();
   #term: Term | undefined;
   #running: Promise<void> = Promise.resolve();
-  #draining = false;
+  /** `stop` was called. The term may still be renewed until its work has ended. */
+  #isDraining = false;
 
   constructor(opts: LeaderElectorOptions) {
     this.#opts = opts;
@@ -122,12 +123,12 @@ export class LeaderElector {
     return this.#record.holder;
   }
 
-  /** Whether that holder has renewed in time, as last seen. */
+  /** Whether there is a leader, as far as this process knows: the holder of the lease has renewed it in time. */
   get hasLeader(): boolean {
     return this.isLeader || this.#record.isValid();
   }
 
-  /** Reads the lease: whether it names this process, by the term that is on. Rejects when it cannot be read. */
+  /** Whether the stored lease names this process and its present term. Rejects when the read fails. */
   async holdsLease(): Promise<boolean> {
     const { client, namespace, name } = this.#opts;
     const call = { timeoutMs: this.#renewDeadline / 2, retry: false };
@@ -140,7 +141,7 @@ export class LeaderElector {
     }
   }
 
-  /** Begins to wait for the lease. A process that waits is as ready as one that leads. */
+  /** Begins to wait for the lease. Resolves at once, because a process without the lease is ready, too. */
   async start(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#abort(), { once: true });
     if (signal.aborted) return this.#abort();
@@ -149,7 +150,7 @@ export class LeaderElector {
 
   /** Ends the term, keeps renewing while the work ends, then releases the lease. */
   async stop(): Promise<void> {
-    this.#draining = true;
+    this.#isDraining = true;
     const term = this.#term;
     if (term) {
       term.abort.abort(new Error('leadership ends'));
@@ -167,17 +168,17 @@ export class LeaderElector {
   async #run(): Promise<void> {
     const begun = await this.#wait();
     if (!begun) return;
-    // The lease was acquired while stopping: release it at once.
-    const clean = this.#ending || (await this.#lead(begun));
-    if (clean) await this.#release();
+    // When `stop` was called meanwhile, release the lease at once.
+    const mayRelease = this.#isEnding || (await this.#lead(begun));
+    if (mayRelease) await this.#release();
   }
 
-  get #ending(): boolean {
-    return this.#draining || this.#stop.signal.aborted;
+  get #isEnding(): boolean {
+    return this.#isDraining || this.#stop.signal.aborted;
   }
 
   async #wait(): Promise<Begun | undefined> {
-    while (!this.#ending) {
+    while (!this.#isEnding) {
       try {
         const begun = await this.#acquire();
         if (begun) return begun;
@@ -202,7 +203,7 @@ export class LeaderElector {
       // The answer to our last attempt was lost, but the write was stored: the term has begun.
       const begun = this.#record.attempted(this.identity);
       if (begun && this.#clock.monotonic() < begun.sentAt + this.#renewDeadline) return begun;
-      // A lease with our own identity counts as held: it belongs to a term that another process, or we, gave up.
+      // Otherwise our own identity counts like any other holder: wait until that term has run out.
       if (this.#record.isValid()) return undefined;
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -223,23 +224,23 @@ export class LeaderElector {
     }
   }
 
-  /** Resolves when the term is over: to true when its work has ended too, so that the lease may be released. */
+  /** Resolves when the term is over. Resolves to true when its work has ended too: then the lease may be released. */
   async #lead({ epoch, sentAt }: Begun): Promise<boolean> {
     const abort = new AbortController();
     const term: Term = { epoch, abort, renewedAt: sentAt, work: Promise.resolve(), cancel: () => {} };
     this.#term = term;
     this.#renewed(term, sentAt);
-    let working = true;
+    let isWorking = true;
     this.#log.info({ identity: this.identity, epoch }, 'leading');
     term.work = Promise.resolve()
       .then(() => this.#opts.onStartedLeading(epoch, abort.signal))
       .catch((error) => {
-        // Renewing on would keep others from doing what this process cannot do.
+        // Give up the lease, so that another process can do the work.
         this.#warn('the work of the leader failed', error);
         this.#lose(term, 'its work failed');
       })
       .finally(() => {
-        working = false;
+        isWorking = false;
       });
     while (!this.#stop.signal.aborted && this.#term === term) {
       await sleep(this.#clock, this.#retryPeriod, this.#stop.signal);
@@ -248,7 +249,7 @@ export class LeaderElector {
     }
     if (this.#term !== term) return false;
     this.#end(term, 'stopped');
-    return !working;
+    return !isWorking;
   }
 
   async #renew(term: Term): Promise<void> {
@@ -264,7 +265,8 @@ export class LeaderElector {
         // Replacing a deleted lease is a conflict too: the expected uid does not exist.
         if (!isConflict(error) && !isNotFound(error)) throw error;
       }
-      // One of three: our own renewal whose answer was lost, somebody's label, or the next leader.
+      // Either our own renewal was stored and its answer was lost, or somebody changed a label, or another process
+      // took the lease.
       try {
         lease = await client.get(leaseResource, { namespace, name }, call);
       } catch (error) {

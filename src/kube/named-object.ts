@@ -19,7 +19,7 @@ export interface NamedObjectOptions<T extends KubeObject> {
   onHandlerError?(error: unknown): void;
 }
 
-/** No watch is silent for longer: the server ends it after ten minutes at most (reflector.ts). */
+/** In ms. No live watch is silent for longer, because the server ends it after ten minutes at most (reflector.ts). */
 const longestSilence = 11 * 60_000;
 
 export class NamedObject<T extends KubeObject> {

@@ -27,7 +27,7 @@ export interface ObjectMeta {
     manager?: string;
     operation?: string;
     subresource?: string;
-    /** When it last wrote, by the API server's clock. */
+    /** When this manager last wrote, by the API server's clock. */
     time?: string;
     [field: string]: unknown;
   }[];
@@ -82,7 +82,7 @@ export function aboutObject({ kind, metadata: { namespace, name, uid } }: KubeOb
   return { kind, namespace, name, uid };
 }
 
-/** The same for a key whose object may be gone. */
+/** The same fields for a key. The object may be gone: then the fields have no uid. */
 export function aboutKey(kind: string, key: string, object: KubeObject | undefined): object {
   return object ? aboutObject(object) : { kind, ...splitKey(key) };
 }
@@ -92,7 +92,7 @@ export function apiVersionOf(resource: Resource): string {
 }
 
 /**
- * Whether `a` is a later revision of the same object than `b`. The API calls resourceVersion opaque. In etcd and in
+ * Whether `a` is a later revision of an object than `b`. The API calls resourceVersion opaque. In etcd and in
  * our sandbox it is a number that grows, and client-go has compared it as a number since Kubernetes 1.35.
  */
 export function isNewer(a: { metadata: ObjectMeta }, b: { metadata: ObjectMeta }): boolean {

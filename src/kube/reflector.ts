@@ -12,7 +12,7 @@ import { SilenceTimer } from './silence.ts';
 export interface ReflectorOptions<T extends KubeObject> {
   client: Client;
   resource: Resource<T>;
-  /** Objects that are observed into it must match the namespace and the selectors given here. */
+  /** Whoever adds an object to the cache must check that it matches the namespace and the selectors given here. */
   cache: CacheFeed<T>;
   namespace?: string;
   labelSelector?: string;
@@ -58,9 +58,10 @@ export class Reflector<T extends KubeObject> {
   #running: Promise<void> | undefined;
   /** Ends the present watch or pause. */
   #interrupt = new AbortController();
+  /** Calls of `resync` that wait for a list. */
   #resyncs: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #resourceVersion = '';
-  #isPausing = false;
+  #mayRetryNow = false;
   #lastActivity: number;
   #listedAt = Number.NEGATIVE_INFINITY;
   #lastError: unknown;
@@ -132,9 +133,9 @@ export class Reflector<T extends KubeObject> {
     });
   }
 
-  /** The API server answers again: ends a pause after a failure. */
+  /** Ends a pause after a failure. Call it when the API server answers again. */
   retryNow(): void {
-    if (this.#isPausing) this.#interrupt.abort();
+    if (this.#mayRetryNow) this.#interrupt.abort();
   }
 
   #end(): void {
@@ -200,7 +201,7 @@ export class Reflector<T extends KubeObject> {
     return { items, resourceVersion };
   }
 
-  /** Opens watch after watch, until only a list can help or a caller asks for one. */
+  /** Opens one watch after another, until a list is needed or a caller asks for one. */
   async #follow(): Promise<void> {
     while (!this.#stop.signal.aborted && this.#resyncs.length === 0) {
       const began = this.#clock.monotonic();
@@ -242,6 +243,7 @@ export class Reflector<T extends KubeObject> {
         },
       });
     } catch (error) {
+      // The silence timer aborted the watch: report the silence instead of the abort.
       throw signal.reason instanceof ConnectionError ? signal.reason : error;
     } finally {
       silence.stop();
@@ -263,24 +265,25 @@ export class Reflector<T extends KubeObject> {
     if (this.#stop.signal.aborted) return;
     this.#lastError = error;
     const delay = this.#backoff.next();
-    // After an expired resourceVersion list at once, unless lists would follow each other.
+    // After an expired resourceVersion, list at once. Pause only if the last list is recent: without a pause, list
+    // would follow list.
     const wait = isGone(error) && this.#clock.monotonic() - this.#listedAt >= healthyAfter ? 0 : delay;
-    const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-    const retryInMs = Math.round(Math.max(wait, asked));
+    const requestedMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+    const retryInMs = Math.round(Math.max(wait, requestedMs));
     this.#interrupt = new AbortController();
     const { signal } = this.#interrupt;
     this.#onError?.(error, { phase, failures: this.#backoff.failures, retryInMs });
     if (this.#stop.signal.aborted) return;
     // When the API server asked for a pause (Retry-After), `retryNow` must not end it.
-    this.#isPausing = asked === 0;
+    this.#mayRetryNow = requestedMs === 0;
     await sleep(this.#clock, retryInMs, signal);
-    this.#isPausing = false;
+    this.#mayRetryNow = false;
   }
 }
 
 /**
- * Whether no watch from the same resourceVersion can succeed. After any other error the watch is retried from
- * there.
+ * Whether a new list is needed, because a watch from the same resourceVersion would fail again. After any other
+ * error, the reflector retries the watch from the same resourceVersion.
  */
 function needsList(error: unknown): boolean {
   if (isGone(error) || isNotFound(error) || isTooLargeResourceVersion(error)) return true;

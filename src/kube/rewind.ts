@@ -3,10 +3,11 @@ import type { KubeObject } from './objects.ts';
 
 /** What a cache found when it received a list that contradicts its contents. */
 export interface Rewind {
-  /** The newest resourceVersion that the cache had seen, and the resourceVersion of the list. */
+  /** The newest resourceVersion that the cache had seen. */
   from: number;
+  /** The resourceVersion of the list. */
   to: number;
-  /** Objects that the list does not have any more, as the cache had them. */
+  /** Objects of the cache that are missing from the list, as the cache had them. */
   lost: readonly KubeObject[];
   /** Objects that the list has at an older version, as the list has them. */
   older: readonly KubeObject[];

@@ -1,5 +1,5 @@
-// The time of the API server, as far as this process can know it: from the Date header of its answers. Knows HTTP
-// dates and clocks. Knows no request, and not what the time is used for.
+// Estimates the time of the API server from the Date headers of its answers. Knows HTTP dates and clocks. Knows
+// neither requests nor the use of the time.
 //
 // Replicas compare times that other replicas wrote, so they need one common clock. If a replica's own clock were 2
 // minutes slow, its holds would look old, and the leader would drop them as holds without an order
@@ -35,7 +35,8 @@ const dateStepMs = 1000;
 const drift = 1 / 1000;
 /**
  * Two answers contradict each other when the API server's clock was set, or when several API servers have different
- * clocks. Then both times count as possible, for as long as a hold lives that was dated by the older one.
+ * clocks. Then both times count as possible for this many ms, because holds may carry times of the earlier clock. By
+ * default no hold lives longer.
  */
 const contradictedForMs = 150_000;
 /**
@@ -117,15 +118,15 @@ export class ServerTime implements ServerClock {
     this.#lookForLeap(now);
     // The machine was suspended while this request was under way, so nobody can tell how long it took.
     if (this.#doubtedAt !== undefined && sentAt < this.#doubtedAt) return;
-    const said: Offset = { low: dated - answeredAt, high: dated + dateStepMs - sentAt, at: now };
+    const fromAnswer: Offset = { low: dated - answeredAt, high: dated + dateStepMs - sentAt, at: now };
     const before = this.#offset && this.#doubtedAt === undefined ? aged(this.#offset, now) : undefined;
     const [low, high] = before
-      ? [Math.max(before.low, said.low), Math.min(before.high, said.high)]
-      : [said.low, said.high];
+      ? [Math.max(before.low, fromAnswer.low), Math.min(before.high, fromAnswer.high)]
+      : [fromAnswer.low, fromAnswer.high];
     if (low <= high) this.#offset = { low, high, at: now };
     else {
       this.#contradict(before!, now);
-      this.#offset = said;
+      this.#offset = fromAnswer;
     }
     this.#wall = { difference: this.#clock.now() - now, at: now };
     this.#doubtedAt = undefined;

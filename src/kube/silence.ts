@@ -7,21 +7,21 @@ import type { Cancel, Clock } from '../runtime/clock.ts';
 // API promises none (allowWatchBookmarks is a request), so silence counts only after the first one.
 const bookmarkSilence = 150_000;
 
-// The server ends each watch at its timeoutSeconds, silent or not.
+// The server ends each watch at its timeoutSeconds, silent or not. A watch that lasts this much longer is dead.
 const slack = 30_000;
 
 /**
  * A connection can die without a sign (a node loses its power, a NAT forgets it), and a cache that nobody feeds
- * looks like a cache in which nothing changes. Three things notice it, from fast to slow: TCP keep-alive, when the
- * peer's kernel is gone (transport.ts, 40 s); missing bookmarks (150 s), once this watch has had one; and the end
- * of the watch that the server should have sent.
+ * looks like a cache in which nothing changes. Three things reveal a dead connection, from fast to slow: TCP
+ * keep-alive, when the peer's kernel is gone (transport.ts, 40 s); missing bookmarks (150 s), if this watch has had
+ * one; and a watch that the server does not end in time.
  */
 export class SilenceTimer {
   readonly #clock: Clock;
   readonly #end: number;
   readonly #onSilence: (why: string) => void;
   #heard: number;
-  #bookmarks = false;
+  #hasBookmarks = false;
   #cancel: Cancel | undefined;
 
   constructor(clock: Clock, watchMs: number, onSilence: (why: string) => void) {
@@ -37,8 +37,8 @@ export class SilenceTimer {
   }
 
   expectBookmarks(): void {
-    if (this.#bookmarks) return;
-    this.#bookmarks = true;
+    if (this.#hasBookmarks) return;
+    this.#hasBookmarks = true;
     this.#arm();
   }
 
@@ -46,12 +46,12 @@ export class SilenceTimer {
     this.#cancel?.();
   }
 
-  // The timer is not set again for each event. When it fires and something was heard meanwhile, it is set for the
-  // rest.
+  // An event does not set the timer again, because there may be thousands of events per second. When the timer fires
+  // too early, it is set for the rest of the time.
   #arm(): void {
     this.#cancel?.();
     const now = this.#clock.monotonic();
-    const limit = this.#bookmarks ? Math.min(this.#heard + bookmarkSilence, this.#end) : this.#end;
+    const limit = this.#hasBookmarks ? Math.min(this.#heard + bookmarkSilence, this.#end) : this.#end;
     if (now < limit) {
       this.#cancel = this.#clock.after(limit - now, () => this.#arm());
       return;

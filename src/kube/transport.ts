@@ -30,16 +30,19 @@ export interface TransportOptions {
 /** The Date header of an answer, and when (monotonic) its request was sent and its headers arrived. */
 export type OnDate = (date: string | undefined, sentAt: number, answeredAt: number) => void;
 
-// client-go's limit, for answers with Retry-After. Also the limit of retries on connections that had been idle.
+// How often an answer with Retry-After is retried, as in client-go.
 const maxRetries = 10;
+// How often a read is sent again because the server had closed an idle connection.
 const maxReconnects = 5;
 
 // The API server closes a connection after 90 s of idleness (net/http IdleTimeout in
 // apiserver/pkg/server/secure_serving.go). Closing it first avoids writing into a closing connection.
 const idleTimeout = 60_000;
+// First TCP keep-alive probe on an idle connection.
 const keepAliveProbe = 30_000;
 
-// A server that answers 401 to everything must not make us read files, or run an exec plugin, each time.
+// Minimum time between two renewals of credentials. A server that answers 401 to everything must not make this
+// process read files or run an exec plugin for each request.
 const renewInterval = 10_000;
 
 interface Agents {
@@ -57,7 +60,7 @@ export class Transport {
   readonly #onRequest: ((info: RequestInfo) => void) | undefined;
   readonly #onDate: OnDate | undefined;
   #agents: Agents | undefined;
-  #renewed = Number.NEGATIVE_INFINITY;
+  #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(config: ConnectionConfig, opts: TransportOptions) {
     this.#base = new URL(config.server);
@@ -79,7 +82,10 @@ export class Transport {
     }
   }
 
-  /** After a 200, resolves to the response as soon as its headers arrive. The caller must read and destroy it. */
+  /**
+   * After a 200, resolves to the response as soon as its headers arrive; the caller must read and destroy it. After
+   * any other status, resolves to the whole answer.
+   */
   stream(call: HttpCall): Promise<http.IncomingMessage | Answer> {
     const end = this.#clock.monotonic() + call.timeoutMs;
     return this.#attempt(call, end, true, async (response) =>
@@ -115,12 +121,13 @@ export class Transport {
           return read(response);
         });
         if (response !== undefined) return response;
+        // After a 401, try once more with renewed credentials.
         renew = true;
       } catch (error) {
-        // The server had closed a kept-alive connection: a read may use another one.
-        const idle =
+        // The server had closed an idle connection. Only a read may be sent again.
+        const wasIdle =
           exchange.onKeptConnection && error instanceof ConnectionError && error.kind === 'network';
-        if (!idle || call.method !== 'GET' || reconnects >= maxReconnects) throw error;
+        if (!wasIdle || call.method !== 'GET' || reconnects >= maxReconnects) throw error;
       } finally {
         const { method, verb, resource } = call;
         const seconds = (this.#clock.monotonic() - began) / 1000;
@@ -130,11 +137,11 @@ export class Transport {
   }
 
   #mayRenew(): boolean {
-    return this.#clock.monotonic() - this.#renewed >= renewInterval;
+    return this.#clock.monotonic() - this.#renewedAt >= renewInterval;
   }
 
   async #connect(renew: boolean, call: HttpCall): Promise<Agents> {
-    if (renew) this.#renewed = this.#clock.monotonic();
+    if (renew) this.#renewedAt = this.#clock.monotonic();
     let credentials: Credentials;
     try {
       credentials = await this.#config.credentials(renew);
@@ -168,9 +175,9 @@ export class Transport {
 }
 
 /**
- * Milliseconds to wait when the answer says "not now"; undefined when the request must not be retried. A 429 comes
- * before anything is stored, from the server's own limits as well as from an admission webhook, so any verb may be
- * retried. A 5xx with Retry-After may come after a write, so only reads are retried.
+ * Milliseconds to wait before a retry; undefined when the request must not be retried. The API server and admission
+ * webhooks answer 429 before anything is stored, so any verb may be retried. A 5xx with Retry-After may come after a
+ * write, so only reads are retried.
  */
 function waitBeforeRetry(call: HttpCall, answer: Answer): number | undefined {
   const retryable = answer.status === 429 || (answer.status >= 500 && call.method === 'GET');
@@ -178,7 +185,7 @@ function waitBeforeRetry(call: HttpCall, answer: Answer): number | undefined {
   return seconds === undefined ? undefined : seconds * 1000;
 }
 
-/** Seconds, from the header or else from the Status. */
+/** The seconds to wait, from the Retry-After header or else from the Status in the body. */
 export function retryAfter(answer: Answer): number | undefined {
   const header = answer.headers['retry-after'];
   if (header !== undefined && /^\d+$/.test(header)) return Number(header);

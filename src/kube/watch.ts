@@ -13,24 +13,24 @@ const newline = 0x0a;
  * character equals a newline.
  */
 export class LineSplitter {
-  readonly #line: (line: string) => void;
+  readonly #onLine: (line: string) => void;
   #rest: Buffer[] = [];
 
-  constructor(line: (line: string) => void) {
-    this.#line = line;
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
   }
 
   push(chunk: Buffer): void {
     let start = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       if (this.#rest.length > 0) {
-        // A large object may arrive in hundreds of chunks. They are joined once, at its end.
+        // A large object may arrive in hundreds of chunks. Join them once, at the end of the line.
         this.#rest.push(chunk.subarray(start, end));
         const line = Buffer.concat(this.#rest).toString('utf8');
         this.#rest = [];
-        this.#line(line);
+        this.#onLine(line);
       } else if (end > start) {
-        this.#line(chunk.toString('utf8', start, end));
+        this.#onLine(chunk.toString('utf8', start, end));
       }
       start = end + 1;
     }
@@ -49,7 +49,7 @@ export interface WatchSink<T extends KubeObject> {
   signal?: AbortSignal | undefined;
 }
 
-/** Reads `response` to its end. See Client.watch for how it settles. `request` names it in errors. */
+/** Reads `response` to its end. Resolves and rejects as `Client.watch` does. `request` names the watch in errors. */
 export function readWatch<T extends KubeObject>(
   response: IncomingMessage,
   request: string,
@@ -61,7 +61,7 @@ export function readWatch<T extends KubeObject>(
       if (ended) return;
       ended = true;
       signal?.removeEventListener('abort', abort);
-      // Destroy instead of draining: nothing more is needed, and a watch has no natural end.
+      // Destroy the response instead of reading the rest: after an abort, the server would go on sending for minutes.
       response.destroy();
       if (error === undefined) resolve();
       else reject(error);

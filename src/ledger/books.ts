@@ -1,5 +1,5 @@
-// The sums over all orders, per goods. Computed from the orders that the leader sees, never incremented on their
-// own. Receives every change of the order cache, including our own writes. O(1) per change.
+// The sums over all orders, per goods. They follow from the orders in the leader's cache and from nothing else: every
+// change of that cache, including our own writes, comes here. O(1) per change.
 
 import { wasLetIn } from '../api/sale.ts';
 import type { SpikeOrder } from '../api/spike-order.ts';
@@ -16,6 +16,7 @@ interface Entry {
   /** namespace/name. */
   key: string;
   lines: Line[];
+  /** The sum that includes the order. Undefined while the order has no state, or holds no stock. */
   counts: keyof Totals | undefined;
   /** The order has a state. Its stock, if it holds any, is in the sums. */
   accepted: boolean;
@@ -26,23 +27,26 @@ interface Entry {
 /**
  * Number of deleted orders to remember, so that their holds are dropped at once instead of after the hold limit.
  */
-const mostRemembered = 100_000;
+const maxDeleted = 100_000;
 
 export class Books {
+  /** By uid. */
   readonly #orders = new Map<string, Entry>();
-  /** By namespace/name, the order that has the name. */
-  readonly #named = new Map<string, Entry>();
+  /** By namespace/name. */
+  readonly #byName = new Map<string, Entry>();
+  /** By namespace/reference. */
   readonly #totals = new Map<string, Totals>();
-  readonly #gone = new Set<string>();
+  /** uids of deleted orders; oldest first. */
+  readonly #deleted = new Set<string>();
   /** Number of admitted orders without a state, by namespace/reference. */
-  readonly #open = new Map<string, number>();
+  readonly #awaited = new Map<string, number>();
 
   /** Adds or updates an order. */
   put(order: SpikeOrder): void {
     const { uid, namespace = '' } = order.metadata;
-    // An order that was deleted can exist again after etcd was restored from a backup. The cache has already
-    // rejected late events about deleted orders, so this is not one.
-    this.#gone.delete(uid);
+    // A deleted order can exist again after etcd was restored from a backup. This is not a late event, because the
+    // cache rejects late events about deleted orders.
+    this.#deleted.delete(uid);
     const phase = order.status?.phase;
     const entry: Entry = {
       key: keyOf(order),
@@ -57,7 +61,7 @@ export class Books {
     const before = this.#orders.get(uid);
     if (before) this.#add(before, -1);
     this.#orders.set(uid, entry);
-    this.#named.set(entry.key, entry);
+    this.#byName.set(entry.key, entry);
     this.#add(entry, 1);
   }
 
@@ -66,12 +70,12 @@ export class Books {
     const { uid } = order.metadata;
     const entry = this.#orders.get(uid);
     if (entry) this.#add(entry, -1);
-    if (entry && this.#named.get(entry.key) === entry) this.#named.delete(entry.key);
+    if (entry && this.#byName.get(entry.key) === entry) this.#byName.delete(entry.key);
     this.#orders.delete(uid);
-    this.#gone.add(uid);
-    if (this.#gone.size > mostRemembered) {
-      for (const oldest of this.#gone) {
-        this.#gone.delete(oldest);
+    this.#deleted.add(uid);
+    if (this.#deleted.size > maxDeleted) {
+      for (const oldest of this.#deleted) {
+        this.#deleted.delete(oldest);
         break;
       }
     }
@@ -88,7 +92,7 @@ export class Books {
   }
 
   /** Whether the hold of this order may be dropped: the order is in the sums, or gone for good. */
-  isAccounted = (uid: string): boolean => this.#orders.get(uid)?.accepted === true || this.#gone.has(uid);
+  isAccounted = (uid: string): boolean => this.#orders.get(uid)?.accepted === true || this.#deleted.has(uid);
 
   /** Whether an order with this uid is stored, as far as the leader sees. */
   has(uid: string): boolean {
@@ -96,8 +100,8 @@ export class Books {
   }
 
   /** Units of goods that the totals include for the order with this name. */
-  soldTo(order: string, namespace: string, name: string, id: string | undefined): number {
-    const entry = this.#named.get(joinKey(namespace, order));
+  soldTo(orderName: string, namespace: string, name: string, id: string | undefined): number {
+    const entry = this.#byName.get(joinKey(namespace, orderName));
     if (!entry?.counts) return 0;
     const references = [name, ...(id ? [id] : [])].map((reference) => joinKey(namespace, reference));
     return entry.lines.reduce(
@@ -108,7 +112,7 @@ export class Books {
 
   /** Whether an admitted order of these goods has no state yet. */
   isAwaited(namespace: string, name: string, id: string | undefined): boolean {
-    return [name, ...(id ? [id] : [])].some((reference) => this.#open.has(joinKey(namespace, reference)));
+    return [name, ...(id ? [id] : [])].some((reference) => this.#awaited.has(joinKey(namespace, reference)));
   }
 
   #add(entry: Entry, sign: 1 | -1): void {
@@ -126,8 +130,8 @@ export class Books {
   }
 
   #await(reference: string, sign: 1 | -1): void {
-    const count = (this.#open.get(reference) ?? 0) + sign;
-    if (count > 0) this.#open.set(reference, count);
-    else this.#open.delete(reference);
+    const count = (this.#awaited.get(reference) ?? 0) + sign;
+    if (count > 0) this.#awaited.set(reference, count);
+    else this.#awaited.delete(reference);
   }
 }

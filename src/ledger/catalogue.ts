@@ -31,6 +31,7 @@ interface Named {
   metadata: { name: string; namespace?: string };
 }
 
+/** Index keys of a reference, which is a name or an id in the object's own namespace. */
 const scoped = (object: Named, value: string | undefined): string[] =>
   value ? [joinKey(object.metadata.namespace ?? '', value)] : [];
 
@@ -55,7 +56,7 @@ export class Catalogue {
   }
 
   /**
-   * A reference is a name first, and an id second. Admission ensures that no name equals an id of the same kind.
+   * Finds goods by name, or else by id. Admission ensures that no name equals an id of the same kind.
    */
   findGoods = (namespace: string, reference: string): SpikeGoods | undefined =>
     find(this.caches.goods, namespace, reference);

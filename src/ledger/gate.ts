@@ -1,5 +1,5 @@
-// Takes the holds of an order before Kubernetes may store it, on any replica. Decides which order is next when units
-// are short. stock-draft.ts decides how many units there are.
+// Takes the holds of an order before Kubernetes may store the order. Runs on every replica. Decides which order is
+// next when units are short. stock-draft.ts decides how many units there are.
 import { holdsOf, isHeld, mostHolds } from '../api/holds.ts';
 import { type Refusal, refuse } from '../api/refusals.ts';
 import type { OrderLine } from '../api/sale.ts';
@@ -18,20 +18,21 @@ export interface HoldRequest {
   namespace: string;
   /** metadata.uid of the order. It is the key of the hold. */
   uid: string;
+  /** Name of the order. */
   order: string;
   /**
-   * The buyer's identity over retries, unique within the namespace: the place in line counts from the first try.
+   * Identifies the buyer over several tries, unique within the namespace. The first try decides the place in line.
    * Default: the name of the order.
    */
   who?: string;
-  /** The user of the request, as the API server authenticated him. */
+  /** The user of the request, as the API server authenticated them. */
   user?: string;
   /** Sorted by name. */
   lines: readonly HoldLine[];
   /**
-   * The order is stored already, because it was created past admission. Then a refusal gives nothing back here:
-   * another leader may have accepted the order because of these holds. A settlement drops them after the order has
-   * a state, or is gone.
+   * The order is stored already: it was created without admission, or its lot was abandoned. Then a refusal gives no
+   * holds back, because another leader may have accepted the order with them. A settlement drops them when the order
+   * has a state or is gone.
    */
   isStored?: boolean;
   /** With isStored: abandoned lots of these goods on which the order may have been admitted. */
@@ -42,8 +43,8 @@ export interface HoldLine {
   /** Name of the goods. */
   goods: string;
   /**
-   * uid of the goods that the order means. An order may refer to goods by id, and other goods may have the name by
-   * now. A hold on those would never appear in the sums.
+   * uid of the goods that the order means. If these goods were deleted, other goods may have their name now. A hold
+   * on the other goods would never appear in the sums of the order.
    */
   uid?: string;
   /** Units. */
@@ -62,7 +63,7 @@ export const holdLineOf = ({ goods, quantity }: OrderLine): HoldLine => ({
  * open meanwhile.
  */
 const inLineMs = 2000;
-/** Time in which an answer reaches the API server. */
+/** Time before the deadline that is reserved for the answer to reach the API server, in ms. */
 const answerMs = 300;
 
 export interface GateOptions {
@@ -70,9 +71,9 @@ export interface GateOptions {
   clock: ServerClock;
   /** Without lots every order waits for the write that holds its stock. */
   lots?: Lots;
-  /** Whether the cache shows the order with this uid: then its units do not come back. */
+  /** Whether the cache has the order with this uid. The units of a stored order will not become free soon. */
   isStored(uid: string): boolean;
-  /** Bounds what one user holds in undecided requests. Absent: nothing does. */
+  /** Limits how much one user may hold in requests that may not be stored yet. Absent: no limit. */
   users?: UserHolds;
   /** In [0, 1). Spreads the times at which refused clients retry. */
   random?: () => number;
@@ -109,7 +110,9 @@ export class Gate {
       return this.#holdInOrder(request, (line) => this.#take(request, line, time, deadline));
     const who = joinKey(request.namespace, request.who ?? request.order);
     const ticket = this.#tickets.of(who);
-    const refusal = await this.#ofUser(request, () => this.#admit(request, time, deadline, ticket.since));
+    const refusal = await this.#withinUserLimit(request, () =>
+      this.#admit(request, time, deadline, ticket.since),
+    );
     if (refusal?.retryAfterSeconds) {
       return { ...refusal, retryAfterSeconds: this.#tickets.refused(who, ticket) };
     }
@@ -117,8 +120,8 @@ export class Gate {
     return refusal;
   }
 
-  /** Counts the request for its user while nobody knows whether its order is stored. */
-  async #ofUser(
+  /** Counts the request against the limit of its user, until it is known whether its order is stored. */
+  async #withinUserLimit(
     { uid, user = '', namespace, order, lines }: HoldRequest,
     admit: () => Promise<Refusal | undefined>,
   ): Promise<Refusal | undefined> {
@@ -147,7 +150,7 @@ export class Gate {
   ): Promise<Refusal | undefined> {
     const { namespace, lines } = request;
     const take = (line: HoldLine) => this.#take(request, line, time, deadline);
-    const short = lines.length > 1 ? await this.#short(request, time, deadline) : undefined;
+    const short = lines.length > 1 ? await this.#findShort(request, time, deadline) : undefined;
     if (short && !this.#mayComeFree(namespace, short)) return short.refusal;
     if (!short && !lines.some((line) => this.#waiting.isBusy(joinKey(namespace, line.goods)))) {
       const refused = await this.#holdAtOnce(request, take);
@@ -163,11 +166,11 @@ export class Gate {
   }
 
   /**
-   * The first line that the goods cannot satisfy now. Writes nothing. A cached copy with enough units is good enough
-   * here, because the write checks it again. A copy with too few units must have been confirmed within the last
-   * second; otherwise it is read.
+   * The first line whose goods have too few units now. Writes nothing. A cached copy with enough units is good
+   * enough here, because the write checks the units again. A copy with too few units must have been confirmed
+   * within the last second; otherwise the writer reads the goods first.
    */
-  async #short(
+  async #findShort(
     request: HoldRequest,
     time: string,
     deadline: number | undefined,
@@ -191,7 +194,7 @@ export class Gate {
     return undefined;
   }
 
-  /** Whether there are enough units if those count that are held now and belong to no accepted order. */
+  /** Whether the goods would have enough units if all present holds were given back. */
   #mayComeFree(namespace: string, { line, refusal }: Refused): boolean {
     const goods = this.#writer.known(joinKey(namespace, line.goods));
     if (!refusal.retryAfterSeconds || !goods || !isMeant(line, goods)) return false;
@@ -222,12 +225,13 @@ export class Gate {
       else taken.push(line);
     }
     if (refused.length === 0) return undefined;
+    // A refusal without a time to retry is final, so it goes first.
     const final = refused.find(({ refusal }) => !refusal.retryAfterSeconds);
     const givenBack = this.#giveUp({ ...request, lines: taken }, true);
     return { ...(final ?? refused[0]!), givenBack };
   }
 
-  /** One goods after the other, in name order. */
+  /** Takes one goods after the other, in name order. After a refusal, gives back the goods before it. */
   async #holdInOrder(
     request: HoldRequest,
     take: (line: HoldLine) => Promise<Refusal | undefined>,
@@ -279,13 +283,13 @@ export class Gate {
     const hold = { uid, order, quantity: line.quantity, time };
     const key = joinKey(namespace, line.goods);
     if (!isStored && line.uid && this.#lots?.take(key, line.uid, hold)) return undefined;
-    const held = (draft: StockDraft) => {
+    const takeHold = (draft: StockDraft) => {
       if (!isStored) return draft.hold(hold, this.#isStored);
       return draft.assign(hold, request.lotsOf?.(draft.goods) ?? []) ? undefined : draft.hold(hold);
     };
     const { refusal } = await this.#writer.submit(
       key,
-      (draft) => (isMeant(line, draft.goods) ? held(draft) : replaced(line)),
+      (draft) => (isMeant(line, draft.goods) ? takeHold(draft) : replaced(line)),
       { ...(isStored ? {} : { undo: giveBack(uid) }), ...(deadline === undefined ? {} : { deadline }) },
     );
     return refusal;
@@ -296,13 +300,16 @@ export class Gate {
     return isHeld(goods.status, uid) || (this.#lots?.hasUnassigned(keyOf(goods), uid) ?? false);
   }
 
-  /** The answer does not wait for this. If the process dies before the write, the holds lapse. */
+  /**
+   * Gives holds back in the background; never rejects. A refused order need not wait for it. If the process dies
+   * before the write, the holds lapse.
+   */
   #giveUp(request: HoldRequest, fromStale: boolean): Promise<void> {
     if (request.isStored) return Promise.resolve();
     return this.release(request, fromStale).catch(() => undefined);
   }
 
-  /** Gives back holds of an order that will never be stored. */
+  /** Gives back holds of an order that will never be stored. `fromStale`: see ChangeOptions. */
   async release(request: HoldRequest, fromStale = true): Promise<void> {
     const keys = request.lines.map((line) => joinKey(request.namespace, line.goods));
     const stored = keys.filter((key) => !this.#lots?.release(key, request.uid));
@@ -310,7 +317,7 @@ export class Gate {
   }
 }
 
-/** The refusal while this process does not know the API server's time. It has already asked for it. */
+/** The refusal while this process does not know the API server's time. ServerTime has already asked for it. */
 export const timeUnknown: Refusal = {
   ...refuse('TooManyRequests', "this replica does not know the API server's time just now; try again"),
   retryAfterSeconds: 1,
@@ -325,13 +332,13 @@ interface Refused {
 const isMeant = (line: HoldLine, { metadata }: SpikeGoods): boolean =>
   line.uid === undefined || line.uid === metadata.uid;
 
-/** The last units are held, and other orders have waited longer for them. */
+/** The refusal when other orders have waited longer for the last units. */
 const crowded = (key: string): Refusal => ({
   ...refuse('TooManyRequests', `others wait for the last units of ${splitKey(key).name} already; try again`),
   retryAfterSeconds: 1,
 });
 
-/** A retry sees the new goods, or none. */
+/** The refusal when other goods have the name now. A retry refers to the new goods, or finds none. */
 const replaced = ({ goods }: HoldLine): Refusal => ({
   ...refuse('TooManyRequests', `goods ${goods} were replaced by new ones; try again`),
   retryAfterSeconds: 1,

@@ -1,6 +1,6 @@
 // The only way to write a goods' status: compare-and-swap with group commit, one lane per goods.
 //
-//   idle ──change──▶ evaluate ──nothing to write──▶ answer ──▶ idle (or evaluate what gathered)
+//   idle ──change──▶ evaluate ──nothing to write──▶ answer ──▶ idle (or evaluate waiting changes)
 //                     ▲  │ │
 //                     │  │ └─write─▶ stored ──▶ answer ──▶ …
 //                     │  │             │
@@ -27,11 +27,13 @@ export type Change = (draft: StockDraft) => Refusal | undefined;
 export interface ChangeOptions {
   /** On `clock.monotonic()`, in ms. After it the change is refused with TooManyRequests. */
   deadline?: number;
-  /** Applied when the change is stored after its deadline has refused it, because nobody uses what it took. */
+  /**
+   * Applied when the change is stored after its deadline has refused it: then no order uses the units that it took.
+   */
   undo?: Change;
   /**
-   * Whether a refusal, or "nothing to write", may be decided on a copy that was not confirmed lately. Admission
-   * needs the truth. A settlement may, because it is repeated anyway.
+   * Whether an old copy of the goods is good enough to refuse the change, or to find that there is nothing to write.
+   * Admission must not refuse an order because of an old copy. A settlement may use one, because it runs again anyway.
    */
   fromStale?: boolean;
 }
@@ -51,7 +53,8 @@ export interface GoodsWriterOptions {
 
 interface Entry extends ChangeOptions {
   change: Change;
-  settled: boolean;
+  /** `resolve` or `reject` was called. */
+  isAnswered: boolean;
   /** A write that carried this change ended with an unknown outcome: it may be stored. */
   mayBeStored: boolean;
   resolve(outcome: Outcome): void;
@@ -67,6 +70,7 @@ interface Lane {
   running: boolean;
   /** Monotonic time at which the known copy was last certain to be the stored one. */
   confirmedAt: number;
+  /** Lets other replicas write in between (turns.ts). */
   turns: Turns;
 }
 
@@ -74,11 +78,11 @@ interface Lane {
 const freshForMs = 1000;
 /** Number of attempts after errors other than conflicts. */
 const maxFailures = 3;
-/** A change that makes the write invalid is tried this often on what is stored, and then fails. */
-const maxRefusals = 2;
+/** A change fails after this many writes that the API server refused as invalid. */
+const maxInvalid = 2;
 /** A change without a deadline gives up after this many conflicts. */
 const maxConflicts = 20;
-/** Number of idle lanes to keep for their confirmation time. */
+/** Number of lanes above which idle ones are dropped. An idle lane only keeps its `confirmedAt`. */
 const maxIdleLanes = 10_000;
 
 export class GoodsWriter {
@@ -106,7 +110,7 @@ export class GoodsWriter {
   submit(key: string, change: Change, options: ChangeOptions = {}): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const lane = this.#lane(key);
-      const entry: Entry = { ...options, change, settled: false, mayBeStored: false, resolve, reject };
+      const entry: Entry = { ...options, change, isAnswered: false, mayBeStored: false, resolve, reject };
       lane.pending.push(entry);
       if (options.deadline !== undefined) this.#expireAt(entry, options.deadline);
       if (!lane.running) void this.#drain(key, lane);
@@ -118,11 +122,11 @@ export class GoodsWriter {
     return this.#store.known(key);
   }
 
-  /** Refuses all waiting changes with "try again". They rest on a history that no longer exists. */
+  /** Refuses all waiting changes with "try again". Call it after etcd was restored: they rest on the lost history. */
   dropPending(): void {
     for (const lane of this.#lanes.values()) {
       for (const entry of [...lane.pending, ...lane.parts.flat(), ...lane.inFlight])
-        settle(entry, { refusal: busy });
+        answer(entry, { refusal: busy });
       lane.confirmedAt = Number.NEGATIVE_INFINITY;
     }
   }
@@ -150,7 +154,7 @@ export class GoodsWriter {
 
   #expireAt(entry: Entry, deadline: number): void {
     const cancel = this.#clock.after(deadline - this.#clock.monotonic(), () =>
-      settle(entry, { refusal: busy }),
+      answer(entry, { refusal: busy }),
     );
     const { resolve, reject } = entry;
     entry.resolve = (outcome) => {
@@ -170,8 +174,8 @@ export class GoodsWriter {
       const isPart = lane.parts.length > 0;
       const pending = lane.parts.shift() ?? lane.pending;
       if (!isPart) lane.pending = [];
-      const batch = pending.filter((entry) => !entry.settled);
-      for (const entry of pending) if (entry.settled && entry.mayBeStored) this.#undo(key, entry, false);
+      const batch = pending.filter((entry) => !entry.isAnswered);
+      for (const entry of pending) if (entry.isAnswered && entry.mayBeStored) this.#undo(key, entry, false);
       if (batch.length === 0) continue;
       lane.inFlight = batch;
       try {
@@ -183,13 +187,13 @@ export class GoodsWriter {
           retry(lane, batch, isPart);
         }
       } catch (error) {
-        if (isRefused(error) && batch.length > 1) {
-          // One entry may have caused it. The others must not fail with it.
+        if (isInvalidWrite(error) && batch.length > 1) {
+          // One entry may make the write invalid. The others must not fail with it.
           const half = Math.ceil(batch.length / 2);
           lane.parts.unshift(batch.slice(0, half), batch.slice(half));
           continue;
         }
-        await this.#lost(key, lane, { entries: batch, isPart }, error, losses);
+        await this.#recover(key, lane, { entries: batch, isPart }, error, losses);
       }
     }
     lane.inFlight = [];
@@ -197,9 +201,10 @@ export class GoodsWriter {
   }
 
   /**
-   * A write failed, or its outcome is unknown. Reads what is stored and evaluates again, unless that is hopeless.
+   * Call it when a write failed or its outcome is unknown. Reads the stored goods, so that the batch is evaluated
+   * again. Refuses or fails the batch after too many tries.
    */
-  async #lost(
+  async #recover(
     key: string,
     lane: Lane,
     { entries: batch, isPart }: { entries: Entry[]; isPart: boolean },
@@ -209,49 +214,50 @@ export class GoodsWriter {
     const conflict = error instanceof GoodsWriteError && error.failure === 'conflict';
     // The known copy may differ from the stored one.
     lane.confirmedAt = Number.NEGATIVE_INFINITY;
-    if (!conflict && !isRefused(error)) for (const entry of batch) entry.mayBeStored = true;
+    if (!conflict && !isInvalidWrite(error)) for (const entry of batch) entry.mayBeStored = true;
     if (conflict) {
       this.#metrics.conflicted();
       lane.turns.lost();
       if (++losses.conflicts > maxConflicts) {
-        for (const entry of batch) settle(entry, { refusal: busy });
+        for (const entry of batch) answer(entry, { refusal: busy });
         return;
       }
-    } else if (++losses.failures >= (isRefused(error) ? maxRefusals : maxFailures)) {
+    } else if (++losses.failures >= (isInvalidWrite(error) ? maxInvalid : maxFailures)) {
       for (const entry of batch) {
-        if (entry.settled) this.#undo(key, entry, false);
+        if (entry.isAnswered) this.#undo(key, entry, false);
         else fail(entry, error);
       }
       return;
     }
-    // A random pause, so that replicas after a conflict do not meet again at the same moment.
+    // A random pause, so that the replicas of a conflict do not write at the same moment again.
     const rounds = losses.conflicts - 1 + losses.failures;
     if (rounds > 0) await sleep(this.#clock, this.#random() * 5 * 2 ** Math.min(rounds, 6));
     const goods = await this.#refresh(key, lane).catch(() => null);
-    if (goods === undefined) for (const entry of batch) settle(entry, { refusal: noSuchGoods(key) });
+    if (goods === undefined) for (const entry of batch) answer(entry, { refusal: noSuchGoods(key) });
     else retry(lane, batch, isPart);
   }
 
   /**
-   * One round for a batch. Returns true when everything in it is answered, false when it must be evaluated again.
+   * Evaluates and writes a batch once. Returns true when every entry is answered, and false when the batch must be
+   * evaluated again.
    */
   async #attempt(key: string, lane: Lane, batch: Entry[]): Promise<boolean> {
     const base = this.#store.known(key) ?? (await this.#refresh(key, lane));
     if (!base) {
-      for (const entry of batch) settle(entry, { refusal: noSuchGoods(key) });
+      for (const entry of batch) answer(entry, { refusal: noSuchGoods(key) });
       return true;
     }
     const draft = new StockDraft(base);
-    const refusals = batch.map((entry) => attempt(entry, draft));
+    const refusals = batch.map((entry) => evaluate(entry, draft));
     // A successful write proves that its base was the stored copy. Without a write, the base may be old.
     const mayBeOld = this.#clock.monotonic() - lane.confirmedAt > freshForMs;
     if (!draft.changed && mayBeOld && batch.some((entry) => !entry.fromStale)) {
       if (await this.#refresh(key, lane)) return false;
-      for (const entry of batch) settle(entry, { refusal: noSuchGoods(key) });
+      for (const entry of batch) answer(entry, { refusal: noSuchGoods(key) });
       return true;
     }
     const goods = draft.changed ? await this.#write(lane, draft, batch.length) : base;
-    for (const [index, entry] of batch.entries()) this.#answer(key, entry, goods, refusals[index]);
+    for (const [index, entry] of batch.entries()) this.#finish(key, entry, goods, refusals[index]);
     return true;
   }
 
@@ -278,19 +284,19 @@ export class GoodsWriter {
     }
   }
 
-  #answer(key: string, entry: Entry, goods: SpikeGoods, refusal: Refusal | undefined): void {
+  #finish(key: string, entry: Entry, goods: SpikeGoods, refusal: Refusal | undefined): void {
     if (refusal) {
       this.#metrics.refused(refusal.reason);
-      settle(entry, { refusal });
-    } else if (entry.settled) {
+      answer(entry, { refusal });
+    } else if (entry.isAnswered) {
       // The deadline refused this change while its write was in flight.
       this.#undo(key, entry, true);
     } else {
-      settle(entry, { goods });
+      answer(entry, { goods });
     }
   }
 
-  /** `fromStale`: the known copy certainly shows what is to be undone. */
+  /** `fromStale`: the known copy certainly includes the change, so no read is needed. */
   #undo(key: string, { undo }: Entry, fromStale: boolean): void {
     if (undo) void this.submit(key, undo, { fromStale }).catch(() => undefined);
   }
@@ -302,7 +308,7 @@ export class GoodsWriter {
   }
 }
 
-/** The log line of one write: the goods, and the orders whose holds it takes, gives back or hands over. */
+/** The log line of one write: the goods, and the orders whose holds are new or have ended. */
 const writeLine = (before: SpikeGoods, after: SpikeGoods): object => ({
   ...aboutObject(before),
   ...changedHolds(before, after),
@@ -316,8 +322,8 @@ const busy: Refusal = {
 const noSuchGoods = (key: string): Refusal =>
   refuse('GoodsNotFound', `spec.goodsMap: no goods ${key.slice(key.indexOf('/') + 1)} in this namespace`);
 
-/** The API server says that the write itself is invalid. The same write would fail again. */
-const isRefused = (error: unknown): boolean =>
+/** Whether the API server refused the write as invalid. The same write would fail again. */
+const isInvalidWrite = (error: unknown): boolean =>
   error instanceof GoodsWriteError && error.failure === 'invalid';
 
 /** Keeps a part separate from pending changes: it may contain the entry that makes every batch fail. */
@@ -327,8 +333,8 @@ function retry(lane: Lane, batch: Entry[], isPart: boolean): void {
 }
 
 /** A change that throws (a bug, or a term that has ended) fails alone, without its batch. */
-function attempt(entry: Entry, draft: StockDraft): Refusal | undefined {
-  if (entry.settled) return undefined;
+function evaluate(entry: Entry, draft: StockDraft): Refusal | undefined {
+  if (entry.isAnswered) return undefined;
   try {
     return entry.change(draft);
   } catch (error) {
@@ -337,14 +343,14 @@ function attempt(entry: Entry, draft: StockDraft): Refusal | undefined {
   }
 }
 
-function settle(entry: Entry, outcome: Outcome): void {
-  if (entry.settled) return;
-  entry.settled = true;
+function answer(entry: Entry, outcome: Outcome): void {
+  if (entry.isAnswered) return;
+  entry.isAnswered = true;
   entry.resolve(outcome);
 }
 
 function fail(entry: Entry, error: unknown): void {
-  if (entry.settled) return;
-  entry.settled = true;
+  if (entry.isAnswered) return;
+  entry.isAnswered = true;
   entry.reject(error);
 }

@@ -1,10 +1,10 @@
-// How a hold is dated, for whoever judges its age.
+// The time that a hold carries. The leader computes the age of the hold from it.
 import { timestamp } from '../api/sale.ts';
 import type { ServerClock } from '../kube/server-time.ts';
 
 /**
- * The time of a hold that is taken now. It is not before the present time of the API server, so that no leader
- * finds the hold older than it is. Whole seconds: holds of the same second share a text (api/holds.ts), and the
+ * The time of a hold that is taken now. It is never earlier than the present time of the API server, so no leader
+ * overestimates the hold's age. Whole seconds: holds of the same second share a text (api/holds.ts), and the
  * hold limit is many seconds. Undefined while this process does not know the time.
  */
 export function holdTime(clock: ServerClock): string | undefined {

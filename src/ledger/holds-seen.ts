@@ -1,4 +1,4 @@
-// Holds for readers that only observe them: metrics and the log. Pure.
+// Facts about holds for metrics and the log. Pure; no decision uses them.
 import { holdsOf } from '../api/holds.ts';
 import { parseTime } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
@@ -16,8 +16,8 @@ export function oldestHoldOf({ status }: SpikeGoods): number | undefined {
  * given back, or a settlement dropped it.
  */
 export function changedHolds(before: SpikeGoods, after: SpikeGoods): { held: string[]; ended: string[] } {
-  const [was, is] = [uidsOf(before), uidsOf(after)];
-  return { held: [...is].filter((uid) => !was.has(uid)), ended: [...was].filter((uid) => !is.has(uid)) };
+  const [old, now] = [uidsOf(before), uidsOf(after)];
+  return { held: [...now].filter((uid) => !old.has(uid)), ended: [...old].filter((uid) => !now.has(uid)) };
 }
 
 const uidsOf = ({ status }: SpikeGoods): Set<string> => new Set(holdsOf(status).map(({ uid }) => uid));

@@ -1,5 +1,5 @@
-// The ledger's ports on Kubernetes: live reads, and compare-and-swap writes. The result of a write goes into the
-// cache, so that this process sees its own writes at once.
+// Implements the ledger's stores (ports.ts) with Kubernetes: live reads, and compare-and-swap writes. The result of
+// a write goes into the cache, so that this process sees its own writes at once.
 import { SpikeGoods } from '../api/spike-goods.ts';
 import { SpikeOrder } from '../api/spike-order.ts';
 import type { ObjectCache } from '../kube/cache.ts';
@@ -11,7 +11,7 @@ import { type GoodsStore, GoodsWriteError, type WriteFailure } from './ports.ts'
 /** Longer than a single answer takes, shorter than a webhook's timeout. */
 const liveCallMs = 4000;
 
-/** Reads and status writes of one kind. Satisfies the order store of the controllers. */
+/** Reads and status writes of one kind. The controllers use it as their OrderStore, too. */
 export class KubeStore<T extends KubeObject> {
   readonly #client: Client;
   readonly #resource: Resource<T>;
@@ -28,14 +28,14 @@ export class KubeStore<T extends KubeObject> {
   }
 
   /**
-   * Does not update the cache. Otherwise the later watch event would look already known, and the order would never
-   * be enqueued.
+   * Does not update the cache. Otherwise the later watch event would look already known, and the controllers would
+   * never enqueue the object.
    */
   async read(key: string): Promise<T | undefined> {
     const known = this.#cache.get(key);
     try {
       const object = await this.#client.get(this.#resource, splitKey(key), { timeoutMs: liveCallMs });
-      // A consistent read never shows an older version than one that was seen before the read was sent.
+      // A consistent read shows a version that is older than a known one only if etcd was restored from a backup.
       if (known?.metadata.uid === object.metadata.uid && isNewer(known, object)) this.#cache.contradicted();
       return object;
     } catch (error) {
@@ -44,7 +44,7 @@ export class KubeStore<T extends KubeObject> {
     }
   }
 
-  /** The same with an update of the cache, for kinds whose objects nobody waits for. */
+  /** Reads and updates the cache. For kinds where no controller waits for the watch event. */
   async readIntoCache(key: string): Promise<T | undefined> {
     const object = await this.read(key);
     if (object) this.#cache.observe(object);
@@ -58,7 +58,8 @@ export class KubeStore<T extends KubeObject> {
       timeoutMs: liveCallMs,
       retry: false,
     });
-    // A write makes a new revision, unless it changes nothing.
+    // A write makes a new revision, unless it changes nothing. It is older than a known one only after a
+    // restore of etcd.
     const { resourceVersion } = stored.metadata;
     if (resourceVersion !== object.metadata.resourceVersion && Number(resourceVersion) <= seen)
       this.#cache.contradicted();

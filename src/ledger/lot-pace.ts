@@ -20,16 +20,17 @@ const densePauseMs = 800;
 const coverage = { sparse: 2, dense: 3 };
 
 export class LotPace {
-  readonly #dense: number;
+  readonly #denseAbove: number;
   readonly #demand: LoadMeter;
   readonly #writes = new MovingAverage();
 
-  /** `dense`: the crowd is dense when more units than this arrive in the time of one write. */
-  constructor(clock: Clock, dense: number) {
+  /** `denseAbove`: the crowd is dense when more units than this arrive in the time of one write. */
+  constructor(clock: Clock, denseAbove: number) {
     this.#demand = new LoadMeter(clock, demandMs);
-    this.#dense = dense;
+    this.#denseAbove = denseAbove;
   }
 
+  /** An order asked for `units`. */
   asked(units: number): void {
     this.#demand.add(units);
   }
@@ -65,6 +66,6 @@ export class LotPace {
   }
 
   get #isDense(): boolean {
-    return this.#demand.inFlight(this.#writes.ms) > this.#dense;
+    return this.#demand.inFlight(this.#writes.ms) > this.#denseAbove;
   }
 }

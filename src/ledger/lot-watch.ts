@@ -1,5 +1,5 @@
-// The leader's view of lots: which are in use, and which are abandoned. It uses its own clock, from the time when
-// it last saw a lot refreshed. As with leases, clocks of other replicas do not count.
+// The leader's view of lots: which are in use, and which are abandoned. The leader counts by its own clock, from the
+// moment when it last saw a lot refreshed. As with leases, clocks of other replicas do not count.
 import { lotsOf } from '../api/holds.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { keyOf } from '../kube/objects.ts';
@@ -7,18 +7,20 @@ import type { Clock } from '../runtime/clock.ts';
 import { usedForMs } from './lot-state.ts';
 
 /**
- * A replica uses a lot for `usedForMs` after it wrote it, and assigns orders from it for another 1.5 s (lot-state.ts). A
- * lot's time has whole seconds, so the last refresh that the leader sees may be a second older than the last one
- * that there was. That leaves a margin of half a second.
+ * After its last write of a lot, a replica admits orders on the lot for `usedForMs`, and assigns them for another
+ * 1.5 s (lot-state.ts). A lot's time has whole seconds, so two refreshes within one second look like one: the
+ * leader may count from up to 1 s before the last refresh. A margin of 0.5 s remains.
  */
 export const abandonedAfterMs = 2 * usedForMs + 1000;
 
 /**
- * Only the lot's own replica gives it a new time. A change of its units alone is no refresh, because the leader
- * takes units from a lot too.
+ * A new time shows a refresh, because only the lot's own replica writes it. A change of the units alone is no
+ * refresh, because the leader takes units from a lot, too.
  */
 interface Sighting {
+  /** The time in the lot. */
   time: string;
+  /** When the leader first saw this time, by its monotonic clock. */
   since: number;
 }
 

@@ -2,15 +2,14 @@
 // store for Kubernetes, the simulation with a model.
 import type { SpikeGoods } from '../api/spike-goods.ts';
 
-/** How a write of goods can fail. */
+/**
+ * How a write of goods can fail. `unknown`: the write may be stored. In all other cases it is not stored.
+ * `invalid`: the same write would always fail.
+ */
 export type WriteFailure = 'conflict' | 'gone' | 'invalid' | 'unknown';
 
 export class GoodsWriteError extends Error {
   readonly failure: WriteFailure;
-  /**
-   * `unknown`: it may or may not be stored. The others: it is not stored. `invalid`: the same write would always
-   * fail.
-   */
   constructor(failure: WriteFailure, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'GoodsWriteError';
@@ -35,8 +34,8 @@ export interface LedgerMetrics {
   conflicted(): void;
   refused(reason: string): void;
   /**
-   * Called when a settlement is stored. `now`: epoch ms. `lags`: how long each order whose hold it dropped had
-   * waited, in ms.
+   * Called when a settlement is stored. `now`: Unix time in ms. `lags`: for each hold that it dropped, how long its
+   * order waited, in ms.
    */
   settled(now: number, lags: readonly number[]): void;
   droppedHold(): void;

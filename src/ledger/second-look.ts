@@ -1,5 +1,5 @@
-// A live read of an object that the cache does not have, because it was created a moment ago. Bounded, because
-// anybody can name objects that do not exist.
+// Reads an object from the API server when the cache does not have it: it may have been created a moment ago.
+// Limits the reads, because anybody can name objects that do not exist.
 import { isObjectName } from '../api/identity.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { joinKey } from '../kube/objects.ts';
@@ -8,9 +8,11 @@ import type { Clock } from '../runtime/clock.ts';
 /** An object that was not found is not read again within this time. */
 const missedForMs = 1000;
 const maxMissed = 10_000;
+
 export class SecondLook<T extends KubeObject> {
   readonly #read: (key: string) => Promise<T | undefined>;
   readonly #clock: Clock;
+  /** By namespace/name, when the object was not found. */
   readonly #missed = new Map<string, number>();
 
   /** `read` is a consistent read by namespace/name that updates the cache. */
@@ -19,7 +21,7 @@ export class SecondLook<T extends KubeObject> {
     this.#clock = clock;
   }
 
-  /** A live read: whether the object exists after all. Rejects when the read fails; then nobody knows. */
+  /** Whether a live read finds the object. Rejects when the read fails. */
   async find(namespace: string, name: string): Promise<boolean> {
     const key = joinKey(namespace, name);
     const now = this.#clock.monotonic();

@@ -26,7 +26,7 @@ export class ForeignTermError extends Error {
   }
 }
 
-/** The API server may have been restored from a backup. The controller retries until that is known. */
+/** etcd may have been restored from a backup. The controller retries until a probe shows whether it was. */
 class DoubtError extends Error {
   readonly reason = 'NotYet';
   constructor() {
@@ -38,23 +38,27 @@ class DoubtError extends Error {
 export interface TermsOptions {
   /** The number of this term. No other leader ever has it. */
   epoch: number;
-  /** A live read: whether the lease says that this process leads, with this term. */
+  /** Whether a live read of the lease shows this process and this term. */
   holdsLease(): Promise<boolean>;
   /** Whether the goods and orders in the caches are reliable (kube/history.ts). Default: always. */
   isCertain?(): boolean;
-  /** The goods carried a term that is higher than this one and that the lease never gave. */
+  /** Called for goods with a term that is higher than this one and that the lease never gave. */
   onOverruled?(goods: SpikeGoods, term: number): void;
 }
 
-/** `claims`: the write may only store the term. The orders must be listed again before the goods are settled. */
+/**
+ * `settles`: the leader may settle the goods. `claims`: a write may only store the term; the leader must list the
+ * orders again before it settles the goods.
+ */
 export type Standing = 'settles' | 'claims';
 
 export class Terms {
   readonly #options: TermsOptions;
   /** uids of goods that were claimed in this term, and whose orders were listed after the claim. */
   readonly #mine = new Set<string>();
-  /** By uid, the foreign term that is over, or never existed, as a read of the lease has shown. */
-  readonly #lookedInto = new Map<string, number>();
+  /** By uid of the goods, their foreign term, after a read of the lease showed that it is over or never existed. */
+  readonly #endedTerms = new Map<string, number>();
+  /** By uid of the goods, the term above this one that this leader overruled. */
   readonly #overruled = new Map<string, number>();
 
   constructor(options: TermsOptions) {
@@ -74,9 +78,9 @@ export class Terms {
     const term = termOf(goods);
     const isMine = this.#mine.has(uid);
     if (term === this.epoch) return isMine ? 'settles' : 'claims';
-    // These goods were never settled, so no leader has ever dropped a hold of theirs. The claim is not needed.
+    // Nobody has ever settled these goods, so no leader has dropped a hold of theirs. They need no claim.
     if (term === 0 && !isMine && goods.status?.num === undefined) return 'settles';
-    if (this.#lookedInto.get(uid) === term) return 'claims';
+    if (this.#endedTerms.get(uid) === term) return 'claims';
     throw new ForeignTermError(goods);
   }
 
@@ -89,7 +93,7 @@ export class Terms {
     for (const item of foreign) {
       const { uid } = item.metadata;
       const term = termOf(item);
-      this.#lookedInto.set(uid, term);
+      this.#endedTerms.set(uid, term);
       if (term <= this.epoch) continue;
       this.#overruled.set(uid, term);
       this.#options.onOverruled?.(item, term);
@@ -106,9 +110,9 @@ export class Terms {
   }
 
   /**
-   * Reads the lease after claims are stored. A later leader may have claimed these goods before our claim, with a
-   * number that this leader had examined already; the lease shows that. A later leader that claims after this read
-   * overwrites our claim. Throws FencedError.
+   * Reads the lease after claims are stored, and throws FencedError when another leader holds it. Our claim may have
+   * overwritten the claim of a later leader without notice, if this leader had already examined the number of that
+   * term. A later leader that claims after this read overwrites our claim.
    */
   async confirm(goods: readonly SpikeGoods[]): Promise<void> {
     const [first] = goods;
@@ -116,21 +120,21 @@ export class Terms {
       throw new FencedError(keyOf(first), this.epoch, termOf(first));
   }
 
-  /** The claim is stored. The goods are not settled before the orders are listed. */
+  /** Call it when a claim is stored. This leader does not settle the goods before `take`. */
   claimed({ metadata: { uid } }: SpikeGoods): void {
     this.#mine.delete(uid);
-    this.#lookedInto.delete(uid);
+    this.#endedTerms.delete(uid);
   }
 
-  /** The orders were listed after the claim, or there was nothing to claim. */
+  /** Call it when the orders were listed after the claim, or when the goods needed no claim. */
   take({ metadata: { uid } }: SpikeGoods): void {
     this.#mine.add(uid);
   }
 
-  /** History went back, so what this leader knows of goods is worthless. It claims them all again. */
+  /** Call it after etcd was restored. This leader then claims all goods again. */
   forgetAll(): void {
     this.#mine.clear();
-    this.#lookedInto.clear();
+    this.#endedTerms.clear();
   }
 
   /** The foreign term in these goods that this leader overruled, if any. */

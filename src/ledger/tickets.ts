@@ -1,5 +1,5 @@
-// Remembers the clients that were told to try again: when each one first tried, and how long it must wait next. In
-// memory, for one replica, a bounded number. Knows nothing of stock.
+// Remembers the clients that were told to try again: when each one first tried, and how long it must wait next. Each
+// replica has its own tickets, in memory and limited in number. Knows nothing of stock.
 import type { Clock } from '../runtime/clock.ts';
 
 export interface Ticket {
@@ -8,15 +8,15 @@ export interface Ticket {
 }
 
 interface Remembered extends Ticket {
-  /** Number of refusals. Several refusals within one wait count once. */
+  /** Number of refusals, minus one. Several refusals within one wait count once. */
   tries: number;
   /** When the client is expected to retry (monotonic). */
-  back: number;
+  retryAt: number;
 }
 
 /**
- * The wait doubles with every try up to this. A random part of up to the same length comes on top, so that clients
- * do not return at the same moment.
+ * The wait doubles with every try, up to this limit. Then a random time of up to the same length is added, so that
+ * clients do not return at the same moment.
  */
 const longestWaitSeconds = 8;
 /** A client that stays away this long after it was expected counts as new. */
@@ -38,32 +38,33 @@ export class Tickets {
     return this.#tickets.size;
   }
 
+  /** The ticket of a known client, or a new one. */
   of(who: string): Ticket {
     const now = this.#clock.monotonic();
     const ticket = this.#tickets.get(who);
-    return ticket && now - ticket.back < forgottenAfterMs ? ticket : { since: now };
+    return ticket && now - ticket.retryAt < forgottenAfterMs ? ticket : { since: now };
   }
 
   /** Call it when the client is told to try again. Returns the wait in whole seconds, at least 1. */
   refused(who: string, { since }: Ticket): number {
     const now = this.#clock.monotonic();
     const known = this.#tickets.get(who);
-    const before = known && now - known.back < forgottenAfterMs ? known : undefined;
+    const before = known && now - known.retryAt < forgottenAfterMs ? known : undefined;
     // When a client sends several orders at once, each is refused. That counts as one try.
-    const tries = before ? before.tries + Number(now >= before.back) : 0;
+    const tries = before ? before.tries + Number(now >= before.retryAt) : 0;
     const least = Math.min(2 ** tries, longestWaitSeconds);
     const seconds = least + Math.floor(this.#random() * (least + 1));
     this.#tickets.delete(who);
     this.#tickets.set(who, {
       since: Math.min(since, before?.since ?? since),
       tries,
-      back: now + seconds * 1000,
+      retryAt: now + seconds * 1000,
     });
     if (this.#tickets.size > maxTickets) this.#forgetOldest();
     return seconds;
   }
 
-  /** Call it when the client has its answer. */
+  /** Call it when the client was admitted or refused for good. */
   forget(who: string): void {
     this.#tickets.delete(who);
   }

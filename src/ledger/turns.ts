@@ -1,14 +1,14 @@
-// Makes replicas take turns when they write the same goods as fast as they can. Without turns each one loses every
-// other race, and for each lost race the API server runs all of admission twice. So after a conflict, a replica
-// that has just written waits until it sees the rival's write; its own changes gather meanwhile. Does not know what
-// is written.
+// Makes replicas take turns when they write the same goods as fast as they can. Without turns, two replicas lose
+// about half of their writes to conflicts, and for each lost write the API server runs all of admission twice. So
+// after a conflict, a replica that has just written waits until it sees a write of the other replica, the rival.
+// Meanwhile its own changes wait for its next write. Does not know what is written.
 import { type Clock, sleep } from '../runtime/clock.ts';
 
-/** After a conflict, this many of our writes wait for a write of another replica in between. */
+/** After a conflict, this replica waits for a rival's write after each of this many own writes. */
 const turnsPerConflict = 8;
 /**
- * A turn ends without a rival's write after this many times the duration of our write, and after so many ms at
- * most.
+ * When no write of a rival comes, the wait ends after this many times the duration of our last write, or after
+ * `longestTurnMs`.
  */
 const turnInWrites = 3;
 const longestTurnMs = 100;
@@ -16,21 +16,23 @@ const lookEveryMs = 2;
 
 export class Turns {
   readonly #clock: Clock;
+  /** How many more of our writes are followed by a wait. */
   #toGive = 0;
-  /** Our last write, until its turn is over. */
+  /** Our last write, until `give` has waited for it. */
   #last: { resourceVersion: string; ms: number } | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
+  /** Our write was a conflict. */
   lost(): void {
     this.#toGive = turnsPerConflict;
   }
 
   /**
-   * Records a stored write that took `ms`. A write with a single change waits for nobody: nothing gathers, so there
-   * is no crowd, and the rival is the leader, who writes a few times per second.
+   * Records a stored write that took `ms`. No wait follows a write with a single change: then there is no crowd, and
+   * the rival is the leader, which writes only a few times per second.
    */
   wrote(resourceVersion: string, ms: number, changes: number): void {
     this.#last = changes > 1 ? { resourceVersion, ms } : undefined;

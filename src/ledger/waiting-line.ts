@@ -1,7 +1,7 @@
-// Lines of orders that wait for held units of a goods that may become free: a lot may be given back, a hold may
-// lapse. An order that first tried earlier stands before one that tried later. Lines are short and waits are brief,
-// because each place is a request that the API server keeps open. Knows nothing of stock: an order whose turn it is
-// looks for itself.
+// Lines of orders that wait for goods. Their missing units are held and may become free: a lot may be given back, a
+// hold may lapse. An order that first tried earlier stands before one that tried later. Lines are short and waits
+// are brief, because each place is a request that the API server keeps open. Knows nothing of stock: the order
+// itself checks the stock at its turn.
 import type { Cancel, Clock } from '../runtime/clock.ts';
 
 export interface WaitingLineOptions {
@@ -12,9 +12,10 @@ export interface WaitingLineOptions {
   maxInAll?: number;
 }
 
-/** How often a line checks whether its goods have changed, and after how long its orders try again in any case. */
-const lookEveryMs = 50;
-const lookAnywayMs = 1000;
+/** How often a line checks whether its goods have changed. */
+const checkEveryMs = 50;
+/** Its orders try again after this time even if the goods have not changed. */
+const tryAnywayMs = 1000;
 
 export class WaitingLines {
   readonly #options: Required<WaitingLineOptions>;
@@ -56,50 +57,53 @@ export class WaitingLines {
 }
 
 class Line {
-  /** The first in line comes first. */
+  /** In the order of the line. */
   readonly places: Place[] = [];
   readonly #options: Required<WaitingLineOptions>;
   readonly #key: string;
-  #seen: string | undefined;
-  #lookedAt: number;
+  /** The version of the goods at the last try. */
+  #triedVersion: string | undefined;
+  #triedAt: number;
+  /** Whether an order joined since the last try. */
   #hasNew = false;
   #cancel: Cancel | undefined;
 
   constructor(options: Required<WaitingLineOptions>, key: string) {
     this.#options = options;
     this.#key = key;
-    this.#seen = options.version(key);
-    this.#lookedAt = options.clock.monotonic();
+    this.#triedVersion = options.version(key);
+    this.#triedAt = options.clock.monotonic();
   }
 
-  add(since: number, left: () => void): Place {
+  add(since: number, onLeave: () => void): Place {
     const place = new Place(since, this.#options.clock, () => {
       this.places.splice(this.places.indexOf(place), 1);
       if (this.places.length === 0) this.#cancel?.();
-      left();
+      onLeave();
     });
     // Of two orders with the same time, the one that joined first stands before the other.
     const behind = this.places.findIndex((other) => other.since > since);
     this.places.splice(behind < 0 ? this.places.length : behind, 0, place);
-    // It is the only order in the line, so it may try at once.
+    // The only order in a line may try at once.
     if (this.places.length === 1) place.call();
     else this.#hasNew = true;
-    this.#cancel ??= this.#options.clock.after(lookEveryMs, () => this.#look());
+    this.#cancel ??= this.#options.clock.after(checkEveryMs, () => this.#check());
     return place;
   }
 
-  #look(): void {
+  #check(): void {
     const { clock, version } = this.#options;
     const now = clock.monotonic();
-    const seen = version(this.#key);
-    if (this.#hasNew || seen !== this.#seen || now - this.#lookedAt >= lookAnywayMs) {
-      this.#seen = seen;
-      this.#lookedAt = now;
+    const current = version(this.#key);
+    if (this.#hasNew || current !== this.#triedVersion || now - this.#triedAt >= tryAnywayMs) {
+      this.#triedVersion = current;
+      this.#triedAt = now;
       this.#hasNew = false;
-      // Call them in their order within one turn of the event loop: their changes are then evaluated in that order.
+      // Call all orders in the same turn of the event loop, so that their changes are evaluated in the order of the
+      // line.
       for (const place of this.places) place.call();
     }
-    this.#cancel = clock.after(lookEveryMs, () => this.#look());
+    this.#cancel = clock.after(checkEveryMs, () => this.#check());
   }
 }
 
@@ -107,15 +111,16 @@ class Line {
 export class Place {
   readonly since: number;
   readonly #clock: Clock;
-  readonly #left: () => void;
+  readonly #onLeave: () => void;
+  /** Called while nobody waited in `turn`. */
   #isCalled = false;
   #hasLeft = false;
   #answer: ((isCalled: boolean) => void) | undefined;
 
-  constructor(since: number, clock: Clock, left: () => void) {
+  constructor(since: number, clock: Clock, onLeave: () => void) {
     this.since = since;
     this.#clock = clock;
-    this.#left = left;
+    this.#onLeave = onLeave;
   }
 
   /**
@@ -145,7 +150,7 @@ export class Place {
   leave(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
-    this.#left();
+    this.#onLeave();
     this.#tell(false);
   }
 

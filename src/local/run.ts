@@ -20,6 +20,7 @@ export interface LocalOptions {
 interface Cluster {
   kubeconfig: string;
   webhookClient?: Sandbox['webhookClient'];
+  /** Describes the cluster in the welcome text. */
   what: string;
   stop(): Promise<void>;
 }
@@ -27,7 +28,7 @@ interface Cluster {
 /** Resolves when the sale can begin. The process then runs until SIGINT or SIGTERM. */
 export async function runLocally(options: LocalOptions): Promise<void> {
   const narrator = new Narrator({ clock: systemClock, print: console.log });
-  const cluster = options.kubeconfig ? given(options.kubeconfig) : await embedded(options);
+  const cluster = options.kubeconfig ? existing(options.kubeconfig) : await embedded(options);
   const starting = startSale({
     kubeconfig: cluster.kubeconfig,
     webhookClient: cluster.webhookClient,
@@ -42,7 +43,7 @@ export async function runLocally(options: LocalOptions): Promise<void> {
       process.exit(1);
     },
   });
-  // From now on webhook configurations may lead here, so that Ctrl-C must take them away.
+  // From now on webhook configurations may point to this process. Ctrl-C must delete them.
   stopOnSignal(async () => {
     await (await starting).stop();
     await cluster.stop();
@@ -52,7 +53,7 @@ export async function runLocally(options: LocalOptions): Promise<void> {
   console.log(welcome(cluster, sale.metricsPort));
 }
 
-function given(kubeconfig: string): Cluster {
+function existing(kubeconfig: string): Cluster {
   return { kubeconfig: resolve(kubeconfig), what: 'on your cluster', stop: async () => {} };
 }
 
@@ -73,7 +74,8 @@ async function embedded(options: LocalOptions): Promise<Cluster> {
 }
 
 function firstSteps(kubeconfig: string): string[] {
-  // Absolute, because the other terminal may be in another folder; apply, because an earlier run may have kept the sale.
+  // The paths are absolute, because the other terminal may be in another folder. `apply` and not `create`, because
+  // the objects of an earlier run may still exist.
   const samples = join(import.meta.dirname, '..', '..', 'manifests', 'samples');
   return [
     `export KUBECONFIG=${quoted(kubeconfig)}`,
@@ -96,11 +98,11 @@ Ctrl-C stops it; what happened is kept. No kubectl? npm run demo
 `;
 }
 
-/** As a shell reads it as one word. */
+/** Quotes a path for a shell where that is needed. */
 const quoted = (path: string): string =>
   /^[-./\w@+]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 
-/** The first signal stops the process in good order, the second one at once. */
+/** The first signal stops the process in good order. The second one ends it at once. */
 function stopOnSignal(stop: () => Promise<void>): void {
   let isStopping = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -1,5 +1,5 @@
-// A whole sale on one machine: a cluster (the sandbox, or one that the caller names) with everything installed on
-// it, and `serve` in this process.
+// A whole sale on one machine: installs everything on a cluster (the sandbox, or one that the caller names) and runs
+// `serve` in this process.
 
 import { anywhere, clusterServices, parseReach, thisMachine } from '../api/reach.ts';
 import type { Client } from '../kube/client.ts';
@@ -21,7 +21,10 @@ export interface StartOptions {
   kubeconfig: string;
   log: Log;
   settings?: Partial<ServeSettings>;
-  /** How the API server can prove itself, when it can: a file of CAs, and the common name of its certificate. */
+  /**
+   * Set when the API server has a client certificate for its webhook calls: a file with the CAs, and the common
+   * name of the certificate.
+   */
   webhookClient?: { caFile: string; name: string } | undefined;
   /** The commands that the board shows while there are no goods. */
   firstSteps?: string[];
@@ -51,7 +54,7 @@ export async function startSale(options: StartOptions): Promise<Running> {
   const client = createClient(loadConfig({ file: kubeconfig }));
   const url = `https://127.0.0.1:${settings.port}`;
   await refuseSecond(client, { ...deployment, url }, settings.takeOver);
-  /** Nobody answers at this address any more: left behind, the configurations would refuse every order. */
+  // The configurations must not outlive this process: the API server would get no answer and refuse every order.
   const withdraw = async () => {
     await removeConfigurations(client, url).catch((error: Error) =>
       log.warn(
@@ -71,7 +74,7 @@ export async function startSale(options: StartOptions): Promise<Running> {
     });
     const running = await serve(settings, log, options.onLost, firstSteps ? { firstSteps } : {});
     const { stop } = running;
-    // A copy would not follow: what it says of itself changes.
+    // Change the object itself: a copy would freeze the values of its getters.
     running.stop = () => stop().finally(withdraw);
     return running;
   } catch (error) {
@@ -84,10 +87,10 @@ interface Configuration extends KubeObject {
   webhooks?: { clientConfig: { url?: string } }[];
 }
 
-/** A person waits for the end of the process, and the API server may be gone. */
+/** Short, because a person waits for the process to end and the API server may be gone. */
 const promptly = { timeoutMs: 3000, retry: false };
 
-/** Those that lead to this process. Another installation may have taken them over meanwhile. */
+/** Deletes the configurations that still point to this process. Another installation may have replaced them. */
 async function removeConfigurations(client: Client, url: string): Promise<void> {
   for (const kind of ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']) {
     const resource: Resource<Configuration> = {

@@ -12,7 +12,7 @@ import { webhookConfigurations } from './webhook-configurations.ts';
 
 export type CertificateMode = 'self-signed' | 'cert-manager';
 
-/** The webhooks come last: from then on the API server needs an answer. */
+/** The webhook configurations come last: once they exist, the API server needs the answers of a running Spikegate. */
 export function bundle(mode: CertificateMode, extent: Extent = everything): Manifest[] {
   const { namespace, service: name } = deployment;
   const configurations = webhookConfigurations(registryOf(extent.parts), {
@@ -41,7 +41,10 @@ const injected = (it: Manifest): Manifest => ({
   metadata: { ...it.metadata, annotations: injection(deployment) },
 });
 
-/** A strategic merge as kustomize has it: maps field by field, lists of named items item by item, other lists whole. */
+/**
+ * Merges as kustomize does (strategic merge): maps by field, and lists whose items have names by name. Replaces
+ * other lists.
+ */
 function merged<T>(base: T, patch: unknown): T {
   if (Array.isArray(base) && Array.isArray(patch)) {
     const isNamed = patch.every((item) => typeof item?.name === 'string');

@@ -11,14 +11,14 @@ import { webhookConfigurations } from './webhook-configurations.ts';
 
 /** The files of a component's folder, as objects. */
 export function component(extent: Extent): Record<string, readonly unknown[]> {
-  const [before, after] = [rbac(deployment), rbac(deployment, extent)];
+  const [full, limited] = [rbac(deployment), rbac(deployment, extent)];
   const isIn = (list: readonly Manifest[], it: Manifest) => list.some((other) => idOf(other) === idOf(it));
   const removed = [
     ...kindsOf(allParts.filter((part) => !extent.parts.includes(part))).map(crdOf),
-    ...before.filter((it) => !isIn(after, it)),
+    ...full.filter((it) => !isIn(limited, it)),
   ];
-  const added = after.filter((it) => !isIn(before, it));
-  const changed = after.filter((it) => before.some((old) => idOf(old) === idOf(it) && !isSame(old, it)));
+  const added = limited.filter((it) => !isIn(full, it));
+  const changed = limited.filter((it) => full.some((old) => idOf(old) === idOf(it) && !isSame(old, it)));
   const files = Object.entries<readonly unknown[]>({
     'permissions.yaml': changed.map((it) => ({ ...bare(it), rules: it.rules })),
     'webhooks.yaml': webhookPatches(extent),
@@ -39,18 +39,19 @@ export function component(extent: Extent): Record<string, readonly unknown[]> {
   };
 }
 
-/** One patch for each kind. kustomize before 5.6 ends with a panic where a file of patches deletes several objects. */
+/** One patch for each kind, because kustomize full 5.6 panics when one file of patches deletes several objects. */
 function removals(objects: readonly Manifest[]): unknown[] {
-  return [...Map.groupBy(objects, ({ kind }) => kind)].map(([kind, some]) => ({
-    // A name is a regular expression.
-    target: { kind, name: some.map(({ metadata }) => metadata.name.replaceAll('.', '\\.')).join('|') },
-    patch: toYaml([{ ...bare(some[0]!), $patch: 'delete' }]),
+  return [...Map.groupBy(objects, ({ kind }) => kind)].map(([kind, ofKind]) => ({
+    // kustomize reads the name of a target as a regular expression.
+    target: { kind, name: ofKind.map(({ metadata }) => metadata.name.replaceAll('.', '\\.')).join('|') },
+    patch: toYaml([{ ...bare(ofKind[0]!), $patch: 'delete' }]),
   }));
 }
 
 const idOf = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
 const isSame = (a: Manifest, b: Manifest): boolean => JSON.stringify(a) === JSON.stringify(b);
 
+/** A patch's reference to its object. */
 const bare = ({ apiVersion, kind, metadata: { name, namespace } }: Manifest): Manifest => ({
   apiVersion,
   kind,
@@ -62,7 +63,7 @@ interface Entry {
   namespaceSelector: unknown;
 }
 
-/** Lists of webhooks are merged by their names. A list of expressions is replaced. */
+/** kustomize merges lists of webhooks by their names, and replaces lists of expressions. */
 function webhookPatches({ parts, namespaces }: Extent): unknown[] {
   const { namespace, service: name } = deployment;
   const options = { target: { service: { namespace, name } }, namespace, namespaces };

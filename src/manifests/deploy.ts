@@ -8,7 +8,7 @@ import { exemptLabel } from './webhook-configurations.ts';
 
 const name = 'spikegate';
 
-/** The selector of a Deployment cannot change, so it contains nothing that may. */
+/** The selector of a Deployment is immutable, so it contains only labels that never change. */
 const selector = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/instance': name };
 const labels = { ...selector, ...partOfSpikegate };
 
@@ -29,10 +29,10 @@ export const terminationGracePeriodSeconds = 45;
 /** Above every workload without a priority class, far below the system's own. */
 const priority = 1_000_000;
 
-const metadata = (named: string, extra: object = labels) => ({
-  name: named,
+const metadata = (objectName: string, objectLabels: object = labels) => ({
+  name: objectName,
   namespace: deployment.namespace,
-  labels: extra as Record<string, string>,
+  labels: objectLabels as Record<string, string>,
 });
 
 export const namespace: Manifest = {
@@ -114,7 +114,8 @@ export const workload: Manifest = {
         serviceAccountName: deployment.serviceAccount,
         priorityClassName: name,
         terminationGracePeriodSeconds,
-        // Its own Services must not set variables in its environment.
+        // Without this, Kubernetes sets a variable SPIKEGATE_… for each Service of the namespace, and `serve` reads
+        // its settings from variables with this prefix.
         enableServiceLinks: false,
         topologySpreadConstraints: [spread('topology.kubernetes.io/zone'), spread('kubernetes.io/hostname')],
         securityContext: {
@@ -130,7 +131,7 @@ export const workload: Manifest = {
   },
 };
 
-/** Variables, since the patch for cert-manager replaces the flags. */
+/** The extent as environment variables and not as flags, because the patch for cert-manager replaces all flags. */
 export function extentVariables({ parts, namespaces }: Extent): { name: string; value: string }[] {
   return [
     ...(parts.length < allParts.length ? [{ name: 'SPIKEGATE_PARTS', value: parts.join(',') }] : []),
@@ -138,7 +139,7 @@ export function extentVariables({ parts, namespaces }: Extent): { name: string; 
   ];
 }
 
-/** The Deployment of an installation that is about less than everything. */
+/** The Deployment of an installation that is limited to an extent. */
 export function workloadOf(extent: Extent): Manifest {
   const { spec } = workload as unknown as { spec: { template: { spec: object } } };
   const containers = [{ ...container, env: [...extentVariables(extent), ...container.env] }];
@@ -146,7 +147,7 @@ export function workloadOf(extent: Extent): Manifest {
   return { ...workload, spec: { ...spec, template } };
 }
 
-/** A kustomize patch of `workload`: certificates from cert-manager's Secret. */
+/** A kustomize patch of `workload`, which mounts the certificates from cert-manager's Secret. */
 export const workloadWithCertManager: Manifest = {
   apiVersion: 'apps/v1',
   kind: 'Deployment',
@@ -169,10 +170,13 @@ export const workloadWithCertManager: Manifest = {
   },
 };
 
-const service = (named: string, from: { name: string; port: number; targetPort: string }): Manifest => ({
+const service = (
+  serviceName: string,
+  from: { name: string; port: number; targetPort: string },
+): Manifest => ({
   apiVersion: 'v1',
   kind: 'Service',
-  metadata: metadata(named, { ...labels, 'app.kubernetes.io/component': from.targetPort }),
+  metadata: metadata(serviceName, { ...labels, 'app.kubernetes.io/component': from.targetPort }),
   spec: { type: 'ClusterIP', selector, ports: [{ ...from, protocol: 'TCP' }] },
 });
 

@@ -15,10 +15,10 @@ import type { Manifest } from './manifest.ts';
 import { certificateRbac, type RbacOptions, rbac } from './rbac.ts';
 import { type WebhookTarget, webhookConfigurations } from './webhook-configurations.ts';
 
-/** Writes files that differ. Returns their names. */
+/** Writes the generated manifests. Returns the names of the changed files. */
 export const writeManifests = (directory: string): Promise<string[]> => write(directory, generatedFiles());
 
-/** The same for a kustomize component that limits an overlay to an extent. */
+/** Writes a kustomize component that limits an overlay to an extent. Returns the names of the changed files. */
 export const writeComponent = (directory: string, extent: Extent): Promise<string[]> =>
   write(directory, componentFiles(extent));
 
@@ -65,7 +65,10 @@ export interface InstallOptions {
   log(line: string): void;
 }
 
-/** An upgrade may take fields over from an older installer, but not the caBundle, which another manager owns. */
+/**
+ * The field manager of installs and upgrades. It applies with `force`, so an upgrade owns every field that it
+ * applies. It never applies the caBundle, which `serve` or cert-manager writes.
+ */
 const installManager = 'spikegate-install';
 const establishedWithinMs = 30_000;
 
@@ -78,7 +81,7 @@ export async function install(client: Client, options: InstallOptions): Promise<
   const { namespace } = permissions;
   const name = permissions.configuration;
   const { parts, namespaces } = extent;
-  const urls = 'url' in target ? await calledNow(client, name, target.url) : new Map<string, string>();
+  const urls = 'url' in target ? await presentUrls(client, name, target.url) : new Map<string, string>();
   const configurations = webhookConfigurations(registryOf(parts), {
     target,
     namespace,
@@ -91,8 +94,11 @@ export async function install(client: Client, options: InstallOptions): Promise<
   }
 }
 
-/** The secret paths that `serve` has written into the webhooks' URLs, at the address of today, by webhook. */
-async function calledNow(client: Client, name: string, address: string): Promise<Map<string, string>> {
+/**
+ * The present URLs of the webhooks, by webhook, with `address` as their host and port. Their paths contain the
+ * secret that `serve` has written.
+ */
+async function presentUrls(client: Client, name: string, address: string): Promise<Map<string, string>> {
   const found = (await installedConfigurations(client)).filter(({ metadata }) => metadata.name === name);
   return new Map(
     found
@@ -104,14 +110,14 @@ async function calledNow(client: Client, name: string, address: string): Promise
   );
 }
 
-/** Applies the CRDs by server-side apply. Resolves when their kinds are served. @throws ApiError, Error */
+/** Applies the CRDs by server-side apply. Resolves when the API server serves their kinds. @throws ApiError, Error */
 export async function installDefinitions(
   client: Client,
   { clock, log, parts = allParts }: Pick<InstallOptions, 'clock' | 'log'> & { parts?: readonly Part[] },
 ): Promise<void> {
   const kinds = kindsOf(parts);
   for (const kind of kinds) await apply(client, crdOf(kind), log);
-  for (const kind of kinds) await established(client, `${kind.plural}.${kind.group}`, clock);
+  for (const kind of kinds) await waitUntilEstablished(client, `${kind.plural}.${kind.group}`, clock);
 }
 
 async function apply(client: Client, manifest: Manifest, log: InstallOptions['log']): Promise<void> {
@@ -123,7 +129,7 @@ interface Crd extends KubeObject {
   status?: { conditions?: { type: string; status: string; message?: string }[] };
 }
 
-async function established(client: Client, name: string, clock: Clock): Promise<void> {
+async function waitUntilEstablished(client: Client, name: string, clock: Clock): Promise<void> {
   const crds: Resource<Crd> = {
     group: 'apiextensions.k8s.io',
     version: 'v1',

@@ -1,5 +1,6 @@
-// Finds the installations of Spikegate in a cluster, by their webhook configurations. Two installations would judge
-// every order twice and hold its stock twice, and two leaders would settle the same goods. Only reads.
+// Finds the installations of Spikegate in a cluster by their webhook configurations. Two installations for the same
+// objects would admit every order twice and hold its stock twice, and two leaders would settle the same goods. Only
+// reads.
 import type { Kind } from '../api/define-kind.ts';
 import { allParts, kindsOf } from '../api/kinds.ts';
 import { partOfLabels } from '../api/names.ts';
@@ -9,7 +10,7 @@ import { type Extent, everything } from './extent.ts';
 import type { InstallationNames } from './names.ts';
 import { namespaceNameLabel } from './webhook-configurations.ts';
 
-/** On a webhook configuration: its installation replaces the others, which then stop. */
+/** Label of a webhook configuration: its installation replaces the others, which then stop. */
 export const takesOverLabel = 'spikegate.io/takes-over';
 
 export interface WebhookConfiguration extends KubeObject {
@@ -29,7 +30,7 @@ export interface Installation {
   /** Set when Helm installed it. */
   release: { namespace: string; name: string } | undefined;
   takesOver: boolean;
-  /** The kinds that it judges, `plural.group`. Empty: it does not say. */
+  /** The kinds that its webhooks judge, as `plural.group`. Empty: unknown. */
   kinds: readonly string[];
   /** The only namespaces whose objects it judges. Empty: all. */
   namespaces: readonly string[];
@@ -86,8 +87,8 @@ export function installationsOf(configurations: readonly WebhookConfiguration[])
 }
 
 /**
- * The other installations that stand in our way. Of two, the one that takes over goes on; otherwise the older one,
- * so that a mistaken second installation does not stop the first.
+ * The other installations because of which this one must not run. Of two installations, the one that takes over
+ * runs. If none takes over, the older one runs, so a mistaken second installation does not stop the first.
  */
 export function rivalsOf(
   found: readonly Installation[],
@@ -102,26 +103,28 @@ export function rivalsOf(
   );
 }
 
-/** What an installation is about, as its webhooks say. Everything, where there is none. */
+/** The extent of an installation, from its webhooks. Without an installation, or without known kinds: everything. */
 export function extentOf(installation: Installation | undefined): Extent {
   const isJudged = (kind: Kind) => installation?.kinds.includes(definitionOf(kind));
   const parts = allParts.filter((part) => kindsOf([part]).some(isJudged));
   return parts.length > 0 ? { parts, namespaces: installation?.namespaces ?? [] } : everything;
 }
 
-/** Whether both judge the same objects. One that only sells may be beside one that only runs workloads. */
+/** Whether both judge some objects in common. An installation for sales may run beside one for workloads. */
 export function isInTheWay(
   { kinds, namespaces: theirs }: Installation,
   { parts = everything.parts, namespaces: ours = [] }: Partial<Extent>,
 ): boolean {
-  const isAlike = kinds.length === 0 || kindsOf(parts).some((kind) => kinds.includes(definitionOf(kind)));
-  const isThere = theirs.length === 0 || ours.length === 0 || theirs.some((name) => ours.includes(name));
-  return isAlike && isThere;
+  const haveSameKinds =
+    kinds.length === 0 || kindsOf(parts).some((kind) => kinds.includes(definitionOf(kind)));
+  const haveSameNamespaces =
+    theirs.length === 0 || ours.length === 0 || theirs.some((name) => ours.includes(name));
+  return haveSameKinds && haveSameNamespaces;
 }
 
 type Entry = NonNullable<WebhookConfiguration['webhooks']>[number];
 
-/** A webhook for a kind may also be about its status. */
+/** The kinds of a webhook. Its rules may also name subresources, such as the status. */
 const kindsIn = ({ rules = [] }: Entry): string[] =>
   rules.flatMap(({ apiGroups = [], resources = [] }) =>
     apiGroups.flatMap((group) =>
@@ -137,8 +140,8 @@ const namespacesIn = (entry: Entry | undefined): string[] =>
 const definitionOf = ({ plural, group }: { plural: string; group: string }): string => `${plural}.${group}`;
 
 /**
- * Of the names of installations, the one to which an object of this name belongs: the longest that begins it. Undefined
- * for an object whose name says nothing.
+ * The installation to which an object belongs by its name: the longest of these installation names that is the
+ * beginning of the object's name. Undefined when none is.
  */
 export function ownerNamed(installations: readonly string[], object: string): string | undefined {
   return installations
@@ -146,14 +149,17 @@ export function ownerNamed(installations: readonly string[], object: string): st
     .sort((a, b) => b.length - a.length)[0];
 }
 
-/** A configuration of our name with a URL is ours: a server outside the cluster, for development. */
+/**
+ * Whether an installation found in the cluster is this one. A configuration of our name with a URL is ours, too: it
+ * points to a server outside the cluster, for development.
+ */
 export function isOwn({ configuration, service }: Installation, own: OwnInstallation): boolean {
   if (configuration !== own.configuration) return false;
   if (!service) return true;
   return own.url === undefined && service.namespace === own.namespace && service.name === own.service;
 }
 
-/** "release shop in namespace shop-system (webhook configuration shop-spikegate)" */
+/** For example: "release shop in namespace shop-system (webhook configuration shop-spikegate)" */
 export function describe({ release, service, configuration }: Installation): string {
   const where = release
     ? `release ${release.name} in namespace ${release.namespace}`
@@ -163,7 +169,7 @@ export function describe({ release, service, configuration }: Installation): str
   return `${where} (webhook configuration ${configuration})`;
 }
 
-/** Exit code 2: nothing has been written. */
+/** The command then ends with exit code 2 and has written nothing. */
 export class AnotherInstallationError extends Error {
   override readonly name = 'AnotherInstallationError';
 

@@ -13,9 +13,12 @@ export interface Manifest {
   [field: string]: unknown;
 }
 
+/** The labels of every manifest. */
 export const partOfSpikegate = { 'app.kubernetes.io/part-of': 'spikegate' };
 
-/** Several documents. No anchors, which some readers of YAML do not support. */
+/**
+ * One YAML text with a document for each manifest. Without anchors, because some YAML readers do not support them.
+ */
 export function toYaml(manifests: readonly unknown[]): string {
   return manifests
     .map((manifest) => stringify(manifest, { lineWidth: 0, aliasDuplicateObjects: false }))

@@ -22,7 +22,8 @@ const serviceMonitor = (namespace: string): Manifest => ({
         interval: '15s',
         // Prometheus' own token. Its user needs the role spikegate-metrics-reader, or one like it.
         bearerTokenFile: '/var/run/secrets/kubernetes.io/serviceaccount/token',
-        // Stock has the label `namespace` of the goods. Without this it would be renamed for the pod's namespace.
+        // Metrics of stock have a label `namespace` with the namespace of the goods. Without `honorLabels`,
+        // Prometheus would rename that label and set `namespace` to the namespace of the pod.
         honorLabels: true,
       },
     ],
@@ -38,7 +39,7 @@ const prometheusRule = (namespace: string): Manifest => ({
 
 const dashboards = { sale: saleDashboardJson(), operator: operatorDashboardJson() };
 
-/** Dashboards are files, so that people can import them too. kustomize makes ConfigMaps of them. */
+/** The dashboards are JSON files, so that people can import them too. kustomize makes ConfigMaps of them. */
 const kustomization = {
   apiVersion: 'kustomize.config.k8s.io/v1alpha1',
   kind: 'Component',
@@ -52,7 +53,7 @@ const configMaps = (namespace: string) =>
     options: { disableNameSuffixHash: true, labels: { ...labels, grafana_dashboard: '1' } },
   }));
 
-/** File names below manifests/monitoring: YAML as objects, and texts. */
+/** Contents by file name below manifests/monitoring: YAML files as objects, other files as texts. */
 export function monitoringFiles(namespace: string): {
   yaml: Record<string, unknown>;
   text: Record<string, string>;

@@ -4,15 +4,16 @@ export const version = '0.1.0';
 
 /** The names of an installation's objects. Names of cluster-wide objects must differ between two installations. */
 export interface InstallationNames {
-  /** Of the Deployment and the PriorityClass, and prefix of the roles for people. */
+  /** Name of the Deployment and the PriorityClass, and prefix of the roles for people. */
   name: string;
+  /** Name of both webhook configurations. */
   configuration: string;
   serviceAccount: string;
   service: string;
   metricsService: string;
   lease: string;
   certSecret: string;
-  /** Secret with the secret in the webhooks' path. */
+  /** Name of the Secret that contains the secret part of the webhooks' path. */
   pathSecret: string;
 }
 
@@ -27,7 +28,7 @@ export const namesOf = (name: string): InstallationNames => ({
   pathSecret: `${name}-webhook-path`,
 });
 
-/** Who the servers of an installation are for the API server. */
+/** The username by which the API server knows the processes of an installation. */
 export const usernameOf = (namespace: string, serviceAccount: string): string =>
   `system:serviceaccount:${namespace}:${serviceAccount}`;
 

@@ -29,7 +29,7 @@ export const rbac = (options: RbacOptions, extent: Extent = everything): Manifes
   ...personRoles(options.name, kindsOf(extent.parts)),
 ];
 
-/** What every replica needs, whatever it is for. */
+/** The permissions that every replica needs, whatever parts are on. */
 export function commonRbac(options: RbacOptions, { namespaces }: Pick<Extent, 'namespaces'>): Manifest[] {
   const { namespace, serviceAccount: name } = options;
   return [
@@ -39,7 +39,7 @@ export function commonRbac(options: RbacOptions, { namespaces }: Pick<Extent, 'n
   ];
 }
 
-/** What a part may do with its kinds. With a list of namespaces: there, and nowhere else. */
+/** The permissions of a part on its kinds. If `namespaces` is not empty, they apply in these namespaces only. */
 export function partRbac(part: Part, options: RbacOptions, namespaces: readonly string[]): Manifest[] {
   const name = partRole(options, part);
   const { clusterScoped, namespaced } = part === 'sale' ? saleRules() : workloadRules();
@@ -61,8 +61,8 @@ export function certificateRbac(options: RbacOptions): Manifest[] {
 }
 
 /**
- * For `--metrics-auth`: serve may ask the API server about a token and its user's rights. And a role for those who may
- * read the metrics and the board, which is bound to nobody.
+ * Permissions for `--metrics-auth`: `serve` may ask the API server whether a token is valid and what its user may
+ * do. Also a role for readers of the metrics and the board. The administrator must bind this role.
  */
 export function metricsRbac(options: RbacOptions): Manifest[] {
   const name = `${options.serviceAccount}-metrics-auth`;
@@ -81,7 +81,7 @@ export function metricsRbac(options: RbacOptions): Manifest[] {
   ];
 }
 
-/** The rules as a role of this name, bound to the service account: in one namespace, or cluster-wide without one. */
+/** A role with these rules, and its binding to the service account: in `namespace`, or in the cluster without one. */
 function granted(
   name: string,
   { namespace: home, serviceAccount }: RbacOptions,
@@ -101,7 +101,7 @@ function granted(
   ];
 }
 
-/** Of objects without a namespace. */
+/** The rules for cluster-scoped objects that every replica reads. */
 const clusterRules = (namespaces: readonly string[]): PolicyRule[] => [
   {
     apiGroups: [''],
@@ -110,7 +110,7 @@ const clusterRules = (namespaces: readonly string[]): PolicyRule[] => [
     ...(namespaces.length > 0 ? { resourceNames: [...namespaces] } : {}),
     verbs: ['list', 'watch'],
   },
-  // Looks for another installation.
+  // `serve` looks for another installation.
   {
     apiGroups: ['admissionregistration.k8s.io'],
     resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
@@ -127,10 +127,10 @@ function saleRules(): PartRules {
   return {
     clusterScoped: [],
     namespaced: [
-      // get: live reads of what others refer to.
+      // get: live reads of objects to which other objects refer.
       ...rulesFor(saleKinds, '', ['get', 'list', 'watch']),
-      // patch adds finalizers, and lets admission complete an object that was created past it; update removes
-      // finalizers.
+      // patch adds finalizers. It also makes the mutating webhook fill in an object that was created without
+      // admission. update removes finalizers.
       ...rulesFor([SpikeGoods, Buyer, Seller], '', ['update', 'patch']),
       ...rulesFor(saleKinds, '/status', ['update']),
       eventRule(['create', 'patch']),
@@ -140,10 +140,10 @@ function saleRules(): PartRules {
 
 const eventRule = (verbs: string[]): PolicyRule => ({ apiGroups: [''], resources: ['events'], verbs });
 
-type Rated = Pick<Kind, 'group' | 'plural'>;
+type KindName = Pick<Kind, 'group' | 'plural'>;
 
 /** One rule per group. A rule for several groups would also cover each resource in every group. */
-function rulesFor(kinds: readonly Rated[], subresource: string, verbs: string[]): PolicyRule[] {
+function rulesFor(kinds: readonly KindName[], subresource: string, verbs: string[]): PolicyRule[] {
   return [...new Set(kinds.map((kind) => kind.group))].map((group) => ({
     apiGroups: [group],
     resources: kinds.filter((it) => it.group === group).map((it) => `${it.plural}${subresource}`),
@@ -167,13 +167,16 @@ function workloadRules(): PartRules {
       // Needed for blockOwnerDeletion when OwnerReferencesPermissionEnforcement is on.
       ...rulesFor(workloadKinds, '/finalizers', ['update']),
       ...allChildKinds.map(childRule),
-      // list: only events say why a StatefulSet or a DaemonSet makes no pods.
+      // list: only events show why a StatefulSet or a DaemonSet creates no pods.
       eventRule(['create', 'patch', 'list']),
     ],
   };
 }
 
-/** Pods are created, because their names are generated. Everything else is applied, which is patch. */
+/**
+ * Pods need `create`, because the API server generates their names. Spikegate writes all other children by
+ * server-side apply, which is a patch.
+ */
 function childRule(kind: ChildKind): PolicyRule {
   const verbs = kind === pods ? ['create', 'delete'] : ['get', 'create', 'patch', 'update', 'delete'];
   return { apiGroups: [kind.group], resources: [kind.plural], verbs: ['list', 'watch', ...verbs] };
@@ -181,7 +184,7 @@ function childRule(kind: ChildKind): PolicyRule {
 
 function leaseRules({ lease }: RbacOptions): PolicyRule[] {
   return [
-    // RBAC cannot limit a create by name: the name is unknown when it is authorised.
+    // RBAC cannot limit a create by name, because the authorizer does not know the name of the new object.
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
     {
       apiGroups: ['coordination.k8s.io'],
@@ -219,7 +222,7 @@ export const personRoles = (installation: string, kinds: readonly Kind[]): Manif
     personRole(installation, kind, 'editor'),
   ]);
 
-/** Aggregated into the cluster's view and edit roles, as kubebuilder scaffolds them. */
+/** A role that Kubernetes adds to the cluster's roles view, edit and admin. kubebuilder scaffolds such roles, too. */
 function personRole(installation: string, kind: Kind, role: 'viewer' | 'editor'): Manifest {
   const view = ['get', 'list', 'watch'];
   const verbs = role === 'viewer' ? view : [...view, 'create', 'update', 'patch', 'delete'];
