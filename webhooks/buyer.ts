@@ -17,7 +17,7 @@ import {
 } from './shared-rules.ts';
 import { smallReviewBytes, type Webhooks } from './webhook.ts';
 
-const nameIsNoOthersId = nameIsNoId<Buyer>((call, reference) =>
+const nameIsNotAnotherId = nameIsNoId<Buyer>((call, reference) =>
   call.context.catalogue.findBuyer(call.namespace, reference),
 );
 
@@ -34,13 +34,14 @@ export const buyerWebhooks: Webhooks<Buyer> = {
     return withOwnId({ ...named, object: kept }, 'buyerId');
   },
   rules: {
-    CREATE: [nameIsNoOthersId],
+    CREATE: [nameIsNotAnotherId],
     UPDATE: [fixed('buyerId', 'because Spikegate sets it')],
     DELETE: [
       notReferenced('buyer', orders, ({ object, context }) => context.catalogue.liveOrdersOfBuyer(object)),
     ],
   },
-  // Who orders now has a hold in goods of the namespace, or a lot there is used. Otherwise nothing is under way.
+  // Every order that is on its way has a hold in goods of the namespace, or its units are in a lot there. Without holds
+  // and lots, no order of the buyer can be on its way.
   beforeDelete: (call) =>
     marked(Buyer as Kind, call, call.context.catalogue.goodsIn(call.namespace).every(hasNoneUnderWay)),
 };

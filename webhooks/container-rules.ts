@@ -1,5 +1,6 @@
-// Rules that kinds with containers share. They refuse what a Deployment or a Service would be refused for, and warn
-// of what people would regret. Pure; knows no kind.
+// Rules that kinds with containers share. They refuse values with which the API server would refuse the Deployment or the
+// Service, and warn of values that people would regret. A rule returns the refusal, or undefined when the value is sound.
+// A warning returns its text, or undefined. Pure; knows no kind.
 
 import type { EnvVar, Resources, ServicePort } from '../src/api/podspec.ts';
 import { compareQuantities } from '../src/api/quantity.ts';
@@ -20,7 +21,7 @@ export function firstOf<T>(
   return undefined;
 }
 
-/** Services are called after the object: a DNS label (RFC 1035) with room for a suffix. */
+/** The names of Services are the object's name with a suffix, and must be DNS labels (RFC 1035). */
 export function nameFits<T extends KubeObject>(longest: number): Rule<T> {
   return ({ object }) => {
     const { name } = object.metadata;
@@ -88,6 +89,7 @@ export function environmentIsSound(path: string, env: readonly EnvVar[] = []): R
   });
 }
 
+/** Warns when the image has no fixed version. */
 export function hasNoVersion(path: string, image: string | undefined): string | undefined {
   if (!image || image.includes('@')) return undefined;
   const [, tag] = /:([^:/]+)$/.exec(image) ?? [];
@@ -95,6 +97,7 @@ export function hasNoVersion(path: string, image: string | undefined): string | 
   return `${path}: ${image} may be another image tomorrow; name a version`;
 }
 
+/** Warns when the request for CPU or memory is missing. */
 export function lacksRequests(path: string, resources: Resources | undefined): string | undefined {
   const missing = ['cpu', 'memory'].filter((name) => own(resources?.requests, name) === undefined);
   if (missing.length === 0) return undefined;
@@ -102,15 +105,16 @@ export function lacksRequests(path: string, resources: Resources | undefined): s
 }
 
 const secret = /passw(or)?d|pwd|secret|token|credential|api_?key|access_?key|private_?key/i;
-const reference = /^\$\([A-Za-z_][A-Za-z0-9_]*\)$/;
+const variableReference = /^\$\([A-Za-z_][A-Za-z0-9_]*\)$/;
 
 /** Whether a variable seems to contain a secret. */
 export const looksSecret = (name: string, value: string | undefined): boolean =>
   Boolean(value) &&
   secret.test(name) &&
   !/(_file|_path|_name|_url)$/i.test(name) &&
-  !reference.test(value ?? '');
+  !variableReference.test(value ?? '');
 
+/** Warns of variables that seem to contain secrets. */
 export function secretsInPlain(path: string, env: readonly EnvVar[] = []): string | undefined {
   const found = env.filter(({ name, value }) => looksSecret(name, value)).map(({ name }) => name);
   if (found.length === 0) return undefined;

@@ -1,4 +1,4 @@
-// What admission works with, besides the object at hand. One context serves every call of a process.
+// What the webhooks use besides the object of the call. One context serves every call of a process.
 // `src/process/admission.ts` makes it for a cluster; tests make it from memory.
 import type { Kind } from '../src/api/define-kind.ts';
 import type { NodePorts } from '../src/api/node-ports.ts';
@@ -20,16 +20,19 @@ export interface AdmissionContext {
   looks: Looks;
   /** The API server's time, because other replicas compare the times that are written here. */
   clock: ServerClock;
-  /** The user that this process is for the API server; undefined while it is not known. */
+  /** The user name under which this process calls the API server. Undefined while it is not known. */
   self?(): string | undefined;
   /** A new unique id for an object. */
   newId(): string;
   policy: AdmissionPolicy;
 }
 
-/** A bucket of live reads for each user. A read that lets an order in is given back, so only refused ones use it up. */
+/**
+ * A token bucket of live reads for each user. A read that leads to an admitted order is given back, so only refused
+ * orders use the bucket up.
+ */
 export interface Looks {
-  /** Whether this user's order may cost one. */
+  /** Takes one read from the user's bucket. Returns false when the bucket is empty; then the order gets no live read. */
   take(user: string): boolean;
   giveBack(user: string): void;
 }

@@ -1,4 +1,5 @@
-// Admission of DataService: recognises its two shapes, and refuses what its children would be refused for.
+// Admission of DataService. Accepts the shapes of both earlier versions (src/api/data-service.ts), and refuses values
+// with which the API server would refuse a child.
 
 import {
   type Component,
@@ -28,24 +29,27 @@ import type { Call, Rule, Warning, Webhooks } from './webhook.ts';
 
 type DataServiceRule = Rule<DataService>;
 type Judge = (path: string, component: ComponentSpec, name: Component) => Refusal | undefined;
-type Look = (path: string, component: ComponentSpec, name: Component) => string | undefined;
+type WarningText = (path: string, component: ComponentSpec, name: Component) => string | undefined;
 
-/** When another DataService has the plain names, the names of its Services begin with its name and `-`. */
+/**
+ * Only one DataService of a namespace has children with plain names (`mysql`). The children of every other one have its
+ * name and `-` in front, and a Service's name has at most 63 characters. `namesFit` checks the complete names.
+ */
 const longestName = 62;
 
 const rules: DataServiceRule[] = [
-  every(placeIsClear),
-  every(imageIsNamed),
-  every(portsAreClear),
-  every(filesAreKnown),
-  every(
+  componentRule(kindFits),
+  componentRule(imageIsNamed),
+  componentRule(portsAreClear),
+  componentRule(filesAreKnown),
+  componentRule(
     (path, { resources }) =>
       requestsWithinLimits(`${path}.resources`, resources) ??
       resourcesAreSound(`${path}.resources`, resources),
   ),
-  every(environmentIsSound),
-  every(filesFit),
-  every(storageIsSound),
+  componentRule(environmentIsSound),
+  componentRule(filesFit),
+  componentRule(storageIsSound),
   namesFit,
   nodePortsAreUnique,
   nodePortsAreServed,
@@ -66,25 +70,25 @@ export const dataServiceWebhooks: Webhooks<DataService> = {
   },
 
   warnings: [
-    each((path, { image, ...others }, name) =>
+    componentWarning((path, { image, ...others }, name) =>
       kindOf(name, others) === 'thirdParty' ? undefined : hasNoVersion(`${path}.image`, image),
     ),
-    each((path, component, name) =>
+    componentWarning((path, component, name) =>
       kindOf(name, component) === 'thirdParty'
         ? undefined
         : lacksRequests(`${path}.resources`, component.resources),
     ),
-    each((path, { env = {} }) => {
+    componentWarning((path, { env = {} }) => {
       const found = Object.keys(env).filter((name) => looksSecret(name, own(env, name)));
       if (found.length === 0) return undefined;
       return `${path}.env: ${found.join(', ')} can be read by everybody who may read this object; put it into a Secret`;
     }),
-    each((path, { thirdParty }) =>
+    componentWarning((path, { thirdParty }) =>
       thirdParty?.password
         ? `${path}.thirdParty.password can be read by everybody who may read this object; use passwordSecret`
         : undefined,
     ),
-    each((path, { thirdParty }) =>
+    componentWarning((path, { thirdParty }) =>
       thirdParty?.checkCMD
         ? `${path}.thirdParty.checkCMD is not run; thirdParty.check says what is checked`
         : undefined,
@@ -99,19 +103,21 @@ function present(object: DataService): [Component, ComponentSpec][] {
   });
 }
 
-function every(judge: Judge): DataServiceRule {
+function componentRule(judge: Judge): DataServiceRule {
   return ({ object }) =>
     firstOf(present(object), ([name, component]) => judge(`spec.${name}`, component, name));
 }
 
-function each(look: Look): Warning<DataService> {
+function componentWarning(textOf: WarningText): Warning<DataService> {
   return ({ object }) => {
-    const found = present(object).flatMap(([name, component]) => look(`spec.${name}`, component, name) ?? []);
+    const found = present(object).flatMap(
+      ([name, component]) => textOf(`spec.${name}`, component, name) ?? [],
+    );
     return found.length > 0 ? found.join('; ') : undefined;
   };
 }
 
-function placeIsClear(path: string, component: ComponentSpec, name: Component): Refusal | undefined {
+function kindFits(path: string, component: ComponentSpec, name: Component): Refusal | undefined {
   const kind = kindOf(name, component);
   if (kind === 'thirdParty') {
     if (!isMiddleware(name)) {
@@ -151,10 +157,10 @@ function namesStay({ object, old }: Call<DataService>): ReturnType<DataServiceRu
   const path = 'spec.namePrefix';
   const before = old?.spec.namePrefix;
   if (object.spec.namePrefix === before) return undefined;
-  const is = before === undefined ? 'unset' : JSON.stringify(before);
+  const current = before === undefined ? 'unset' : JSON.stringify(before);
   return refuse(
     'Immutable',
-    `${path} cannot change, because the names of children begin with it: it is ${is}`,
+    `${path} cannot change, because the names of children begin with it: it is ${current}`,
     path,
   );
 }
@@ -165,8 +171,9 @@ function volumeStays({ object, old }: Call<DataService>): ReturnType<DataService
   if (!before || !after || [before, after].some((it) => kindOf('mysql', it) === 'thirdParty'))
     return undefined;
   const { size = '10Gi', storageClassName } = before.storage ?? {};
-  const now = after.storage ?? {};
-  if (sameQuantity(size, now.size ?? '10Gi') && storageClassName === now.storageClassName) return undefined;
+  const wanted = after.storage ?? {};
+  if (sameQuantity(size, wanted.size ?? '10Gi') && storageClassName === wanted.storageClassName)
+    return undefined;
   const path = 'spec.mysql.storage';
   return refuse('Immutable', `${path} cannot change: Kubernetes does not change the claim of a volume`, path);
 }
@@ -215,7 +222,7 @@ function thirdPartiesAreAllowed({ object, old, context }: Call<DataService>): Re
   return firstOf(present(object), ([name, { thirdParty }]) => {
     const address = thirdParty && addressOf(thirdParty.url, builtIn[name].port);
     if (!address || thirdParty.url === old?.spec[name]?.thirdParty?.url) return undefined;
-    const wrong = whyNotAsked(`spec.${name}.thirdParty`, thirdParty.url, name);
+    const wrong = urlIsSound(`spec.${name}.thirdParty`, thirdParty.url, name);
     if (wrong) return wrong;
     const why = whyNotThere(context.policy.reach.thirdParty, destinationAt(address));
     if (!why) return undefined;
@@ -231,7 +238,7 @@ const schemes = { mysql: ['tcp', 'mysql', 'mariadb'], others: ['tcp', 'http', 'h
  * Refuses a URL with an unknown scheme, and a URL that contains credentials: it is written to a ConfigMap, which
  * many people may read.
  */
-function whyNotAsked(path: string, text: string, name: Component): Refusal | undefined {
+function urlIsSound(path: string, text: string, name: Component): Refusal | undefined {
   const field = `${path}.url`;
   const bare = text.trim().replace(/^jdbc:/, '');
   const url = new URL(bare.includes('://') ? bare : `tcp://${bare}`);
@@ -257,28 +264,30 @@ function environmentIsSound(path: string, { env = {}, thirdParty }: ComponentSpe
   return passwordSecret && keyIsSound(`${path}.thirdParty.passwordSecret`, passwordSecret);
 }
 
-/** Maximum size of a ConfigMap (Kubernetes' validation.MaxSecretSize). */
+/** Maximum size of a ConfigMap. Kubernetes uses the limit of Secrets for it (validation.MaxSecretSize). */
 const maxBytes = 1_048_576;
 /** Longest text that may replace a placeholder: a host of about 253 characters, or a URL of the spec. */
 const longestValue = 2_100;
 
+/** Bytes for the files of the ConfigMap that the spec does not replace. */
+const roomForBuiltIn = 16_384;
+
 function filesFit(path: string, { config = {} }: ComponentSpec, name: Component): Refusal | undefined {
   const sizeOf = (text: string) =>
     Buffer.byteLength(text) + (text.match(/\{\{/g)?.length ?? 0) * longestValue;
-  const isOfScripts = (file: string) => name === 'mysql' && file.endsWith('.sql');
+  const isSqlFile = (file: string) => name === 'mysql' && file.endsWith('.sql');
   for (const { files } of builtIn[name].configMaps) {
-    const own = Object.keys(config).filter(
-      (file) => files.includes(file) || (isOfScripts(file) && isOfScripts(files[0]!)),
+    const configured = Object.keys(config).filter(
+      (file) => files.includes(file) || (isSqlFile(file) && isSqlFile(files[0]!)),
     );
-    const size = own.reduce((sum, file) => sum + sizeOf(config[file]!), 0);
+    const size = configured.reduce((sum, file) => sum + sizeOf(config[file]!), 0);
     if (size + roomForBuiltIn <= maxBytes) continue;
-    const most = maxBytes - roomForBuiltIn;
-    const must = `must have at most ${most} bytes in ${files.join(', ')}: one ConfigMap has them`;
+    const limit = maxBytes - roomForBuiltIn;
+    const must = `must have at most ${limit} bytes in ${files.join(', ')}: one ConfigMap has them`;
     return refuse('Invalid', `${path}.config ${must}, got ${size}`, `${path}.config`);
   }
   return undefined;
 }
-const roomForBuiltIn = 16_384;
 
 function storageIsSound(path: string, { storage }: ComponentSpec): Refusal | undefined {
   const { size, storageClassName } = storage ?? {};
@@ -305,26 +314,26 @@ const longestOf = { statefulSet: 52, deployment: 63, daemonSet: 63 };
 
 function namesFit({ object, old }: Call<DataService>): ReturnType<DataServiceRule> {
   const { namePrefix } = object.spec;
-  const decided = old?.status?.namePrefix;
-  const prefix = namePrefix ?? decided ?? `${object.metadata.name}-`;
+  const prefixInUse = old?.status?.namePrefix;
+  const prefix = namePrefix ?? prefixInUse ?? `${object.metadata.name}-`;
   return firstOf(present(object), ([name, component]) => {
     const kind = kindOf(name, component);
     if (kind === 'thirdParty') return undefined;
-    const most = longestOf[kind] - builtIn[name].object.length;
-    if (prefix.length <= most) return undefined;
+    const longestPrefix = longestOf[kind] - builtIn[name].object.length;
+    if (prefix.length <= longestPrefix) return undefined;
     const what = `the ${kind} ${prefix}${builtIn[name].object} would have more than ${longestOf[kind]}`;
     if (namePrefix !== undefined) {
       const path = 'spec.namePrefix';
       return refuse(
         'Invalid',
-        `${path} must have at most ${most} characters (${what}), got ${prefix.length}`,
+        `${path} must have at most ${longestPrefix} characters (${what}), got ${prefix.length}`,
         path,
       );
     }
     const path = 'metadata.name';
     return refuse(
       'Invalid',
-      `${path} must have at most ${most - 1} characters (${what}), got ${prefix.length - 1}`,
+      `${path} must have at most ${longestPrefix - 1} characters (${what}), got ${prefix.length - 1}`,
       path,
     );
   });

@@ -18,15 +18,15 @@ import type { Call, Rule, Webhooks } from './webhook.ts';
 type WebRule = Rule<ElasticWeb>;
 type WebCall = Call<ElasticWeb>;
 
-/** A Service may have its name with `-metrics` added. */
+/** A Service of the object may be named after it with the suffix `-metrics`. */
 const longestName = 63 - '-metrics'.length;
 
-const shape: WebRule[] = [
+const specRules: WebRule[] = [
   ({ object: { spec } }) =>
     requestsWithinLimits('spec.resources', spec.resources) ??
     resourcesAreSound('spec.resources', spec.resources),
   ({ object: { spec } }) => environmentIsSound('spec.env', spec.env) ?? firstVariable('spec.env', spec.env),
-  minimumIsNoMore,
+  minimumIsAtMostMaximum,
   metricsPortIsFree,
   metricsPortIsTcp,
   ({ object, context }) => nodePortIsServed('spec.nodePort', object.spec.nodePort, context.policy.nodePorts),
@@ -37,12 +37,12 @@ export const elasticWebWebhooks: Webhooks<ElasticWeb> = {
   kind: ElasticWeb as Kind,
   defaulting: 'assumed',
   default: (call) => (isBeingDeleted(call) ? call.object : fillIn(call.object, ElasticWeb.specDefaults)),
-  rules: { CREATE: [nameFits(longestName), ...shape], UPDATE: shape, DELETE: [] },
+  rules: { CREATE: [nameFits(longestName), ...specRules], UPDATE: specRules, DELETE: [] },
   warnings: [
     ({ object }) => hasNoVersion('spec.image', object.spec.image),
     ({ object }) => lacksRequests('spec.resources', object.spec.resources),
     ({ object }) => secretsInPlain('spec.env', object.spec.env),
-    targetIsServed,
+    warnOfUnservedTarget,
     ({ object: { spec } }) =>
       spec.nodePort && spec.serviceType === 'ClusterIP'
         ? 'spec.nodePort: a Service of type ClusterIP has none; it is not used'
@@ -66,7 +66,7 @@ export const elasticWebWebhooks: Webhooks<ElasticWeb> = {
   ],
 };
 
-function minimumIsNoMore({ object }: WebCall): ReturnType<WebRule> {
+function minimumIsAtMostMaximum({ object }: WebCall): ReturnType<WebRule> {
   const { minReplicas = 0, maxReplicas = replicaLimit } = object.spec;
   if (minReplicas <= maxReplicas) return undefined;
   return refuse(
@@ -88,7 +88,10 @@ function metricsPortIsFree({ object }: WebCall): ReturnType<WebRule> {
   );
 }
 
-/** A container port has one protocol. When the traffic port speaks only UDP, its name cannot lead to metrics. */
+/**
+ * Metrics are read over TCP, and a container port has only one protocol. So `mtargetPort` must not name the traffic port
+ * when that port speaks only UDP.
+ */
 function metricsPortIsTcp({ object: { spec } }: WebCall): ReturnType<WebRule> {
   const { mtargetPort } = spec;
   if (typeof mtargetPort !== 'string' || speaks(spec, 'TCP')) return undefined;
@@ -116,7 +119,7 @@ function serverIsAllowed({ object, old, context }: WebCall): ReturnType<WebRule>
   return refuse('PlaceNotAllowed', `${path}: ${url.host} ${why} (serve --prometheus-allow)`, path);
 }
 
-function targetIsServed({ object }: WebCall): string | undefined {
+function warnOfUnservedTarget({ object }: WebCall): string | undefined {
   const { targetPort, podPort } = object.spec;
   if (typeof targetPort !== 'number' || targetPort === podPort) return undefined;
   return `spec.targetPort: requests go to ${targetPort} of the pods, which listen on podPort ${podPort}`;

@@ -1,27 +1,26 @@
-// Ids that Spikegate allocates. An id contains a hash of the object's kind, namespace and name. So admission can
-// tell its own id for this object from one that was copied from another object, without looking at anything stored,
-// and two objects never have the same id. Pure.
+// Ids that Spikegate allocates. An id contains a hash of the object's kind, namespace and name. So admission recognises
+// an id that was copied from another object, without a look-up, and two objects never have the same id. Pure.
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '../src/kube/objects.ts';
 import type { Call } from './webhook.ts';
 
 type Named = Pick<Call<KubeObject>, 'object' | 'namespace' | 'context'>;
 
-/** Random hexadecimal digits at the end of an id: a new object of the same name gets a new id. */
+/** Number of random hexadecimal digits at the end of an id. With them a new object of the same name gets a new id. */
 const randomDigits = 10;
 
 /** A UUID of version 8 (RFC 9562: custom). `more`: other texts for the hash, besides kind, namespace and name. */
 export function allocateId(call: Named, ...more: string[]): string {
-  return bound(call, call.context.newId().slice(-randomDigits), more);
+  return idWith(call, call.context.newId().slice(-randomDigits), more);
 }
 
 /** Whether the id was allocated for this object. */
 export const isOwnId = (call: Named, id: string | undefined, ...more: string[]): boolean =>
-  id !== undefined && id === bound(call, id.slice(-randomDigits), more);
+  id !== undefined && id === idWith(call, id.slice(-randomDigits), more);
 
-function bound({ object, namespace }: Named, random: string, more: readonly string[]): string {
-  const about = JSON.stringify([object.kind, namespace, object.metadata.name, random, ...more]);
-  const hash = createHash('sha256').update(about).digest('hex');
+function idWith({ object, namespace }: Named, random: string, more: readonly string[]): string {
+  const hashed = JSON.stringify([object.kind, namespace, object.metadata.name, random, ...more]);
+  const hash = createHash('sha256').update(hashed).digest('hex');
   const variant = ((Number.parseInt(hash[16]!, 16) & 0b0011) | 0b1000).toString(16);
   const groups = [
     hash.slice(0, 8),

@@ -1,5 +1,5 @@
-// What the API server demands of a pod's containers (pkg/apis/core/validation), so that it is refused here, with the
-// field of our object, and not later in a child. Pure; knows no kind.
+// The API server's rules for a pod's containers (pkg/apis/core/validation). Admission refuses a wrong value here and
+// names the field of our object. Otherwise the API server would refuse the child later. Pure; knows no kind.
 import type { NodePorts } from '../src/api/node-ports.ts';
 import { containerPortsOf, type EnvVar, type Resources, type ServicePort } from '../src/api/podspec.ts';
 import { compareQuantities, isWholeNumber } from '../src/api/quantity.ts';
@@ -66,6 +66,7 @@ export const isVariableName = (name: string): boolean =>
 const isDataKey = (key: string): boolean =>
   key.length <= 253 && /^[-._a-zA-Z0-9]+$/.test(key) && key !== '.' && !key.startsWith('..');
 
+/** Checks a reference to an object, and to a key of its data if `key` is set. */
 export function keyIsSound(path: string, { name, key }: { name: string; key?: string | undefined }) {
   if (!isSubdomain(name)) {
     const must = 'must be the name of an object: lower-case letters, digits, - and .';
@@ -121,7 +122,7 @@ export function targetsAreClear(
   return refuse('Invalid', `${field} must mean one container port: ${already} already, got ${got}`, field);
 }
 
-/** kube-apiserver's --service-node-port-range; 0 leaves the choice to the cluster. */
+/** The port must be in kube-apiserver's --service-node-port-range. With 0 the cluster chooses one. */
 export function nodePortIsServed(
   path: string,
   nodePort: number | undefined,
@@ -132,5 +133,6 @@ export function nodePortIsServed(
   return refuse('Invalid', `${path} ${must}, got ${nodePort}`, path);
 }
 
+/** The first refusal among the variables. */
 export const firstVariable = (path: string, env: readonly EnvVar[] = []): Refusal | undefined =>
   firstOf([...env.entries()], ([index, variable]) => variableIsSound(`${path}.${index}`, variable));

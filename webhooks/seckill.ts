@@ -1,4 +1,4 @@
-// Admission of Seckill: refuses what its children would be refused for, and names the field.
+// Admission of Seckill: refuses values with which the API server would refuse a child, and names the field.
 import type { Kind } from '../src/api/define-kind.ts';
 import { refuse } from '../src/api/refusals.ts';
 import {
@@ -23,7 +23,7 @@ import type { Call, Rule, Webhooks } from './webhook.ts';
 
 type SeckillRule = Rule<Seckill>;
 
-/** The longest suffix of its name is `-gateway-svc`. */
+/** Services are named after the object, with a suffix. The longest suffix is `-gateway-svc`. */
 const longestSuffix = Math.max(...Object.values(seckillServices).map((short) => `-${short}-svc`.length));
 
 const rules: SeckillRule[] = [imagesAreNamed, servicesAreSound, scalingIsPossible];
@@ -38,9 +38,9 @@ export const seckillWebhooks: Webhooks<Seckill> = {
   rules: { CREATE: [nameFits(63 - longestSuffix), ...rules], UPDATE: rules, DELETE: [] },
 
   warnings: [
-    each((path, { image }) => hasNoVersion(`${path}.image`, image)),
-    each((path, { resources }) => lacksRequests(`${path}.resources`, resources)),
-    each((path, { env }) => secretsInPlain(`${path}.env`, env)),
+    serviceWarning((path, { image }) => hasNoVersion(`${path}.image`, image)),
+    serviceWarning((path, { resources }) => lacksRequests(`${path}.resources`, resources)),
+    serviceWarning((path, { env }) => secretsInPlain(`${path}.env`, env)),
     ({ object }) => {
       const { hpa, keda } = object.spec.scaling ?? {};
       if (!hpa?.enabled || !keda?.enabled) return undefined;
@@ -48,11 +48,11 @@ export const seckillWebhooks: Webhooks<Seckill> = {
     },
     ({ object }) => {
       if (!object.spec.scaling?.hpa?.enabled) return undefined;
-      const without = enabledServices(object.spec)
+      const withoutRequest = enabledServices(object.spec)
         .filter(({ service }) => service.resources?.requests?.cpu === undefined)
         .map(({ field }) => field);
-      if (without.length === 0) return undefined;
-      return `spec.scaling.hpa: without a CPU request its use cannot be measured: ${without.join(', ')}`;
+      if (withoutRequest.length === 0) return undefined;
+      return `spec.scaling.hpa: without a CPU request its use cannot be measured: ${withoutRequest.join(', ')}`;
     },
     ({ object }) =>
       enabledServices(object.spec).length > 0
@@ -63,13 +63,16 @@ export const seckillWebhooks: Webhooks<Seckill> = {
 
 type SeckillCall = Call<Seckill>;
 
-/** One warning for all services together. */
-function each(
-  look: (path: string, service: ReturnType<typeof enabledServices>[number]['service']) => string | undefined,
+/** Makes one warning of the texts that `textOf` gives for the enabled services. */
+function serviceWarning(
+  textOf: (
+    path: string,
+    service: ReturnType<typeof enabledServices>[number]['service'],
+  ) => string | undefined,
 ): (call: SeckillCall) => string | undefined {
   return ({ object }) => {
     const found = enabledServices(object.spec).flatMap(
-      ({ field, service }) => look(`spec.services.${field}`, service) ?? [],
+      ({ field, service }) => textOf(`spec.services.${field}`, service) ?? [],
     );
     return found.length > 0 ? found.join('; ') : undefined;
   };

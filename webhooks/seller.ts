@@ -16,7 +16,7 @@ import {
 } from './shared-rules.ts';
 import { smallReviewBytes, type Webhooks } from './webhook.ts';
 
-const nameIsNoOthersId = nameIsNoId<Seller>((call, reference) =>
+const nameIsNotAnotherId = nameIsNoId<Seller>((call, reference) =>
   call.context.catalogue.findSeller(call.namespace, reference),
 );
 
@@ -33,7 +33,7 @@ export const sellerWebhooks: Webhooks<Seller> = {
     return withOwnId({ ...named, object: kept }, 'sellerId');
   },
   rules: {
-    CREATE: [nameIsNoOthersId],
+    CREATE: [nameIsNotAnotherId],
     UPDATE: [fixed('sellerId', 'because Spikegate sets it')],
     DELETE: [
       notReferenced('seller', goods, ({ object, context }) =>

@@ -22,29 +22,29 @@ export function isNamespaceCleanup(call: Call<KubeObject>): boolean {
 
 /**
  * An object that is being deleted gets nothing new. The API server refuses new finalizers, and a spec that our
- * defaults complete would run through the rules, which must not delay the deletion. Only the stored object decides:
- * a client may leave the time out, or invent it.
+ * defaults complete would run through the rules, which must not delay the deletion. Only the stored object decides,
+ * because a client may omit `deletionTimestamp` or invent one.
  */
 export const isBeingDeleted = ({ old }: Pick<Call<KubeObject>, 'old'>): boolean =>
   Boolean(old?.metadata.deletionTimestamp);
 
 /**
- * A deletion in two steps. Between a check and the deletion an order may come in through another replica. So an
- * object to which others may refer goes only when the leader, too, sees no reference, and a finalizer makes the API
- * server wait for that. The first request to delete adds it and gets 429; kubectl and client-go repeat such a
- * request by themselves. An object that nobody deletes has no finalizer of ours, so a namespace or a CRD can go
+ * Marks an object before it is deleted. Between a check and the deletion another replica may admit an order. So an object
+ * to which orders may refer is deleted only when the leader, too, sees no reference. The mark is a finalizer, which makes
+ * the API server wait for the leader. The first DELETE request adds it and gets 429. kubectl and client-go retry such a
+ * request by themselves. An object that nobody deletes has no finalizer of ours, so a namespace or a CRD can be deleted
  * even when no replica runs.
  *
- * `isQuiet`: no order can be under way, so the object may go at once.
+ * `isUnused`: no order can be under way, so the object may be deleted at once.
  */
 export async function marked<T extends KubeObject>(
   kind: Kind,
   call: Call<T>,
-  isQuiet: boolean,
+  isUnused: boolean,
 ): Promise<Refusal | undefined> {
   const { object, request, context } = call;
   const { name, deletionTimestamp, finalizers } = object.metadata;
-  if (request.dryRun || deletionTimestamp || isNamespaceCleanup(call) || isQuiet) return undefined;
+  if (request.dryRun || deletionTimestamp || isNamespaceCleanup(call) || isUnused) return undefined;
   const isMarked = finalizers?.includes(inUseFinalizer) ?? false;
   if (isMarked && !isMarkedJustNow(call)) return undefined;
   // The API server deletes a collection object by object until one is refused. Mark them together, so that not
@@ -80,9 +80,9 @@ interface ManagedFields {
 }
 
 /**
- * Whether no order is on its way to these goods. Every order writes its hold into their status before it is let in, or
- * takes it from a lot that stands there. The API server deletes only the very revision that it has shown to us: a hold
- * that is written meanwhile makes it ask again.
+ * Whether no order refers to these goods or is on its way. Before an order is admitted, its hold is written into the
+ * status of the goods, or it takes units of a lot in that status. The API server deletes only the revision that it has
+ * sent to us. When a hold is written meanwhile, it calls us again.
  */
 export function isQuiet(goods: SpikeGoods): boolean {
   const { num = 0, reserved = 0 } = goods.status ?? {};
@@ -106,7 +106,7 @@ export function fillIn<T extends WithSpec>(object: T, fields: Partial<T['spec']>
   return missing.length === 0 ? object : overwrite(object, Object.fromEntries(missing) as Partial<T['spec']>);
 }
 
-/** CEL: these fields of spec are there, as `fillIn` judges it. */
+/** A CEL expression: all these fields of spec are present and not empty, so `fillIn` would not fill them. */
 export const hasAll = (...fields: string[]): string =>
   fields.map((field) => `has(object.spec.${field}) && object.spec.${field} != ''`).join(' && ');
 
@@ -115,7 +115,7 @@ export function overwrite<T extends WithSpec>(object: T, fields: Partial<T['spec
   return { ...object, spec: { ...object.spec, ...fields } };
 }
 
-/** The named fields of a stored spec, to keep what a client that replaces the object leaves out. */
+/** Some fields of a stored spec, for `fillIn`: a client that replaces the whole object may leave them out. */
 export function keep<S extends object, K extends keyof S>(spec: S, names: readonly K[]): Partial<S> {
   const kept: Partial<S> = {};
   for (const name of names) kept[name] = spec[name];
@@ -188,7 +188,7 @@ export function stillReferenced(
   );
 }
 
-/** A message has room for a name, but not for a map of 64 entries. */
+/** Maximum characters of a value in a message. A value may be a map of 64 entries. */
 const longestShown = 300;
 
 function show(value: unknown): string {

@@ -1,4 +1,4 @@
-// Admission of SpikeGoods: its id, the time of the sale, and edits that break no promise made to buyers.
+// Admission of SpikeGoods: sets the id and the times of the sale, and refuses edits that would break a promise to buyers.
 import type { Kind } from '../src/api/define-kind.ts';
 import { holdsOf, isLot, lotsOf } from '../src/api/holds.ts';
 import { refuse } from '../src/api/refusals.ts';
@@ -27,7 +27,7 @@ import type { Call, Rule, Webhooks } from './webhook.ts';
 type GoodsCall = Call<SpikeGoods>;
 type GoodsRule = Rule<SpikeGoods>;
 
-const nameIsNoOthersId = nameIsNoId<SpikeGoods>((call, reference) =>
+const nameIsNotAnotherId = nameIsNoId<SpikeGoods>((call, reference) =>
   call.context.catalogue.findGoods(call.namespace, reference),
 );
 
@@ -41,30 +41,30 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
     const { object, old, now } = named;
     const kept = old ? fillIn(object, keep(old.spec, ['goodsId', 'startTime', 'endTime'])) : object;
     if (isBeingDeleted(call)) return kept;
-    // Goods that were created past admission are completed by their next update.
+    // Goods that were created while no webhook was called are completed by their next update.
     const start = timestamp(parseTime(old?.metadata.creationTimestamp) ?? now);
     const filled = fillIn(withOwnId({ ...named, object: kept }, 'goodsId'), { day: 1, startTime: start });
     const { startTime = start, day = 1, endTime } = filled.spec;
-    const moved = old !== undefined && (startTime !== old.spec.startTime || day !== (old.spec.day ?? 1));
-    // When the client changed the end itself, keep it, so that the rules refuse it.
-    const follows = endTime === undefined || (moved && endTime === old.spec.endTime);
-    return follows ? overwrite(filled, { endTime: endOfSale(startTime, day) }) : filled;
+    const isMoved = old !== undefined && (startTime !== old.spec.startTime || day !== (old.spec.day ?? 1));
+    // Keep an end that the client changed itself. The rules then refuse it.
+    const mustSetEnd = endTime === undefined || (isMoved && endTime === old.spec.endTime);
+    return mustSetEnd ? overwrite(filled, { endTime: endOfSale(startTime, day) }) : filled;
   },
 
-  /** Whoever writes the counters: the remainder beside them is computed here. */
+  /** Computes the remainder from the counters, whichever client writes the status. */
   defaultStatus({ object }) {
     const lastStockCount = remainderOf(object.spec.stockCount, object.status);
-    const left = { lastStockCount, lastCount: lastStockCount };
+    const remainder = { lastStockCount, lastCount: lastStockCount };
     const { status } = object;
     if (!status || (status.lastStockCount === lastStockCount && status.lastCount === lastStockCount))
       return object;
-    return { ...object, status: { ...status, ...left } };
+    return { ...object, status: { ...status, ...remainder } };
   },
 
   statusRules: [countersAreOurs],
 
   rules: {
-    CREATE: [priceIsNoHigher, endFollowsStart, nameIsNoOthersId, sellerStays],
+    CREATE: [spikePriceIsAtMostPrice, endFollowsStart, nameIsNotAnotherId, sellerStays],
     UPDATE: [
       fixed('price', 'after creation'),
       fixed('spikePrice', 'after creation'),
@@ -96,10 +96,10 @@ export const spikeGoodsWebhooks: Webhooks<SpikeGoods> = {
   ],
 };
 
-/** What the ledger counts by. `lastStockCount` and `lastCount` follow from them, whoever writes the status. */
+/** The fields from which the ledger computes the stock. `defaultStatus` sets `lastStockCount` and `lastCount` by them. */
 const counters = ['num', 'reserved', 'holds', 'ledgerEpoch'] as const;
 
-/** Units are sold twice where somebody else writes these in a crowd. docs/ledger.md says how to repair them. */
+/** If another client wrote these during a crowd, units would be sold twice. docs/ledger.md says how to repair them. */
 function countersAreOurs({ object, old, request, context }: GoodsCall): ReturnType<GoodsRule> {
   const self = context.self?.();
   if (!old || self === undefined || request.userInfo.username === self) return undefined;
@@ -109,7 +109,7 @@ function countersAreOurs({ object, old, request, context }: GoodsCall): ReturnTy
   return refuse('Immutable', `${field} is written by Spikegate only (${self})`, field);
 }
 
-/** Not even a first one: the amounts of orders would mean something else from then on. */
+/** Even a first currency is refused, because it would change the meaning of the amounts in existing orders. */
 function currencyStays({ object, old }: GoodsCall): ReturnType<GoodsRule> {
   const [before, after] = [old?.spec.currency, object.spec.currency];
   if (before === after) return undefined;
@@ -120,7 +120,7 @@ function currencyStays({ object, old }: GoodsCall): ReturnType<GoodsRule> {
   );
 }
 
-function priceIsNoHigher({ object }: GoodsCall): ReturnType<GoodsRule> {
+function spikePriceIsAtMostPrice({ object }: GoodsCall): ReturnType<GoodsRule> {
   const { price, spikePrice } = object.spec;
   if (spikePrice <= price) return undefined;
   return refuse(
@@ -168,7 +168,7 @@ function startIsFixedOnceBegun({ object, old, now }: GoodsCall): ReturnType<Good
 function endIsAhead({ object, old, now }: GoodsCall): ReturnType<GoodsRule> {
   const { startTime, endTime, day = 1 } = object.spec;
   const before = old?.spec;
-  // An absent end means that the goods were created past admission. Our defaults completed it, not the client.
+  // An absent end means that no webhook was called when the goods were created. Our defaults have set it, not the client.
   if (!before?.endTime || endTime === before.endTime || now < (parseTime(endTime) ?? 0)) return undefined;
   const field = startTime === before.startTime ? 'spec.day' : 'spec.startTime';
   const length = `${day} ${day === 1 ? 'day' : 'days'}`;
@@ -184,7 +184,7 @@ function stockCoversCommitments({ object, old }: GoodsCall): ReturnType<GoodsRul
   if (!old || stockCount >= old.spec.stockCount) return undefined;
   const taken = old.spec.stockCount - availableOf(old.spec.stockCount, old.status);
   if (stockCount >= taken) return undefined;
-  // Units of a lot belong to no order yet, and the lot is given back when the crowd is over.
+  // The units of a lot are not assigned to orders yet, and the replica gives the rest back when the crowd is over.
   const committed = taken - lotsOf(old.status).reduce((sum, { quantity }) => sum + quantity, 0);
   if (stockCount >= committed) return beingOrdered(old);
   return refuse(

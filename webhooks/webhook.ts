@@ -6,7 +6,7 @@ import type { AdmissionRequest, Operation } from '../src/kube/admission.ts';
 import type { KubeObject } from '../src/kube/objects.ts';
 import type { AdmissionContext } from './context.ts';
 
-/** One call. `object`: what would be stored; on DELETE, what is stored. */
+/** One call of a webhook. `object`: the object that would be stored; on DELETE, the stored object. */
 export interface Call<T extends KubeObject> {
   request: AdmissionRequest<T>;
   namespace: string;
@@ -15,7 +15,7 @@ export interface Call<T extends KubeObject> {
   old: T | undefined;
   /** Epoch ms, read once for the whole call. */
   now: number;
-  /** On clock.monotonic(), ms. A later answer reaches nobody. */
+  /** On clock.monotonic(), in ms. After this time the API server no longer waits for the answer. */
   deadline: number;
   context: AdmissionContext;
 }
@@ -31,8 +31,8 @@ export type Warning<T extends KubeObject> = (call: Call<T>) => string | undefine
 export type Defaulting = 'allocated' | 'assumed';
 
 /**
- * A review of goods carries the stock twice, with up to 4,096 holds. Reviews of orders and people need a hundredth
- * of `smallReviewBytes`, and every pod that reaches the port can send one.
+ * A review of goods contains the object twice, each time with up to 4,096 holds. Reviews of orders, buyers and sellers
+ * need a hundredth of `smallReviewBytes`. The limits are tight because every pod that reaches the port can send a review.
  */
 export const reviewBytes = 2 * 1024 * 1024;
 export const smallReviewBytes = 256 * 1024;
@@ -50,12 +50,12 @@ export interface Webhooks<T extends KubeObject> {
   defaultStatus?(call: Call<T>): T;
   /**
    * CEL over `object`: its spec has everything that `default` fills in. An update that leaves such a spec as it is does
-   * not call the mutating webhook. Absent: `default` gives only what the reconciler takes for granted.
+   * not call the mutating webhook. Absent: no update that leaves the spec as it is calls it.
    */
   complete?: string;
-  /** Rules for writes of the status subresource by anybody but Spikegate. */
+  /** Rules for writes of the status subresource. Spikegate's own writes do not call the webhook. */
   statusRules?: readonly Rule<T>[];
-  /** The first rule that refuses decides. Those of UPDATE judge changes of spec: other updates do not call us. */
+  /** The first rule that refuses decides. The rules of UPDATE run only when the spec changes. */
   rules: { [operation in Exclude<Operation, 'CONNECT'>]: readonly Rule<T>[] };
   warnings?: readonly Warning<T>[];
   /**
@@ -64,7 +64,7 @@ export interface Webhooks<T extends KubeObject> {
    * right after its buyer.
    */
   refreshAndRetry?(call: Call<T>, refusal: Refusal): Promise<boolean | Refusal>;
-  /** Runs on DELETE after every rule has passed: what must be stored before the object may go. */
+  /** Runs on DELETE after every rule has passed. Writes what must be stored before the object may be deleted. */
   beforeDelete?(call: Call<T>): Promise<Refusal | undefined>;
   /** Runs on CREATE after every rule has passed: the one write of admission. */
   beforeCreate?(call: Call<T>): Promise<{ refusal?: Refusal; audit?: Record<string, string> }>;

@@ -8,6 +8,10 @@ const workBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 const queueBuckets = [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 100, 1000];
 const results: readonly ReconcileResult[] = ['success', 'error', 'requeue', 'requeue_after'];
 
+/** The gauges of one controller and of one queue read their values from these at scrape time. */
+type ControllerReader = Parameters<ControllerMetrics['begin']>[1];
+type QueueReader = Parameters<QueueMetrics['gauges']>[1];
+
 /**
  * `names`: the controllers that run on the leader. Their series start at 0, also on a replica that does not lead.
  */
@@ -38,7 +42,7 @@ export function controllerMetrics(registry: Registry, names: readonly string[]):
     buckets: workBuckets,
     registers,
   });
-  const of = perName(names, (controller) => {
+  const series = perName(names, (controller) => {
     time.zero({ controller });
     const made = {
       results: new Map(results.map((result) => [result, total.labels({ controller, result })])),
@@ -49,35 +53,38 @@ export function controllerMetrics(registry: Registry, names: readonly string[]):
     for (const child of [...made.results.values(), made.errors, made.terminal]) child.inc(0);
     return made;
   });
-  const readers = new Map<string, Parameters<ControllerMetrics['begin']>[1]>();
-  const read = (value: (read: Parameters<ControllerMetrics['begin']>[1]) => number) => () =>
-    of.names().map((name) => [name, readers.has(name) ? value(readers.get(name)!) : 0] as [string, number]);
+  const readers = new Map<string, ControllerReader>();
+  const perController = (read: (reader: ControllerReader) => number) => () =>
+    series
+      .names()
+      .map((name) => [name, readers.has(name) ? read(readers.get(name)!) : 0] as [string, number]);
   gauge(
     registry,
     'controller_runtime_active_workers',
     'Number of currently used workers per controller.',
     ['controller'],
-    read((it) => it.activeWorkers()),
+    perController((reader) => reader.activeWorkers()),
   );
   gauge(
     registry,
     'controller_runtime_max_concurrent_reconciles',
     'Maximum number of concurrent reconciles per controller.',
     ['controller'],
-    read((it) => it.maxConcurrentReconciles),
+    perController((reader) => reader.maxConcurrentReconciles),
   );
   return {
     begin(controller, reader) {
-      of.get(controller);
+      // Creates the series if the controller is not in `names`.
+      series.get(controller);
       readers.set(controller, reader);
     },
     reconciled(controller, result, seconds) {
-      const children = of.get(controller);
+      const children = series.get(controller);
       children.results.get(result)?.inc();
       children.time.observe(seconds);
     },
-    failed: (controller) => of.get(controller).errors.inc(),
-    failedForGood: (controller) => of.get(controller).terminal.inc(),
+    failed: (controller) => series.get(controller).errors.inc(),
+    failedForGood: (controller) => series.get(controller).terminal.inc(),
   };
 }
 
@@ -129,7 +136,7 @@ export function queueMetrics(registry: Registry, names: readonly string[]): Queu
     buckets: queueBuckets,
     registers,
   });
-  const of = perName(names, (name) => {
+  const series = perName(names, (name) => {
     waited.zero(labels(name));
     worked.zero(labels(name));
     const made = {
@@ -142,37 +149,40 @@ export function queueMetrics(registry: Registry, names: readonly string[]): Queu
     made.retries.inc(0);
     return made;
   });
-  const readers = new Map<string, Parameters<QueueMetrics['gauges']>[1]>();
-  const values = (read: (gauges: Parameters<QueueMetrics['gauges']>[1]) => number) => () =>
-    of.names().map((name) => [name, readers.has(name) ? read(readers.get(name)!) : 0] as [string, number]);
+  const readers = new Map<string, QueueReader>();
+  const perQueue = (read: (reader: QueueReader) => number) => () =>
+    series
+      .names()
+      .map((name) => [name, readers.has(name) ? read(readers.get(name)!) : 0] as [string, number]);
   gauge(
     registry,
     'workqueue_depth',
     'Current depth of workqueue.',
     labelNames,
-    values((it) => it.depth()),
+    perQueue((reader) => reader.depth()),
   );
   gauge(
     registry,
     'workqueue_unfinished_work_seconds',
     'How many seconds of work has been done that is in progress and has not been observed by work_duration.',
     labelNames,
-    values((it) => it.unfinishedWorkSeconds()),
+    perQueue((reader) => reader.unfinishedWorkSeconds()),
   );
   gauge(
     registry,
     'workqueue_longest_running_processor_seconds',
     'How many seconds has the longest running processor for workqueue been running.',
     labelNames,
-    values((it) => it.longestRunningProcessorSeconds()),
+    perQueue((reader) => reader.longestRunningProcessorSeconds()),
   );
   return {
-    added: (name) => of.get(name).adds.inc(),
-    retried: (name) => of.get(name).retries.inc(),
-    waited: (name, seconds) => of.get(name).waited.observe(seconds),
-    worked: (name, seconds) => of.get(name).worked.observe(seconds),
+    added: (name) => series.get(name).adds.inc(),
+    retried: (name) => series.get(name).retries.inc(),
+    waited: (name, seconds) => series.get(name).waited.observe(seconds),
+    worked: (name, seconds) => series.get(name).worked.observe(seconds),
     gauges(name, reader) {
-      of.get(name);
+      // Creates the series if the queue is not in `names`.
+      series.get(name);
       readers.set(name, reader);
     },
   };

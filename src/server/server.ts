@@ -31,17 +31,18 @@ export interface AdmissionServerOptions {
 // The API server keeps idle connections for 90 s. The side that closes first may lose a request, so it must not be
 // us.
 const keepAliveMs = 120_000;
-// No webhook call lasts longer than 30 s, so a header that takes longer is useless.
+// Kubernetes ends a webhook call after 30 s at the latest, so a request that arrives more slowly is useless.
 const headersMs = 32_000;
 const requestMs = 40_000;
 /** How long the server answers 503 after the drain, so that clients go to other replicas. */
 const refuseMs = 500;
 /**
- * The time for answers that are not finished when the drain ends; a webhook call lasts no longer (timeoutSeconds).
+ * After `refuseMs`, how long the server waits for unfinished answers. Both together are almost the `timeoutSeconds` (5)
+ * of our webhooks, after which nobody waits for an answer.
  */
 const lastAnswersMs = 4000;
 
-function answerToNoHttp({ code }: NodeJS.ErrnoException): string {
+function answerToInvalidHttp({ code }: NodeJS.ErrnoException): string {
   const status = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
   return `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
 }
@@ -50,7 +51,7 @@ export class AdmissionServer implements Component {
   readonly name = 'admission server';
   readonly #options: AdmissionServerOptions;
   #connections: Connections | undefined;
-  /** The last response of each connection, finished or not. Earlier responses of a connection finish before it. */
+  /** The last response of each connection, finished or not. The earlier responses of a connection finish first. */
   readonly #answers = new Map<Socket, ServerResponse>();
   #server: Server | undefined;
   #state: 'new' | 'serving' | 'draining' | 'refusing' | 'closed' = 'new';
@@ -75,7 +76,7 @@ export class AdmissionServer implements Component {
     return this.#connections?.size ?? 0;
   }
 
-  /** The client of this connection is a valid caller. When connections are short, others are closed first. */
+  /** Marks the connection of a valid caller. When there are too many connections, others are closed first. */
   trust = (socket: Socket): void => this.#connections?.trust(socket);
 
   isRefusing = (): boolean => this.#state === 'refusing' || this.#state === 'closed';
@@ -96,15 +97,15 @@ export class AdmissionServer implements Component {
       },
       this.#app,
     );
-    this.#connections = new Connections(server, limits, answerToNoHttp);
+    this.#connections = new Connections(server, limits, answerToInvalidHttp);
     server.on('secureConnection', (socket: Socket) => {
       socket.once('close', () => this.#answers.delete(socket));
     });
     server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-      // No listener for the end of each response: that would cost a tenth of a whole review.
+      // Do not listen for the end of each response: that would take a tenth of the time of a review.
       this.#answers.set(socket, response);
       // Closing an idle connection can hit a request that is just arriving, and the API server does not send a POST
-      // twice. So each answer asks the API server to close the connection, while there is time.
+      // twice. So from the drain on, each answer asks the API server to close the connection itself.
       if (this.#state !== 'serving') response.setHeader('Connection', 'close');
     });
     server.on('tlsClientError', (error) => log.debug({ err: error.message }, 'TLS handshake failed'));
@@ -127,8 +128,8 @@ export class AdmissionServer implements Component {
       cert: current.cert,
       key: current.key,
       minVersion: 'TLSv1.2',
-      // A session ticket would keep a session valid that was opened under CAs which are gone. API servers resume no
-      // session.
+      // With a session ticket a client could resume a session that began under CAs which are no longer trusted. API
+      // servers do not resume sessions.
       ...(clientAuthorities
         ? { ca: clientAuthorities.current(), secureOptions: constants.SSL_OP_NO_TICKET }
         : {}),
@@ -148,7 +149,7 @@ export class AdmissionServer implements Component {
     }
   }
 
-  /** Returns why a new connection would fail. It opens one, because nothing else proves it. */
+  /** Returns why a new connection would fail. It opens a connection, because only that proves that one can be opened. */
   async whyNotReady(): Promise<string[]> {
     if (this.#state !== 'serving') return [`admission server is ${this.#state}`];
     const failure = await this.#dial();
@@ -172,8 +173,8 @@ export class AdmissionServer implements Component {
   }
 
   /**
-   * Endpoints learn late that a pod is stopping. So the server first only reports that it is not ready, answers as
-   * before, and has each connection closed after its next answer. Everything that answers need must still run.
+   * Endpoints learn late that a pod is stopping. So the server first reports that it is not ready, but still answers.
+   * Each connection is closed after its next answer. Caches and other parts that an answer needs must still run.
    */
   drain(): Promise<void> {
     const { clock, drainMs, log } = this.#options;
@@ -196,14 +197,16 @@ export class AdmissionServer implements Component {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
     await Promise.race([closed, sleep(clock, refuseMs)]);
-    await Promise.race([this.#answered(), sleep(clock, lastAnswersMs)]);
+    await Promise.race([this.#whenAnswered(), sleep(clock, lastAnswersMs)]);
     this.#state = 'closed';
     for (const socket of this.#connections ?? []) socket.destroy();
     await closed;
   }
 
-  async #answered(): Promise<void> {
-    const under = [...this.#answers.values()].filter(({ closed }) => !closed);
-    await Promise.all(under.map((response) => new Promise((resolve) => response.once('close', resolve))));
+  async #whenAnswered(): Promise<void> {
+    const unfinished = [...this.#answers.values()].filter(({ closed }) => !closed);
+    await Promise.all(
+      unfinished.map((response) => new Promise((resolve) => response.once('close', resolve))),
+    );
   }
 }

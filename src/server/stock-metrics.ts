@@ -2,7 +2,7 @@
 // time; nothing here runs on the path of an order.
 //
 // Every replica has the caches, so every replica exports the same stock. A query takes `max by (namespace, goods)`,
-// never a sum over replicas. Counters of what only the leader does may be summed.
+// never a sum over replicas. A counter of something that only the leader does may be summed.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { type OrderPhase, orderPhases } from '../api/spike-order.ts';
@@ -91,14 +91,14 @@ export function stockMetrics(registry: Registry, { goods, clock, maxGoods }: Sto
  */
 export function byCeiling(
   all: Iterable<SpikeGoods>,
-  most: number,
+  maxOwn: number,
 ): { own: SpikeGoods[]; summed: SpikeGoods[] } {
   const own: SpikeGoods[] = [];
   const summed: SpikeGoods[] = [];
   // Sorting all goods at every scrape would block admission when there are very many.
   for (const goods of all) {
-    if (own.length === most) {
-      if (most === 0 || precedes(own[most - 1]!, goods)) {
+    if (own.length === maxOwn) {
+      if (maxOwn === 0 || precedes(own[maxOwn - 1]!, goods)) {
         summed.push(goods);
         continue;
       }
@@ -121,8 +121,8 @@ function placeOf(goods: SpikeGoods, sorted: readonly SpikeGoods[]): number {
 }
 
 function precedes(a: SpikeGoods, b: SpikeGoods): boolean {
-  const over = Number(a.status?.phase === 'Ended') - Number(b.status?.phase === 'Ended');
-  if (over !== 0) return over < 0;
+  const endedFirst = Number(a.status?.phase === 'Ended') - Number(b.status?.phase === 'Ended');
+  if (endedFirst !== 0) return endedFirst < 0;
   const [madeA, madeB] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
   return madeA === madeB ? a.metadata.uid < b.metadata.uid : madeA < madeB;
 }
@@ -151,7 +151,7 @@ export function cacheMetrics(registry: Registry, caches: Record<string, Sized>):
 
 const acceptBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** The OrderMetrics of SaleLeader. */
+/** Implements OrderMetrics of src/controllers/sale-leader.ts. */
 export function orderMetrics(registry: Registry) {
   const registers = [registry];
   const phases = new Counter({
@@ -169,6 +169,7 @@ export function orderMetrics(registry: Registry) {
     registers,
   });
   return {
+    /** `sinceAsked`: ms since the client asked for the order. Set for the order's first state only. */
     entered(phase: OrderPhase, sinceAsked?: number): void {
       children.get(phase)?.inc();
       if (sinceAsked !== undefined) accept.observe(Math.max(0, sinceAsked) / 1000);

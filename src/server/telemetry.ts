@@ -1,6 +1,6 @@
-// Prometheus metrics of admission and of the ledger, under controller-runtime's names where it has one, so that its
-// dashboards work. Other rooms know only the small interfaces that this file implements. Every series whose labels
-// are known in advance starts at 0, because a rate needs a first value.
+// Prometheus metrics of admission and of the ledger. A metric that controller-runtime also has gets the same name, so
+// that dashboards for controller-runtime work. Other rooms know only the small interfaces that this file implements.
+// Every series whose labels are known in advance starts at 0, because a rate needs a first value.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { refusalCodes } from '../api/refusals.ts';
 import type { LedgerMetrics } from '../ledger/ports.ts';
@@ -26,19 +26,19 @@ export interface AdmissionMetrics {
   refusedCaller(why: CallerRefusal): void;
 }
 
-/** `path`: without the secret in it. `certificate`: without the client certificate that is required. */
+/** `path`: the path had no accepted secret. `certificate`: the required client certificate was missing or wrong. */
 export type CallerRefusal = 'path' | 'certificate';
 const callerRefusals: readonly CallerRefusal[] = ['path', 'certificate'];
 
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-/** Holds carry whole seconds. A healthy leader settles within the first bucket. */
+/** The time of a hold is in whole seconds. A healthy leader settles within the first bucket. */
 const settleBuckets = [1, 2, 5, 10, 30, 60, 120, 300, 600];
 
 /** The HTTP codes of our answers: allowed, every refusal, every fault. */
 const answerCodes = [...new Set([200, 400, 500, 503, ...Object.values(refusalCodes)])];
 const operations = ['CREATE', 'UPDATE', 'DELETE'] as const;
-/** Reasons of answers that are no refusal: the review could not be judged. */
+/** Reasons of errors, which are not refusals: the review could not be judged. */
 const faults = ['BadRequest', 'InternalError'];
 const accepted = 'Accepted';
 
@@ -74,7 +74,7 @@ export function admissionMetrics(registry: Registry): AdmissionMetrics {
     help: 'Total number of webhook panics.',
     registers,
   });
-  const strangers = new Counter({
+  const refusedCallers = new Counter({
     name: 'spikegate_callers_refused_total',
     help: 'Calls of webhooks that were refused because of the caller: a wrong path, or no right client certificate.',
     labelNames: ['reason'],
@@ -85,7 +85,7 @@ export function admissionMetrics(registry: Registry): AdmissionMetrics {
     help: 'Orders answered 429 without a live read, because refused orders of their user had cost too many reads.',
     registers,
   });
-  const byRefusal = new Map(callerRefusals.map((reason) => [reason, strangers.labels({ reason })]));
+  const byRefusal = new Map(callerRefusals.map((reason) => [reason, refusedCallers.labels({ reason })]));
   for (const child of byRefusal.values()) child.inc(0);
   const countOrder = orderDecisions(registry);
   return {

@@ -18,7 +18,7 @@ export function withServeOptions(command: Command): Command {
   return command;
 }
 
-/** The same flags for other commands. No variable sets them there. */
+/** `--parts` and `--namespaces` for other commands, which do not read environment variables. */
 export const partsOption = (): Option => flagOf(rows.parts);
 export const namespacesOption = (): Option => flagOf(rows.namespaces);
 
@@ -49,8 +49,8 @@ function switchOf(option: Option, row: Row<unknown>): Option {
 }
 
 /**
- * One line for each variable that looks like a setting and is not read because a Service could set it: SPIKEGATE_PORT.
- * A variable that a Service has set (`tcp://10.96.0.7:8080`) gives no line.
+ * Finds variables that a person seems to have set in vain, and returns one line for each. Example: SPIKEGATE_PORT is not
+ * read, because a Service could set it. A value that a Service has set (`tcp://10.96.0.7:8080`) is not reported.
  */
 export function unreadVariables(env: NodeJS.ProcessEnv): string[] {
   return allRows.flatMap(([name, row]) => {

@@ -8,7 +8,7 @@ import { parseReach, type Reach } from '../api/reach.ts';
 
 const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `500ms`, `30s`, `5m`, `1h`, `7d` to milliseconds. */
+/** Turns `500ms`, `30s`, `5m`, `1h` or `7d` into milliseconds. */
 export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
   const ms = match ? Number(match[1]) * units[match[2]!]! : Number.NaN;
@@ -52,8 +52,8 @@ export function parseParts(text: string): readonly Part[] {
   return allParts.filter((part) => names.includes(part));
 }
 
-/** Each costs a watch of every kind. */
-const mostNamespaces = 100;
+/** Each namespace costs one watch for every kind. */
+const maxNamespaces = 100;
 
 /** Names of namespaces, separated by commas. */
 export function parseNamespaces(text: string): readonly string[] {
@@ -64,13 +64,13 @@ export function parseNamespaces(text: string): readonly string[] {
       `a namespace is an RFC 1123 label of at most 63 characters, got "${wrong}"`,
     );
   }
-  if (names.length > mostNamespaces) {
-    throw new InvalidArgumentError(`must be at most ${mostNamespaces} namespaces, got ${names.length}`);
+  if (names.length > maxNamespaces) {
+    throw new InvalidArgumentError(`must be at most ${maxNamespaces} namespaces, got ${names.length}`);
   }
   return names;
 }
 
-/** `30000-32767`, as kube-apiserver's --service-node-port-range. */
+/** A range such as `30000-32767`, in the format of kube-apiserver's --service-node-port-range. */
 export function parseNodePorts(text: string): NodePorts {
   const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
   const [first, last] = [Number(match?.[1]), Number(match?.[2])];
@@ -78,6 +78,7 @@ export function parseNodePorts(text: string): NodePorts {
   throw new InvalidArgumentError(`must be a range of ports such as 30000-32767, got "${text}"`);
 }
 
+/** An allow list of addresses outside, separated by commas (src/api/reach.ts). */
 export function parsePlaces(text: string): Reach {
   try {
     return parseReach(parseList(text));
@@ -98,5 +99,5 @@ export function parseServer(text: string): string {
 
 const withoutPassword = (text: string): string => text.replace(/\/\/[^@/]*@/, '//…@');
 
-/** `true`, `yes`, `1`, … to true; `false`, `no`, `off`, `0` in any case to false. */
+/** `false`, `no`, `off` and `0` in upper or lower case mean false. Every other text means true. */
 export const parseSwitch = (text: string): boolean => !/^(false|no|off|0)$/i.test(text);

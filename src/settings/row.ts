@@ -12,12 +12,12 @@ export const groups = [
 ] as const;
 
 export interface Row<T> {
-  /** As commander reads it: `--port <number>`, `--board`, `--no-leader-elect`. */
+  /** In the syntax of commander: `--port <number>`, `--board`, `--no-leader-elect`. */
   flag: string;
   env: string;
   parse(text: string): T;
   default: T;
-  /** The default as people write it; by default the value itself. */
+  /** The default as help and docs show it. Absent: they show the value itself. */
   defaultText?: string;
   choices?: readonly string[];
   group: (typeof groups)[number];
@@ -48,7 +48,7 @@ export const second = 1000;
 export const minute = 60 * second;
 export const day = 24 * 60 * minute;
 
-/** Checks that each entry is a row, and keeps the type of its value. */
+/** Returns `rows`. The compiler checks that each entry is a row, and keeps the type of each value. */
 export const checked = <T extends Record<string, Pick<Row<unknown>, 'flag' | 'env' | 'group' | 'help'>>>(
   rows: T,
 ): T => rows;

@@ -1,5 +1,5 @@
-// The environment variables that a kubelet sets for Services ("service links"). Knows names of variables, no
-// setting.
+// The environment variables that a kubelet sets for Services ("service links"). Knows the names of such
+// variables, and no setting.
 // https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
 
 const shapes = [

@@ -20,6 +20,7 @@ export interface UninstallFlags {
   deleteData?: boolean;
   dryRun?: boolean;
   yes?: boolean;
+  /** In ms. */
   patience: number;
 }
 
@@ -50,7 +51,7 @@ export interface Dialogue {
   ask: ((question: string) => Promise<string>) | undefined;
 }
 
-/** A person at the terminal, or nobody. */
+/** Prints to stdout. Asks the person at the terminal, if there is a terminal. */
 export function terminalDialogue(): Dialogue {
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   return {
@@ -75,7 +76,7 @@ export async function runUninstall(flags: UninstallFlags, { print, ask }: Dialog
   const client = createClient(config, { userAgent: 'spikegate-uninstall' });
   try {
     const plan = await makePlan(client, flags);
-    const lines = inWords(plan, deleteData);
+    const lines = stepsOf(plan, deleteData);
     if (lines.length === 0) {
       print(`nothing of Spikegate is left on ${client.server}`);
       return 0;
@@ -85,28 +86,28 @@ export async function runUninstall(flags: UninstallFlags, { print, ask }: Dialog
     if (flags.dryRun) return 0;
     if (!flags.yes && !(await isConfirmed(ask, deleteData, print))) return 2;
     await uninstall(plan, { client, clock: systemClock, print, deleteData, patienceMs: patience });
-    for (const line of leftOver(plan, deleteData, flags.namespace)) print(line);
+    for (const line of linesOnWhatStays(plan, deleteData, flags.namespace)) print(line);
     return 0;
   } finally {
     client.close();
   }
 }
 
-/** The steps in their order. Empty when there is nothing to do. */
-function inWords(plan: RemovalPlan, deleteData: boolean): string[] {
+/** The steps of the plan as lines of text, in order. Empty when there is nothing to do. */
+function stepsOf(plan: RemovalPlan, deleteData: boolean): string[] {
   const removals = plan.stages.flatMap(({ batches }) =>
     batches.flatMap(({ resource, items }) => items.map((item) => `delete ${titleOf(resource, item)}`)),
   );
-  const freed = plan.data
+  const finalizers = plan.data
     .filter(({ held }) => held > 0)
     .map(({ resource, held }) => `take our finalizers off ${held} ${resource.plural}`);
-  if (!deleteData) return [...removals, ...freed];
+  if (!deleteData) return [...removals, ...finalizers];
   const data = plan.data
     .filter(({ count }) => count > 0)
     .map(({ resource, count }) => `delete ${count} ${resource.plural}, in all namespaces`);
   return [
     ...removals,
-    ...freed,
+    ...finalizers,
     ...data,
     ...plan.definitions.map((name) => `delete customresourcedefinition/${name}`),
   ];
@@ -128,7 +129,7 @@ async function isConfirmed(
   return false;
 }
 
-function leftOver(plan: RemovalPlan, deleteData: boolean, namespace: string): string[] {
+function linesOnWhatStays(plan: RemovalPlan, deleteData: boolean, namespace: string): string[] {
   const count = plan.data.reduce((sum, batch) => sum + batch.count, 0);
   return [
     ...(deleteData || plan.definitions.length === 0

@@ -1,14 +1,15 @@
 // The parts of an installation, in the order in which they are removed. A table; knows no client.
 //
-// The webhook configurations go first. While they exist and no server answers, nobody can write an object of ours,
-// nor delete its namespace. Then go the programs, then what the programs used, then their permissions.
+// The webhook configurations are removed first. While they exist and no server answers, nobody can write an object of
+// ours, or delete a namespace that has one. Then follow the programs, the objects that the programs used, and their
+// permissions.
 
 import type { WantedKind } from '../kube/discovery.ts';
 
 export interface Part extends WantedKind {
-  /** Names of objects without labels that are ours: `serve` makes them itself. */
+  /** Names of our objects that have no label, because `serve` makes them itself. They are found by name. */
   unlabelled?: (names: InstalledNames) => string[];
-  /** There may be some in other namespaces, those of `serve --namespaces`. */
+  /** Also looked for in all other namespaces: `serve --namespaces` needs permissions in each of its namespaces. */
   elsewhere?: true;
 }
 
@@ -34,14 +35,17 @@ const part = (
 
 const clusterWide = { namespaced: false };
 export const rbacGroup = 'rbac.authorization.k8s.io';
-const configuration = { ...clusterWide, unlabelled: ({ configuration }: InstalledNames) => [configuration] };
+const webhookConfiguration = {
+  ...clusterWide,
+  unlabelled: ({ configuration }: InstalledNames) => [configuration],
+};
 
 export const stages: readonly Stage[] = [
   {
     title: 'webhook configurations',
     parts: [
-      part('admissionregistration.k8s.io', 'ValidatingWebhookConfiguration', configuration),
-      part('admissionregistration.k8s.io', 'MutatingWebhookConfiguration', configuration),
+      part('admissionregistration.k8s.io', 'ValidatingWebhookConfiguration', webhookConfiguration),
+      part('admissionregistration.k8s.io', 'MutatingWebhookConfiguration', webhookConfiguration),
     ],
   },
   {

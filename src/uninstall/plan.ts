@@ -27,11 +27,11 @@ export interface DataBatch {
 
 export interface RemovalPlan {
   stages: { title: string; batches: Batch[] }[];
-  /** The objects of every kind of ours, also of kinds that have none now: somebody may create some meanwhile. */
+  /** One entry for each kind of ours. A kind without objects has one too: somebody may create objects meanwhile. */
   data: DataBatch[];
   /** Names of the CRDs that exist. */
   definitions: string[];
-  /** Helm releases that installed it: Helm keeps its own record. */
+  /** Names of the Helm releases that installed these objects. Helm keeps a record of each release. */
   releases: string[];
 }
 
@@ -39,7 +39,7 @@ const label = 'app.kubernetes.io/part-of';
 const labelSelector = `${label}=${partOfLabels[label]}`;
 const pageSize = 500;
 
-/** Any finalizer with our prefix: it waits for a program that is being removed. */
+/** Only our programs remove a finalizer with our prefix, and the uninstallation removes these programs. */
 export const isOurFinalizer = (name: string): boolean => name.startsWith('spikegate.io/');
 
 /** @throws ApiError, ConnectionError */
@@ -47,10 +47,11 @@ export async function makePlan(client: Client, names: InstalledNames): Promise<R
   const releases = new Set<string>();
   const installations = installationsOf(await installedConfigurations(client));
   const others = installations.filter(({ configuration }) => configuration !== names.configuration);
-  const everyone = [names.configuration, ...others.map(({ configuration }) => configuration)];
+  const allConfigurations = [names.configuration, ...others.map(({ configuration }) => configuration)];
+  // An object whose name fits no installation counts as ours.
   const isOurs = ({ metadata: { name } }: KubeObject) =>
-    (ownerNamed(everyone, name) ?? names.configuration) === names.configuration;
-  // What another installation is about stays.
+    (ownerNamed(allConfigurations, name) ?? names.configuration) === names.configuration;
+  // Kinds that another installation serves stay, with their objects.
   const kinds = everyKind.filter(({ plural, group }) =>
     others.every((other) => !other.kinds.includes(`${plural}.${group}`)),
   );
@@ -87,8 +88,8 @@ async function batchOf(
   if (!resource) return undefined;
   const scope = resource.namespaced ? { namespace: names.namespace } : {};
   const { items } = await client.list(resource, { ...(part.elsewhere ? {} : scope), labelSelector });
-  // Owned objects go with their owner. And a workload labels its children with its own name: when that name is
-  // spikegate, its children look like parts of Spikegate.
+  // Skip owned objects: Kubernetes deletes them after their owner. And a workload labels its children with its own name,
+  // so the children of a workload named spikegate look like parts of Spikegate.
   const objects = items.filter(
     (it) => !it.metadata.ownerReferences?.length && !isOfAnotherRelease(it, names.namespace) && isOurs(it),
   );
@@ -105,7 +106,7 @@ async function batchOf(
   return { resource, items: objects.map(keyOf) };
 }
 
-/** Cluster-wide objects of a release in another namespace are that release's to remove. */
+/** A cluster-wide object may belong to a Helm release in another namespace. Only that release may remove it. */
 function isOfAnotherRelease({ metadata }: KubeObject, namespace: string): boolean {
   const release = metadata.annotations?.['meta.helm.sh/release-namespace'];
   return release !== undefined && release !== namespace;

@@ -1,5 +1,6 @@
-// Carries out a plan: removes the installation in its order, then removes the finalizers that would keep people's
-// data, then, if asked for, the data and the CRDs. After an interruption it may be called again and does the rest.
+// Carries out a plan. It removes the parts of the installation in their order, then our finalizers, which would block
+// the deletion of people's data, and then, on request, the data and the CRDs. A second run after an interruption does
+// the rest.
 import type { Client, KeyLike } from '../kube/client.ts';
 import { definitions } from '../kube/discovery.ts';
 import { isAmbiguous, isConflict, isInvalid, isNotFound } from '../kube/errors.ts';
@@ -18,32 +19,32 @@ export interface UninstallOptions {
   patienceMs: number;
 }
 
-/** Requests at once. The kube-apiserver of a small cluster can take it. */
-const calls = 16;
+/** Maximum number of requests at once, a load that the kube-apiserver of a small cluster can handle. */
+const parallelCalls = 16;
 
 /** @throws ApiError, ConnectionError, or Error when something is not deleted in time */
 export async function uninstall(plan: RemovalPlan, options: UninstallOptions): Promise<void> {
   for (const { batches } of plan.stages) {
     for (const batch of batches) await remove(batch, options);
-    await gone(batches, options);
+    await waitUntilGone(batches, options);
   }
-  for (const { resource } of plan.data) await release(resource, options);
+  for (const { resource } of plan.data) await removeFinalizers(resource, options);
   if (!options.deleteData) return;
   for (const { resource } of plan.data) await removeAll(resource, options);
   const crds: Batch = { resource: definitions, items: plan.definitions.map((name) => ({ name })) };
   await remove(crds, options);
-  await gone([crds], options);
+  await waitUntilGone([crds], options);
 }
 
 async function remove({ resource, items }: Batch, { client, print }: UninstallOptions): Promise<void> {
   for (const key of items) {
-    if (await deleted(client, resource, key)) print(`${titleOf(resource, key)} deleted`);
+    if (await deleteOne(client, resource, key)) print(`${titleOf(resource, key)} deleted`);
   }
 }
 
-/** Returns false when it was gone already. */
-async function deleted(client: Client, resource: Resource, key: KeyLike): Promise<boolean> {
-  // Foreground: the Deployment is gone when its pods are, so no program of ours runs any more.
+/** Returns false when the object was already gone. */
+async function deleteOne(client: Client, resource: Resource, key: KeyLike): Promise<boolean> {
+  // With Foreground the Deployment disappears only after its pods. Then no program of ours runs any more.
   const propagationPolicy = resource.kind === 'Deployment' ? 'Foreground' : 'Background';
   try {
     await client.delete(resource, key, { propagationPolicy });
@@ -54,13 +55,13 @@ async function deleted(client: Client, resource: Resource, key: KeyLike): Promis
   }
 }
 
-/** Roles may be in several namespaces. */
+/** The name of an object for a person. Only Roles and RoleBindings may be in several namespaces, so it names theirs. */
 export function titleOf({ kind, group }: Resource, { namespace, name }: PlannedObject): string {
   const where = group === rbacGroup && namespace ? ` in ${namespace}` : '';
   return `${kind.toLowerCase()}${group ? `.${group}` : ''}/${name}${where}`;
 }
 
-async function gone(batches: readonly Batch[], options: UninstallOptions): Promise<void> {
+async function waitUntilGone(batches: readonly Batch[], options: UninstallOptions): Promise<void> {
   const { client } = options;
   for (const { resource, items } of batches) {
     for (const key of items) {
@@ -81,30 +82,34 @@ async function gone(batches: readonly Batch[], options: UninstallOptions): Promi
  * Removes our finalizers until none is left. API servers learn late that the webhooks are gone. Until then a write
  * may fail, or a webhook may add the finalizer again.
  */
-async function release(resource: Resource, options: UninstallOptions): Promise<void> {
+async function removeFinalizers(resource: Resource, options: UninstallOptions): Promise<void> {
   const { client, print } = options;
-  const freed = new Set<string>();
+  const changed = new Set<string>();
   await until(options, `finalizers of ${resource.plural} to go`, async () => {
     const held: KubeObject[] = [];
     for await (const object of objectsOf(client, resource)) {
       if (object.metadata.finalizers?.some(isOurFinalizer)) held.push(object);
     }
-    await atOnce(calls, held, async (object) => {
-      if (await freeOf(client, resource, object)) freed.add(keyOf(object));
+    await atOnce(parallelCalls, held, async (object) => {
+      if (await removeFinalizersOf(client, resource, object)) changed.add(keyOf(object));
     });
     return held.length === 0;
   });
-  if (freed.size > 0) print(`${resource.plural}: our finalizers taken off ${freed.size} objects`);
+  if (changed.size > 0) print(`${resource.plural}: our finalizers taken off ${changed.size} objects`);
 }
 
-async function freeOf(client: Client, resource: Resource, { metadata }: KubeObject): Promise<boolean> {
+async function removeFinalizersOf(
+  client: Client,
+  resource: Resource,
+  { metadata }: KubeObject,
+): Promise<boolean> {
   const { resourceVersion } = metadata;
   const finalizers = (metadata.finalizers ?? []).filter((name) => !isOurFinalizer(name));
   try {
     await client.patch(resource, metadata, { metadata: { resourceVersion, finalizers } }, { type: 'merge' });
     return true;
   } catch (error) {
-    // The object changed or is gone, or the API server still calls a deleted webhook. The next round tells.
+    // The object changed or is gone, or the API server still calls a deleted webhook. The caller lists and tries again.
     if (isConflict(error) || isNotFound(error) || isInvalid(error) || isAmbiguous(error)) return false;
     throw error;
   }
@@ -113,26 +118,28 @@ async function freeOf(client: Client, resource: Resource, { metadata }: KubeObje
 async function removeAll(resource: Resource, options: UninstallOptions): Promise<void> {
   const { client, print } = options;
   let count = 0;
-  const others = new Set<string>();
+  const foreignFinalizers = new Set<string>();
   await until(
     options,
-    () => `${resource.plural} to go${others.size > 0 ? `, which wait for ${[...others].join(', ')}` : ''}`,
+    () =>
+      `${resource.plural} to go${foreignFinalizers.size > 0 ? `, which wait for ${[...foreignFinalizers].join(', ')}` : ''}`,
     async () => {
-      const left: KubeObject[] = [];
-      others.clear();
-      for await (const object of objectsOf(client, resource)) left.push(object);
-      for (const { metadata } of left) {
-        if (metadata.deletionTimestamp) for (const name of metadata.finalizers ?? []) others.add(name);
+      const remaining: KubeObject[] = [];
+      foreignFinalizers.clear();
+      for await (const object of objectsOf(client, resource)) remaining.push(object);
+      for (const { metadata } of remaining) {
+        if (metadata.deletionTimestamp)
+          for (const name of metadata.finalizers ?? []) foreignFinalizers.add(name);
       }
-      const here = left.filter(({ metadata }) => !metadata.deletionTimestamp);
-      await atOnce(calls, here, async ({ metadata }) => {
-        const isDone = await deleted(client, resource, metadata).catch((error) => {
+      const toDelete = remaining.filter(({ metadata }) => !metadata.deletionTimestamp);
+      await atOnce(parallelCalls, toDelete, async ({ metadata }) => {
+        const isDeleted = await deleteOne(client, resource, metadata).catch((error) => {
           if (isAmbiguous(error)) return false;
           throw error;
         });
-        if (isDone) count++;
+        if (isDeleted) count++;
       });
-      return left.length === 0;
+      return remaining.length === 0;
     },
   );
   if (count > 0) print(`${resource.plural}: ${count} deleted`);

@@ -10,8 +10,8 @@ interface WithPhase extends KubeObject {
 
 export function announce(recorder: Recorder, object: WithPhase, outcome: Outcome, verdict: Verdict): void {
   for (const { what, kind, name } of outcome.effects) {
-    const said = { created: 'Created', updated: 'Updated', deleted: 'Deleted' }[what];
-    recorder.event(object, 'Normal', `${said}Child`, `${what} ${kind} ${name}`);
+    const verb = { created: 'Created', updated: 'Updated', deleted: 'Deleted' }[what];
+    recorder.event(object, 'Normal', `${verb}Child`, `${what} ${kind} ${name}`);
   }
   const phase = phaseOf(verdict);
   if (phase === object.status?.phase) return;

@@ -1,10 +1,10 @@
-// The kinds of children in one table; sources and permissions come from it. Its order is the order of deletion:
-// first what scales and measures, then what sends traffic, then what runs, last what these read.
+// The kinds of children in one table. The watches (sources.ts) and Spikegate's RBAC come from it. Children are deleted in
+// its order: autoscalers and monitors first, then Services, then workloads and pods, and last the objects that pods read.
 import type { WantedKind } from '../kube/discovery.ts';
 import type { KubeObject, Resource } from '../kube/objects.ts';
 
 export interface ChildKind<T extends KubeObject = KubeObject> extends WantedKind {
-  /** What to install, for a kind that a cluster may lack. */
+  /** Set for a kind that a cluster may lack: the name of the software that brings the kind. */
   install?: string;
   /** Deleted before anything new is made: two autoscalers must never drive the same workload. */
   isDeletedFirst?: boolean;
@@ -168,8 +168,8 @@ export const secrets = kind<KubeObject & { data?: Record<string, string>; type?:
 });
 
 /**
- * Every kind of child, in the order in which children are deleted. Spikegate's RBAC permits these kinds and no others; a
- * test compares the list with what the workloads own.
+ * Every kind of child, in the order in which children are deleted. Spikegate's RBAC permits these kinds and no others. A
+ * test compares this list with the kinds that the workloads declare.
  */
 export const allChildKinds: readonly ChildKind[] = [
   scaledObjects,
@@ -185,4 +185,5 @@ export const allChildKinds: readonly ChildKind[] = [
   secrets,
 ];
 
+/** Only changes the type: `T` must be the object type of the resource's kind. */
 export const asResource = <T extends KubeObject>(resource: Resource): Resource<T> => resource as Resource<T>;

@@ -1,4 +1,4 @@
-// Decides whether the stored object has everything that is wanted. Quantities are compared by value, list items by
+// Decides whether the stored object has every wanted value. Quantities are compared by value, list items by
 // the key by which server-side apply merges them. Pure; knows field names, no kind.
 
 import { sameQuantity } from '../api/quantity.ts';
@@ -23,7 +23,7 @@ const servicePort = ['port', 'protocol'];
 const quantityMaps = new Set(['limits', 'requests', 'capacity']);
 const quantityFields = new Set(['sizeLimit', 'averageValue', 'divisor']);
 
-/** Fields that belong to us alone: an entry that somebody adds there changes what the object does. */
+/** Fields that only we may fill: an entry that somebody adds there changes what the object does. */
 const exclusive = new Set(['selector', 'matchLabels', 'data', 'stringData', 'binaryData', 'env', 'ports']);
 
 /** Lists whose order matters: a variable may refer to earlier ones. */
@@ -32,7 +32,7 @@ const ordered = new Set(['env']);
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The server leaves out empty values. */
+/** The API server does not store empty values, so an absent field equals an empty one. */
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '' || value === 0 || value === false) return true;
   return typeof value === 'object' && Object.keys(value).length === 0;
@@ -57,7 +57,7 @@ function includesItems(stored: unknown[], wanted: unknown[], field: string): boo
     return stored.length === wanted.length && wanted.every((item, index) => includes(stored[index], item));
   }
   return wanted.every((item) => {
-    const match = stored.find((other) => hasKey(other, item, keys));
+    const match = stored.find((other) => haveSameKey(other, item, keys));
     return match !== undefined && includes(match, item);
   });
 }
@@ -71,7 +71,7 @@ function keysOf(field: string, items: unknown[]): readonly string[] | undefined 
 const keyValue = (item: Json, key: string): unknown =>
   key === 'protocol' ? (own(item, key) ?? 'TCP') : own(item, key);
 
-const hasKey = (a: unknown, b: unknown, keys: readonly string[]): boolean =>
+const haveSameKey = (a: unknown, b: unknown, keys: readonly string[]): boolean =>
   isObject(a) && isObject(b) && keys.every((key) => keyValue(a, key) === keyValue(b, key));
 
 /**
@@ -82,37 +82,40 @@ export function withoutForeignEntries<T>(stored: T, wanted: unknown): T {
   return prune(stored, wanted, '', false) as T;
 }
 
-/** The same, with the wanted items in these lists: for the case that their entry and ours cannot both exist. */
+/**
+ * Like withoutForeignEntries, and adds the wanted items that are missing in these lists. Server-side apply cannot add an
+ * item while a foreign one conflicts with it: two ports of a Service cannot have the same name.
+ */
 export function restored<T>(stored: T, wanted: unknown): T {
   return prune(stored, wanted, '', true) as T;
 }
 
-function prune(stored: unknown, wanted: unknown, field: string, fills: boolean): unknown {
-  if (Array.isArray(stored) && Array.isArray(wanted)) return pruneItems(stored, wanted, field, fills);
+function prune(stored: unknown, wanted: unknown, field: string, addsWanted: boolean): unknown {
+  if (Array.isArray(stored) && Array.isArray(wanted)) return pruneItems(stored, wanted, field, addsWanted);
   if (!isObject(stored) || !isObject(wanted)) return stored;
   const entries = Object.entries(stored);
   const kept = entries.flatMap(([name, value]): [string, unknown][] => {
-    if (Object.hasOwn(wanted, name)) return [[name, prune(value, own(wanted, name), name, fills)]];
+    if (Object.hasOwn(wanted, name)) return [[name, prune(value, own(wanted, name), name, addsWanted)]];
     return exclusive.has(field) ? [] : [[name, value]];
   });
   const isAsBefore = kept.length === entries.length && kept.every(([, value], i) => value === entries[i]![1]);
   return isAsBefore ? stored : Object.fromEntries(kept);
 }
 
-function pruneItems(stored: unknown[], wanted: unknown[], field: string, fills: boolean): unknown {
+function pruneItems(stored: unknown[], wanted: unknown[], field: string, addsWanted: boolean): unknown {
   const keys = keysOf(field, wanted);
   if (!keys) return stored;
   const kept = stored.flatMap((item) => {
-    const match = wanted.find((other) => hasKey(item, other, keys));
+    const match = wanted.find((other) => haveSameKey(item, other, keys));
     if (match === undefined) return exclusive.has(field) ? [] : [item];
-    return [prune(item, match, '', fills)];
+    return [prune(item, match, '', addsWanted)];
   });
-  if (fills && exclusive.has(field)) {
-    kept.push(...wanted.filter((item) => !stored.some((other) => hasKey(other, item, keys))));
+  if (addsWanted && exclusive.has(field)) {
+    kept.push(...wanted.filter((item) => !stored.some((other) => haveSameKey(other, item, keys))));
   }
   if (ordered.has(field)) {
-    const place = (item: unknown) => wanted.findIndex((other) => hasKey(item, other, keys));
-    kept.sort((a, b) => place(a) - place(b));
+    const indexOf = (item: unknown) => wanted.findIndex((other) => haveSameKey(item, other, keys));
+    kept.sort((a, b) => indexOf(a) - indexOf(b));
   }
   const isAsBefore = kept.length === stored.length && kept.every((item, i) => item === stored[i]);
   return isAsBefore ? stored : kept;

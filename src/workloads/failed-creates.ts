@@ -1,20 +1,22 @@
 // Finds out why a StatefulSet or a DaemonSet makes no pods (a quota, an admission webhook, a name that is too
-// long). Unlike a Deployment's, their status does not say so; only their events do. It lists events while pods are
-// missing, at growing intervals. Knows no owner's kind.
+// long). A Deployment says so in its status, but for these kinds only events say it. While pods are missing, this file
+// lists the events, at growing intervals. Knows no owner's kind.
 import type { Client } from '../kube/client.ts';
 import { eventResource } from '../kube/events.ts';
 import { exponential } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { DaemonSet, StatefulSet } from './child-kinds.ts';
 
-type Maker = StatefulSet | DaemonSet;
+type PodMaker = StatefulSet | DaemonSet;
 type Trouble = { reason: string; message: string };
 
-/** Milliseconds between two lists for one object. */
-const lookAgain = { base: 1000, max: 60_000 };
+/** Milliseconds between two lists of events for one object. */
+const listInterval = { base: 1000, max: 60_000 };
 
-interface Looked {
-  times: number;
+/** The lists of events for one object so far. */
+interface Search {
+  lists: number;
+  /** On clock.monotonic(). */
   nextAt: number;
   found: Trouble | undefined;
 }
@@ -28,7 +30,7 @@ export class FailedCreates {
   readonly #client: Client;
   readonly #clock: Clock;
   /** By uid of the StatefulSet or DaemonSet. */
-  readonly #looked = new Map<string, Looked>();
+  readonly #searches = new Map<string, Search>();
 
   constructor({ client, clock }: FailedCreatesOptions) {
     this.#client = client;
@@ -36,34 +38,35 @@ export class FailedCreates {
   }
 
   /**
-   * `newestPod`: when the newest of its pods was made, in epoch ms; earlier failures are over. `inMs`: when to look
-   * again, since an event wakes no reconciler; undefined when no pod is missing. Does not reject.
+   * `newestPod`: when the newest of its pods was made, in epoch ms. Failures before that no longer matter. `inMs`: time
+   * until the caller must ask again, because an event does not wake the reconciler; undefined when no pod is missing.
+   * Does not reject.
    */
   async of(
-    maker: Maker,
+    maker: PodMaker,
     newestPod: number,
     signal: AbortSignal,
   ): Promise<{ trouble?: Trouble; inMs?: number }> {
     const { uid } = maker.metadata;
     if (!lacksPods(maker)) {
-      this.#looked.delete(uid);
+      this.#searches.delete(uid);
       return {};
     }
     const now = this.#clock.monotonic();
-    let looked = this.#looked.get(uid);
-    if (!looked || looked.nextAt <= now) {
-      const times = (looked?.times ?? 0) + 1;
-      const found = await this.#list(maker, newestPod, signal).catch(() => looked?.found);
-      looked = { times, nextAt: now + exponential(times - 1, lookAgain.base, lookAgain.max), found };
-      this.#looked.set(uid, looked);
+    let search = this.#searches.get(uid);
+    if (!search || search.nextAt <= now) {
+      const lists = (search?.lists ?? 0) + 1;
+      const found = await this.#list(maker, newestPod, signal).catch(() => search?.found);
+      search = { lists, nextAt: now + exponential(lists - 1, listInterval.base, listInterval.max), found };
+      this.#searches.set(uid, search);
     }
     return {
-      ...(looked.found ? { trouble: looked.found } : {}),
-      inMs: Math.max(1, looked.nextAt - now),
+      ...(search.found ? { trouble: search.found } : {}),
+      inMs: Math.max(1, search.nextAt - now),
     };
   }
 
-  async #list({ metadata }: Maker, newestPod: number, signal: AbortSignal): Promise<Trouble | undefined> {
+  async #list({ metadata }: PodMaker, newestPod: number, signal: AbortSignal): Promise<Trouble | undefined> {
     const { namespace = '', uid } = metadata;
     const fieldSelector = `involvedObject.uid=${uid},reason=FailedCreate`;
     const { items } = await this.#client.list(eventResource, { namespace, fieldSelector, signal });
@@ -75,8 +78,8 @@ export class FailedCreates {
   }
 }
 
-/** Whether it has fewer pods than it wants. True as well when its controller has not seen it yet. */
-function lacksPods({ kind, spec, status = {} }: Maker): boolean {
+/** Whether pods are missing. Also true for a StatefulSet that its controller has not seen yet. */
+function lacksPods({ kind, spec, status = {} }: PodMaker): boolean {
   if (kind === 'DaemonSet') {
     const { currentNumberScheduled = 0, desiredNumberScheduled = 0 } = status as NonNullable<
       DaemonSet['status']

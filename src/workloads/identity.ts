@@ -5,18 +5,18 @@ import type { KubeObject, OwnerReference } from '../kube/objects.ts';
 const managedBy = { 'app.kubernetes.io/managed-by': 'spikegate' } as const;
 export const managedSelector = 'app.kubernetes.io/managed-by=spikegate';
 
-/** Hash of what was last applied. It shows when a field is no longer wanted. */
+/** Hash of the body that Spikegate applied last. It shows that the spec no longer wants a field that it wanted then. */
 export const appliedAnnotation = 'spikegate.io/applied';
 
 const longestLabel = 63;
 
-/** A label value for any name: a name that is too long is cut and gets a hash. */
+/** Makes a label value of any name. A name that is too long is cut and gets a hash at its end. */
 export function labelValue(name: string): string {
   if (name.length <= longestLabel) return name;
   return `${name.slice(0, longestLabel - 9).replace(/[^a-zA-Z0-9]+$/, '')}-${digest(name).slice(0, 8)}`;
 }
 
-/** The labels of a child. `name` is the software, `component` its part of the owner. */
+/** The labels of a child. `component`: the part of the owner that the child belongs to, for example `mysql`. */
 export function labelsOf(owner: KubeObject, component: string): Record<string, string> {
   return {
     ...selectorOf(owner, component),
@@ -25,7 +25,10 @@ export function labelsOf(owner: KubeObject, component: string): Record<string, s
   };
 }
 
-/** Selects the pods of one part of one owner, and of no other owner in the namespace of any kind. */
+/**
+ * Selects the pods of one component of one owner. No other owner in the namespace has pods with these labels, because
+ * they contain the owner's kind and name.
+ */
 export function selectorOf(owner: KubeObject, component: string): Record<string, string> {
   return {
     'app.kubernetes.io/name': owner.kind.toLowerCase(),

@@ -11,10 +11,10 @@ export interface Failure {
   reason?: string;
 }
 
-/** Errors that a status shows already. */
-const told = new WeakSet<object>();
+/** Errors that a status already shows. The controller does not write them into it again. */
+const shownErrors = new WeakSet<object>();
 export const isTold = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && told.has(error);
+  typeof error === 'object' && error !== null && shownErrors.has(error);
 
 export interface Effect {
   what: 'created' | 'updated' | 'deleted';
@@ -25,7 +25,7 @@ export interface Effect {
 export class Outcome {
   /** The owner or its namespace is being deleted: nothing more to do or to report. */
   isGone = false;
-  /** Kinds that are needed and not installed. */
+  /** Kinds that the children need and the cluster does not serve. */
   readonly missing = new Set<ChildKind>();
   readonly failures: Failure[] = [];
   readonly conflicts: { kind: string; name: string; holder: string }[] = [];
@@ -62,7 +62,7 @@ export class Outcome {
     this.conflicts.push({ kind, name, holder });
   }
 
-  /** What keeps the owner from serving, if anything: the reason of Degraded. */
+  /** The first conflict or failure. It becomes reason and message of the condition Degraded. */
   get trouble(): { reason: string; message: string } | undefined {
     const [conflict] = this.conflicts;
     if (conflict) return { reason: 'Conflict', message: describe(conflict) };
@@ -100,11 +100,11 @@ export class Outcome {
     ];
   }
 
-  /** Call it after the status is written. The controller then retries with back-off. */
+  /** Throws the first failure, so that the controller retries with back-off. Call this after the status is written. */
   throwIfFailed(): void {
     const [failure] = this.failures;
     if (!failure) return;
-    told.add(failure.error);
+    shownErrors.add(failure.error);
     throw failure.error;
   }
 }

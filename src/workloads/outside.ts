@@ -1,6 +1,7 @@
-// Requests to addresses that an object names, and to none that it must not name. The name is checked, then every
-// address that it resolves to, and the connection goes to one of these checked addresses; a second DNS answer
-// cannot change that. Follows no redirects; answers are bounded. Knows neither Prometheus nor databases.
+// Sends requests to addresses that users write into objects, and refuses addresses that are not allowed. It checks the
+// name, then every address that the name resolves to, and connects to one of these checked addresses. So a second DNS
+// answer cannot change the destination. It follows no redirects, and bounds the length of answers. Knows neither
+// Prometheus nor databases.
 import { lookup } from 'node:dns';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -15,10 +16,11 @@ export class NotAllowedError extends Error {
   override readonly name = 'NotAllowedError';
 }
 
-/** One for the whole process: the threads that it saves are the process's. */
-const resolveInTurn = boundedLookup((name, options, answer) => lookup(name, options, answer), systemClock);
+/** One for the whole process, because all look-ups of a process share Node's few threads. */
+const resolveBounded = boundedLookup((name, options, answer) => lookup(name, options, answer), systemClock);
 
 export interface OutsideOptions {
+  /** The allowed addresses. */
   reach: Reach;
   /** Resolves names. Default: dns.lookup, a few at a time. */
   resolve?: Resolve;
@@ -30,7 +32,7 @@ export interface HttpOptions {
   signal: AbortSignal;
   /** Maximum number of body bytes; a longer body is an error. 0: do not read the body, of any length. */
   maxBytes: number;
-  /** false: do not verify the certificate; only an answer counts. */
+  /** false: do not verify the certificate, because the caller only asks whether something answers. */
   verify?: boolean;
 }
 
@@ -55,7 +57,7 @@ export class Outside {
   readonly #resolve: Resolve;
   readonly #ownAddresses: () => readonly string[];
 
-  constructor({ reach, resolve = resolveInTurn, ownAddresses = addressesOfInterfaces }: OutsideOptions) {
+  constructor({ reach, resolve = resolveBounded, ownAddresses = addressesOfInterfaces }: OutsideOptions) {
     this.#reach = reach;
     this.#ownAddresses = ownAddresses;
     this.#resolve = resolve;
@@ -67,16 +69,16 @@ export class Outside {
     await new Promise<void>((resolve, reject) => {
       const { host, port } = destination;
       const socket = connect({ host: unbracketed(host), port, lookup: this.#lookup(destination) });
-      const give = (error?: Error) => {
+      const finish = (error?: Error) => {
         signal.removeEventListener('abort', abort);
         socket.destroy();
         if (error) reject(error);
         else resolve();
       };
-      const abort = () => give(new Error('time limit'));
+      const abort = () => finish(new Error('time limit'));
       signal.addEventListener('abort', abort, { once: true });
-      socket.once('connect', () => give());
-      socket.once('error', give);
+      socket.once('connect', () => finish());
+      socket.once('error', finish);
       if (signal.aborted) abort();
     });
   }
@@ -120,13 +122,13 @@ export class Outside {
     if (why) throw new NotAllowedError(why);
     const { host } = destination;
     const literal = unbracketed(host);
-    const own = isIP(literal)
+    const whyNot = isIP(literal)
       ? whyNotAddress(this.#reach, destination, literal, this.#ownAddresses())
       : undefined;
-    if (own) throw new NotAllowedError(own);
+    if (whyNot) throw new NotAllowedError(whyNot);
   }
 
-  /** One forbidden address among several refuses all: we do not choose which one is used. */
+  /** Refuses the name when one of its addresses is forbidden, because Node chooses which address it connects to. */
   #lookup(destination: Destination): LookupFunction {
     return (hostname, options, callback) => {
       this.#resolve(hostname, { ...options, all: true }, (error, addresses) => {

@@ -1,4 +1,4 @@
-// Runs several calls at once, bounded. Does not know what they do.
+// Runs several calls at once, up to a limit. Does not know what they do.
 
 /** Runs `work` for each item, at most `limit` at a time. `work` must handle its own errors. */
 export async function atOnce<T>(
@@ -14,8 +14,8 @@ export async function atOnce<T>(
 }
 
 /**
- * Makes `count` calls in batches of 1, 2, 4, … up to `limit`. After a batch with a failure no other begins: what a
- * quota refuses once, it refuses a thousand times.
+ * Makes `count` calls in batches of 1, 2, 4, … up to `limit`. A batch with a failure is the last one: a quota that
+ * refuses one call would refuse all others too.
  */
 export async function growing(count: number, limit: number, work: () => Promise<void>): Promise<void> {
   for (let left = count, size = 1; left > 0; size = Math.min(limit, size * 2)) {

@@ -4,16 +4,16 @@ import { own } from '../runtime/own-keys.ts';
 
 type Json = Record<string, unknown>;
 
-/** The level that a namespace enforces. */
+/** The label of a namespace with the Pod Security level that it enforces. */
 export const enforceLabel = 'pod-security.kubernetes.io/enforce';
 
-/** What an owner says in spec.podSecurity. Absent: what its namespace enforces. */
+/** Whether the pods must be restricted: spec.podSecurity of the owner decides, or the `labels` of its namespace. */
 export function wantsRestricted(spec: unknown, labels: Record<string, string> | undefined): boolean {
-  const said = isMap(spec) ? spec.podSecurity : undefined;
-  return said === 'Restricted' || (said === undefined && own(labels, enforceLabel) === 'restricted');
+  const level = isMap(spec) ? spec.podSecurity : undefined;
+  return level === 'Restricted' || (level === undefined && own(labels, enforceLabel) === 'restricted');
 }
 
-/** A child's body with a security context for each pod that it makes. A body that makes none stays as it is. */
+/** Adds security contexts to the pod template of a child's body. Returns a body without a pod template unchanged. */
 export function restricted(body: object): object {
   const { spec } = body as { spec?: unknown };
   if (!isMap(spec) || !isMap(spec.template) || !isMap(spec.template.spec)) return body;

@@ -1,5 +1,6 @@
-// Finds out why the pods of a part do not come up. Their Deployment does not say so, and its ReplicaSet owns them.
-// So this file finds the pods by the labels that all our pods have, and wakes their owner. Knows no kind.
+// Finds out why the pods of one component of an owner do not start. The Deployment's status does not say it, and an
+// owner reference of a pod names only a ReplicaSet. So this file finds the pods by the labels that all our pods have,
+// and wakes their owner. Knows no kind.
 import type { ObjectCache } from '../kube/cache.ts';
 import { joinKey, type KubeObject } from '../kube/objects.ts';
 import type { Pod } from './child-kinds.ts';
@@ -9,9 +10,9 @@ import { troubleOf } from './rollout.ts';
 type Trouble = { reason: string; message: string };
 
 export interface PodTroubles {
-  /** The worst trouble among the pods of one part. */
+  /** The trouble of the first pod of the component that has any. */
   of(owner: KubeObject, component: string): Trouble | undefined;
-  /** When the newest pod of a part was made, in epoch ms; 0 without pods. */
+  /** When the newest pod of the component was made, in epoch ms. 0 when it has no pods. */
   newest(owner: KubeObject, component: string): number;
   stop(): void;
 }
@@ -20,14 +21,19 @@ const nameLabel = 'app.kubernetes.io/name';
 const instanceLabel = 'app.kubernetes.io/instance';
 const componentLabel = 'app.kubernetes.io/component';
 
-const partOf = (namespace: string, labels: Record<string, string>): string =>
+const componentKey = (namespace: string, labels: Record<string, string>): string =>
   [namespace, labels[nameLabel], labels[instanceLabel], labels[componentLabel]].join(' ');
 
-/** `wake` gets the key of the owner, if the label has its whole name: label values have at most 63 characters. */
+/**
+ * `wake` gets the key of the owner, made from a label. When the owner's name has more than 63 characters, the label has
+ * only a part of it, and the key is that of no owner.
+ */
 export function podTroubles(cache: ObjectCache<Pod>, kind: string, wake: (key: string) => void): PodTroubles {
   const name = kind.toLowerCase();
   const indexName = `parts of ${name}`;
-  cache.addIndex(indexName, ({ metadata }) => [partOf(metadata.namespace ?? '', metadata.labels ?? {})]);
+  cache.addIndex(indexName, ({ metadata }) => [
+    componentKey(metadata.namespace ?? '', metadata.labels ?? {}),
+  ]);
   const stop = cache.onChange(({ object, old, type }) => {
     const { namespace = '', labels = {} } = object.metadata;
     const instance = labels[instanceLabel];
@@ -39,7 +45,7 @@ export function podTroubles(cache: ObjectCache<Pod>, kind: string, wake: (key: s
   const podsOf = (owner: KubeObject, component: string): Pod[] =>
     cache.byIndex(
       indexName,
-      partOf(owner.metadata.namespace ?? '', selectorOf(owner, labelValue(component))),
+      componentKey(owner.metadata.namespace ?? '', selectorOf(owner, labelValue(component))),
     );
   return {
     newest: (owner, component) =>

@@ -1,5 +1,5 @@
-// Asks a Prometheus server for one number. Knows its HTTP API (/api/v1/query), and not the caller. When there is no
-// number it throws an error with a reason; it never returns 0 instead.
+// Asks a Prometheus server for one number. Knows its HTTP API (/api/v1/query), but no caller. Without a number it
+// throws an error with a reason. It never returns 0 instead.
 import type { Clock } from '../runtime/clock.ts';
 import { connectionFailure, NotAllowedError, type Outside, TooLongError } from './outside.ts';
 
@@ -41,7 +41,7 @@ export async function askPrometheus(
   signal?.addEventListener('abort', stop, { once: true });
   try {
     const url = new URL(server);
-    // Behind a ? or a # the path of the query would be no path.
+    // After a ? or a #, the API's path would become part of the query or of the fragment.
     if (/[?#]/.test(server)) throw new NotAllowedError('has a ? or a # in its URL');
     url.pathname = `${url.pathname.replace(/\/+$/, '')}/api/v1/query`;
     url.search = `query=${encodeURIComponent(query)}`;
@@ -60,7 +60,7 @@ export async function askPrometheus(
   }
 }
 
-/** As Prometheus' HTTP API has them (web/api/v1). */
+/** The values of `errorType` in Prometheus' HTTP API (web/api/v1). */
 const errorTypes = [
   'bad_data',
   'canceled',
@@ -72,15 +72,16 @@ const errorTypes = [
   'unavailable',
 ];
 
-/** Prometheus writes numbers as text. Anything else is none: `Number('')` would be 0, and 0 removes pods. */
+/** Prometheus writes numbers as text. Any other value gives NaN: `Number('')` would be 0, and 0 removes pods. */
 function numberOf(value: unknown): number {
   const isNumber = typeof value === 'string' && /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(value);
   return isNumber ? Number(value) : Number.NaN;
 }
 
 /**
- * Warnings mean that some series may be missing (Thanos, remote read), and those may be most of the load. Before Prometheus
- * 3.0 the list also has remarks on the query, for example that the name of a counter does not end in _total.
+ * Whether a warning does not matter: Prometheus before 3.0 puts remarks on the query among the warnings, for example that
+ * a counter's name does not end in _total. Any other warning means that series may be missing (Thanos, remote read), and
+ * these may be most of the load.
  */
 const isRemark = (warning: unknown): boolean =>
   typeof warning === 'string' && warning.startsWith('PromQL info:');
@@ -101,7 +102,7 @@ function numberIn(code: number, text: string): number {
     throw new MetricsError('BadAnswer', `HTTP ${code}, and not JSON`);
   }
   if (answer?.status === 'error' && answer.errorType) {
-    // The text of an answer is whatever the server behind the URL says: it is not for a status.
+    // Do not quote the answer: any server may be behind the URL, and the message goes into a status.
     const known = errorTypes.find((type) => type === answer?.errorType);
     throw new MetricsError('Refused', `the query is refused: ${known ?? 'unknown error'}`);
   }

@@ -1,12 +1,12 @@
-// Follows the load of each owner: a timer per owner asks for its requests per second, and the rules of scaling.ts
-// turn that into a number of pods. A failure changes only what is reported. Knows neither Prometheus nor
-// Kubernetes.
+// Follows the load of each owner. A timer per owner asks for the requests per second that the owner serves. The rules of
+// src/api/scaling.ts turn them into a number of pods. A failure does not change the number of pods, it is only reported.
+// Knows neither Prometheus nor Kubernetes.
 import { clamp, decide, type Limits, type Recommendation, replicasFor, type Steps } from '../api/scaling.ts';
 import type { Cancel, Clock } from '../runtime/clock.ts';
 import { MetricsError, type MetricsReason } from './prometheus.ts';
 
 export interface MeterSettings extends Steps, Limits {
-  /** Where to ask. Opaque here; a change of it asks at once. */
+  /** Where to ask; only `ask` reads it. When these settings change, the meter asks at once. */
   server: string;
   query: string;
   timeoutMs: number;
@@ -19,11 +19,12 @@ export interface Reading {
   qps: number | undefined;
   /** Epoch ms of the last good answer. */
   seenAt: number | undefined;
+  /** How many pods the owner should have. */
   replicas: number;
   failure?: { reason: MetricsReason; message: string } | undefined;
 }
 
-/** What the status already says: a new leader continues where the old one was. */
+/** The reading that the status has. A new leader continues from it. */
 export type Known = Pick<Reading, 'qps' | 'seenAt' | 'replicas'>;
 
 export interface MeterOptions {
@@ -31,11 +32,11 @@ export interface MeterOptions {
   ask(settings: MeterSettings, signal: AbortSignal): Promise<number>;
   /** Called when the reading of this owner has changed. */
   wake(key: string): void;
-  /** In [0, 1): spreads owners that were created together over their interval. */
+  /** Returns a number in [0, 1). It spreads the first measurements of owners that were created together. */
   random?: () => number;
 }
 
-/** A failure is retried after these pauses, and reported only then. After that the interval goes on. */
+/** Pauses before the retries of a failed measurement. After the last retry the failure is reported. */
 const retriesMs = [1000, 2000];
 
 interface Meter {

@@ -1,6 +1,6 @@
-// Objects that owners only refer to (a ConfigMap or a Secret for an environment variable). Each one is watched by
-// its name while an owner refers to it, and wakes its owners. Other objects of these kinds are not read. Knows no
-// owner's kind.
+// Follows objects that owners only refer to (a ConfigMap or a Secret for an environment variable). Each object is watched
+// by its name while an owner refers to it. A change of it wakes these owners. Other objects of these kinds are not read.
+// Knows no owner's kind.
 import type { Client } from '../kube/client.ts';
 import { NamedObject } from '../kube/named-object.ts';
 import { joinKey, type KubeObject, type Resource } from '../kube/objects.ts';
@@ -28,9 +28,10 @@ const firstLookMs = 5_000;
 interface Followed {
   object: NamedObject<Referenced>;
   owners: Set<string>;
-  known: Promise<unknown>;
-  /** Why the last attempt to read it failed. */
-  why?: string;
+  /** Resolves when the first list has been read. */
+  started: Promise<unknown>;
+  /** Message of the last error of its list or watch. */
+  lastError?: string;
 }
 
 export interface Unread {
@@ -58,8 +59,8 @@ export class References {
   }
 
   /**
-   * Follows exactly these references for the owner. Resolves when each is known or could not be read in time. Those
-   * are returned, and must not count as absent.
+   * Follows exactly these references for the owner. Resolves when each object is known or could not be read in time.
+   * Returns the references that could not be read. The caller must not treat their objects as absent.
    */
   async follow(owner: string, references: readonly Reference[]): Promise<Unread[]> {
     const wanted = new Map(references.map((it) => [idOf(it), it]));
@@ -111,17 +112,17 @@ export class References {
       resource: resources[kind],
       onHandlerError: (error) => log.error({ err: error }, 'cache handler failed'),
       onError: (error, info) => {
-        followed.why = (error as Error).message;
-        log.warn({ err: followed.why, kind, namespace, name, ...info }, 'list or watch failed');
+        followed.lastError = (error as Error).message;
+        log.warn({ err: followed.lastError, kind, namespace, name, ...info }, 'list or watch failed');
       },
     });
     const owners = new Set<string>();
-    // The first list wakes nobody: the caller waits for it.
+    // The first list does not wake the owners: `follow` waits for it.
     object.onChange(({ source }) => {
       if (object.isKnown && source !== 'observe') for (const owner of owners) wake(owner);
     });
-    const followed: Followed = { object, owners, known: Promise.resolve() };
-    followed.known = object.start(this.#stop.signal);
+    const followed: Followed = { object, owners, started: Promise.resolve() };
+    followed.started = object.start(this.#stop.signal);
     this.#followed.set(id, followed);
     return followed;
   }
@@ -129,9 +130,11 @@ export class References {
   async #whenKnown(id: string): Promise<Error | undefined> {
     const followed = this.#followed.get(id);
     if (!followed || followed.object.isKnown) return undefined;
-    await Promise.race([followed.known, sleep(this.#options.clock, firstLookMs, this.#stop.signal)]);
+    await Promise.race([followed.started, sleep(this.#options.clock, firstLookMs, this.#stop.signal)]);
     if (followed.object.isKnown) return undefined;
-    return new Error(`could not be read: ${followed.why ?? `no answer within ${firstLookMs / 1000} s`}`);
+    return new Error(
+      `could not be read: ${followed.lastError ?? `no answer within ${firstLookMs / 1000} s`}`,
+    );
   }
 
   #leave(owner: string, id: string): void {

@@ -10,24 +10,24 @@ export interface Rollout {
   trouble?: { reason: string; message: string };
 }
 
-const isWhole = ({ ready, wanted, updated, total, isSeen }: Counts): boolean =>
-  isSeen && updated >= wanted && ready >= wanted && total <= wanted;
+const isComplete = ({ ready, wanted, updated, total, isObserved }: Counts): boolean =>
+  isObserved && updated >= wanted && ready >= wanted && total <= wanted;
 
 interface Counts {
   ready: number;
   wanted: number;
   updated: number;
   total: number;
-  /** The status describes the stored spec. */
-  isSeen: boolean;
+  /** The status already describes the stored spec. */
+  isObserved: boolean;
 }
 
-const seen = (it: Deployment | StatefulSet | DaemonSet): boolean =>
+const isObserved = (it: Deployment | StatefulSet | DaemonSet): boolean =>
   (it.status?.observedGeneration ?? 0) >= (it.metadata.generation ?? 0);
 
 function rollout(counts: Counts, trouble?: { reason: string; message: string }): Rollout {
   const { ready, wanted } = counts;
-  return { ready, wanted, isDone: isWhole(counts), ...(trouble ? { trouble } : {}) };
+  return { ready, wanted, isDone: isComplete(counts), ...(trouble ? { trouble } : {}) };
 }
 
 export function deploymentRollout(it: Deployment): Rollout {
@@ -38,7 +38,7 @@ export function deploymentRollout(it: Deployment): Rollout {
       wanted: spec.replicas ?? 1,
       updated: status.updatedReplicas ?? 0,
       total: status.replicas ?? 0,
-      isSeen: seen(it),
+      isObserved: isObserved(it),
     },
     problemOf(status.conditions),
   );
@@ -46,6 +46,7 @@ export function deploymentRollout(it: Deployment): Rollout {
 
 export function statefulSetRollout(it: StatefulSet): Rollout {
   const { status = {}, spec } = it;
+  // When both revisions are the same, every pod has the latest template.
   const isOneRevision =
     status.updateRevision === undefined || status.currentRevision === status.updateRevision;
   return rollout({
@@ -53,21 +54,21 @@ export function statefulSetRollout(it: StatefulSet): Rollout {
     wanted: spec.replicas ?? 1,
     updated: isOneRevision ? (status.replicas ?? 0) : (status.updatedReplicas ?? 0),
     total: status.replicas ?? 0,
-    isSeen: seen(it),
+    isObserved: isObserved(it),
   });
 }
 
 export function daemonSetRollout(it: DaemonSet): Rollout {
   const { status = {} } = it;
   const desired = status.desiredNumberScheduled ?? 0;
-  // Without a node it serves nobody. That is not "all of its 0 pods are ready".
+  // A DaemonSet without a matching node serves nobody. So it wants at least one pod, and does not count as ready.
   const wanted = Math.max(1, desired);
   return rollout({
     ready: status.numberReady ?? 0,
     wanted,
     updated: status.updatedNumberScheduled ?? 0,
     total: desired,
-    isSeen: seen(it),
+    isObserved: isObserved(it),
   });
 }
 
@@ -86,7 +87,7 @@ function problemOf(
 export const isReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
-/** Why a pod does not come up, in Kubernetes' words: `ImagePullBackOff`, `Unschedulable`, … */
+/** Why a pod does not start, in Kubernetes' words: `ImagePullBackOff`, `Unschedulable`, … */
 export function troubleOf(pod: Pod): { reason: string; message: string } | undefined {
   const { initContainerStatuses = [], containerStatuses = [], conditions = [] } = pod.status ?? {};
   const unscheduled = conditions.find(({ type, status }) => type === 'PodScheduled' && status === 'False');

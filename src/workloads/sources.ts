@@ -1,5 +1,5 @@
-// The caches of the children: one for each kind of child, with Spikegate's objects only, and the owners that a
-// change wakes. A kind that is not installed is followed from its installation on. Knows an owner's kind only from
+// The caches of the children: one cache for each kind of child, with Spikegate's objects only. A change of a child wakes
+// its owner. A kind that is not installed yet is followed as soon as it is installed. Knows an owner's kind only from
 // owner references.
 import { ObjectCache } from '../kube/cache.ts';
 import type { Change } from '../kube/change-feed.ts';
@@ -30,7 +30,7 @@ export interface SourcesOptions {
   namespaces: readonly string[];
 }
 
-/** `key` is the owner's. */
+/** `key`: the key of the owner. */
 export type Wake = (key: string, change: Change<KubeObject>) => void;
 
 interface Source {
@@ -39,21 +39,21 @@ interface Source {
   /** Set while the kind is served and its cache is synced. */
   resource?: Resource;
   reflector?: Followed<KubeObject>;
-  /** Handles changes of what is served one after the other. */
-  turn: Promise<void>;
+  /** Resolves when the last change of the served version is handled. The next change waits for it. */
+  lastTurn: Promise<void>;
 }
 
 export class Sources {
   readonly #options: SourcesOptions;
   readonly #sources = new Map<ChildKind, Source>();
   readonly #wakes = new Map<string, Wake>();
-  readonly #served = new Set<(kind: ChildKind) => void>();
+  readonly #servedHandlers = new Set<(kind: ChildKind) => void>();
   readonly #watchers: Reflector<CustomResourceDefinition>[] = [];
   readonly #stop = new AbortController();
 
   constructor(options: SourcesOptions) {
     this.#options = options;
-    for (const kind of new Set(options.kinds)) this.#sources.set(kind, this.#source(kind));
+    for (const kind of new Set(options.kinds)) this.#sources.set(kind, this.#createSource(kind));
   }
 
   /** Resolves when the kinds that every cluster has are in their caches. It does not wait for the others. */
@@ -73,13 +73,13 @@ export class Sources {
     await Promise.all([...this.#sources.values()].map((source) => source.reflector?.stop()));
   }
 
-  /** The resource as the server has it. Undefined while it is not served, or its cache is not synced. */
+  /** The kind in the version that the API server serves. Undefined while it serves none, or the cache is not synced. */
   resourceOf<T extends KubeObject>(kind: ChildKind<T>): Resource<T> | undefined {
-    return this.#of(kind).resource as Resource<T> | undefined;
+    return this.#sourceOf(kind).resource as Resource<T> | undefined;
   }
 
   cacheOf<T extends KubeObject>(kind: ChildKind<T>): ObjectCache<T> {
-    return this.#of(kind).cache as unknown as ObjectCache<T>;
+    return this.#sourceOf(kind).cache as unknown as ObjectCache<T>;
   }
 
   /** The objects of a kind whose controller has this uid. */
@@ -87,7 +87,7 @@ export class Sources {
     return this.cacheOf(kind).byIndex('controller', uid);
   }
 
-  /** Calls `wake` for every change of an object that an owner of this kind controls, or did before the change. */
+  /** Calls `wake` for every change of an object that an owner of this kind controls, or controlled before it. */
   onOwned(owner: { apiVersion: string; kind: string }, wake: Wake): () => void {
     const name = `${owner.apiVersion} ${owner.kind}`;
     this.#wakes.set(name, wake);
@@ -96,17 +96,17 @@ export class Sources {
 
   /** Called when a kind begins or ceases to be served. */
   onServed(handler: (kind: ChildKind) => void): () => void {
-    this.#served.add(handler);
-    return () => this.#served.delete(handler);
+    this.#servedHandlers.add(handler);
+    return () => this.#servedHandlers.delete(handler);
   }
 
-  #of(kind: ChildKind): Source {
+  #sourceOf(kind: ChildKind): Source {
     const source = this.#sources.get(kind);
     if (!source) throw new Error(`${kind.kind} is not among the kinds that are followed`);
     return source;
   }
 
-  #source(kind: ChildKind): Source {
+  #createSource(kind: ChildKind): Source {
     const { log, namespaces } = this.#options;
     const cache = new ObjectCache<KubeObject>({
       namespaces,
@@ -117,7 +117,7 @@ export class Sources {
       return uid ? [uid] : [];
     });
     cache.onChange((change) => this.#wake(change));
-    return { kind, cache, turn: Promise.resolve() };
+    return { kind, cache, lastTurn: Promise.resolve() };
   }
 
   #wake(change: Change<KubeObject>): void {
@@ -152,7 +152,7 @@ export class Sources {
     cache.onChange(({ type, object }) => {
       const resource = type === 'deleted' ? undefined : servedBy(object, source.kind);
       if (resource?.version === source.resource?.version && resource) return;
-      source.turn = source.turn.then(() => this.#serve(source, resource));
+      source.lastTurn = source.lastTurn.then(() => this.#serve(source, resource));
     });
     const watcher = new Reflector({
       client,
@@ -181,12 +181,13 @@ export class Sources {
     } else if (source.cache.size > 0) {
       source.cache.empty();
     }
-    if (before?.version !== resource?.version) for (const handler of this.#served) handler(source.kind);
+    if (before?.version !== resource?.version)
+      for (const handler of this.#servedHandlers) handler(source.kind);
   }
 
   #reflector(source: Source, resource: Resource): Followed<KubeObject> {
     const { client, clock, log, namespaces } = this.#options;
-    let isLost = false;
+    let isRediscovering = false;
     return new Followed({
       client,
       clock,
@@ -199,10 +200,10 @@ export class Sources {
           { err: (error as Error).message, kind: resource.kind, ...info },
           'list or watch failed; trying again',
         );
-        // A version that is no longer served, after an upgrade of the API server.
-        if (source.kind.install || isLost || !isNotFound(error)) return;
-        isLost = true;
-        source.turn = source.turn.then(() => this.#followBuiltIn(source));
+        // After an upgrade the API server may no longer serve this version of a built-in kind. Find the new version.
+        if (source.kind.install || isRediscovering || !isNotFound(error)) return;
+        isRediscovering = true;
+        source.lastTurn = source.lastTurn.then(() => this.#followBuiltIn(source));
       },
     });
   }

@@ -1,5 +1,5 @@
-// The status of a workload: Ready, Progressing and Degraded from one verdict, written through /status when it
-// differs. Knows no kind.
+// The status of a workload. Computes Ready, Progressing and Degraded from one verdict, and writes the status through
+// /status when it differs from the stored one. Knows no kind.
 import { type ConditionUpdate, withCondition } from '../api/conditions.ts';
 import type { Kind } from '../api/define-kind.ts';
 import { timestamp } from '../api/sale.ts';
@@ -18,14 +18,15 @@ export type Phase = (typeof phases)[number];
 
 /** The state of an owner as a whole. */
 export interface Verdict {
-  /** Everything that is wanted serves. */
+  /** Everything that the spec wants is in place and ready. */
   isReady: boolean;
   /** Changes towards the spec are in progress. */
   isProgressing: boolean;
-  /** CamelCase, and a sentence for people: of Ready, and of Progressing while that is true. */
+  /** CamelCase. Reason and message are those of Ready, and while `isProgressing`, also those of Progressing. */
   reason: string;
+  /** A sentence for people. */
   message: string;
-  /** A problem that does not end by waiting. */
+  /** A problem that waiting does not solve. */
   trouble?: { reason: string; message: string } | undefined;
 }
 
@@ -52,7 +53,7 @@ export interface WithStatus extends KubeObject {
   status?: { conditions?: Condition[]; observedGeneration?: number } | undefined;
 }
 
-/** People read it in a terminal. The schema allows far more. */
+/** People read messages in a terminal. The schema allows far longer ones. */
 const longestMessage = 4096;
 
 export interface StatusWrite<T extends WithStatus> {
@@ -61,7 +62,7 @@ export interface StatusWrite<T extends WithStatus> {
   resource: Resource<T> & Pick<Kind, 'statusSchema'>;
   cache: ObjectCache<T>;
   object: T;
-  /** The complete rest of the status. A field that is not in it is removed. */
+  /** All other fields of the status. A stored field that is absent here is removed. */
   fields: Omit<NonNullable<T['status']>, 'conditions' | 'observedGeneration'>;
   conditions: readonly ConditionUpdate[];
 }
@@ -94,8 +95,8 @@ export async function writeStatus<T extends WithStatus>(write: StatusWrite<T>): 
 }
 
 /**
- * Reports an error that ended a reconcile before it could describe anything. The conditions about the whole object
- * say so; the rest of the status stays.
+ * Reports an error that ended a reconcile before it had a verdict. Writes the error into Ready, Progressing and Degraded,
+ * and leaves the rest of the status as it is.
  */
 export async function writeFailure<T extends WithStatus>(
   write: Pick<StatusWrite<T>, 'client' | 'clock' | 'resource' | 'cache' | 'object'>,

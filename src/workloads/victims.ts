@@ -1,4 +1,4 @@
-// Chooses the pods to delete when there are too many: those whose loss matters least. The order is that of
+// Chooses the pods to delete when there are too many: the pods whose loss matters least. The order is that of
 // Kubernetes' ReplicaSet controller (pkg/controller, ActivePods). Pure.
 import type { Pod } from './child-kinds.ts';
 import { isReady } from './rollout.ts';
@@ -8,13 +8,13 @@ const phaseRank: Record<string, number> = { Pending: 0, Unknown: 1, Running: 2 }
 const restarts = ({ status }: Pod): number =>
   Math.max(0, ...(status?.containerStatuses ?? []).map(({ restartCount = 0 }) => restartCount));
 
-/** The pod with the smaller rank goes first. */
+/** The pod with the smaller rank is deleted first. A later rank counts only when all earlier ranks are equal. */
 const ranks: readonly ((pod: Pod) => number)[] = [
   (pod) => (pod.spec.nodeName ? 1 : 0),
   (pod) => phaseRank[pod.status?.phase ?? 'Pending'] ?? 0,
   (pod) => (isReady(pod) ? 1 : 0),
   (pod) => -restarts(pod),
-  // Newest first: it has served least.
+  // The newest pod is deleted first, because it has served least.
   (pod) => -Date.parse(pod.metadata.creationTimestamp),
 ];
 

@@ -1,5 +1,5 @@
-// What a workload kind is for the leader: its definition, the kinds of its children, and its reconciler. Knows no
-// workload kind itself.
+// Describes a workload kind to the leader: its definition, the kinds of its children, and its reconciler. Knows no
+// particular workload kind.
 import type { CustomObject, Kind } from '../api/define-kind.ts';
 import type { OutsideReach } from '../api/reach.ts';
 import type { ObjectCache } from '../kube/cache.ts';
@@ -17,27 +17,28 @@ export interface Recorder {
   event(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
 }
 
-/** What a reconciler works with, for one term of leadership. */
+/** The parts that a reconciler uses, during one term of leadership. */
 export interface Working<T extends KubeObject> {
   client: Client;
   clock: Clock;
   log: Log;
   recorder: Recorder;
+  /** The addresses outside the cluster that an object may name. */
   reach: OutsideReach;
-  /** URL of the Prometheus server of objects that name none. */
+  /** URL of the Prometheus server for objects that do not name a server. */
   prometheusServer: string;
   sources: Sources;
   children: Children;
   /** All owners of this kind. */
   cache: ObjectCache<T>;
-  /** Reconciles an owner again, for changes that only the reconciler itself hears of. */
+  /** Enqueues an owner. For changes that only the reconciler itself notices. */
   wake(key: string): void;
 }
 
 export interface WorkloadReconciler<T extends KubeObject> {
   /** Reconciles one owner that is not being deleted. */
   reconcile(object: T, signal: AbortSignal): Promise<Result>;
-  /** The owner is gone or being deleted: drops what is kept in memory about it. */
+  /** The owner is gone or being deleted. Drops the data about it in memory. */
   forget?(key: string): void;
   stop?(): void | Promise<void>;
 }
@@ -48,6 +49,6 @@ export interface Workload<Spec = unknown, Status = unknown> {
   reconciler(working: Working<CustomObject<Spec, Status>>): WorkloadReconciler<CustomObject<Spec, Status>>;
 }
 
-/** For the table of all workloads. Each one reads only objects of its own kind. */
+/** Widens the type for the table of all workloads. That is safe: each workload gets only objects of its own kind. */
 export const asWorkload = <Spec, Status>(workload: Workload<Spec, Status>): Workload =>
   workload as unknown as Workload;
