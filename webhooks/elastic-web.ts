@@ -1,4 +1,4 @@
-// Admission of ElasticWeb: refuses what its Deployment or Service would fail on later, and warns of risks.
+// Admission of ElasticWeb: refuses values with which its Deployment or Service would fail later, and warns of risks.
 import type { Kind } from '../src/api/define-kind.ts';
 import { ElasticWeb, metricsOf, portOfMetrics, replicaLimit, speaks } from '../src/api/elastic-web.ts';
 import { destinationOf, whyNotThere } from '../src/api/reach.ts';

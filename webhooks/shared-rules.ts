@@ -47,8 +47,8 @@ export async function marked<T extends KubeObject>(
   if (request.dryRun || deletionTimestamp || isNamespaceCleanup(call) || isUnused) return undefined;
   const isMarked = finalizers?.includes(inUseFinalizer) ?? false;
   if (isMarked && !isMarkedJustNow(call)) return undefined;
-  // The API server deletes a collection object by object until one is refused. Mark them together, so that not
-  // every single one is refused.
+  // The API server deletes a collection object by object until one is refused. So mark the whole collection now.
+  // Otherwise it would take one refused request for each object.
   if (!isMarked) await context.live.markInUse(kind, object, !request.name);
   const message = `${kind.singular} ${name} now waits for orders that are under way; try again`;
   return { ...refuse('TooManyRequests', message), retryAfterSeconds: 1 };

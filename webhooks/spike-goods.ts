@@ -206,7 +206,7 @@ function nothingIsCommitted(call: GoodsCall): ReturnType<GoodsRule> {
   return stillReferenced('goods', object.metadata.name, orders, { count: holds.length, example });
 }
 
-/** A replica admits orders on its lot. It has not assigned them yet, nor given the lot back. */
+/** The refusal while a replica has a lot: it has neither assigned the lot's orders yet, nor given the lot back. */
 const beingOrdered = ({ metadata }: SpikeGoods): ReturnType<GoodsRule> => ({
   ...refuse('TooManyRequests', `orders for goods ${metadata.name} are in progress; try again`),
   retryAfterSeconds: 1,

@@ -49,8 +49,8 @@ export interface Webhooks<T extends KubeObject> {
   /** The same for writes of the status subresource. */
   defaultStatus?(call: Call<T>): T;
   /**
-   * CEL over `object`: its spec has everything that `default` fills in. An update that leaves such a spec as it is does
-   * not call the mutating webhook. Absent: no update that leaves the spec as it is calls it.
+   * A CEL expression over `object`: its spec has everything that `default` fills in. An update that does not change such a
+   * spec does not call the mutating webhook. Absent: the same holds for every spec.
    */
   complete?: string;
   /** Rules for writes of the status subresource. Spikegate's own writes do not call the webhook. */
@@ -66,6 +66,6 @@ export interface Webhooks<T extends KubeObject> {
   refreshAndRetry?(call: Call<T>, refusal: Refusal): Promise<boolean | Refusal>;
   /** Runs on DELETE after every rule has passed. Writes what must be stored before the object may be deleted. */
   beforeDelete?(call: Call<T>): Promise<Refusal | undefined>;
-  /** Runs on CREATE after every rule has passed: the one write of admission. */
+  /** Runs on CREATE after every rule has passed. Only this hook writes during the admission of a new object. */
   beforeCreate?(call: Call<T>): Promise<{ refusal?: Refusal; audit?: Record<string, string> }>;
 }

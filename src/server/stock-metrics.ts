@@ -10,7 +10,7 @@ import { oldestHoldOf } from '../ledger/holds-seen.ts';
 import { type StockLevels, stockLevelsOf } from '../ledger/stock-levels.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/** The label value for goods above the limit. No Kubernetes name begins with `_`. */
+/** The label value for the goods beyond `maxGoods`. No Kubernetes name begins with `_`. */
 export const others = '_others';
 
 const levels: readonly (keyof StockLevels)[] = ['available', 'reserved', 'sold', 'held'];
@@ -87,7 +87,7 @@ export function stockMetrics(registry: Registry, { goods, clock, maxGoods }: Sto
 
 /**
  * Chooses the goods that have series of their own: the same ones on every replica and at every scrape, so that no
- * series comes and goes. Goods whose sale is not over come first, of these the older ones.
+ * series comes and goes. Goods whose sale has ended come last. Otherwise older goods come before newer ones.
  */
 export function byCeiling(
   all: Iterable<SpikeGoods>,
@@ -121,8 +121,8 @@ function placeOf(goods: SpikeGoods, sorted: readonly SpikeGoods[]): number {
 }
 
 function precedes(a: SpikeGoods, b: SpikeGoods): boolean {
-  const endedFirst = Number(a.status?.phase === 'Ended') - Number(b.status?.phase === 'Ended');
-  if (endedFirst !== 0) return endedFirst < 0;
+  const endedDifference = Number(a.status?.phase === 'Ended') - Number(b.status?.phase === 'Ended');
+  if (endedDifference !== 0) return endedDifference < 0;
   const [madeA, madeB] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
   return madeA === madeB ? a.metadata.uid < b.metadata.uid : madeA < madeB;
 }

@@ -10,7 +10,7 @@ const shapes = [
 ];
 
 /**
- * Whether a Service of any name, with ports of any names, sets a variable of this name in the pods beside it. The
+ * Whether a Service of any name, with ports of any names, sets a variable of this name in pods of its namespace. The
  * Service `spikegate-metrics` sets `SPIKEGATE_METRICS_PORT=tcp://10.96.47.179:8080`.
  */
 export const isServiceLink = (name: string): boolean => shapes.some((shape) => shape.test(name));

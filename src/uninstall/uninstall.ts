@@ -15,7 +15,7 @@ export interface UninstallOptions {
   clock: Clock;
   print(line: string): void;
   deleteData: boolean;
-  /** How long to wait for a deletion before the next step, in ms. */
+  /** Maximum time to wait for one deletion, in ms. When it is over, the uninstallation fails. */
   patienceMs: number;
 }
 

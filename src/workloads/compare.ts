@@ -38,6 +38,10 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
+/**
+ * Whether `stored` has every value of `wanted`. `field`: the name of the field that has these values; `parent`: the name of
+ * the field around it.
+ */
 export function includes(stored: unknown, wanted: unknown, field = '', parent = ''): boolean {
   if (stored === undefined || stored === null) return isEmpty(wanted);
   if (wanted === undefined) return true;

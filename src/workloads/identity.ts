@@ -5,7 +5,7 @@ import type { KubeObject, OwnerReference } from '../kube/objects.ts';
 const managedBy = { 'app.kubernetes.io/managed-by': 'spikegate' } as const;
 export const managedSelector = 'app.kubernetes.io/managed-by=spikegate';
 
-/** Hash of the body that Spikegate applied last. It shows that the spec no longer wants a field that it wanted then. */
+/** Hash of the body that Spikegate applied last. With it a reconcile sees that the wanted body has lost a field. */
 export const appliedAnnotation = 'spikegate.io/applied';
 
 const longestLabel = 63;

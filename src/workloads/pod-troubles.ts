@@ -25,8 +25,8 @@ const componentKey = (namespace: string, labels: Record<string, string>): string
   [namespace, labels[nameLabel], labels[instanceLabel], labels[componentLabel]].join(' ');
 
 /**
- * `wake` gets the key of the owner, made from a label. When the owner's name has more than 63 characters, the label has
- * only a part of it, and the key is that of no owner.
+ * `wake` gets the key of the owner, made from a label of the pod. A label value has at most 63 characters. When the
+ * owner's name is longer, the key matches no owner.
  */
 export function podTroubles(cache: ObjectCache<Pod>, kind: string, wake: (key: string) => void): PodTroubles {
   const name = kind.toLowerCase();
