@@ -1,5 +1,5 @@
 // The sandbox's own certificates: a CA, the serving certificate, and the admin's client certificate in a
-// kubeconfig. Made once and stored in the sandbox's folder. Knows nothing of the API.
+// kubeconfig. It makes them once and stores them in the sandbox's folder. Knows nothing of the API.
 
 import { generateKeyPair, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,14 +15,14 @@ export interface Pki {
   key: string;
   adminCert: string;
   adminKey: string;
-  /** With it the sandbox calls webhooks. */
+  /** The client certificate with which the sandbox calls webhooks. */
   webhookCert: string;
   webhookKey: string;
-  /** The key for service account tokens. */
+  /** The key that signs service account tokens. */
   tokenSecret: string;
 }
 
-const days = 365 * 5;
+const validDays = 365 * 5;
 
 /** The common name of the certificate with which the sandbox calls webhooks. */
 export const webhookCaller = 'kube-apiserver-webhook-client';
@@ -30,16 +30,16 @@ export const webhookCaller = 'kube-apiserver-webhook-client';
 interface Leaf {
   cn: string;
   organization?: string;
-  /** DNS names and addresses. Without any, it is a client certificate. */
+  /** DNS names and addresses of a server. Absent for a client certificate. */
   hosts?: string[];
 }
 
 const generate = promisify(generateKeyPair);
 
-/** Both keys, PEM. */
+/** A public and a private key, each as PEM. */
 type KeyPair = Record<'publicKey' | 'privateKey', string>;
 
-/** OpenSSL makes several keys at once on its own threads, far faster than JavaScript. */
+/** OpenSSL generates keys on its own threads, so several at once, and far faster than JavaScript. */
 const keys = (): Promise<KeyPair> =>
   generate('rsa', {
     modulusLength: 2048,
@@ -47,20 +47,24 @@ const keys = (): Promise<KeyPair> =>
     privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
   });
 
-function blank(now: number, subject: forge.pki.CertificateField[], publicKey: string): forge.pki.Certificate {
+function unsigned(
+  now: number,
+  subject: forge.pki.CertificateField[],
+  publicKey: string,
+): forge.pki.Certificate {
   const cert = forge.pki.createCertificate();
   cert.publicKey = forge.pki.publicKeyFromPem(publicKey);
   // With a first byte of 01 the number is positive and has the shortest encoding, which DER requires.
   cert.serialNumber = `01${randomBytes(15).toString('hex')}`;
   cert.validity.notBefore = new Date(now - 3_600_000);
-  cert.validity.notAfter = new Date(now + days * 86_400_000);
+  cert.validity.notAfter = new Date(now + validDays * 86_400_000);
   cert.setSubject(subject);
   return cert;
 }
 
 function authority(now: number, pair: KeyPair) {
   const subject = [{ name: 'commonName', value: 'spikegate-sandbox-ca' }];
-  const cert = blank(now, subject, pair.publicKey);
+  const cert = unsigned(now, subject, pair.publicKey);
   cert.setIssuer(subject);
   cert.setExtensions([
     { name: 'basicConstraints', cA: true, critical: true },
@@ -80,8 +84,9 @@ function leaf(
     { name: 'commonName', value: cn },
     ...(organization ? [{ name: 'organizationName', value: organization }] : []),
   ];
-  const cert = blank(now, subject, pair.publicKey);
+  const cert = unsigned(now, subject, pair.publicKey);
   cert.setIssuer(ca.subject);
+  // The types of RFC 5280: 7 is an IP address, 2 a DNS name.
   const altNames = (hosts ?? []).map((host) =>
     /^[\d.]+$|:/.test(host) ? { type: 7, ip: host } : { type: 2, value: host },
   );
@@ -108,6 +113,7 @@ async function issue(now: number, host: string): Promise<Pki> {
       'kubernetes.default.svc',
     ]),
   ];
+  // 0.0.0.0 means that the sandbox listens on all addresses. No client connects to it.
   const serving = leaf(ca, servingKeys, now, {
     cn: 'kube-apiserver',
     hosts: hosts.filter((h) => h !== '0.0.0.0'),
@@ -126,14 +132,15 @@ async function issue(now: number, host: string): Promise<Pki> {
   };
 }
 
-/** Reads the certificates in `dir`, or makes them. Without `dir` they stay in memory. */
+/** Reads the certificates from `dir`, or makes new ones. Without `dir` they stay in memory. */
 export async function loadPki(dir: string | undefined, host: string, now: number): Promise<Pki> {
   const file = dir === undefined ? undefined : path.join(dir, 'pki.json');
   if (file && existsSync(file)) {
     const kept = JSON.parse(readFileSync(file, 'utf8')) as Pki & { host: string; made: number };
     // A folder of an older version has no certificate for webhooks.
-    const isWhole = kept.webhookCert !== undefined && kept.host === host;
-    if (isWhole && now - kept.made < (days - 30) * 86_400_000) return kept;
+    const isUsable = kept.webhookCert !== undefined && kept.host === host;
+    // In their last 30 days the certificates are replaced.
+    if (isUsable && now - kept.made < (validDays - 30) * 86_400_000) return kept;
   }
   const fresh = await issue(now, host);
   if (file && dir) {

@@ -1,5 +1,5 @@
-// Authorization: the stored roles and bindings, interpreted as in Kubernetes. Members of system:masters may do
-// everything.
+// Authorization by the stored roles and bindings, with the semantics of Kubernetes. Members of the group
+// system:masters may do everything.
 
 import type { User } from './call.ts';
 import { notFound } from './status.ts';
@@ -18,18 +18,19 @@ export interface ResourceAccess {
 
 const prefix = 'rbac.authorization.k8s.io';
 const everywhere = { namespace: '', after: '' };
+/** Whether the list has the value. `*` means all values. */
 const has = (list: unknown, value: string) =>
   asStrings(list).some((entry) => entry === '*' || entry === value);
 
 function resourceCovered(rule: Obj, wanted: ResourceAccess): boolean {
-  const full = wanted.subresource ? `${wanted.resource}/${wanted.subresource}` : wanted.resource;
-  const named = asStrings(rule.resourceNames);
+  const fullName = wanted.subresource ? `${wanted.resource}/${wanted.subresource}` : wanted.resource;
+  const names = asStrings(rule.resourceNames);
   return (
     has(rule.verbs, wanted.verb) &&
     has(rule.apiGroups, wanted.group) &&
-    (has(rule.resources, full) ||
+    (has(rule.resources, fullName) ||
       (wanted.subresource !== '' && asStrings(rule.resources).includes(`*/${wanted.subresource}`))) &&
-    (named.length === 0 || named.includes(wanted.name))
+    (names.length === 0 || names.includes(wanted.name))
   );
 }
 
@@ -60,11 +61,13 @@ export class Authorizer {
     });
   }
 
+  /** The status of a SubjectAccessReview: `allowed`, and the reason. */
   resource(user: User, wanted: ResourceAccess): Obj {
     if (user.groups.includes('system:masters')) return { allowed: true };
     return this.#decide(user, wanted.namespace, (rule) => resourceCovered(rule, wanted));
   }
 
+  /** The same for a path that is no resource, like /healthz. */
   path(user: User, verb: string, path: string): Obj {
     if (user.groups.includes('system:masters')) return { allowed: true };
     return this.#decide(user, undefined, (rule) => pathCovered(rule, verb, path));
@@ -72,12 +75,12 @@ export class Authorizer {
 
   /** The permissions of a user in a namespace, for `kubectl auth can-i --list`. */
   rules(user: User, namespace: string): Obj {
-    const masters: Obj[] = [
+    const everything: Obj[] = [
       { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
       { verbs: ['*'], nonResourceURLs: ['*'] },
     ];
-    const own = user.groups.includes('system:masters') ? masters : [];
-    const all = [...own, ...this.#grants(user, namespace).flatMap(({ rules }) => rules)];
+    const unlimited = user.groups.includes('system:masters') ? everything : [];
+    const all = [...unlimited, ...this.#grants(user, namespace).flatMap(({ rules }) => rules)];
     return {
       resourceRules: all.filter((rule) => rule.resources),
       nonResourceRules: all.filter((rule) => rule.nonResourceURLs),
@@ -86,7 +89,7 @@ export class Authorizer {
   }
 
   /**
-   * The rules of the role that a binding in this namespace refers to.
+   * The rules of the role in `ref`, the roleRef of a binding in this namespace.
    * @throws ApiError NotFound
    */
   rulesOf(ref: Obj, namespace: string): Obj[] {
@@ -95,7 +98,7 @@ export class Authorizer {
     const name = asString(ref.name);
     if (!this.#store.table(`${prefix}/${plural}`).get(isCluster ? name : `${namespace}/${name}`))
       throw notFound({ group: prefix, plural }, name);
-    return this.#role(ref, namespace);
+    return this.#roleRules(ref, namespace);
   }
 
   #decide(user: User, namespace: string | undefined, covers: (rule: Obj) => boolean): Obj {
@@ -114,7 +117,7 @@ export class Authorizer {
       .map((binding) => {
         const ref = asObj(binding.roleRef);
         return {
-          rules: this.#role(ref, binding.metadata.namespace ?? ''),
+          rules: this.#roleRules(ref, binding.metadata.namespace ?? ''),
           by: `${binding.kind} "${binding.metadata.name}" of ${ref.kind} "${ref.name}"`,
         };
       });
@@ -127,7 +130,8 @@ export class Authorizer {
     return this.#bindings;
   }
 
-  #role(ref: Obj, namespace: string): Obj[] {
+  /** The rules of a role, from the cache or the store. Empty when there is no such role. */
+  #roleRules(ref: Obj, namespace: string): Obj[] {
     const cluster = ref.kind === 'ClusterRole';
     const key = cluster ? asString(ref.name) : `${namespace}/${ref.name}`;
     const table = `${prefix}/${cluster ? 'clusterroles' : 'roles'}`;

@@ -1,5 +1,5 @@
-// The registry of what is served: every resource in every version, built-in or from a CRD. Knows no storage and no
-// HTTP. kinds.ts and CRDs define the kinds.
+// The registry of all resources that the sandbox serves, in every version, built-in or from a CRD. Knows no storage and
+// no HTTP. kinds.ts and CRDs define the kinds.
 
 import type { SchemaRoot } from './schema/schema.ts';
 import type { FieldError } from './status.ts';
@@ -17,47 +17,49 @@ export interface Column {
   value: (item: Item, now: number) => unknown;
 }
 
+/** The fields of the object that a Scale shows, as dotted paths. */
 export interface ScalePaths {
   spec: string;
   status: string;
   selector?: string;
 }
 
-/** The particular rules of one kind, beyond its schema. Every hook changes the object in place. */
+/** The rules of one kind that its schema cannot express. Hooks may change `item` in place. */
 export interface Strategy {
-  /** Defaults that depend on other fields. */
+  /** Fills in defaults that depend on other fields. */
   fillIn?(item: Item): void;
-  /** Allocations and fixed fields, before the validation of a create. */
+  /** Sets the fields that the server decides, before the validation of a create. */
   prepareCreate?(item: Item): void;
+  /** Sets the fields that the server decides, before the validation of an update. */
   prepareUpdate?(item: Item, old: Item): void;
-  /** Fixed fields beyond spec, before a write of the status. */
+  /** Restores fields that a write to /status must not change. The spec is restored for all kinds. */
   prepareStatus?(item: Item, old: Item): void;
-  /** Allocates what must be unique in the cluster. `others`: all stored objects of the kind. */
+  /** Allocates values that must be unique in the cluster. `others`: all stored objects of the kind. */
   allocate?(item: Item, others: Iterable<Item>): FieldError[];
   validate?(item: Item): FieldError[];
   validateUpdate?(item: Item, old: Item): FieldError[];
-  /** The rules for a status that is written separately. */
+  /** The rules for a write to /status. */
   validateStatus?(item: Item): FieldError[];
-  /** What Kubernetes' own admission plugins demand of a new object and fill in. Throws ApiError. */
+  /** Does the work of Kubernetes' own admission plugins on a new object. Throws ApiError. */
   admit?(type: ResourceType, item: Item, find: Find): void;
   /** Names of objects that cannot be deleted. */
   undeletable?: ReadonlySet<string>;
-  /** Only for a kind with a grace period: its seconds. `asked`: gracePeriodSeconds of the request. */
+  /** The grace period of a deletion in seconds, if the kind has one. `asked`: gracePeriodSeconds of the request. */
   graceSeconds?(item: Item, asked: unknown): number;
-  /** The object is a namespace. Webhooks get its own name as the namespace, and spec.finalizers keep it too. */
+  /** The kind is Namespace: webhooks get its own name as the namespace, and spec.finalizers also delay its removal. */
   isNamespace?: true;
 }
 
 /** Looks up a stored object. A table's name is `group/plural`. */
 export type Find = (table: string, namespace: string, name: string) => Item | undefined;
 
-/** The namespace of an object as webhooks see it. */
+/** The namespace that a review of the object names. */
 export const reviewedNamespace = (
   { strategy }: ResourceType,
   { namespace, name }: { namespace: string; name: string },
 ): string => (strategy.isNamespace ? name : namespace);
 
-/** Whether spec.finalizers keep the object: only a namespace has them. */
+/** Whether spec.finalizers delay the removal of the object. Only namespaces have them. */
 export const hasSpecFinalizers = ({ strategy }: ResourceType, { spec }: Item): boolean =>
   strategy.isNamespace === true && asStrings(asObj(spec).finalizers).length > 0;
 
@@ -71,7 +73,7 @@ export interface ResourceType {
   readonly namespaced: boolean;
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
-  /** Where it is stored. Two versions of a kind share a table. */
+  /** Name of the table that stores the objects: `group/plural`. All versions of a kind share it. */
   readonly table: string;
   readonly builtin: boolean;
   /** The schema of the built-in type, or of the CRD's version. */
@@ -80,9 +82,7 @@ export interface ResourceType {
   readonly typeName?: string;
   readonly status: boolean;
   readonly scale: ScalePaths | undefined;
-  /**
-   * Whether metadata.generation counts changes of everything but metadata and (with a status subresource) status.
-   */
+  /** Whether metadata.generation counts the changes of the object. */
   readonly generation: boolean;
   /** DELETE answers with the object instead of a Status. */
   readonly returnsDeleted: boolean;
@@ -96,12 +96,16 @@ export interface ResourceType {
   readonly subresources: Readonly<
     Record<string, { kind: string; group?: string; version?: string; verbs: string[] }>
   >;
-  /** Converts fields that a version adds or renames. Absent when the stored form is the served form. */
+  /** Converts between this version and the stored one. Absent when their fields are the same. */
   readonly convert?: { toStored(item: Item): Item; fromStored(item: Item): Item };
-  /** The beginning of this version's JSON. Set when one table has several versions that differ in nothing else. */
+  /**
+   * The beginning of an object's JSON in this version: its apiVersion. `render` replaces only this part. Set for the
+   * versions of a CRD, if nothing else differs between them.
+   */
   readonly prefix?: string;
   /** Validates a custom resource. Built-in types have their rules in `strategy`. */
   readonly check?: (item: Item, old: Item | undefined) => FieldError[];
+  /** Discovery lists kinds in this order. */
   readonly order: number;
 }
 
@@ -131,18 +135,18 @@ export function load(type: ResourceType, entry: Entry): Item {
   return JSON.parse(render(type, entry)) as Item;
 }
 
-/** `item` with its fields in the order of every stored object. Prefixes rely on that order. */
+/** `item` with apiVersion as its first field. All stored objects have this order: `render` replaces their beginning. */
 export function ordered(item: Item): Item {
   const { apiVersion, kind, metadata, ...rest } = item;
   return { apiVersion, kind, metadata, ...rest };
 }
 
-/** The beginning of a stored object's JSON. */
+/** The beginning of an object's JSON, up to and with the comma after its apiVersion. */
 export const jsonPrefix = (apiVersion: string) => `{"apiVersion":${JSON.stringify(apiVersion)},`;
 
 export class Registry {
   readonly #types = new Map<string, ResourceType>();
-  /** Increases whenever the served kinds change. For ETags and caches. */
+  /** Increases whenever the served kinds change. ETags and caches depend on it. */
   generation = 0;
 
   add(type: ResourceType): void {
@@ -158,7 +162,7 @@ export class Registry {
     return this.#types.get(`${group}/${version}/${plural}`);
   }
 
-  /** The type of a table, in any version, for what is the same in all versions. */
+  /** One of the types of a table, for callers who need only properties that all its versions share. */
   ofTable(table: string): ResourceType | undefined {
     for (const type of this.#types.values()) if (type.table === table && !type.convert) return type;
     return undefined;

@@ -39,7 +39,7 @@ function matches({ operator, values }: Requirement, value: string | undefined): 
 
 const operators: Record<string, Operator> = { In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!' };
 
-/** The selector of a `metav1.LabelSelector`. An empty one selects everything. */
+/** Reads a `metav1.LabelSelector`. An empty one selects all objects. */
 export function parseLabelSelector(selector: unknown): Requirement[] {
   const given = asObj(selector);
   return [
@@ -74,6 +74,7 @@ function split(text: string): string[] {
   return out.map((part) => part.trim());
 }
 
+/** The forms of a requirement in a query, by the operator that each one means. */
 const shapes: readonly [RegExp, Operator][] = [
   [/^!\s*([^\s!=<>(),]+)$/, '!'],
   [/^([^\s!=<>(),]+)\s+in\s*\(([^()]*)\)$/, 'in'],
@@ -93,21 +94,23 @@ function requirement(part: string): Requirement {
     const match = shape.exec(part);
     if (!match) continue;
     const key = match[1] as string;
-    const wrong = qualifiedNameError(key);
-    if (wrong) throw cannotParse(part, `<nil>: Invalid value: ${JSON.stringify(key)}: ${wrong}`);
-    const listed = operator === 'in' || operator === 'notin';
+    const keyError = qualifiedNameError(key);
+    if (keyError) throw cannotParse(part, `<nil>: Invalid value: ${JSON.stringify(key)}: ${keyError}`);
+    const hasList = operator === 'in' || operator === 'notin';
     const values =
-      match[2] === undefined ? [] : listed ? match[2].split(',').map((v) => v.trim()) : [match[2]];
+      match[2] === undefined ? [] : hasList ? match[2].split(',').map((v) => v.trim()) : [match[2]];
     for (const value of values) {
-      const bad = operator === 'gt' || operator === 'lt' ? undefined : formatError(formats.labelValue, value);
-      if (bad) throw cannotParse(part, `values[0][${key}]: Invalid value: ${JSON.stringify(value)}: ${bad}`);
+      const valueError =
+        operator === 'gt' || operator === 'lt' ? undefined : formatError(formats.labelValue, value);
+      if (valueError)
+        throw cannotParse(part, `values[0][${key}]: Invalid value: ${JSON.stringify(value)}: ${valueError}`);
     }
     return { key, operator, values };
   }
   throw cannotParse(part, '');
 }
 
-/** A `labelSelector=` query. Throws 400. */
+/** Parses the value of a `labelSelector` query. Throws 400. */
 export function parseLabelQuery(text: string): Requirement[] {
   return text.trim() === '' ? [] : split(text).map(requirement);
 }
@@ -118,9 +121,10 @@ export interface FieldTerm {
   value: string;
 }
 
-/** A `fieldSelector=` query on the selectable fields of a kind. Throws 400. */
+/** Parses the value of a `fieldSelector` query. `selectable`: the fields that the kind allows. Throws 400. */
 export function parseFieldQuery(text: string, selectable: readonly string[], builtin: boolean): FieldTerm[] {
   if (text.trim() === '') return [];
+  // A backslash escapes a comma in a value.
   return text
     .split(/(?<!\\),/)
     .filter(Boolean)
@@ -138,7 +142,7 @@ export function parseFieldQuery(text: string, selectable: readonly string[], bui
     });
 }
 
-/** Fields whose name in selectors is not their path. */
+/** Names of fields in selectors that differ from the path in the object. */
 const aliases: Record<string, string> = { source: 'source.component' };
 
 export function matchesFields(terms: readonly FieldTerm[], item: Item): boolean {

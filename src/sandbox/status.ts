@@ -119,7 +119,7 @@ export const methodNotAllowed = () =>
 export const notAcceptable = (types: readonly string[]) =>
   new ApiError(406, 'NotAcceptable', `only the following media types are accepted: ${types.join(', ')}`);
 
-/** The client asked for the metadata of a list for a single object, or the other way round. */
+/** The client asked for PartialObjectMetadata but the result is a list, or the other way round. */
 export const wrongShape = (asked: string, kind: string, isList: boolean) =>
   new ApiError(
     406,

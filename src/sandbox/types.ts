@@ -23,16 +23,17 @@ export function isObj(value: unknown): value is Obj {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `value` as an object; an empty object when it is none. */
+/** `value` if it is an object, otherwise an empty object. */
 export function asObj(value: unknown): Obj {
   return isObj(value) ? value : {};
 }
 
-/** `value` as a list of objects, without items that are no objects. */
+/** The objects in the list `value`. Empty when it is not a list. */
 export function asList(value: unknown): Obj[] {
   return Array.isArray(value) ? value.filter(isObj) : [];
 }
 
+/** The strings in the list `value`. Empty when it is not a list. */
 export function asStrings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((v): v is string => typeof v === 'string') : [];
 }
@@ -81,10 +82,7 @@ export function equal(a: unknown, b: unknown): boolean {
   );
 }
 
-/**
- * A text that is equal for two JSON values exactly when they are `equal`. Allows a Map instead of a search in a
- * list.
- */
+/** A text that is the same for two JSON values if and only if they are `equal`. Use it as the key of a Map. */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (!isObj(value)) return JSON.stringify(value) ?? 'undefined';

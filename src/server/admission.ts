@@ -1,4 +1,4 @@
-// Turns a checked review into an answer: runs the defaults or the rules of one kind. The hot path.
+// Answers a checked review: runs the defaults or the rules of one kind. It is on the hot path.
 
 import type { AdmissionContext } from '../../webhooks/context.ts';
 import type { Call, Webhooks } from '../../webhooks/webhook.ts';
@@ -14,8 +14,8 @@ interface WithSpec extends KubeObject {
 }
 
 /**
- * The answer of a mutating webhook. It never refuses. An object that breaks its schema passes unchanged, and the
- * API server refuses it in its own words.
+ * The answer of a mutating webhook. It never refuses. An object that violates its schema passes unchanged, because the
+ * API server refuses it in the next step.
  */
 export function mutate(
   webhooks: Webhooks<KubeObject>,
@@ -55,28 +55,28 @@ export async function validate(
   if (request.subResource === 'status') return validateStatus(webhooks, request, context, deadline);
   if (operation === 'CONNECT' || request.subResource) return allow(request);
   const call = callOf(request, context, deadline);
-  const forged = whyNotStored(request);
-  if (forged) return errored(request.uid, 400, 'BadRequest', forged);
-  // A change of metadata alone passes: labels, annotations, finalizers. Above all, an object that is being deleted
-  // must be able to lose its finalizers.
+  const impossible = whyNotStored(request);
+  if (impossible) return errored(request.uid, 400, 'BadRequest', impossible);
+  // An update that changes only metadata passes. Otherwise a rule could prevent the removal of a finalizer, and with
+  // it the deletion of the object.
   if (operation === 'UPDATE' && hasSameSpec(call)) return allow(request);
   if (!isReadable(webhooks, call)) return allow(request, { warnings: [unreadable] });
   if (!context.isInformed()) return deny(request, notInformed);
   let refusal = firstRefusal(webhooks, operation, call);
   if (refusal) {
-    const again = await webhooks.refreshAndRetry?.(call, refusal);
-    if (again) refusal = again === true ? firstRefusal(webhooks, operation, call) : again;
+    const retry = await webhooks.refreshAndRetry?.(call, refusal);
+    if (retry) refusal = retry === true ? firstRefusal(webhooks, operation, call) : retry;
   }
   if (refusal) return deny(request, refusal);
   if (operation === 'DELETE') {
-    const notYet = await webhooks.beforeDelete?.(call);
-    return notYet ? deny(request, notYet) : allow(request);
+    const refused = await webhooks.beforeDelete?.(call);
+    return refused ? deny(request, refused) : allow(request);
   }
   const warnings = (webhooks.warnings ?? []).flatMap((warn) => warn(call) ?? []);
   if (operation !== 'CREATE' || !webhooks.beforeCreate) return allow(request, { warnings });
-  const reserved = await webhooks.beforeCreate(call);
-  if (reserved.refusal) return deny(request, reserved.refusal);
-  return allow(request, { warnings, ...(reserved.audit ? { auditAnnotations: reserved.audit } : {}) });
+  const outcome = await webhooks.beforeCreate(call);
+  if (outcome.refusal) return deny(request, outcome.refusal);
+  return allow(request, { warnings, ...(outcome.audit ? { auditAnnotations: outcome.audit } : {}) });
 }
 
 /**
@@ -86,7 +86,8 @@ const notInformed: Refusal = {
   ...refuse('TooManyRequests', 'this replica has just started and does not know the objects yet; try again'),
   retryAfterSeconds: 1,
 };
-/** A write to /status by a client. Only what the API server stores of it is judged. */
+
+/** The answer to a write to /status. The rules see only the status, because the API server stores nothing else. */
 function validateStatus(
   { kind, statusRules = [] }: Webhooks<KubeObject>,
   request: AdmissionRequest,
@@ -132,7 +133,7 @@ function hasSameSpec({ object, old }: Call<KubeObject>): boolean {
   try {
     return same((object as WithSpec).spec, (old as WithSpec).spec);
   } catch {
-    // The object is nested deeper than the stack. The API server sends no such object; the rules look at it.
+    // The object is nested too deeply for the stack, so no API server sent it. Let the rules decide.
     return false;
   }
 }

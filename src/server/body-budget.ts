@@ -1,42 +1,44 @@
 // Limits the bytes of request bodies that one process keeps at a time. A body counts from its first byte until its
-// request is answered. When there is no room, the body that has been arriving longest is dropped, because the API
-// server needs only milliseconds to send a review. Knows no HTTP and no JSON.
+// request is answered. When there is no room, the budget drops the body whose first byte is oldest: the API server
+// sends a review within milliseconds, so a slow body is not from it. Knows no HTTP and no JSON.
 import { type Clock, systemClock } from '../runtime/clock.ts';
 
-/** One body that counts. */
+/** The part of the budget that one body uses. */
 export interface Charge {
-  /** Counts more bytes. */
+  /** Adds bytes that have arrived. */
   grow(bytes: number): void;
-  /** The body has arrived completely. From now on it is not dropped. */
+  /** Call it when the body has arrived completely. The budget no longer drops it. */
   complete(): void;
+  /** Call it when the request is answered. Later calls do nothing. */
   release(): void;
 }
 
-/** Bytes of all bodies together. The last part is for small bodies only. */
+/** Maximum bytes of all bodies together. */
 export const budgetBytes = 32 * 1024 * 1024;
-const forSmallOnes = budgetBytes / 4;
-const small = 32 * 1024;
-/** The pause after a large body is three times the time that it took, at most three times this. */
-const longestRestMs = 100;
+/** The part of the budget that only small bodies may use. */
+const smallBodiesShare = budgetBytes / 4;
+const smallBodyBytes = 32 * 1024;
+/** After a large body there is a pause of three times the time that it took. Time above this does not count. */
+const longestCountedMs = 100;
 
 interface Entry {
   bytes: number;
-  giveWay(): void;
+  drop(): void;
 }
 
 export class BodyBudget {
   readonly #clock: Clock;
-  readonly #most: number;
+  readonly #limit: number;
   readonly #reserve: number;
   /** Bodies that have not arrived completely, oldest first. */
   readonly #arriving = new Set<Entry>();
   #used = 0;
-  /** Resolves when the previous large body is done. */
-  #largeOnes: Promise<void> = Promise.resolve();
+  /** Resolves when the latest large body, and the pause after it, are over. */
+  #lastLarge: Promise<void> = Promise.resolve();
 
-  constructor(most = budgetBytes, reserve = forSmallOnes, clock: Clock = systemClock) {
+  constructor(limit = budgetBytes, reserve = smallBodiesShare, clock: Clock = systemClock) {
     this.#clock = clock;
-    this.#most = most;
+    this.#limit = limit;
     this.#reserve = reserve;
   }
 
@@ -45,9 +47,9 @@ export class BodyBudget {
     return this.#used;
   }
 
-  /** `giveWay` is called when the body must be dropped. Its charge is released before. */
-  begin(giveWay: () => void): Charge {
-    const entry: Entry = { bytes: 0, giveWay };
+  /** Starts the charge of one body. When the budget drops the body, it releases the charge and then calls `onDrop`. */
+  begin(onDrop: () => void): Charge {
+    const entry: Entry = { bytes: 0, drop: onDrop };
     this.#arriving.add(entry);
     let released = false;
     const release = () => {
@@ -56,9 +58,9 @@ export class BodyBudget {
       this.#arriving.delete(entry);
       this.#used -= entry.bytes;
     };
-    entry.giveWay = () => {
+    entry.drop = () => {
       release();
-      giveWay();
+      onDrop();
     };
     return {
       grow: (bytes) => {
@@ -77,9 +79,9 @@ export class BodyBudget {
    * `run`.
    */
   async oneByOne<T>(run: () => Promise<T>): Promise<T> {
-    const before = this.#largeOnes;
+    const before = this.#lastLarge;
     let done = () => {};
-    this.#largeOnes = new Promise((resolve) => {
+    this.#lastLarge = new Promise((resolve) => {
       done = resolve;
     });
     await before;
@@ -87,18 +89,18 @@ export class BodyBudget {
     try {
       return await run();
     } finally {
-      const took = Math.min(this.#clock.monotonic() - began, longestRestMs);
+      const took = Math.min(this.#clock.monotonic() - began, longestCountedMs);
       this.#clock.after(3 * took, done);
     }
   }
 
   #makeRoomBeside(newest: Entry): void {
-    const most = newest.bytes <= small ? this.#most : this.#most - this.#reserve;
+    const limit = newest.bytes <= smallBodyBytes ? this.#limit : this.#limit - this.#reserve;
     for (const entry of this.#arriving) {
-      if (this.#used <= most) return;
-      if (entry !== newest) entry.giveWay();
+      if (this.#used <= limit) return;
+      if (entry !== newest) entry.drop();
     }
-    // Everything else has arrived completely and is being judged.
-    if (this.#used > most) newest.giveWay();
+    // All other bodies have arrived completely, and their requests are being answered.
+    if (this.#used > limit) newest.drop();
   }
 }

@@ -1,18 +1,19 @@
-// Reads a request body of bounded size and parses it as JSON. Express' own reader costs as much CPU as all our
-// rules.
+// Reads a request body of bounded size and parses it as JSON. Express' own reader is not used, because it costs as much
+// CPU as all our rules.
 import type { IncomingMessage } from 'node:http';
 import type { BodyBudget, Charge } from './body-budget.ts';
 import { type JsonLimits, whyTooComplex } from './json-limits.ts';
 
 /**
- * The API server sends at most two objects of 1.5 MiB each, escaped. Nothing that it stores needs more than 7 MiB.
+ * A review has at most two objects of 1.5 MiB each. JSON escapes make them longer, but a review of objects that the API
+ * server can store never needs more than 7 MiB.
  */
 export const largestBody = 7 * 1024 * 1024;
 
 export class BadRequest extends Error {
   readonly code: number;
   readonly reason: string;
-  /** The rest of the body stays unread, so the connection cannot be used again. */
+  /** The rest of the body stays unread, so the connection cannot be used for another request. */
   readonly closes: boolean;
   constructor(code: number, reason: string, message: string, closes = false) {
     super(message);
@@ -22,7 +23,7 @@ export class BadRequest extends Error {
   }
 }
 
-/** What the JSON of a body of ordinary size may contain, and of a larger one. */
+/** The complexity that the JSON of a body may have: of ordinary size, and larger. */
 const ordinaryLimits: JsonLimits = { depth: 1000, tokens: 50_000 };
 const largeLimits: JsonLimits = { depth: 1000, tokens: 300_000 };
 
@@ -33,8 +34,8 @@ export interface Body {
 }
 
 /**
- * Reads a body and passes it to `use`. The body counts in `budget` until `use` has ended. A body of more than
- * `ordinary` bytes waits for the other large ones. Throws BadRequest: 405, 413, 415, 429, or 400 for a body that is
+ * Reads a body and passes it to `use`. The body counts in `budget` until `use` has ended. Bodies of more than
+ * `ordinary` bytes are handled one at a time. Throws BadRequest: 405, 413, 415, 429, or 400 for a body that is
  * not JSON, is too complex, or ends early.
  */
 export async function withBody<T>(
@@ -99,11 +100,11 @@ function readBytes(request: IncomingMessage, budget: BodyBudget): Promise<{ byte
       charge.complete();
       resolve({ bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), charge });
     });
-    const early = () => {
+    const failIfIncomplete = () => {
       if (!request.complete) fail(endedEarly());
     };
-    request.on('error', early);
-    request.on('close', early);
+    request.on('error', failIfIncomplete);
+    request.on('close', failIfIncomplete);
   });
 }
 

@@ -1,8 +1,8 @@
-// Decides who may call the webhooks, by the client certificate of the connection. Knows TLS, and no webhook.
+// Decides who may call the webhooks, by the client certificate of the connection. Knows TLS, but no webhook.
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 
-/** Returns undefined when the caller may call, otherwise the refusal. */
+/** Returns the refusal, or undefined when the caller may call a webhook. */
 export type CallerCheck = (
   request: IncomingMessage,
 ) => { code: 401 | 403; reason: string; message: string } | undefined;
@@ -11,14 +11,15 @@ export const everybody: CallerCheck = () => undefined;
 
 /**
  * Accepts certificates that the connection's trusted CAs have signed and whose common name is in `names`. An empty
- * `names` accepts any name. Kubernetes, too, takes the common name for the user name (x509 authenticator).
+ * `names` accepts any name. The common name is the user name, as in Kubernetes' x509 authenticator.
  */
 export function certifiedCallers(names: readonly string[]): CallerCheck {
+  // One check per connection: its certificate does not change.
   const verdicts = new WeakMap<TLSSocket, ReturnType<CallerCheck>>();
   const judge = (socket: TLSSocket): ReturnType<CallerCheck> => {
     const certificate = socket.getPeerX509Certificate();
-    // Check both: what a TLS library reports as authorized without a certificate differs between versions and with
-    // resumption.
+    // Check both. Without a certificate, `authorized` depends on the version of the TLS library and on whether the
+    // session was resumed.
     if (!certificate || !socket.authorized) {
       const why = certificate ? `not of a trusted CA (${socket.authorizationError})` : 'missing';
       return { code: 401, reason: 'Unauthorized', message: `the client certificate is ${why}` };

@@ -1,4 +1,5 @@
-// When certificates expire, and how reading them goes: controller-runtime's certwatcher counters, and two gauges.
+// Metrics of certificates: counters of reads and read errors, with the names of controller-runtime's certwatcher, and
+// gauges of the expiry times.
 import { Counter, type Registry } from 'prom-client';
 import type { CertMetrics, CertSource } from '../../certs/source.ts';
 import { gauge } from './runtime-metrics.ts';

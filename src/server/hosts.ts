@@ -1,5 +1,6 @@
-// Decides by which names the metrics port may be called. A site whose name resolves to this address (DNS rebinding) is
-// same-origin with our pages in a browser, and could read them. An address in the Host header cannot be rebound.
+// Decides which Host headers the metrics port accepts. It prevents DNS rebinding: a hostile site makes its own name
+// resolve to our address, and its scripts then read our pages in the victim's browser. IP addresses are safe, because
+// no DNS record can redirect them.
 import { isIP } from 'node:net';
 
 export type HostCheck = (host: string | undefined) => boolean;
@@ -11,8 +12,8 @@ function isLoopbackAddress(address: string): boolean {
 }
 
 /**
- * `bound`: the address on which the port listens. On a loopback address only loopback hosts are answered; elsewhere
- * also every address and the given names.
+ * Accepts loopback hosts and the given names. Also accepts every IP address, unless `bound`, the address on which the
+ * port listens, is a loopback address.
  */
 export function hostCheck(bound: string, names: readonly string[]): HostCheck {
   const known = new Set(names.map((name) => name.toLowerCase()));

@@ -1,5 +1,5 @@
-// Measures how much work a JSON text is for its parser, before it is parsed. JSON.parse turns each byte of `[],`
-// into up to sixty bytes, in one step that nothing can interrupt. Pure; does not know what the text means.
+// Refuses a JSON text that would cost the parser too much, before it is parsed. JSON.parse cannot be interrupted, and
+// for each byte of a text like `[],[],` it allocates up to sixty bytes. Pure; does not know what the text means.
 
 export interface JsonLimits {
   /** Depth of nested objects and lists. */
@@ -8,13 +8,13 @@ export interface JsonLimits {
   tokens: number;
 }
 
-/** Returns why the text must not be parsed, or undefined. One pass. A text that is not JSON may pass. */
+/** Returns why the text must not be parsed, or undefined. Does not check that the text is JSON. */
 export function whyTooComplex(text: Uint8Array, { depth, tokens }: JsonLimits): string | undefined {
-  // A closed level takes at least two bytes, and a token takes one. Most reviews are too small to exceed either
-  // limit.
+  // A level needs two bytes (`[` and `]`), and a token one. Most reviews are too small to exceed a limit, so they need
+  // no scan.
   if (text.length <= 2 * depth && text.length <= tokens) return undefined;
-  let open = 0;
-  let seen = 0;
+  let currentDepth = 0;
+  let seenTokens = 0;
   for (let at = 0; at < text.length; at++) {
     switch (text[at]) {
       case 0x22: // "
@@ -22,19 +22,19 @@ export function whyTooComplex(text: Uint8Array, { depth, tokens }: JsonLimits): 
         break;
       case 0x7b: // {
       case 0x5b: // [
-        seen++;
-        if (++open > depth) return `the body must be nested at most ${depth} deep`;
+        seenTokens++;
+        if (++currentDepth > depth) return `the body must be nested at most ${depth} deep`;
         break;
       case 0x7d: // }
       case 0x5d: // ]
-        open--;
+        currentDepth--;
         break;
       case 0x2c: // ,
       case 0x3a: // :
-        seen++;
+        seenTokens++;
         break;
     }
-    if (seen > tokens) return `the body must have at most ${tokens} JSON tokens ({ [ , :)`;
+    if (seenTokens > tokens) return `the body must have at most ${tokens} JSON tokens ({ [ , :)`;
   }
   return undefined;
 }

@@ -1,13 +1,13 @@
-// A JSON Patch (RFC 6902) from the client's object to the object with our defaults. It compares raw JSON instead of
-// a typed copy, so that it never touches fields that we do not know.
+// Makes the JSON Patch (RFC 6902) that adds our defaults to the client's object. It compares raw JSON instead of a typed
+// copy, so that it never touches fields that we do not know.
 
 export type PatchOperation =
   | { op: 'add' | 'replace'; path: string; value: unknown }
   | { op: 'remove'; path: string };
 
 /**
- * The operations that turn `before` into `after`. A list is replaced as a whole. Parts that both share cost
- * nothing.
+ * The operations that turn `before` into `after`. A list is replaced as a whole. Objects that both values share by
+ * reference are not compared.
  */
 export function diff(before: unknown, after: unknown, path = ''): PatchOperation[] {
   if (before === after) return [];
@@ -39,6 +39,7 @@ const escapePointer = (key: string): string => key.replaceAll('~', '~0').replace
 const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Only lists can be equal here: `diff` has already compared by identity. */
 function equal(a: unknown, b: unknown): boolean {
   return Array.isArray(a) && Array.isArray(b) && JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,6 +1,6 @@
-// Decides who may read a page of the metrics port: a token that the API server knows (TokenReview), of a user who may
-// `get` the page (SubjectAccessReview of a non-resource URL), as controller-runtime's metrics filter does. Browsers
-// send the token as the password of Basic authentication. Knows no page.
+// Decides who may read a page of the metrics port. As in controller-runtime's metrics filter, the API server must accept
+// the caller's token (TokenReview), and the user must have the right to `get` the page (SubjectAccessReview of a
+// non-resource URL). Browsers send the token as the password of Basic authentication. Knows no page.
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Client } from '../kube/client.ts';
@@ -49,49 +49,53 @@ const accessReviews = reviewOf<
   { allowed?: boolean }
 >('authorization.k8s.io', 'SubjectAccessReview');
 
-/** How long an answer counts: a scraper asks every 15 s. A revoked token is refused within the first of them. */
+/**
+ * How long an answer is cached. A scraper calls every 15 s, so most calls need no review. A revoked token still works
+ * for up to `allowedForMs`.
+ */
 const allowedForMs = 60_000;
 const refusedForMs = 10_000;
-/** Answers that are remembered. A stranger may send a new token with each request. */
-const mostAnswers = 1000;
-/** Questions to the API server at once, so that strangers cannot make this process flood it. */
-const mostQuestions = 8;
-/** Longer than any token of Kubernetes; headers are bounded too. */
+/** Maximum number of cached answers, because a stranger may send a new token with each request. */
+const maxAnswers = 1000;
+/** Maximum number of concurrent checks, so that strangers cannot make this process flood the API server. */
+const maxChecks = 8;
+/** In characters. No token of Kubernetes is longer. */
 const longestToken = 12_000;
-const reviewMs = 5000;
+const reviewTimeoutMs = 5000;
 
 const missing: PageRefusal = { code: 401, message: 'a token of the cluster is required' };
 const unknown: PageRefusal = { code: 401, message: 'the API server does not know this token' };
-const unasked: PageRefusal = {
+const unavailable: PageRefusal = {
   code: 503,
   message: 'the API server cannot be asked at this moment; try again',
 };
 
 export function clusterAccess(client: Pick<Client, 'create'>, clock: Clock): PageAccess {
   const answers = new Map<string, { answer: { user: string } | PageRefusal; until: number }>();
-  const asked = new Map<string, Promise<{ user: string } | PageRefusal>>();
+  const checks = new Map<string, Promise<{ user: string } | PageRefusal>>();
   return async (request, page) => {
     const token = tokenOf(request.headers.authorization);
     if (token === undefined) return missing;
-    // Tokens stay out of memory.
+    // Keep a hash instead of the token, so that no cached token can leak from memory.
     const key = `${createHash('sha256').update(token).digest('hex')} ${page}`;
-    const known = answers.get(key);
-    if (known && clock.monotonic() < known.until) return known.answer;
-    const running = asked.get(key);
+    const cached = answers.get(key);
+    if (cached && clock.monotonic() < cached.until) return cached.answer;
+    const running = checks.get(key);
     if (running) return running;
-    if (asked.size >= mostQuestions) return unasked;
-    const question = ask(client, token, page).catch((): PageRefusal => unasked);
-    asked.set(key, question);
-    const answer = await question.finally(() => asked.delete(key));
-    if (answer === unasked) return answer;
-    if (answers.size >= mostAnswers) answers.delete(answers.keys().next().value!);
+    if (checks.size >= maxChecks) return unavailable;
+    const check = ask(client, token, page).catch((): PageRefusal => unavailable);
+    checks.set(key, check);
+    const answer = await check.finally(() => checks.delete(key));
+    if (answer === unavailable) return answer;
+    if (answers.size >= maxAnswers) answers.delete(answers.keys().next().value!);
+    // Delete first: a Map keeps the place of an existing key, and the oldest key is evicted first.
     answers.delete(key);
     answers.set(key, { answer, until: clock.monotonic() + ('user' in answer ? allowedForMs : refusedForMs) });
     return answer;
   };
 }
 
-/** @throws ApiError, ConnectionError */
+/** Asks the API server. Throws ApiError or ConnectionError when it does not answer. */
 async function ask(
   client: Pick<Client, 'create'>,
   token: string,
@@ -100,7 +104,7 @@ async function ask(
   const { status } = await client.create(
     tokenReviews,
     { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', metadata: {}, spec: { token } },
-    { timeoutMs: reviewMs },
+    { timeoutMs: reviewTimeoutMs },
   );
   const { username: user = '', uid = '', groups = [], extra = {} } = status?.user ?? {};
   if (!status?.authenticated || !user) return unknown;
@@ -112,7 +116,7 @@ async function ask(
       metadata: {},
       spec: { user, uid, groups, extra, nonResourceAttributes: { path: page, verb: 'get' } },
     },
-    { timeoutMs: reviewMs },
+    { timeoutMs: reviewTimeoutMs },
   );
   if (review.status?.allowed) return { user };
   return { code: 403, message: `${user} may not get ${page}` };

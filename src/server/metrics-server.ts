@@ -1,4 +1,4 @@
-// Serves /metrics on its own port, over plain HTTP, apart from admission.
+// Serves /metrics and the live page on a port of their own, over plain HTTP.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
@@ -20,13 +20,13 @@ export interface MetricsServerOptions {
   /** Who may read a page. Default: everybody. */
   access?: PageAccess | undefined;
   /**
-   * More pages on this port. Returns true when it has handled the request. `user`: who asks; undefined when everybody
-   * may.
+   * Serves the other pages of this port. Returns true when it has handled the request. `user`: the name of the caller;
+   * undefined without `access`.
    */
   pages?(request: IncomingMessage, response: ServerResponse, user: string | undefined): boolean;
 }
 
-/** What a user needs a right to: /metrics, or /board with everything below it. */
+/** The path for which the user needs a right: /metrics, or /board for all other pages. */
 function pageOf(url: string | undefined): string {
   const path = (url ?? '').split('?', 1)[0]!;
   return path === '/metrics' ? path : '/board';
@@ -43,7 +43,7 @@ export class MetricsServer implements Component {
     this.#port = options.port;
     this.#server = createServer(limits, (request, response) => {
       void this.#answer(options, request, response).catch(() => {
-        // The error must tell nothing about the inside.
+        // Do not send the error: it could reveal internals.
         refuse(response, 500, 'internal error');
       });
     });
@@ -66,7 +66,7 @@ export class MetricsServer implements Component {
     }
     const allowed = await access?.(request, pageOf(request.url));
     if (allowed && 'code' in allowed) {
-      // A browser asks for the token then.
+      // The Basic challenge makes a browser ask the user for the token.
       if (allowed.code === 401)
         response.setHeader('WWW-Authenticate', ['Bearer', 'Basic realm="a token as password"']);
       if (allowed.code === 503) response.setHeader('Retry-After', '1');

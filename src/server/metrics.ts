@@ -13,7 +13,7 @@ import { admissionMetrics, createRegistry, ledgerMetrics } from './telemetry.ts'
 /** Each kind has one controller, called by the kind's singular name. */
 const controllerNames = kinds.map(({ singular }) => singular);
 
-/** The interfaces with which the other rooms count. */
+/** Creates all counters and histograms. The other rooms count through the interfaces that it returns. */
 export function createMetrics() {
   const registry = createRegistry();
   return {
@@ -30,9 +30,10 @@ export function createMetrics() {
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
+/** The sources from which the gauges read. */
 export interface Watched {
   goods: GoodsSource;
-  /** By kind. */
+  /** The caches, by kind. */
   caches: Record<string, Sized>;
   clock: Clock;
   /** What this process knows about the API server's clock. */

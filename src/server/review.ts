@@ -12,8 +12,8 @@ import type {
 } from '../kube/admission.ts';
 
 const name = { type: 'string', maxLength: 253 };
-// A mutating webhook sees an object before the API server validates it. Fields that the API server will refuse in
-// its own words (a name that is too long, a status that is no object) must not make the review invalid.
+// A mutating webhook sees an object before the API server validates it. Fields that the API server will refuse later
+// (a name that is too long, a status that is no object) must not make the review invalid.
 const unchecked = { type: 'string' };
 const groupKind = {
   type: 'object',
@@ -70,19 +70,19 @@ const schema = {
     },
   },
 };
-const check = new Ajv({ strict: false, logger: false }).compile(schema);
+const isReview = new Ajv({ strict: false, logger: false }).compile(schema);
 
 /** Returns what is wrong with a review, or undefined. `review` may be any JSON. */
 export function whatIsWrong(review: unknown): string | undefined {
-  if (check(review)) return undefined;
-  const error = check.errors?.[0];
+  if (isReview(review)) return undefined;
+  const error = isReview.errors?.[0];
   const at = error?.instancePath.slice(1).replaceAll('/', '.') || 'body';
   return `not an AdmissionReview of admission.k8s.io/v1: ${at} ${error?.message ?? 'is wrong'}`;
 }
 
 /**
- * Returns why the webhooks of `kind` cannot judge this review, or undefined. `namespaces`: the only ones that are
- * followed, or none when all are.
+ * Returns why the webhooks of `kind` cannot judge this review, or undefined. `namespaces`: the namespaces that this
+ * Spikegate follows; empty means all.
  */
 export function whyNotJudged(
   request: AdmissionRequest,
@@ -107,9 +107,9 @@ export function whyNotJudged(
 }
 
 /**
- * Returns why no API server can have sent this review to a validating webhook, or undefined. At that point an
- * object has the name, the namespace and the uid with which it will be stored. Holds and finalizers carry them, so
- * they are checked before any rule runs.
+ * Returns why no API server can have sent this review to a validating webhook, or undefined. In such a review an
+ * object already has its final name, namespace and uid. They are checked before any rule runs, because holds and
+ * finalizers contain them.
  */
 export function whyNotStored({ namespace, name, object, oldObject }: AdmissionRequest): string | undefined {
   for (const [path, found] of [
@@ -174,7 +174,10 @@ export function deny(request: AdmissionRequest, refusal: Refusal): AdmissionResp
   };
 }
 
-/** A stored object may contain anything, and the API server and kubectl copy a message to many places. */
+/**
+ * A message may quote a value of any length from a stored object, and the API server and kubectl copy it to many
+ * places.
+ */
 const longestMessage = 2048;
 const clipped = (message: string): string =>
   message.length <= longestMessage ? message : `${message.slice(0, longestMessage)}…`;
@@ -184,8 +187,8 @@ const withoutField = (message: string, field: string): string =>
   message.startsWith(field) ? message.slice(field.length).replace(/^:? /, '') : message;
 
 /**
- * The answer to a call that could not be judged. It carries the request's uid, so that both logs can be searched
- * for it.
+ * The answer to a review that could not be judged. It has the request's uid, so that an operator finds the request in
+ * the logs of both sides.
  */
 export function errored(uid: string, code: number, reason: string, message: string): AdmissionResponse {
   return { uid, allowed: false, status: { status: 'Failure', code, reason, message } };

@@ -1,5 +1,5 @@
-// UPDATE and PATCH: read, change, admit, compare-and-swap. After a conflict everything is done again, including
-// admission, unless the caller named a version.
+// UPDATE and PATCH: reads the object, changes it, runs admission, and stores it with a compare-and-swap. After a
+// conflict all steps run again, unless the caller sent a resourceVersion.
 
 import { joinKey } from '../../kube/objects.ts';
 import { own } from '../../runtime/own-keys.ts';
@@ -13,32 +13,32 @@ import { asStrings, equal, type Item } from '../types.ts';
 import { type Core, checkIdentity, refine, reportUnknown, validateItem, type Written } from './core.ts';
 import { allocate, throwIf } from './create.ts';
 
-/** A subresource with its own format: what callers and webhooks see and write instead of the object. */
+/** The format of a subresource that has its own kind (a Scale). Callers and webhooks use it instead of the object. */
 export interface Form {
   kind: { group: string; version: string; kind: string };
   show(item: Item): Item;
-  /** Returns `item`, which it may modify, with the values of `shown`. */
+  /** Copies the values of `shown` into `item`, which it may modify, and returns the result. */
   take(item: Item, shown: Item): Item;
 }
 
 export interface UpdateTarget {
   namespace: string;
   name: string;
-  /** '' for the object itself, 'status', or another part that is written separately. */
+  /** '' for the object itself, 'status', or the name of another subresource. */
   subresource: string;
   form?: Form;
   /** Replaces the whole object (PUT) instead of patching it. */
   replace?: boolean;
-  /** The object has its managed fields already (server-side apply). */
+  /** Server-side apply has already computed the managed fields. */
   applied?: boolean;
-  /** Unknown fields in the caller's patch are reported, and are no error unless Strict. */
+  /** Default: true. Unknown fields are warnings or errors, as `call.validation` says. False: drops them silently. */
   reportUnknown?: boolean;
 }
 
 /** The number of attempts of kube-apiserver's patch handler. */
 const attempts = 5;
 
-/** `change` gets the object in this version, may modify it, and returns what it should become. */
+/** `change` gets the stored object, converted to the version of `type`. It may modify it, and returns the new one. */
 export async function update(
   core: Core,
   call: ApiCall,
@@ -53,19 +53,20 @@ export async function update(
     if (!entry) throw notFound(type, target.name);
     const live = load(type, entry);
     const next = change(load(type, entry));
-    const named = next.metadata?.resourceVersion;
-    if (target.replace && !type.builtin && !named) throw unversioned(type, target.name);
-    if (named && named !== '0' && Number(named) !== entry.rv) throw conflict(type, target.name);
+    const askedVersion = next.metadata?.resourceVersion;
+    if (target.replace && !type.builtin && !askedVersion) throw versionRequired(type, target.name);
+    if (askedVersion && askedVersion !== '0' && Number(askedVersion) !== entry.rv)
+      throw conflict(type, target.name);
     const prepared = await prepareNext(core, type, live, next, call, target);
     if (table.get(key) === entry) return store(core, type, entry, live, prepared, call);
-    // Somebody wrote in between: try again with the current object. A caller that named a version gets the
-    // conflict.
+    // Another request has written the object meanwhile: retry with the current one. If the caller sent a
+    // resourceVersion, it no longer matches, and the next round throws the conflict.
     if (attempt >= attempts) throw conflict(type, target.name);
   }
 }
 
-/** A custom resource is never replaced without a version. */
-const unversioned = (type: ResourceType, name: string) =>
+/** A PUT of a custom resource must have a resourceVersion. */
+const versionRequired = (type: ResourceType, name: string) =>
   invalid({ group: type.group, kind: type.plural }, name, [
     {
       reason: 'FieldValueInvalid',
@@ -87,7 +88,7 @@ async function prepareNext(
   if (target.reportUnknown !== false) reportUnknown(type, unknown, call);
   const next = keepFixed(type, live, given, target);
   const { form } = target;
-  // A format of its own still writes the object itself. A status is validated as a part.
+  // A write through a Form changes the spec, so it gets the checks of a write of the whole object.
   const part = form ? '' : target.subresource;
   const attributes: Attributes = {
     type,
@@ -122,8 +123,8 @@ async function prepareNext(
 }
 
 /**
- * Restores what this endpoint does not write: always the identity, and status or everything else depending on the
- * subresource.
+ * Restores the fields that this endpoint must not change. Those are always the identity of the object. A write to
+ * /status also keeps all fields but the status; any other write keeps the status.
  */
 function keepFixed(type: ResourceType, live: Item, next: Item, target: UpdateTarget): Item {
   const meta = next.metadata;
@@ -142,16 +143,17 @@ function keepFixed(type: ResourceType, live: Item, next: Item, target: UpdateTar
       target.name,
       `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.uid}`,
     );
-  // When absent it stays. Another value is refused.
+  // A client may omit the deletionTimestamp, but may not change it.
   if (meta.deletionTimestamp && meta.deletionTimestamp !== old.deletionTimestamp)
     throw invalid(type, target.name, [
       field.invalid('metadata.deletionTimestamp', meta.deletionTimestamp, 'field is immutable'),
     ]);
   let out = next;
   if (target.subresource === 'status') {
-    const keepsMetadata = type.builtin;
-    out = { ...live, metadata: keepsMetadata ? meta : { ...old }, status: next.status };
-    if (!keepsMetadata && meta.managedFields) out.metadata.managedFields = meta.managedFields;
+    // In Kubernetes a write to /status changes the metadata of built-in kinds, but not of custom resources.
+    const writesMetadata = type.builtin;
+    out = { ...live, metadata: writesMetadata ? meta : { ...old }, status: next.status };
+    if (!writesMetadata && meta.managedFields) out.metadata.managedFields = meta.managedFields;
     if (next.status === undefined) delete out.status;
   } else if (type.status) {
     out.status = live.status;
@@ -180,10 +182,7 @@ function keepFixed(type: ResourceType, live: Item, next: Item, target: UpdateTar
   return out;
 }
 
-/**
- * Increases the generation when anything but metadata changes and, where status has its own endpoint, anything but
- * status.
- */
+/** Increments the generation when a field changes. Ignores metadata and, if it is a subresource, status. */
 function countGeneration(type: ResourceType, live: Item, next: Item): void {
   if (!type.generation) return;
   const ignored = new Set(['metadata', 'apiVersion', 'kind', ...(type.status ? ['status'] : [])]);
@@ -206,8 +205,8 @@ function checkDeletion(type: ResourceType, live: Item, next: Item): void {
   }
 }
 
-/** An object that is being deleted goes when its last finalizer does. */
-function finished(type: ResourceType, item: Item): boolean {
+/** Whether this write removes the object: it is being deleted, and no finalizer or grace period keeps it. */
+function completesDeletion(type: ResourceType, item: Item): boolean {
   if (!item.metadata.deletionTimestamp || asStrings(item.metadata.finalizers).length > 0) return false;
   if ((item.metadata.deletionGracePeriodSeconds ?? 0) > 0) return false;
   return !hasSpecFinalizers(type, item);
@@ -222,12 +221,13 @@ async function store(
   call: ApiCall,
 ): Promise<Written> {
   if (equal(live, next)) {
+    // Nothing to write. But the answer shows `live`, whose own write may still wait for its commit.
     await core.store.durable();
     return { item: live, entry };
   }
   if (call.dryRun) return { item: next, entry: undefined };
   const stored = ordered(type.convert ? type.convert.toStored(next) : next);
-  const written = finished(type, stored)
+  const written = completesDeletion(type, stored)
     ? core.store.remove(entry, stored)
     : core.store.replace(entry, stored);
   await core.store.durable();

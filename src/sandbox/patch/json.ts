@@ -5,7 +5,7 @@ import { own, setOwn } from '../../runtime/own-keys.ts';
 import { ApiError } from '../status.ts';
 import { asString, clone, equal, isObj, type Obj } from '../types.ts';
 
-/** A patch that cannot be applied to this object. kube-apiserver does not say why; the text is for our own log. */
+/** The patch cannot be applied to this object. Clients get kube-apiserver's general text; `why` is for debugging. */
 class PatchFailure extends ApiError {
   readonly why: string;
 
@@ -15,11 +15,12 @@ class PatchFailure extends ApiError {
   }
 }
 
-const failed = (why: string) => new PatchFailure(why);
+const failure = (why: string) => new PatchFailure(why);
 
-const pointer = (path: string): string[] => {
+/** The keys of a JSON pointer (RFC 6901). */
+const keysOf = (path: string): string[] => {
   if (path === '') return [];
-  if (!path.startsWith('/')) throw failed(`the server rejected our request due to an error in our request`);
+  if (!path.startsWith('/')) throw failure(`the server rejected our request due to an error in our request`);
   return path
     .slice(1)
     .split('/')
@@ -33,29 +34,30 @@ function descend(doc: unknown, parts: string[], operation: string, path: string)
   for (const part of parts) {
     at = Array.isArray(at) ? at[Number(part)] : isObj(at) ? own(at, part) : undefined;
     if (at === undefined)
-      throw failed(
+      throw failure(
         `${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`,
       );
   }
   if (!isObj(at) && !Array.isArray(at))
-    throw failed(
+    throw failure(
       `${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`,
     );
   return at;
 }
 
+/** The list index that `part` means: at most `limit`. As in the Go library, a negative one counts from the end. */
 function indexIn(list: unknown[], part: string, operation: string, path: string, limit: number): number {
   const n = part === '-' ? list.length : /^-?\d+$/.test(part) ? Number(part) : Number.NaN;
   const at = n < 0 ? n + list.length : n;
   if (Number.isNaN(at) || at < 0 || at > limit)
-    throw failed(
+    throw failure(
       `${operation} operation does not apply: doc is missing path: ${JSON.stringify(path)}: invalid index referenced`,
     );
   return at;
 }
 
 function read(doc: unknown, path: string, operation: string): unknown {
-  const parts = pointer(path);
+  const parts = keysOf(path);
   const last = parts.pop();
   if (last === undefined) return doc;
   const parent = descend(doc, parts, operation, path);
@@ -63,12 +65,12 @@ function read(doc: unknown, path: string, operation: string): unknown {
     ? parent[indexIn(parent, last, operation, path, parent.length - 1)]
     : own(parent, last);
   if (value === undefined)
-    throw failed(`${operation} operation does not apply: doc is missing key: ${path}: missing value`);
+    throw failure(`${operation} operation does not apply: doc is missing key: ${path}: missing value`);
   return value;
 }
 
 function add(doc: unknown, path: string, value: unknown): unknown {
-  const parts = pointer(path);
+  const parts = keysOf(path);
   const last = parts.pop();
   if (last === undefined) return value;
   const parent = descend(doc, parts, 'add', path);
@@ -77,9 +79,10 @@ function add(doc: unknown, path: string, value: unknown): unknown {
   return doc;
 }
 
+/** Removes the value at `path` and returns it. */
 function take(doc: unknown, path: string, operation: string): unknown {
   const value = read(doc, path, operation);
-  const parts = pointer(path);
+  const parts = keysOf(path);
   const last = parts.pop() as string;
   const parent = descend(doc, parts, operation, path);
   if (Array.isArray(parent)) parent.splice(indexIn(parent, last, operation, path, parent.length - 1), 1);
@@ -89,30 +92,31 @@ function take(doc: unknown, path: string, operation: string): unknown {
 
 /** kube-apiserver's JSONPatchMaxCopyBytes: bytes that the `copy` operations of one patch may copy in total. */
 const maxCopied = 3 * 1024 * 1024;
-/** Number of list items that one patch may shift to make or close gaps. */
+/** An insertion or removal in a list moves the items behind it. One patch may move at most this many. */
 const maxShifted = 5_000_000;
 
-/** The cost of one patch so far. */
+/** The cost of one patch so far: bytes copied, and list items moved. */
 interface Spent {
   copied: number;
   shifted: number;
 }
 
-/** Counts the items that an insertion or removal shifts in the lists along the path. */
-function shifts(doc: unknown, path: string, spent: Spent): void {
-  const parts = pointer(path);
+/** If the parent of `path` is a list, counts all its items as moved. Throws above `maxShifted`. */
+function countShifts(doc: unknown, path: string, spent: Spent): void {
+  const parts = keysOf(path);
   parts.pop();
   let at: unknown = doc;
   for (const part of parts) at = Array.isArray(at) ? at[Number(part)] : isObj(at) ? own(at, part) : undefined;
   if (Array.isArray(at)) spent.shifted += at.length;
-  if (spent.shifted > maxShifted) throw failed(`a patch must shift at most ${maxShifted} items of lists`);
+  if (spent.shifted > maxShifted) throw failure(`a patch must shift at most ${maxShifted} items of lists`);
 }
 
-function copied(value: unknown, spent: Spent): unknown {
+/** A copy of `value`, whose size counts against `maxCopied`. */
+function countedCopy(value: unknown, spent: Spent): unknown {
   const text = JSON.stringify(value);
   spent.copied += text.length;
   if (spent.copied > maxCopied) {
-    throw failed(
+    throw failure(
       `Unable to complete the copy, the accumulated size increase of copy is ${spent.copied}, exceeding the limit ${maxCopied}`,
     );
   }
@@ -131,7 +135,7 @@ const operations: Record<string, Operation> = {
     const path = asString(op.path);
     if (path === '') return clone(op.value);
     read(doc, path, 'replace');
-    const parts = pointer(path);
+    const parts = keysOf(path);
     const last = parts.pop() as string;
     const parent = descend(doc, parts, 'replace', path);
     if (Array.isArray(parent))
@@ -140,7 +144,8 @@ const operations: Record<string, Operation> = {
     return doc;
   },
   move: (doc, op) => add(doc, asString(op.path), take(doc, asString(op.from), 'move')),
-  copy: (doc, op, spent) => add(doc, asString(op.path), copied(read(doc, asString(op.from), 'copy'), spent)),
+  copy: (doc, op, spent) =>
+    add(doc, asString(op.path), countedCopy(read(doc, asString(op.from), 'copy'), spent)),
   test: (doc, op) => {
     const path = asString(op.path);
     let found: unknown;
@@ -148,9 +153,9 @@ const operations: Record<string, Operation> = {
       found = read(doc, path, 'test');
     } catch {
       if (op.value === null || op.value === undefined) return doc;
-      throw failed(`testing path ${path} failed: test failed`);
+      throw failure(`testing path ${path} failed: test failed`);
     }
-    if (!equal(found, op.value)) throw failed(`testing value ${path} failed: test failed`);
+    if (!equal(found, op.value)) throw failure(`testing value ${path} failed: test failed`);
     return doc;
   },
 };
@@ -173,11 +178,11 @@ export function jsonPatch(doc: unknown, patch: unknown): unknown {
         'json: cannot unmarshal value into Go value of type jsonpatch.Operation',
       );
     const operation = own(operations, asString(op.op));
-    if (!operation) throw failed(`unexpected kind: ${asString(op.op) || 'unknown'}`);
-    if (typeof op.path !== 'string') throw failed(`${op.op} operation does not apply: missing path`);
+    if (!operation) throw failure(`unexpected kind: ${asString(op.op) || 'unknown'}`);
+    if (typeof op.path !== 'string') throw failure(`${op.op} operation does not apply: missing path`);
     if (op.op !== 'test' && op.op !== 'replace') {
-      shifts(out, op.path, spent);
-      if (op.op === 'move') shifts(out, asString(op.from), spent);
+      countShifts(out, op.path, spent);
+      if (op.op === 'move') countShifts(out, asString(op.from), spent);
     }
     out = operation(out, op, spent);
   }

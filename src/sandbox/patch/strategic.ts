@@ -1,5 +1,5 @@
-// Strategic merge patch for built-in types: lists merge by the keys in their schema; $patch, $retainKeys,
-// $deleteFromPrimitiveList and $setElementOrder control it. Pure.
+// Strategic merge patch for built-in types. Lists merge by the keys in their schema. A patch controls the merge with
+// the directives $patch, $retainKeys, $deleteFromPrimitiveList and $setElementOrder. Pure.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { deref, fieldSchema, type Schema, type SchemaRoot } from '../schema/schema.ts';
@@ -42,6 +42,7 @@ function mergeObject(root: SchemaRoot, schema: Schema, target: Obj, patch: Obj):
 const without = (value: Obj, names: string[]): Obj =>
   Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
 
+/** $retainKeys: deletes all fields that it does not list. */
 function retain(out: Obj, patch: Obj): void {
   const keys = patch.$retainKeys;
   if (!Array.isArray(keys)) return;
@@ -49,17 +50,21 @@ function retain(out: Obj, patch: Obj): void {
   for (const name of Object.keys(out)) if (!kept.has(name)) delete out[name];
 }
 
-function deleteValues(out: Obj, name: string, gone: unknown): void {
+function deleteValues(out: Obj, name: string, values: unknown): void {
   const list = own(out, name);
-  if (!Array.isArray(list) || !Array.isArray(gone)) return;
-  const leaving = new Set(gone.map(canonical));
+  if (!Array.isArray(list) || !Array.isArray(values)) return;
+  const deleted = new Set(values.map(canonical));
   setOwn(
     out,
     name,
-    list.filter((value) => !leaving.has(canonical(value))),
+    list.filter((value) => !deleted.has(canonical(value))),
   );
 }
 
+/**
+ * `known`: the schema of the field, before its `$ref` is followed; it has the field's patch strategy. `order`: the
+ * field's $setElementOrder list, if the patch has one.
+ */
 function mergeValue(
   root: SchemaRoot,
   known: Schema,
@@ -75,8 +80,8 @@ function mergeValue(
   const key = known['x-kubernetes-patch-merge-key'];
   const base = Array.isArray(target) ? target : [];
   if (!key) {
-    const there = new Set(base.map(canonical));
-    const all = [...base, ...value.filter((v) => !there.has(canonical(v)))];
+    const present = new Set(base.map(canonical));
+    const all = [...base, ...value.filter((v) => !present.has(canonical(v)))];
     return sorted(all, undefined, Array.isArray(order) ? order : value, base);
   }
   return mergeList(root, deref(root, schema.items ?? {}), base, value, key, order);
@@ -93,6 +98,7 @@ function mergeList(
   if (patch.some((item) => isObj(item) && item.$patch === 'replace'))
     return patch.filter((item) => isObj(item) && item.$patch !== 'replace');
   const out: unknown[] = [...base];
+  /** For each merge key: the index of its first item in `out`. */
   const places = new Map<string, number>();
   out.forEach((other, i) => {
     if (isObj(other)) places.set(canonical(own(other, key)), places.get(canonical(own(other, key))) ?? i);
@@ -103,33 +109,33 @@ function mergeList(
     const identity = own(item, key);
     if (identity === undefined)
       throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
-    const written = canonical(identity);
-    const at = places.get(written);
+    const id = canonical(identity);
+    const at = places.get(id);
     if (item.$patch === 'delete') {
-      deleted.add(written);
-      places.delete(written);
+      deleted.add(id);
+      places.delete(id);
     } else if (at === undefined) {
-      places.set(written, out.length);
+      places.set(id, out.length);
       out.push(mergeObject(root, items, {}, item));
     } else out[at] = mergeObject(root, items, out[at] as Obj, item);
   }
-  // An item that a later part of the patch adds again stays.
-  const isGone = (other: unknown, i: number) => {
+  // A patch may delete an item and then add it again: remove only the old one.
+  const isDeleted = (other: unknown, i: number) => {
     if (!isObj(other)) return false;
-    const written = canonical(own(other, key));
-    return deleted.has(written) && places.get(written) !== i;
+    const id = canonical(own(other, key));
+    return deleted.has(id) && places.get(id) !== i;
   };
-  const left = out.filter((other, i) => !isGone(other, i));
-  const asked = Array.isArray(order)
+  const merged = out.filter((other, i) => !isDeleted(other, i));
+  const askedOrder = Array.isArray(order)
     ? order
     : patch.filter((item) => isObj(item) && item.$patch === undefined);
-  return sorted(left, key, asked, base);
+  return sorted(merged, key, askedOrder, base);
 }
 
 /**
- * Puts a list into the order that a patch asks for. Items in `order` follow it. The others keep their places
- * relative to those by their old positions, and new items come before the others: apimachinery's
- * normalizeElementOrder.
+ * Sorts a list as apimachinery's normalizeElementOrder does. The items in `order` come in that order. The other items
+ * keep their order, and the two sequences are merged by the positions in `before`. An item of `order` that is new
+ * (not in `before`) comes before the other items.
  */
 function sorted(list: unknown[], key: string | undefined, order: unknown, before: unknown[]): unknown[] {
   if (!Array.isArray(order)) return list;
@@ -137,13 +143,13 @@ function sorted(list: unknown[], key: string | undefined, order: unknown, before
   const placesIn = (all: unknown[]) => {
     const places = new Map<string, number>();
     for (const [i, value] of all.entries()) {
-      const written = identity(value);
-      if (!places.has(written)) places.set(written, i);
+      const id = identity(value);
+      if (!places.has(id)) places.set(id, i);
     }
     return (value: unknown) => places.get(identity(value)) ?? -1;
   };
   const [placeInOrder, placeBefore] = [placesIn(order), placesIn(before)];
-  const named = list
+  const inOrder = list
     .filter((value) => placeInOrder(value) >= 0)
     .map((value) => ({ value, place: placeInOrder(value) }))
     .sort((a, b) => a.place - b.place)
@@ -151,13 +157,14 @@ function sorted(list: unknown[], key: string | undefined, order: unknown, before
   const rest = list.filter((value) => placeInOrder(value) < 0);
   const out: unknown[] = [];
   let [n, r] = [0, 0];
-  while (n < named.length && r < rest.length) {
-    const first = placeBefore(named[n]);
-    out.push(first < 0 || first < placeBefore(rest[r]) ? named[n++] : rest[r++]);
+  while (n < inOrder.length && r < rest.length) {
+    const first = placeBefore(inOrder[n]);
+    out.push(first < 0 || first < placeBefore(rest[r]) ? inOrder[n++] : rest[r++]);
   }
-  return [...out, ...named.slice(n), ...rest.slice(r)];
+  return [...out, ...inOrder.slice(n), ...rest.slice(r)];
 }
 
+/** Applies the $setElementOrder of a list when the patch does not contain the list itself. */
 function reorder(schema: Schema, out: Obj, name: string, order: unknown): void {
   const list = own(out, name);
   const key = fieldSchema(schema, name)?.['x-kubernetes-patch-merge-key'];

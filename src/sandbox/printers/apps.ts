@@ -3,6 +3,7 @@ import { own } from '../../runtime/own-keys.ts';
 import { asList, asNumber, asObj, asString, dig, type Item } from '../types.ts';
 import { age, type Cell, count, mapText, name, none, type Spec, selector, wide } from './cells.ts';
 
+/** The number at a path; 0 when it is absent. */
 const num =
   (path: string): Cell =>
   (item) =>
@@ -15,28 +16,27 @@ const containers =
       .map((c) => asString(c[field]))
       .join(',');
 
-const workload: Spec[] = [wide('Containers', containers('name')), wide('Images', containers('image'))];
+const containerColumns: Spec[] = [
+  wide('Containers', containers('name')),
+  wide('Images', containers('image')),
+];
 
 function hpaTargets(item: Item): string {
   const current = asList(dig(item, 'status.currentMetrics'));
   const texts = asList(dig(item, 'spec.metrics')).map((metric, i) => {
+    // The type names the field: `Resource` has its source in `resource`.
     const source = asObj(
       own(metric, `${asString(metric.type).charAt(0).toLowerCase()}${asString(metric.type).slice(1)}`),
     );
     const target = asObj(source.target);
-    const now = asObj(asObj(asObj(current[i]).resource).current);
+    const measured = asObj(asObj(asObj(current[i]).resource).current);
     const unit = target.averageUtilization === undefined ? '' : '%';
     const wanted = target.averageUtilization ?? target.averageValue ?? target.value;
-    const known = now.averageUtilization === undefined ? '<unknown>' : `${now.averageUtilization}%`;
-    return `${source.name ? `${source.name}: ` : ''}${known}/${wanted}${unit}`;
+    const shown = measured.averageUtilization === undefined ? '<unknown>' : `${measured.averageUtilization}%`;
+    return `${source.name ? `${source.name}: ` : ''}${shown}/${wanted}${unit}`;
   });
   return texts.join(', ') || '<none>';
 }
-
-const replicas =
-  (path: string): Cell =>
-  (item) =>
-    asNumber(dig(item, path), 0);
 
 export const apps: Record<string, Spec[]> = {
   Deployment: [
@@ -48,16 +48,16 @@ export const apps: Record<string, Spec[]> = {
     count('Up-to-date', num('status.updatedReplicas')),
     count('Available', num('status.availableReplicas')),
     age,
-    ...workload,
+    ...containerColumns,
     selector,
   ],
   ReplicaSet: [
     name,
-    count('Desired', replicas('spec.replicas')),
+    count('Desired', num('spec.replicas')),
     count('Current', num('status.replicas')),
     count('Ready', num('status.readyReplicas')),
     age,
-    ...workload,
+    ...containerColumns,
     selector,
   ],
   StatefulSet: [
@@ -67,7 +67,7 @@ export const apps: Record<string, Spec[]> = {
       (item) => `${asNumber(dig(item, 'status.readyReplicas'))}/${asNumber(dig(item, 'spec.replicas'))}`,
     ],
     age,
-    ...workload,
+    ...containerColumns,
   ],
   DaemonSet: [
     name,
@@ -78,7 +78,7 @@ export const apps: Record<string, Spec[]> = {
     count('Available', num('status.numberAvailable')),
     ['Node Selector', (item) => mapText(dig(item, 'spec.template.spec.nodeSelector'))],
     age,
-    ...workload,
+    ...containerColumns,
     selector,
   ],
   ControllerRevision: [

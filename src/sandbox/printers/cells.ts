@@ -1,4 +1,4 @@
-// Pure functions from an object to a cell of `kubectl get`, and what the tables of columns are made of.
+// Pure functions from an object to a cell of `kubectl get`, and the columns that many kinds share.
 import { own } from '../../runtime/own-keys.ts';
 import { asList, asObj, asString, asStrings, dig, type Item } from '../types.ts';
 
@@ -8,35 +8,39 @@ function humanDuration(ms: number): string {
   if (s < -1) return '<invalid>';
   if (s < 0) return '0s';
   if (s < 120) return `${s}s`;
-  const two = (big: number, unit: string, small: number, rest: string) =>
+  const twoUnits = (big: number, unit: string, small: number, rest: string) =>
     `${big}${unit}${small > 0 ? `${small}${rest}` : ''}`;
   const m = Math.floor(s / 60);
-  if (m < 10) return two(m, 'm', s % 60, 's');
+  if (m < 10) return twoUnits(m, 'm', s % 60, 's');
   if (m < 180) return `${m}m`;
   const h = Math.floor(m / 60);
-  if (h < 8) return two(h, 'h', m % 60, 'm');
+  if (h < 8) return twoUnits(h, 'h', m % 60, 'm');
   if (h < 48) return `${h}h`;
   const d = Math.floor(h / 24);
-  if (d < 8) return two(d, 'd', h % 24, 'h');
+  if (d < 8) return twoUnits(d, 'd', h % 24, 'h');
   if (d < 730) return `${d}d`;
   const y = Math.floor(d / 365);
-  return d < 2920 ? two(y, 'y', d % 365, 'd') : `${y}y`;
+  return d < 2920 ? twoUnits(y, 'y', d % 365, 'd') : `${y}y`;
 }
 
+/** The age of a timestamp, as text. */
 export function since(stamp: unknown, now: number): string {
   return typeof stamp === 'string' && stamp ? humanDuration(now - Date.parse(stamp)) : '<unknown>';
 }
 
 export type Cell = (item: Item, now: number) => unknown;
 
+/** One column. A text as value is the dotted path of a field. Priority 1: only with `-o wide`. */
 export type Spec = [name: string, value: Cell | string, type?: string, priority?: number];
 
 export const name: Spec = ['Name', (item) => item.metadata.name, 'string'];
 
 export const age: Spec = ['Age', (item, now) => since(item.metadata.creationTimestamp, now)];
 
+/** A column for `-o wide`. */
 export const wide = (label: string, value: Cell | string): Spec => [label, value, 'string', 1];
 
+/** A column of whole numbers. */
 export const count = (label: string, value: Cell): Spec => [label, value, 'integer'];
 
 export const none = (text: string) => text || '<none>';

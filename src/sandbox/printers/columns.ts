@@ -9,11 +9,12 @@ import { others } from './others.ts';
 
 const kinds: Record<string, Spec[]> = { ...core, ...apps, ...others };
 
-const plain: Spec[] = [name, ['Created At', (item) => item.metadata.creationTimestamp]];
+/** For kinds without a table of their own. */
+const defaultColumns: Spec[] = [name, ['Created At', (item) => item.metadata.creationTimestamp]];
 
 function column([label, value, type = 'string', priority = 0]: Spec): Column {
   const cell: Cell = typeof value === 'string' ? (item) => dig(item, value) ?? '' : value;
   return { name: label, type, priority, value: cell, ...(label === 'Name' ? { format: 'name' } : {}) };
 }
 
-export const columnsOf = (kind: string): Column[] => (own(kinds, kind) ?? plain).map(column);
+export const columnsOf = (kind: string): Column[] => (own(kinds, kind) ?? defaultColumns).map(column);

@@ -3,7 +3,8 @@ import { own } from '../../runtime/own-keys.ts';
 import { asList, asNumber, asObj, asString, asStrings, dig, type Item } from '../types.ts';
 import { age, type Cell, count, mapText, name, none, type Spec, since, wide } from './cells.ts';
 
-const size =
+/** Number of keys in the map at a field. */
+const keyCount =
   (path: string): Cell =>
   (item) =>
     Object.keys(asObj(item[path])).length;
@@ -85,10 +86,13 @@ export const core: Record<string, Spec[]> = {
   ],
   ConfigMap: [
     name,
-    count('Data', (item) => (size('data')(item, 0) as number) + (size('binaryData')(item, 0) as number)),
+    count(
+      'Data',
+      (item) => (keyCount('data')(item, 0) as number) + (keyCount('binaryData')(item, 0) as number),
+    ),
     age,
   ],
-  Secret: [name, ['Type', 'type'], count('Data', size('data')), age],
+  Secret: [name, ['Type', 'type'], count('Data', keyCount('data')), age],
   ServiceAccount: [name, age],
   Event: [
     ['Last Seen', (item, now) => since(eventTime(item), now)],
@@ -108,6 +112,7 @@ export const core: Record<string, Spec[]> = {
     ['Message', (item) => asString(item.message ?? item.note).trim()],
     wide('First Seen', (item, now) => since(item.firstTimestamp ?? item.eventTime, now)),
     wide('Count', (item) => String(item.count ?? dig(item, 'series.count') ?? 1)),
+    // Unlike other kinds, events show their name only with -o wide.
     ['Name', (item) => item.metadata.name, 'string', 1],
   ],
   PersistentVolume: [

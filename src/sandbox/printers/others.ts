@@ -1,4 +1,4 @@
-// The columns of the kinds around them: leases, permissions, webhooks, networks, definitions.
+// The columns of the remaining kinds: leases, permissions, webhook configurations, networks, CRDs.
 
 import { asList, asString, asStrings, dig, type Item } from '../types.ts';
 import { age, type Cell, count, name, none, type Spec, selectorText, wide } from './cells.ts';
@@ -22,7 +22,7 @@ const bindingColumns: Spec[] = [
   wide('ServiceAccounts', subjects('ServiceAccount')),
 ];
 
-const hookColumns: Spec[] = [name, count('Webhooks', (item) => asList(item.webhooks).length), age];
+const webhookColumns: Spec[] = [name, count('Webhooks', (item) => asList(item.webhooks).length), age];
 
 function ingressHosts(item: Item): string {
   const hosts = asList(dig(item, 'spec.rules'))
@@ -51,8 +51,8 @@ export const others: Record<string, Spec[]> = {
   ClusterRole: [name, ['Created At', (item) => item.metadata.creationTimestamp]],
   RoleBinding: bindingColumns,
   ClusterRoleBinding: bindingColumns,
-  MutatingWebhookConfiguration: hookColumns,
-  ValidatingWebhookConfiguration: hookColumns,
+  MutatingWebhookConfiguration: webhookColumns,
+  ValidatingWebhookConfiguration: webhookColumns,
   EndpointSlice: [
     name,
     ['AddressType', 'addressType'],

@@ -1,5 +1,5 @@
-// Decodes Kubernetes' protobuf, in which typed clients send built-in kinds, into JSON. Go sends zero values of
-// fields that JSON omits, so they are dropped again, except where Go has a pointer.
+// Decodes Kubernetes' protobuf, the format in which typed clients send built-in kinds, into JSON. Go also sends zero
+// values of fields that JSON omits. The decoder drops them, except where Go has a pointer.
 
 import { setOwn } from '../../runtime/own-keys.ts';
 import { definitions } from '../schema/builtin.ts';
@@ -12,7 +12,7 @@ import { fieldsIn, signed } from './wire.ts';
 const magic = Buffer.from('k8s\0');
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
 
-/** Fields that are pointers in Go and whose zero has a meaning: sent only when set, so kept. */
+/** Fields that are pointers in Go. Go sends them only when they are set, so their zero values are kept. */
 const pointers = new Set(
   `replicas automountServiceAccountToken terminationGracePeriodSeconds runAsNonRoot privileged
   allowPrivilegeEscalation readOnlyRootFilesystem runAsUser runAsGroup fsGroup optional immutable controller
@@ -23,7 +23,8 @@ const pointers = new Set(
   deletionGracePeriodSeconds`.split(/\s+/),
 );
 
-const numbers = new Map<string, Map<number, string>>(
+/** By type: the field's name for each field number. */
+const fieldNames = new Map<string, Map<number, string>>(
   protoNumbers
     .trim()
     .split('\n')
@@ -40,9 +41,11 @@ const numbers = new Map<string, Map<number, string>>(
     }),
 );
 
-const nameOf = (schema: Schema) => schema.$ref?.slice(schema.$ref.lastIndexOf('/') + 1);
+const typeOf = (schema: Schema) => schema.$ref?.slice(schema.$ref.lastIndexOf('/') + 1);
+
 /**
- * Decodes `k8s\0` and the envelope. Throws 400 for anything else, and for fields that this server does not know.
+ * Decodes a body: the prefix `k8s\0`, then an envelope (`runtime.Unknown`) whose field 1 has apiVersion and kind, and
+ * field 2 the object. Throws 400 for another format and for unknown fields.
  */
 export function decodeProtobuf(body: Buffer, typeName: string): Obj {
   if (!body.subarray(0, 4).equals(magic))
@@ -67,7 +70,7 @@ function typeMeta(bytes: Uint8Array): Obj {
 }
 
 function decodeMessage(typeName: string, bytes: Uint8Array): Obj {
-  const names = numbers.get(typeName);
+  const names = fieldNames.get(typeName);
   const schema = definitions[typeName];
   if (!names || !schema) throw new Error(`no protobuf form of ${typeName} is known`);
   const out: Obj = {};
@@ -77,12 +80,12 @@ function decodeMessage(typeName: string, bytes: Uint8Array): Obj {
     // Old clients send their fields even when empty (ObjectMeta.clusterName). Ignore those.
     if (!field && (value === 0n || (value as Uint8Array).length === 0)) continue;
     if (name === undefined || !field) throw new Error(`field ${number} of ${typeName} is not known`);
-    take(out, name, field, value);
+    addField(out, name, field, value);
   }
   return out;
 }
 
-function take(out: Obj, name: string, field: Schema, value: bigint | Uint8Array): void {
+function addField(out: Obj, name: string, field: Schema, value: bigint | Uint8Array): void {
   if (field.type === 'array') {
     const list = (out[name] ?? []) as unknown[];
     out[name] = list;
@@ -90,7 +93,7 @@ function take(out: Obj, name: string, field: Schema, value: bigint | Uint8Array)
   } else if (field.type === 'object' && field.additionalProperties && field.additionalProperties !== true) {
     const map = (out[name] ?? {}) as Obj;
     out[name] = map;
-    takeEntry(map, field.additionalProperties, value as Uint8Array);
+    addMapEntry(map, field.additionalProperties, value as Uint8Array);
   } else {
     const decoded = decodeValue(field, value);
     const zero = decoded === '' || decoded === 0 || decoded === false || decoded === undefined;
@@ -98,7 +101,7 @@ function take(out: Obj, name: string, field: Schema, value: bigint | Uint8Array)
   }
 }
 
-function takeEntry(map: Obj, values: Schema, bytes: Uint8Array): void {
+function addMapEntry(map: Obj, values: Schema, bytes: Uint8Array): void {
   let key = '';
   let found: unknown = values.type === 'string' ? '' : undefined;
   for (const { number, value } of fieldsIn(bytes)) {
@@ -113,12 +116,14 @@ function takeEntry(map: Obj, values: Schema, bytes: Uint8Array): void {
 
 type Scalar = (value: bigint | Uint8Array) => unknown;
 
+/** intstr.IntOrString: field 1 is 1 for a text, field 2 has the number, field 3 the text. */
 function intOrString(value: bigint | Uint8Array): unknown {
   const parts = new Map([...fieldsIn(value as Uint8Array)].map((field) => [field.number, field.value]));
   if (parts.get(1) === 1n) return text((parts.get(3) as Uint8Array | undefined) ?? new Uint8Array());
   return signed((parts.get(2) as bigint | undefined) ?? 0n);
 }
 
+/** metav1.Time and MicroTime: field 1 has the seconds, field 2 the nanoseconds. */
 function time(value: bigint | Uint8Array): unknown {
   const parts = new Map([...fieldsIn(value as Uint8Array)].map((field) => [field.number, field.value]));
   if (parts.size === 0) return undefined;
@@ -128,9 +133,11 @@ function time(value: bigint | Uint8Array): unknown {
   return micros > 0 ? `${stamp}.${String(micros).padStart(6, '0')}Z` : `${stamp}Z`;
 }
 
+/** Field 1 of a message that only wraps one value. */
 const wrapped = (value: bigint | Uint8Array) =>
   [...fieldsIn(value as Uint8Array)].find((field) => field.number === 1)?.value as Uint8Array | undefined;
 
+/** By `x-scalar` of the schema: types that protobuf encodes in a special way. */
 const special: Record<string, Scalar> = {
   'int-or-string': intOrString,
   time,
@@ -138,6 +145,7 @@ const special: Record<string, Scalar> = {
   bytes: (value) => Buffer.from(value as Uint8Array).toString('base64'),
 };
 
+/** By `type` of the schema. */
 const plain: Record<string, Scalar> = {
   string: (value) => text(value as Uint8Array),
   integer: (value) => signed(value as bigint),
@@ -146,7 +154,7 @@ const plain: Record<string, Scalar> = {
 };
 
 function decodeValue(schema: Schema, value: bigint | Uint8Array): unknown {
-  const type = nameOf(schema);
+  const type = typeOf(schema);
   if (type) return decodeMessage(type, value as Uint8Array);
   const scalar = special[schema['x-scalar'] ?? ''] ?? plain[schema.type ?? ''];
   if (scalar) return scalar(value);

@@ -2,10 +2,11 @@
 
 export interface WireField {
   number: number;
-  /** A bigint for varints and fixed numbers, bytes for everything else. */
+  /** A bigint for varints, bytes for everything else, including fixed-size numbers. */
   value: bigint | Uint8Array;
 }
 
+/** Reads a varint at `at`. Returns it and the index of the next byte. */
 function varint(bytes: Uint8Array, at: number): [bigint, number] {
   let value = 0n;
   for (let shift = 0n; shift < 70n; shift += 7n) {
@@ -17,7 +18,10 @@ function varint(bytes: Uint8Array, at: number): [bigint, number] {
   throw new Error('proto: unexpected EOF');
 }
 
-/** The fields of a message in their written order. Throws when the bytes are no message. */
+/**
+ * Yields the fields of a message in the order of its bytes. Throws when the bytes are no message. Wire types: 0 varint,
+ * 1 eight bytes, 2 length-delimited, 5 four bytes.
+ */
 export function* fieldsIn(bytes: Uint8Array): Generator<WireField> {
   let at = 0;
   while (at < bytes.length) {
@@ -53,7 +57,7 @@ export class WireWriter {
   readonly #parts: Uint8Array[] = [];
 
   bytes(number: number, value: Uint8Array): this {
-    this.#parts.push(encoded(BigInt((number << 3) | 2)), encoded(BigInt(value.length)), value);
+    this.#parts.push(asVarint(BigInt((number << 3) | 2)), asVarint(BigInt(value.length)), value);
     return this;
   }
 
@@ -62,14 +66,14 @@ export class WireWriter {
   }
 
   number(number: number, value: number | boolean): this {
-    this.#parts.push(encoded(BigInt(number << 3)), encoded(BigInt.asUintN(64, BigInt(Number(value)))));
+    this.#parts.push(asVarint(BigInt(number << 3)), asVarint(BigInt.asUintN(64, BigInt(Number(value)))));
     return this;
   }
 
   double(number: number, value: number): this {
     const bytes = Buffer.alloc(8);
     bytes.writeDoubleLE(value);
-    this.#parts.push(encoded(BigInt((number << 3) | 1)), bytes);
+    this.#parts.push(asVarint(BigInt((number << 3) | 1)), bytes);
     return this;
   }
 
@@ -84,7 +88,7 @@ export class WireWriter {
   }
 }
 
-function encoded(value: bigint): Uint8Array {
+function asVarint(value: bigint): Uint8Array {
   const out: number[] = [];
   let rest = value;
   while (rest >= 0x80n) {

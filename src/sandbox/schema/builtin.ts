@@ -1,5 +1,5 @@
-// The schemas of the built-in types, from the generated field tables and their overlays. Knows no kind by name
-// except through those tables.
+// Builds the schemas of the built-in types from types.generated.ts and overlays.ts. With the exception of the two
+// corrections below it knows no kind by name.
 
 import {
   atomicFields,
@@ -13,6 +13,7 @@ import {
 import { refTo, type Schema, type SchemaRoot } from './schema.ts';
 import { builtinTypes } from './types.generated.ts';
 
+/** The one-letter types of types.generated.ts, which explains them; `q` is a quantity, a text in that file. */
 const scalars: Record<string, () => Schema> = {
   s: () => ({ type: 'string' }),
   i: () => ({ type: 'integer', format: 'int32' }),
@@ -31,17 +32,18 @@ const scalars: Record<string, () => Schema> = {
   o: () => ({ 'x-kubernetes-preserve-unknown-fields': true }),
 };
 
-function typed(code: string, quantity: boolean): Schema {
-  if (code.startsWith('[')) return { type: 'array', items: typed(code.slice(1, -1), quantity) };
+/** The schema of a type as types.generated.ts writes it. `quantity`: its texts are quantities. */
+function schemaOf(code: string, quantity: boolean): Schema {
+  if (code.startsWith('[')) return { type: 'array', items: schemaOf(code.slice(1, -1), quantity) };
   if (code.startsWith('{'))
-    return { type: 'object', additionalProperties: typed(code.slice(1, -1), quantity) };
+    return { type: 'object', additionalProperties: schemaOf(code.slice(1, -1), quantity) };
   const scalar = scalars[quantity && code === 's' ? 'q' : code];
   return scalar ? scalar() : refTo(code);
 }
 
 function fieldOf(type: string, name: string, code: string): Schema {
   const path = `${type}.${name}`;
-  const schema = typed(code, quantities.has(path));
+  const schema = schemaOf(code, quantities.has(path));
   const rule = listRules[path];
   if (rule) {
     schema['x-kubernetes-list-type'] = rule.type;
@@ -58,6 +60,7 @@ function fieldOf(type: string, name: string, code: string): Schema {
   return schema;
 }
 
+/** Reads one line of types.generated.ts: `name|field:type …`, where `!` marks a required field. */
 function parse(line: string): [string, Schema] {
   const [type = '', fields = ''] = line.split('|');
   const schema: Schema = { type: 'object', properties: {} };
@@ -78,7 +81,7 @@ export const definitions: Record<string, Schema> = Object.fromEntries(
   builtinTypes.trim().split('\n').map(parse),
 );
 
-// FieldsV1 and the JSON inside a CRD's schema may be any JSON.
+// FieldsV1 and the data of a ControllerRevision may be any JSON.
 definitions.ManagedFieldsEntry!.properties!.fieldsV1 = {
   type: 'object',
   'x-kubernetes-preserve-unknown-fields': true,

@@ -1,5 +1,5 @@
-// Checks that JSON fits a built-in type, as Go's decoder would, and turns quantities given as numbers into text.
-// For built-in schemas only; custom resources are validated instead.
+// Checks that JSON fits a built-in type, as Go's decoder does, and converts quantities from numbers to text. Only for
+// built-in schemas: a custom resource has a validator instead.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { isObj, type Obj } from '../types.ts';
@@ -15,12 +15,15 @@ function jsonName(value: unknown): string {
 
 const quantity = /^[+-]?(\d+(\.\d*)?|\.\d+)(m|n|u|k|Ki|Mi|Gi|Ti|Pi|Ei|M|G|T|P|E|[eE][+-]?\d+)?$/;
 
-/** The text of the decode error, or undefined. May change the value in place. */
+/**
+ * The error text of Go's decoder, or undefined. Converts quantities in `value` in place. `typeName`: the kind, for the
+ * text.
+ */
 export function decodeError(root: SchemaRoot, value: Obj, typeName: string): string | undefined {
   return visit(root, deref(root, root.schema), value, '', typeName);
 }
 
-function wrong(value: unknown, path: string, typeName: string, go: string): string {
+function mismatch(value: unknown, path: string, typeName: string, go: string): string {
   return `json: cannot unmarshal ${jsonName(value)} into Go struct field ${typeName}${path ? `.${path}` : ''} of type ${go}`;
 }
 
@@ -29,29 +32,36 @@ function visit(
   schema: Schema,
   value: unknown,
   path: string,
-  owner: string,
+  typeName: string,
 ): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (schema['x-kubernetes-preserve-unknown-fields'] && !schema.type) return undefined;
   if (schema.type === 'array') {
-    if (!Array.isArray(value)) return wrong(value, path, owner, `[]${goType(schema.items ?? {})}`);
+    if (!Array.isArray(value)) return mismatch(value, path, typeName, `[]${goType(schema.items ?? {})}`);
     const items = deref(root, schema.items ?? {});
     for (let i = 0; i < value.length; i++) {
-      const error = scalarOr(root, items, value, i, path, owner);
+      const error = visitMember(root, items, value, i, path, typeName);
       if (error) return error;
     }
     return undefined;
   }
-  if (schema.type === 'object') return visitObject(root, schema, value, path, owner);
+  if (schema.type === 'object') return visitObject(root, schema, value, path, typeName);
   return undefined;
 }
 
-function visitObject(root: SchemaRoot, schema: Schema, value: unknown, path: string, owner: string) {
-  if (!isObj(value)) return wrong(value, path, owner, goType(schema));
+function visitObject(root: SchemaRoot, schema: Schema, value: unknown, path: string, typeName: string) {
+  if (!isObj(value)) return mismatch(value, path, typeName, goType(schema));
   for (const name of Object.keys(value)) {
     const known = fieldSchema(schema, name);
     if (!known) continue;
-    const error = scalarOr(root, deref(root, known), value, name, path ? `${path}.${name}` : name, owner);
+    const error = visitMember(
+      root,
+      deref(root, known),
+      value,
+      name,
+      path ? `${path}.${name}` : name,
+      typeName,
+    );
     if (error) return error;
   }
   return undefined;
@@ -65,14 +75,14 @@ function goType(schema: Schema): string {
   return goNames[schema.format ?? ''] ?? schema.type ?? 'interface {}';
 }
 
-/** Checks one field (or list element) of `holder`, and may replace it. */
-function scalarOr(
+/** Checks one field (or list element) of `holder`. Converts a quantity in place. */
+function visitMember(
   root: SchemaRoot,
   schema: Schema,
   holder: Obj | unknown[],
   key: string | number,
   path: string,
-  owner: string,
+  typeName: string,
 ): string | undefined {
   const at = holder as Record<string | number, unknown>;
   const value = own(at, String(key));
@@ -80,7 +90,7 @@ function scalarOr(
   const kind = schema['x-scalar'];
   if (kind === 'quantity') {
     if (typeof value === 'number') setOwn(at, String(key), String(value));
-    else if (typeof value !== 'string') return wrong(value, path, owner, 'resource.Quantity');
+    else if (typeof value !== 'string') return mismatch(value, path, typeName, 'resource.Quantity');
     return quantity.test(String(value))
       ? undefined
       : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
@@ -88,37 +98,37 @@ function scalarOr(
   if (kind === 'int-or-string') {
     return typeof value === 'string' || Number.isInteger(value)
       ? undefined
-      : wrong(value, path, owner, 'intstr.IntOrString');
+      : mismatch(value, path, typeName, 'intstr.IntOrString');
   }
   if (kind === 'time') {
-    if (typeof value !== 'string') return wrong(value, path, owner, 'Time');
+    if (typeof value !== 'string') return mismatch(value, path, typeName, 'Time');
     return Number.isNaN(Date.parse(value))
       ? `parsing time "${value}" as "2006-01-02T15:04:05Z07:00": cannot parse "${value}" as "2006"`
       : undefined;
   }
   if (kind === 'bytes') {
-    if (typeof value !== 'string') return wrong(value, path, owner, '[]uint8');
-    const bad = /[^A-Za-z0-9+/=\r\n]/.exec(value);
-    if (bad) return `illegal base64 data at input byte ${bad.index}`;
+    if (typeof value !== 'string') return mismatch(value, path, typeName, '[]uint8');
+    const badCharacter = /[^A-Za-z0-9+/=\r\n]/.exec(value);
+    if (badCharacter) return `illegal base64 data at input byte ${badCharacter.index}`;
     return value.replace(/[\r\n]/g, '').length % 4 === 0
       ? undefined
       : `illegal base64 data at input byte ${value.length - (value.length % 4)}`;
   }
   switch (schema.type) {
     case 'string':
-      return typeof value === 'string' ? undefined : wrong(value, path, owner, 'string');
+      return typeof value === 'string' ? undefined : mismatch(value, path, typeName, 'string');
     case 'boolean':
-      return typeof value === 'boolean' ? undefined : wrong(value, path, owner, 'bool');
+      return typeof value === 'boolean' ? undefined : mismatch(value, path, typeName, 'bool');
     case 'integer':
-      return Number.isInteger(value) ? undefined : wrong(value, path, owner, goType(schema));
+      return Number.isInteger(value) ? undefined : mismatch(value, path, typeName, goType(schema));
     case 'number':
-      return typeof value === 'number' ? undefined : wrong(value, path, owner, 'float64');
+      return typeof value === 'number' ? undefined : mismatch(value, path, typeName, 'float64');
     default:
-      return visit(root, schema, value, path, owner);
+      return visit(root, schema, value, path, typeName);
   }
 }
 
-/** Paths of missing required fields, as validation prints them. Ignores status. */
+/** Paths of required fields that are missing or empty, as validation prints them. Ignores metadata and status. */
 export function missingRequired(root: SchemaRoot, value: Obj): string[] {
   const out: string[] = [];
   const visitRequired = (schema: Schema, at: unknown, path: string): void => {

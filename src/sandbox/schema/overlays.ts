@@ -1,7 +1,10 @@
-// What the generated field tables do not say about built-in types: how lists merge, which strings are quantities,
-// what Go writes even when empty, and defaults. Data with keys `Type.field`.
+// Data about built-in types that types.generated.ts lacks: how lists merge, which strings are quantities, which
+// structs Go writes even when they are empty, and defaults. The keys are `Type.field`.
 
-/** `keys`: the list-map keys of server-side apply; `merge`: the one key of strategic merge patch. */
+/**
+ * How a list merges. `keys`: the list-map keys of server-side apply. `merge` and `strategy`: the merge key and the
+ * strategy of strategic merge patch.
+ */
 export interface ListRule {
   type: 'map' | 'set' | 'atomic';
   keys?: readonly string[];
@@ -9,6 +12,7 @@ export interface ListRule {
   strategy?: string;
 }
 
+/** A list whose items have an identity. `keys`: default is the merge key. */
 const map = (merge: string, ...keys: string[]): ListRule => ({
   type: 'map',
   keys: keys.length > 0 ? keys : [merge],
@@ -64,10 +68,10 @@ export const listRules: Record<string, ListRule> = {
   'EndpointSlice.endpoints': { type: 'atomic' },
 };
 
-/** Patch strategies of fields that are no lists. */
+/** Strategies of strategic merge patch for fields that are not lists. */
 export const patchStrategies: Record<string, string> = { 'DeploymentSpec.strategy': 'retainKeys' };
 
-/** Server-side apply replaces selectors and references as a whole. */
+/** Types that server-side apply replaces as a whole: selectors and references. */
 export const atomicTypes = new Set([
   'LabelSelector',
   'ObjectReference',
@@ -101,7 +105,8 @@ export const quantities = new Set([
 ]);
 
 /**
- * Fields that Go holds by value: present, although empty, in every object for which managed fields are computed.
+ * Structs that Go holds by value, so that they exist in every object, perhaps empty. When managed fields are computed,
+ * the first value inside does not count as an addition of the whole struct.
  */
 export const valueStructs = new Set([
   ...['Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'Pod', 'Service', 'Namespace', 'Node'].flatMap(
@@ -139,9 +144,10 @@ const webhook = {
   objectSelector: {},
   timeoutSeconds: 10,
 };
+/** 0644 */
 const fileMode = 420;
 
-/** Defaults that depend on nothing else in the object. defaults.ts has the others. */
+/** Defaults that depend on no other field. The others are in the `fillIn` hooks of the strategies. */
 export const defaults: Record<string, Record<string, unknown>> = {
   PodSpec: {
     restartPolicy: 'Always',

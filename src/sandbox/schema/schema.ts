@@ -1,6 +1,6 @@
-// The one form of all schemas (structural OpenAPI v3, built-in or from a CRD), and the function that prepares an
-// incoming object: it finds or prunes unknown fields, drops nulls, and fills in defaults. Knows nothing of storage
-// or HTTP.
+// The type of all schemas (structural OpenAPI v3, for built-in types and CRDs alike), and the function that prepares
+// an incoming object: it finds or prunes unknown fields, drops nulls, and fills in defaults. Knows no storage and no
+// HTTP.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { isObj, type Obj } from '../types.ts';
@@ -38,7 +38,8 @@ export interface Schema {
   'x-kubernetes-patch-strategy'?: string;
   'x-kubernetes-group-version-kind'?: Obj[];
   /**
-   * Our extension: a struct that Go always writes, so that an update does not count as adding it (managed fields).
+   * Our extension: a struct that Go always writes, even when it is empty. In managed fields, an update that sets a
+   * field inside therefore does not own the struct itself.
    */
   'x-value-struct'?: boolean;
   /** Our extension: distinguishes int-or-string, quantity and time, which OpenAPI calls string. */
@@ -46,7 +47,7 @@ export interface Schema {
   [extension: string]: unknown;
 }
 
-/** A schema with the definitions of its `$ref`s. A CRD's schema has none. */
+/** A schema, and the definitions that its `$ref`s name. */
 export interface SchemaRoot {
   schema: Schema;
   definitions: Record<string, Schema>;
@@ -72,7 +73,7 @@ export function fieldSchema(schema: Schema, name: string): Schema | undefined {
   return isObj(schema.additionalProperties) ? (schema.additionalProperties as Schema) : undefined;
 }
 
-/** Fields of every object, and of every embedded resource, whatever its schema says. */
+/** Every object and every embedded resource may have these fields, even if its schema does not list them. */
 const envelope = new Set(['apiVersion', 'kind', 'metadata']);
 
 export interface PrepareOptions {
@@ -80,7 +81,7 @@ export interface PrepareOptions {
   prune: boolean;
   /** Whether `value` is a whole object, with apiVersion, kind and metadata. */
   isRoot: boolean;
-  /** Go's decoder reads null as "not given". Custom resources keep it, and validation checks it. */
+  /** Drops all nulls, as Go's decoder does. Otherwise nullable fields keep them. */
   dropNulls?: boolean;
 }
 
@@ -90,8 +91,8 @@ export interface Prepared {
 }
 
 /**
- * Prepares `value` in place. With `prune`, removes unknown fields; their paths are collected in any case. Fills in
- * defaults where a field is absent (or null and not nullable).
+ * Prepares `value` in place, and collects the paths of unknown fields. A field that is null but not nullable counts as
+ * absent. Absent fields get their defaults.
  */
 export function prepare(root: SchemaRoot, value: Obj, options: PrepareOptions): Prepared {
   const walk = new Walk(root, options);
@@ -120,8 +121,8 @@ class Walk {
     }
   }
 
-  #fields(schema: Schema, value: Obj, path: string, embedded: boolean): void {
-    const open =
+  #fields(schema: Schema, value: Obj, path: string, isResource: boolean): void {
+    const allowsUnknown =
       preservesUnknown(schema) ||
       schema.additionalProperties === true ||
       (!schema.properties && schema.additionalProperties === undefined && schema.type === undefined);
@@ -130,12 +131,12 @@ class Walk {
       const at = path ? `${path}.${name}` : name;
       if (known) {
         const child = deref(this.root, known);
-        const absent =
+        const isDropped =
           own(value, name) === null &&
           (this.options.dropNulls || (child.nullable !== true && known.nullable !== true));
-        if (absent) delete value[name];
+        if (isDropped) delete value[name];
         else this.visit(child, own(value, name), at, false);
-      } else if (!open && !(embedded && envelope.has(name))) {
+      } else if (!allowsUnknown && !(isResource && envelope.has(name))) {
         this.unknown.push(at);
         if (this.options.prune) delete value[name];
       }

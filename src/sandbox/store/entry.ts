@@ -1,11 +1,11 @@
-// One stored revision of one object: its JSON, and the few fields by which reads filter. Parsing gives every caller
-// its own object, so nobody can change what is stored.
+// One stored revision of one object: its JSON, and the few fields by which reads filter. Each caller parses the JSON
+// into its own object, so no caller can change the stored one.
 
 import { joinKey } from '../../kube/objects.ts';
 import { asList, asString, type Item } from '../types.ts';
 
 export interface Entry {
-  /** Its table: `group/plural`. */
+  /** Name of the table that has this object: `group/plural`. */
   readonly table: string;
   readonly key: string;
   readonly namespace: string;
@@ -16,7 +16,7 @@ export interface Entry {
   readonly json: string;
   readonly labels: Record<string, string> | undefined;
   readonly deleting: boolean;
-  /** uids of metadata.ownerReferences. */
+  /** The uids in metadata.ownerReferences. */
   readonly owners: readonly string[] | undefined;
 }
 
@@ -35,12 +35,13 @@ export function parse(entry: Entry): Item {
   return JSON.parse(entry.json) as Item;
 }
 
-/** Makes the entry of `item` written at `rv`. Sets the version in the object. */
+/** The entry for a write of `item` at version `rv`. Sets the resourceVersion in `item`. */
 export function entryOf(table: string, item: Item, rv: number): Entry {
   item.metadata.resourceVersion = String(rv);
   return describe(table, item, rv, JSON.stringify(item));
 }
 
+/** The entry of an object whose JSON exists already. */
 export function describe(table: string, item: Item, rv: number, json: string): Entry {
   const meta = item.metadata;
   const namespace = meta.namespace ?? '';

@@ -1,5 +1,5 @@
-// The SQLite file: a log of revisions by version, as kine has for etcd. The current state is the last row of each
-// key. Knows rows, no objects.
+// The SQLite file: a log with one row per revision, ordered by version, as in kine. The last row of each key is its
+// current state. Knows rows, but not the objects in them.
 
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
@@ -7,8 +7,9 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
 export interface Row {
   rv: number;
-  /** 0 added, 1 modified, 2 deleted. */
+  /** The change: 0 added, 1 modified, 2 deleted. */
   op: number;
+  /** Name of the table. */
   tbl: string;
   json: string;
 }
@@ -30,17 +31,21 @@ export interface LogOptions {
 /** Where the store keeps its rows. */
 export interface RowLog {
   rows(): Iterable<Row>;
+  /** A number that is not a row, by its name; 0 when it was never written. */
   meta(name: string): number;
-  /** Writes all rows or none. When it returns, they survive the process. */
+  /** Writes all rows or none. After it returns, they survive a crash of the process. */
   append(rows: readonly Row[]): void;
-  /** Deletes superseded rows, and records the version to which history reaches back. */
+  /** Deletes superseded rows, and records `rv` as the oldest version from which a watch may start. */
   compact(rv: number, superseded: readonly number[]): void;
-  /** Writes something that nobody reads. Throws when nothing can be written. */
+  /** Writes and erases a test row. Throws when the file cannot be written. */
   probe(): void;
   close(): void;
 }
 
-/** SQLite gives its other files (-wal, -shm) the mode of the first. Earlier versions made all of them for everybody. */
+/**
+ * Only the owner may read the file. SQLite gives its other files (-wal, -shm) the mode of the first. Earlier versions of
+ * the sandbox made files that all users could read.
+ */
 function keepPrivate(file: string): void {
   closeSync(openSync(file, 'a', 0o600));
   for (const name of [file, `${file}-wal`, `${file}-shm`]) if (existsSync(name)) chmodSync(name, 0o600);
@@ -65,7 +70,7 @@ export class Log implements RowLog {
     this.#setMeta = this.#db.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)');
   }
 
-  /** Locks the file: a second writer would use the same versions again. */
+  /** Locks the file: a second process would write other revisions under the same versions. */
   #lock(file: string | undefined): void {
     try {
       this.#db.exec('PRAGMA locking_mode = EXCLUSIVE');
@@ -78,7 +83,7 @@ export class Log implements RowLog {
     }
   }
 
-  /** Everything in the file, oldest first. */
+  /** All rows, oldest first. */
   rows(): Iterable<Row> {
     return this.#db
       .prepare('SELECT rv, op, tbl, json FROM log ORDER BY rv')
@@ -90,14 +95,12 @@ export class Log implements RowLog {
     return Number(row?.value ?? 0);
   }
 
-  /** Writes all rows or none. When it returns, they survive the process. */
   append(rows: readonly Row[]): void {
     this.#transaction(() => {
       for (const row of rows) this.#insert.run(row.rv, row.op, row.tbl, row.json);
     });
   }
 
-  /** Deletes superseded rows, and records the version to which history reaches back. */
   compact(rv: number, superseded: readonly number[]): void {
     this.#transaction(() => {
       for (const old of superseded) this.#erase.run(old);
@@ -105,7 +108,7 @@ export class Log implements RowLog {
     });
   }
 
-  /** As large as a small object: less room is not enough. */
+  /** The test row is as large as a small object, because less free space would be of no use. */
   probe(): void {
     this.#transaction(() => {
       this.#insert.run(-1, 0, '', ' '.repeat(4096));

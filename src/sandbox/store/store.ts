@@ -1,6 +1,6 @@
-// The store: current objects and recent history in memory. Every write is in the log before anyone hears of it.
-// Writes of one turn of the event loop share a transaction (group commit). One global, growing version. Knows no
-// kind, no schema and no HTTP.
+// The store: current objects and recent history in memory. Listeners hear of a write only after it is in the log, and
+// a caller waits for that with durable(). Writes of one turn of the event loop share a transaction (group commit). All
+// writes share one version counter. Knows no kind, no schema and no HTTP.
 
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import type { Item } from '../types.ts';
@@ -9,7 +9,7 @@ import { Log, type RowLog } from './log.ts';
 import { Table } from './table.ts';
 
 export interface Compaction {
-  /** Older changes are dropped. etcd behind kube-apiserver keeps 5 minutes. */
+  /** Compaction drops changes older than this. kube-apiserver makes etcd keep 5 minutes. */
   maxAgeMs: number;
   /** Maximum number of changes to keep, whatever their age. */
   maxChanges: number;
@@ -18,6 +18,7 @@ export interface Compaction {
 
 export const defaultCompaction: Compaction = { maxAgeMs: 300_000, maxChanges: 10_000, everyMs: 5_000 };
 
+/** What the store found in its log at the start. */
 export interface Recovered {
   objects: number;
   changes: number;
@@ -25,7 +26,7 @@ export interface Recovered {
   compacted: number;
 }
 
-/** Nothing can be written at present, for example because the disk is full. The caller's write is not stored. */
+/** The log cannot be written, for example because the disk is full. The caller's write was undone. */
 export class StoreTrouble extends Error {
   override readonly name = 'StoreTrouble';
 }
@@ -51,7 +52,7 @@ interface Batch {
 
 function newBatch(): Batch {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  // A failing batch for which nobody waits must not end the process. Those who wait still get the error.
+  // An unhandled rejection would end the process. Callers that wait for the batch still get the error.
   promise.catch(() => {});
   return { changes: [], done: promise, resolve, reject };
 }
@@ -62,7 +63,8 @@ export class Store {
   readonly #options: StoreOptions;
   readonly #tables = new Map<string, Table>();
   readonly #listeners = new Set<(changes: readonly StoreChange[]) => void>();
-  #order: StoreChange[] = [];
+  /** The changes of all tables since the last compaction, oldest first. */
+  #changes: StoreChange[] = [];
   #batch: Batch | undefined;
   #rv = 0;
   #compactedTo = 0;
@@ -83,12 +85,12 @@ export class Store {
     return this.#problem;
   }
 
-  /** The version of the latest write. Lists are consistent at it. */
+  /** The version of the latest write. A list of the current objects shows the state at this version. */
   get version(): number {
     return this.#rv;
   }
 
-  /** History reaches back to this version: a watch may start here, and not before. */
+  /** The oldest version from which a watch may start: history has all changes after it. */
   get oldest(): number {
     return this.#compactedTo;
   }
@@ -102,7 +104,7 @@ export class Store {
     return table;
   }
 
-  /** Writes a waiting batch first: a read must not show what a crash could still undo. */
+  /** Commits the waiting batch. Call it before a read, which must not show a write that a crash could undo. */
   settle(): void {
     if (this.#batch) this.#flush();
   }
@@ -122,12 +124,12 @@ export class Store {
     return this.#write('DELETED', prev.table, item, prev);
   }
 
-  /** Resolves when everything written so far survives the process. Rejects when it could not be written. */
+  /** Resolves when all writes so far are in the log. Rejects with StoreTrouble when the log cannot be written. */
   durable(): Promise<void> {
     return this.#batch?.done ?? Promise.resolve();
   }
 
-  /** Calls `listener` with the changes of each commit, after it. */
+  /** After each commit, calls `listener` with its changes. */
   onCommit(listener: (changes: readonly StoreChange[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -148,9 +150,9 @@ export class Store {
     this.table(table).apply(change);
     if (!this.#batch) {
       this.#batch = newBatch();
-      const mine = this.#batch;
+      const batch = this.#batch;
       setImmediate(() => {
-        if (this.#batch === mine) this.#flush();
+        if (this.#batch === batch) this.#flush();
       });
     }
     this.#batch.changes.push(change);
@@ -177,7 +179,7 @@ export class Store {
       return;
     }
     this.#problem = undefined;
-    for (const change of batch.changes) this.#order.push(change);
+    for (const change of batch.changes) this.#changes.push(change);
     batch.resolve();
     for (const listener of this.#listeners) listener(batch.changes);
   }
@@ -192,17 +194,23 @@ export class Store {
       const prev = table.get(entry.key);
       const type = typeOf[row.op] ?? 'MODIFIED';
       this.#rv = Math.max(this.#rv, row.rv);
+      // History before the last compaction is incomplete: load such rows without a change in history.
       if (row.rv <= this.#compactedTo) {
         if (type !== 'DELETED') table.load(entry);
         continue;
       }
       const change: StoreChange = { type, entry, prev, at };
       table.apply(change);
-      this.#order.push(change);
+      this.#changes.push(change);
     }
     let objects = 0;
     for (const table of this.#tables.values()) objects += table.size;
-    return { objects, changes: this.#order.length, resourceVersion: this.#rv, compacted: this.#compactedTo };
+    return {
+      objects,
+      changes: this.#changes.length,
+      resourceVersion: this.#rv,
+      compacted: this.#compactedTo,
+    };
   }
 
   #scheduleCompaction(): void {
@@ -213,7 +221,7 @@ export class Store {
     });
   }
 
-  /** Checks whether there is room again, in case nobody writes meanwhile. */
+  /** Checks whether the log can be written again. Without it, only the next write would find out. */
   #probe(): void {
     try {
       this.#log.probe();
@@ -223,31 +231,32 @@ export class Store {
     }
   }
 
-  /** Drops what is older than, or beyond, the limits. With `upTo`, everything up to that version. */
+  /** Drops the changes that exceed the limits, and all changes up to version `upTo`. */
   compact(upTo?: number): void {
     if (this.#closed) return;
     this.settle();
     const { maxAgeMs, maxChanges } = this.#options.compaction;
     const tooOld = this.#options.clock.monotonic() - maxAgeMs;
-    let cut = Math.max(0, this.#order.length - maxChanges);
-    while (cut < this.#order.length && (this.#order[cut] as StoreChange).at < tooOld) cut++;
+    let cut = Math.max(0, this.#changes.length - maxChanges);
+    while (cut < this.#changes.length && (this.#changes[cut] as StoreChange).at < tooOld) cut++;
     if (upTo !== undefined)
-      while (cut < this.#order.length && (this.#order[cut] as StoreChange).entry.rv <= upTo) cut++;
+      while (cut < this.#changes.length && (this.#changes[cut] as StoreChange).entry.rv <= upTo) cut++;
     if (cut === 0) return;
-    const to = (this.#order[cut - 1] as StoreChange).entry.rv;
+    const to = (this.#changes[cut - 1] as StoreChange).entry.rv;
+    // Rows that are no longer needed: the revisions that these changes replaced, and deletions.
     const superseded: number[] = [];
-    for (const { type, entry, prev } of this.#order.slice(0, cut)) {
+    for (const { type, entry, prev } of this.#changes.slice(0, cut)) {
       if (prev) superseded.push(prev.rv);
       if (type === 'DELETED') superseded.push(entry.rv);
     }
     try {
       this.#log.compact(to, superseded);
     } catch (error) {
-      // Superseded rows stay until there is room. Only the disk notices.
+      // Nothing was dropped. A later compaction tries again; meanwhile only the file is larger than necessary.
       this.#problem = (error as Error).message;
       return;
     }
-    this.#order = this.#order.slice(cut);
+    this.#changes = this.#changes.slice(cut);
     this.#compactedTo = to;
     for (const table of this.#tables.values()) table.compact(to);
   }

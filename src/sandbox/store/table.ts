@@ -1,9 +1,9 @@
-// All objects of one resource: the current revisions in key order, and their changes as far back as history
-// reaches. In memory only; the log makes them durable.
+// All objects of one resource: the current revisions in key order, and the changes since the last compaction. In
+// memory only; the log makes them durable.
 
 import type { Entry, StoreChange } from './entry.ts';
 
-/** The first index whose value is not less than `wanted`. */
+/** The first index whose value is not less than `wanted`. `of`: the value of an item; the list is sorted by it. */
 function lowerBound<T>(
   sorted: readonly T[],
   wanted: number | string,
@@ -19,8 +19,8 @@ function lowerBound<T>(
   return low;
 }
 
-const same = (key: string) => key;
-const version = (change: StoreChange) => change.entry.rv;
+const itself = (key: string) => key;
+const versionOf = (change: StoreChange) => change.entry.rv;
 
 export interface Range {
   /** '' for every namespace. */
@@ -53,32 +53,33 @@ export class Table {
     if (this.#history.at(-1) === change) this.#history.pop();
   }
 
+  /** Sets a current revision without a change in history. */
   load(entry: Entry): void {
     this.#set(entry.key, entry);
   }
 
   #set(key: string, entry: Entry | undefined): void {
-    const known = this.#current.has(key);
+    const existed = this.#current.has(key);
     if (entry) this.#current.set(key, entry);
     else this.#current.delete(key);
-    if (known === (entry !== undefined)) return;
+    // The sorted keys change only when a key comes or goes.
+    if (existed === (entry !== undefined)) return;
     const last = this.#keys.at(-1);
     if (entry && (last === undefined || last < key)) {
       this.#keys.push(key);
       return;
     }
-    const at = lowerBound(this.#keys, key, same);
+    const at = lowerBound(this.#keys, key, itself);
     if (entry) this.#keys.splice(at, 0, key);
     else this.#keys.splice(at, 1);
   }
 
-  /** Current entries in key order. */
+  /** Current entries in key order. Do not write to the table during the iteration: a write shifts the keys. */
   *entries(range: Range): Generator<Entry> {
-    // Copy the keys: a write during a list must not shift it.
     const prefix = range.namespace ? `${range.namespace}/` : '';
     let start = prefix;
     if (range.after > prefix) start = range.after;
-    for (let i = lowerBound(this.#keys, start, same); i < this.#keys.length; i++) {
+    for (let i = lowerBound(this.#keys, start, itself); i < this.#keys.length; i++) {
       const key = this.#keys[i] as string;
       if (prefix && !key.startsWith(prefix)) return;
       if (key === range.after) continue;
@@ -87,29 +88,30 @@ export class Table {
     }
   }
 
-  /** Entries at version `rv`. History must still reach back to it. */
+  /** Entries in key order as they were at version `rv`, which must not be older than history. */
   at(rv: number, range: Range): Entry[] {
-    const before = new Map<string, Entry | undefined>();
-    for (let i = lowerBound(this.#history, rv + 1, version); i < this.#history.length; i++) {
+    // For each key that changed later: its entry at `rv`, undefined when there was none.
+    const atVersion = new Map<string, Entry | undefined>();
+    for (let i = lowerBound(this.#history, rv + 1, versionOf); i < this.#history.length; i++) {
       const { entry, prev } = this.#history[i] as StoreChange;
-      if (!before.has(entry.key)) before.set(entry.key, prev);
+      if (!atVersion.has(entry.key)) atVersion.set(entry.key, prev);
     }
     const prefix = range.namespace ? `${range.namespace}/` : '';
     const out: Entry[] = [];
-    for (const entry of this.entries(range)) if (!before.has(entry.key)) out.push(entry);
-    for (const [key, entry] of before)
+    for (const entry of this.entries(range)) if (!atVersion.has(entry.key)) out.push(entry);
+    for (const [key, entry] of atVersion)
       if (entry && key > range.after && key.startsWith(prefix)) out.push(entry);
-    return before.size > 0 ? out.sort((a, b) => (a.key < b.key ? -1 : 1)) : out;
+    return atVersion.size > 0 ? out.sort((a, b) => (a.key < b.key ? -1 : 1)) : out;
   }
 
   /** The changes after version `rv`. */
   since(rv: number): StoreChange[] {
-    return this.#history.slice(lowerBound(this.#history, rv + 1, version));
+    return this.#history.slice(lowerBound(this.#history, rv + 1, versionOf));
   }
 
   /** Drops the changes up to `rv` and returns them. */
   compact(rv: number): StoreChange[] {
-    const cut = lowerBound(this.#history, rv + 1, version);
+    const cut = lowerBound(this.#history, rv + 1, versionOf);
     if (cut === 0) return [];
     const dropped = this.#history.slice(0, cut);
     this.#history = this.#history.slice(cut);

@@ -63,12 +63,12 @@ function validate(item: Item): FieldError[] {
   return [...counts.flatMap((name) => nonNegative(`spec.${name}`, spec[name])), ...checkTemplate(spec)];
 }
 
-/** A roll-out must be able to move, and to end. */
+/** A rollout must be allowed to replace a pod, and its deadline must be long enough for a pod to become available. */
 function checkRollout(spec: Obj): FieldError[] {
   const { maxSurge, maxUnavailable } = asObj(asObj(spec.strategy).rollingUpdate);
-  const isNothing = (of: unknown) => of === 0 || of === '0%';
+  const isZero = (limit: unknown) => limit === 0 || limit === '0%';
   const errors: FieldError[] = [];
-  if (isNothing(maxSurge) && isNothing(maxUnavailable))
+  if (isZero(maxSurge) && isZero(maxUnavailable))
     errors.push(
       field.invalid(
         'spec.strategy.rollingUpdate.maxUnavailable',
@@ -89,7 +89,7 @@ const fillInTemplate = (item: Item) => {
   fillInPodSpec(spec);
 };
 
-const selectorFixed = (item: Item, old: Item): FieldError[] => {
+const selectorUnchanged = (item: Item, old: Item): FieldError[] => {
   const [now, before] = [asObj(item.spec).selector, asObj(old.spec).selector];
   return equal(now, before) ? [] : [field.invalid('spec.selector', now, immutable)];
 };
@@ -104,8 +104,11 @@ const mutableOfStatefulSet = new Set([
   'minReadySeconds',
 ]);
 
-/** Counts of a status: none below zero, none above the count of which it is a part (ValidateDeploymentStatus). */
-const countsOf =
+/**
+ * Checks the counts of a status: none may be negative, and no part may be greater than its whole
+ * (ValidateDeploymentStatus). Takes pairs of part and whole.
+ */
+const checkCounts =
   (...parts: readonly [string, string][]) =>
   (item: Item): FieldError[] => {
     const status = asObj(item.status);
@@ -129,7 +132,7 @@ export const workloadStrategies: Record<string, Strategy> = {
       if (strategy.type === 'RollingUpdate' && !strategy.rollingUpdate)
         put(item, 'spec.strategy.rollingUpdate', { maxUnavailable: '25%', maxSurge: '25%' });
     },
-    // Of all kinds, only the status of this one may not change labels (apps/deployment/strategy.go).
+    // Only for Deployments: a write to /status may not change labels (apps/deployment/strategy.go).
     prepareStatus({ metadata }, old) {
       if (old.metadata.labels) metadata.labels = old.metadata.labels;
       else delete metadata.labels;
@@ -149,15 +152,15 @@ export const workloadStrategies: Record<string, Strategy> = {
       errors.push(...checkRollout(asObj(item.spec)));
       return errors;
     },
-    validateUpdate: selectorFixed,
-    validateStatus: countsOf(
+    validateUpdate: selectorUnchanged,
+    validateStatus: checkCounts(
       ['updatedReplicas', 'replicas'],
       ['readyReplicas', 'replicas'],
       ['availableReplicas', 'replicas'],
       ['availableReplicas', 'readyReplicas'],
     ),
   },
-  ReplicaSet: { fillIn: fillInTemplate, validate, validateUpdate: selectorFixed },
+  ReplicaSet: { fillIn: fillInTemplate, validate, validateUpdate: selectorUnchanged },
   StatefulSet: {
     fillIn(item) {
       fillInTemplate(item);
@@ -197,6 +200,6 @@ export const workloadStrategies: Record<string, Strategy> = {
         update.rollingUpdate = { maxUnavailable: 1, maxSurge: 0 };
     },
     validate,
-    validateUpdate: selectorFixed,
+    validateUpdate: selectorUnchanged,
   },
 };

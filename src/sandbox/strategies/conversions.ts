@@ -1,18 +1,19 @@
-// Converts built-in kinds that are served in another version than the stored one, in both directions. Pure.
+// Converts built-in kinds between the stored version and other served versions. Pure.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import type { ResourceType } from '../resources.ts';
 import { asList, asObj, type Item, type Obj } from '../types.ts';
 
+/** autoscaling/v1 has a field only for CPU. Kubernetes keeps the other metrics in this annotation. */
 const metricsAnnotation = 'autoscaling.alpha.kubernetes.io/metrics';
 
 function hpaToV2(item: Item): Item {
   const { targetCPUUtilizationPercentage: cpu, ...spec } = asObj(item.spec);
   const { currentCPUUtilizationPercentage: current, ...status } = asObj(item.status);
   const annotations = { ...item.metadata.annotations };
-  const extra = annotations[metricsAnnotation];
+  const otherMetrics = annotations[metricsAnnotation];
   delete annotations[metricsAnnotation];
-  const metrics: Obj[] = extra ? asList(JSON.parse(extra)) : [];
+  const metrics: Obj[] = otherMetrics ? asList(JSON.parse(otherMetrics)) : [];
   if (cpu !== undefined) {
     metrics.unshift({
       type: 'Resource',
@@ -34,6 +35,7 @@ function hpaToV2(item: Item): Item {
 
 const isCpu = (metric: Obj) => metric.type === 'Resource' && asObj(metric.resource).name === 'cpu';
 
+/** Drops `behavior` and `conditions`, which v1 does not have. */
 function hpaToV1(item: Item): Item {
   const { metrics, behavior: _, ...spec } = asObj(item.spec);
   const { currentMetrics, conditions: __, ...status } = asObj(item.status);
@@ -64,18 +66,19 @@ const eventFields: Record<string, string> = {
   reportingComponent: 'reportingController',
 };
 
+/** A conversion that only renames fields. */
 const renamed = (names: Record<string, string>, apiVersion: string) => (item: Item) => {
   const out: Obj = {};
   for (const [name, value] of Object.entries(item)) setOwn(out, own(names, name) ?? name, value);
   return { ...out, apiVersion } as Item;
 };
 
-const reversed = Object.fromEntries(Object.entries(eventFields).map(([core, events]) => [events, core]));
+const coreNames = Object.fromEntries(Object.entries(eventFields).map(([core, events]) => [events, core]));
 
 export const conversions: Record<string, NonNullable<ResourceType['convert']>> = {
   'autoscaling/v1/HorizontalPodAutoscaler': { toStored: hpaToV2, fromStored: hpaToV1 },
   'events.k8s.io/v1/Event': {
-    toStored: renamed(reversed, 'v1'),
+    toStored: renamed(coreNames, 'v1'),
     fromStored: renamed(eventFields, 'events.k8s.io/v1'),
   },
 };

@@ -153,7 +153,7 @@ function checkOwners(owners: unknown): FieldError[] {
   return errors;
 }
 
-/** The rules of ObjectMeta for every kind. `nameFormat` undefined: any path segment. */
+/** The rules of ObjectMeta for every kind. Without `nameFormat` the name may be any path segment. */
 export function checkMeta(item: Item, nameFormat: Format | undefined): FieldError[] {
   const { name, generateName } = item.metadata;
   const errors: FieldError[] = [];
@@ -165,6 +165,7 @@ export function checkMeta(item: Item, nameFormat: Format | undefined): FieldErro
       : `may not contain '${name.includes('/') ? '/' : '%'}'`;
     errors.push(field.invalid('metadata.name', name, what));
   }
+  // The name was made from generateName: report that field too.
   if (generateName && nameFormat && errors.length > 0)
     errors.unshift(...checkFormat(nameFormat, 'metadata.generateName', generateName.replace(/[-.]+$/, '')));
   return [

@@ -22,8 +22,8 @@ function fillInContainer(container: Obj): void {
   const image = asString(container.image);
   if (image && container.imagePullPolicy === undefined) {
     const tag = /:([^:/@]+)(@.*)?$/.exec(image)?.[1];
-    const fixed = image.includes('@') || (tag !== undefined && tag !== 'latest');
-    container.imagePullPolicy = fixed ? 'IfNotPresent' : 'Always';
+    const isPinned = image.includes('@') || (tag !== undefined && tag !== 'latest');
+    container.imagePullPolicy = isPinned ? 'IfNotPresent' : 'Always';
   }
   const resources = asObj(container.resources);
   if (isObj(resources.limits)) {
@@ -32,7 +32,8 @@ function fillInContainer(container: Obj): void {
   }
 }
 
-const one = (path: string, value: unknown, allowed: readonly string[]): FieldError[] =>
+/** An error when the value is present and not allowed. */
+const checkChoice = (path: string, value: unknown, allowed: readonly string[]): FieldError[] =>
   value === undefined || allowed.includes(asString(value))
     ? []
     : [field.unsupported(path, value, [...allowed].sort())];
@@ -50,7 +51,7 @@ export function nonNegative(path: string, value: unknown): FieldError[] {
     : [];
 }
 
-/** `claims`: volumes that a StatefulSet adds to its pods. */
+/** `claims`: names of the volumes that a StatefulSet adds to its pods. */
 export function checkPodSpec(spec: unknown, path: string, claims: readonly string[] = []): FieldError[] {
   if (!isObj(spec)) return [];
   const volumes = checkVolumes(spec, path);
@@ -68,9 +69,9 @@ export function checkPodSpec(spec: unknown, path: string, claims: readonly strin
       errors.push(...checkContainer(container, at, names));
     });
   }
-  errors.push(...one(`${path}.restartPolicy`, spec.restartPolicy, ['Always', 'OnFailure', 'Never']));
+  errors.push(...checkChoice(`${path}.restartPolicy`, spec.restartPolicy, ['Always', 'OnFailure', 'Never']));
   errors.push(
-    ...one(`${path}.dnsPolicy`, spec.dnsPolicy, [
+    ...checkChoice(`${path}.dnsPolicy`, spec.dnsPolicy, [
       'ClusterFirst',
       'ClusterFirstWithHostNet',
       'Default',
@@ -138,7 +139,7 @@ function checkContainer(container: Obj, path: string, volumes: ReadonlySet<strin
   else if (image.trim() !== image)
     errors.push(field.invalid(`${path}.image`, image, 'must not have leading or trailing whitespace'));
   errors.push(
-    ...one(`${path}.imagePullPolicy`, container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never']),
+    ...checkChoice(`${path}.imagePullPolicy`, container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never']),
   );
   errors.push(...checkPorts(container, path), ...checkEnv(container, path));
   asList(container.volumeMounts).forEach((mount, i) => {
@@ -165,7 +166,7 @@ function checkPorts(container: Obj, path: string): FieldError[] {
     if (name) errors.push(...checkFormat(formats.portName, `${at}.name`, name));
     if (name && names.has(name)) errors.push(field.duplicate(`${at}.name`, name));
     names.add(name);
-    errors.push(...one(`${at}.protocol`, port.protocol, ['SCTP', 'TCP', 'UDP']));
+    errors.push(...checkChoice(`${at}.protocol`, port.protocol, ['SCTP', 'TCP', 'UDP']));
     if (port.hostPort) errors.push(...checkPort(`${at}.hostPort`, port.hostPort));
     return errors;
   });
@@ -189,7 +190,7 @@ function checkEnv(container: Obj, path: string): FieldError[] {
   });
 }
 
-const scale: Record<string, number> = {
+const suffixes: Record<string, number> = {
   '': 1,
   n: 1e-9,
   u: 1e-6,
@@ -213,7 +214,9 @@ function quantityValue(text: string): number {
   const match = /^([+-]?[\d.]+)([eE][+-]?\d+|[a-zA-Z]*)$/.exec(text);
   if (!match) return Number.NaN;
   const suffix = match[2] ?? '';
-  return /^[eE][+-]?\d/.test(suffix) ? Number(text) : Number(match[1]) * (own(scale, suffix) ?? Number.NaN);
+  return /^[eE][+-]?\d/.test(suffix)
+    ? Number(text)
+    : Number(match[1]) * (own(suffixes, suffix) ?? Number.NaN);
 }
 
 function checkResources(resources: Obj, path: string): FieldError[] {
@@ -236,10 +239,10 @@ function checkResources(resources: Obj, path: string): FieldError[] {
   return errors;
 }
 
-const handlers = ['exec', 'httpGet', 'tcpSocket', 'grpc'];
+const probeHandlers = ['exec', 'httpGet', 'tcpSocket', 'grpc'];
 
 function checkProbe(probe: Obj, path: string): FieldError[] {
-  const given = handlers.filter((name) => probe[name] !== undefined);
+  const given = probeHandlers.filter((name) => probe[name] !== undefined);
   const errors: FieldError[] = [];
   if (given.length === 0) errors.push(field.required(path, 'must specify a handler type'));
   for (const extra of given.slice(1))
@@ -266,7 +269,7 @@ export function fillInPod(item: Item): void {
   item.spec = spec;
 }
 
-/** Service account, tolerations and phase: what admission plugins and the strategy give a new pod. */
+/** Fills in a new pod as Kubernetes' admission plugins do: service account, priority, tolerations, status. */
 export function preparePod(item: Item): void {
   const spec = asObj(item.spec);
   if (!spec.serviceAccountName) {

@@ -1,5 +1,5 @@
-// Services: defaults, rules, and the allocation of cluster IPs and node ports. The allocator reads what is stored,
-// so it loses nothing at a restart. It sees the store only as a list of Services.
+// Services: defaults, rules, and the allocation of cluster IPs and node ports. The allocator finds the values in use in
+// the stored Services, so it stays correct after a restart.
 
 import { isIP } from 'node:net';
 import type { Strategy } from '../resources.ts';
@@ -19,9 +19,10 @@ const allocatedPorts = (service: Item): number[] =>
   asList(asObj(service.spec).ports).flatMap((port) => (port.nodePort ? [asNumber(port.nodePort)] : []));
 
 class Allocator {
+  /** The last two bytes of the latest address. 10.96.0.x stays free for Services that ask for an address. */
   #ip = 256;
 
-  /** Fills in what `service` lacks. `others`: all stored Services. Returns what is not available. */
+  /** Allocates the values that `service` lacks, and checks those that it has. `others`: all stored Services. */
   allocate(service: Item, others: Iterable<Item>): FieldError[] {
     const spec = asObj(service.spec);
     const ips = new Set<string>([]);
@@ -71,8 +72,8 @@ class Allocator {
 
 function allocatePorts(spec: Obj, taken: Set<number>): FieldError[] {
   if (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') return [];
-  // One Service may use a port number once for each protocol.
-  const own = new Map<number, unknown>();
+  // By node port: a Service may use a number once for each protocol.
+  const protocols = new Map<number, unknown>();
   return asList(spec.ports).flatMap((port, i) => {
     const path = `spec.ports[${i}].nodePort`;
     if (!port.nodePort) {
@@ -89,12 +90,12 @@ function allocatePorts(spec: Obj, taken: Set<number>): FieldError[] {
           `provided port is not in the valid range. The range of valid ports is ${nodePorts.first}-${nodePorts.last}`,
         ),
       ];
-    const isShared = own.has(wanted) && own.get(wanted) !== port.protocol;
+    const isShared = protocols.has(wanted) && protocols.get(wanted) !== port.protocol;
     if (taken.has(wanted) && !isShared) {
       return [field.invalid(path, wanted, 'provided port is already allocated')];
     }
     taken.add(wanted);
-    own.set(wanted, port.protocol);
+    protocols.set(wanted, port.protocol);
     return [];
   });
 }
@@ -171,7 +172,7 @@ export const serviceStrategy: Strategy = {
   prepareUpdate(item, old) {
     const [spec, before] = [asObj(item.spec), asObj(old.spec)];
     if (spec.type === 'ExternalName') return;
-    // A client that sends the object without its allocated values means to keep them.
+    // If the client omits an allocated value, the Service keeps it.
     if (!spec.clusterIP && before.clusterIP)
       for (const name of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'])
         spec[name] = before[name];
@@ -183,8 +184,8 @@ export const serviceStrategy: Strategy = {
   },
   validateUpdate(item, old) {
     const [now, before] = [asObj(item.spec), asObj(old.spec)];
-    const fixed = now.type !== 'ExternalName' && before.type !== 'ExternalName' && before.clusterIP;
-    if (!fixed || equal(now.clusterIP, before.clusterIP)) return [];
+    const isFixed = now.type !== 'ExternalName' && before.type !== 'ExternalName' && before.clusterIP;
+    if (!isFixed || equal(now.clusterIP, before.clusterIP)) return [];
     const ips = asStrings(now.clusterIPs);
     return [
       field.invalid('spec.clusterIPs[0]', ips.length > 0 ? ips : [now.clusterIP], 'may not change once set'),

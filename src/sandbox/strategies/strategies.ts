@@ -1,5 +1,5 @@
-// The particular rules of each built-in type, by the name of the type. Kinds that are not in the table have only
-// their schema. Pure.
+// The rules of each built-in type that its schema cannot express, by the name of the type. Types that are not in the
+// table have only their schema. Pure.
 
 import { own, setOwn } from '../../runtime/own-keys.ts';
 import { crdStrategy } from '../crd/strategy.ts';
@@ -28,7 +28,7 @@ function checkData(item: Item): FieldError[] {
   return size > dataLimit ? [...errors, field.tooLong('[]', dataLimit)] : errors;
 }
 
-/** The required keys of typed Secrets; basic-auth needs one of its two. */
+/** The required keys by the type of a Secret. kubernetes.io/basic-auth is not here: it needs one key of two. */
 const neededKeys: Record<string, string[]> = {
   'kubernetes.io/tls': ['tls.crt', 'tls.key'],
   'kubernetes.io/ssh-auth': ['ssh-privatekey'],
@@ -72,7 +72,8 @@ const mutablePodFields = [
   'ephemeralContainers',
 ];
 
-function podMould(item: Item): Obj {
+/** The part of a pod's spec that an update must not change. */
+function fixedPodSpec(item: Item): Obj {
   const spec = { ...asObj(item.spec) };
   for (const name of mutablePodFields) delete spec[name];
   for (const list of ['containers', 'initContainers']) {
@@ -81,7 +82,7 @@ function podMould(item: Item): Obj {
   return spec;
 }
 
-const rolesFixed = (item: Item, old: Item): FieldError[] =>
+const roleRefUnchanged = (item: Item, old: Item): FieldError[] =>
   equal(item.roleRef, old.roleRef) ? [] : [field.invalid('roleRef', item.roleRef, 'field is immutable')];
 
 const addRoleGroup = (item: Item) => {
@@ -91,7 +92,7 @@ const addRoleGroup = (item: Item) => {
     if (subject.kind !== 'ServiceAccount') subject.apiGroup ??= 'rbac.authorization.k8s.io';
 };
 
-const binding: Strategy = { fillIn: addRoleGroup, validateUpdate: rolesFixed };
+const binding: Strategy = { fillIn: addRoleGroup, validateUpdate: roleRefUnchanged };
 
 const hpa: Strategy = {
   validate(item) {
@@ -109,9 +110,9 @@ const hpa: Strategy = {
   },
 };
 
-const immutableSpec = (item: Item, old: Item): FieldError[] => {
-  const open = ({ resources: _, volumeName: __, volumeAttributesClassName: ___, ...rest }: Obj) => rest;
-  return equal(open(asObj(item.spec)), open(asObj(old.spec)))
+const claimSpecUnchanged = (item: Item, old: Item): FieldError[] => {
+  const fixed = ({ resources: _, volumeName: __, volumeAttributesClassName: ___, ...rest }: Obj) => rest;
+  return equal(fixed(asObj(item.spec)), fixed(asObj(old.spec)))
     ? []
     : [
         field.forbidden(
@@ -149,7 +150,7 @@ export const strategies: Record<string, Strategy> = {
     prepareCreate: preparePod,
     validate: (item) => checkPodSpec(item.spec, 'spec'),
     validateUpdate: (item, old) =>
-      equal(podMould(item), podMould(old))
+      equal(fixedPodSpec(item), fixedPodSpec(old))
         ? []
         : [
             field.forbidden(
@@ -180,7 +181,7 @@ export const strategies: Record<string, Strategy> = {
         errors.push(field.required('spec.resources[storage]'));
       return errors;
     },
-    validateUpdate: immutableSpec,
+    validateUpdate: claimSpecUnchanged,
   },
   Ingress: {
     validate({ spec }) {
@@ -233,11 +234,9 @@ export const strategies: Record<string, Strategy> = {
     validate(item) {
       const spec = asObj(item.spec);
       const errors: FieldError[] = [];
-      for (const name of ['leaseDurationSeconds']) {
-        const value = spec[name];
-        if (typeof value === 'number' && value <= 0)
-          errors.push(field.invalid(`spec.${name}`, value, 'must be greater than 0'));
-      }
+      const duration = spec.leaseDurationSeconds;
+      if (typeof duration === 'number' && duration <= 0)
+        errors.push(field.invalid('spec.leaseDurationSeconds', duration, 'must be greater than 0'));
       const transitions = spec.leaseTransitions;
       if (typeof transitions === 'number' && transitions < 0)
         errors.push(
@@ -250,6 +249,7 @@ export const strategies: Record<string, Strategy> = {
     validate(item) {
       const involved = asString(asObj(item.involvedObject).namespace);
       const namespace = item.metadata.namespace ?? '';
+      // Events about cluster-scoped objects are in `default`.
       const fits = involved === namespace || (involved === '' && namespace === 'default');
       return fits
         ? []
@@ -258,7 +258,7 @@ export const strategies: Record<string, Strategy> = {
   },
 };
 
-/** The format of names by kind. Other kinds have DNS subdomains; `undefined` allows any path segment. */
+/** The format of an object's name, by kind. The default is a DNS subdomain. */
 export const nameFormats: Record<string, (typeof formats)[keyof typeof formats] | undefined> = {
   Namespace: formats.label,
   Service: formats.label,

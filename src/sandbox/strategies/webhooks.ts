@@ -1,4 +1,4 @@
-// Webhook configurations: validation. Pure.
+// Validates webhook configurations. Pure, but fills in the port of a service.
 
 import { compile } from '../admission/conditions.ts';
 import type { Strategy } from '../resources.ts';
@@ -14,6 +14,7 @@ const choices: Record<string, readonly string[]> = {
   reinvocationPolicy: ['IfNeeded', 'Never'],
 };
 const scopes = ['*', 'Cluster', 'Namespaced'];
+/** How error texts call these fields. */
 const others: Record<string, string> = { apiGroups: 'API groups', apiVersions: 'API versions' };
 const mustBeAlone = (star: string, what: string) =>
   `if '${star}' is present, must not specify other ${others[what] ?? what}`;
@@ -42,7 +43,7 @@ function checkClientConfig(config: Obj, path: string): FieldError[] {
     ];
   }
   const errors: FieldError[] = [];
-  const add = (text: string, why: string) => errors.push(field.invalid(`${path}.url`, text, why));
+  const add = (part: string, why: string) => errors.push(field.invalid(`${path}.url`, part, why));
   if (parsed.protocol !== 'https:')
     errors.push(
       field.invalid(
@@ -56,7 +57,7 @@ function checkClientConfig(config: Obj, path: string): FieldError[] {
   return errors;
 }
 
-/** Each segment must be a name in lower case (apimachinery's ValidateWebhookService). */
+/** Each segment must be a DNS subdomain (apimachinery's ValidateWebhookService). */
 function checkServicePath(given: unknown, at: string): FieldError[] {
   const path = asString(given);
   if (path === '' || path === '/') return [];
