@@ -2,7 +2,7 @@
 
 export class PerSecond {
   readonly #counts: Float64Array;
-  /** The second that each slot counts. */
+  /** The second that each place counts. */
   readonly #seconds: Float64Array;
 
   /** `seconds`: length of the past to keep. */
@@ -14,13 +14,13 @@ export class PerSecond {
   /** Adds to the second of `at` (epoch ms). Ignores times before the past that is kept. */
   add(at: number, count = 1): void {
     const second = Math.floor(at / 1000);
-    const slot = second % this.#counts.length;
-    if (!(slot >= 0) || second < this.#seconds[slot]!) return;
-    if (second > this.#seconds[slot]!) {
-      this.#seconds[slot] = second;
-      this.#counts[slot] = 0;
+    const place = second % this.#counts.length;
+    if (!(place >= 0) || second < this.#seconds[place]!) return;
+    if (second > this.#seconds[place]!) {
+      this.#seconds[place] = second;
+      this.#counts[place] = 0;
     }
-    this.#counts[slot]! += count;
+    this.#counts[place]! += count;
   }
 
   /** The counts of the `n` seconds up to and including `second`, oldest first. */
@@ -35,7 +35,7 @@ export class PerSecond {
   }
 
   #at(second: number): number {
-    const slot = second % this.#counts.length;
-    return this.#seconds[slot] === second ? this.#counts[slot]! : 0;
+    const place = second % this.#counts.length;
+    return this.#seconds[place] === second ? this.#counts[place]! : 0;
   }
 }

@@ -6,7 +6,7 @@ import type { OrderLine } from '../api/sale.ts';
 import type { SpikeGoods } from '../api/spike-goods.ts';
 import { joinKey, keyOf, splitKey } from '../kube/objects.ts';
 import type { ServerClock } from '../kube/server-time.ts';
-import type { Change, GoodsWriter } from './goods-writer.ts';
+import { type Change, type GoodsWriter, outOfTime } from './goods-writer.ts';
 import { holdTime } from './hold-time.ts';
 import type { Lots } from './lots.ts';
 import { availableOf, type StockDraft } from './stock-draft.ts';
@@ -197,7 +197,8 @@ export class Gate {
   /** Whether the goods would have enough units if all present holds were given back. */
   #mayComeFree(namespace: string, { line, refusal }: Refused): boolean {
     const goods = this.#writer.known(joinKey(namespace, line.goods));
-    if (!refusal.retryAfterSeconds || !goods || !isMeant(line, goods)) return false;
+    if (!refusal.retryAfterSeconds || refusal === outOfTime) return false;
+    if (!goods || !isMeant(line, goods)) return false;
     const { num = 0, reserved = 0 } = goods.status ?? {};
     const { stockCount } = goods.spec;
     const isShort = availableOf(stockCount, goods.status) < line.quantity;
@@ -226,7 +227,9 @@ export class Gate {
     }
     if (refused.length === 0) return undefined;
     // A refusal without a time to retry is final, so it goes first.
-    const final = refused.find(({ refusal }) => !refusal.retryAfterSeconds);
+    const final =
+      refused.find(({ refusal }) => !refusal.retryAfterSeconds) ??
+      refused.find(({ refusal }) => refusal === outOfTime);
     const givenBack = this.#giveUp({ ...request, lines: taken }, true);
     return { ...(final ?? refused[0]!), givenBack };
   }
@@ -264,7 +267,7 @@ export class Gate {
     try {
       while (await place.turn(until)) {
         const answer = await take();
-        if (!answer?.retryAfterSeconds) return answer;
+        if (!answer?.retryAfterSeconds || answer === outOfTime) return answer;
         refusal = answer;
       }
       return refusal;

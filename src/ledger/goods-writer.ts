@@ -126,7 +126,7 @@ export class GoodsWriter {
   dropPending(): void {
     for (const lane of this.#lanes.values()) {
       for (const entry of [...lane.pending, ...lane.parts.flat(), ...lane.inFlight])
-        answer(entry, { refusal: busy });
+        answer(entry, { refusal: outOfTime });
       lane.confirmedAt = Number.NEGATIVE_INFINITY;
     }
   }
@@ -154,7 +154,7 @@ export class GoodsWriter {
 
   #expireAt(entry: Entry, deadline: number): void {
     const cancel = this.#clock.after(deadline - this.#clock.monotonic(), () =>
-      answer(entry, { refusal: busy }),
+      answer(entry, { refusal: outOfTime }),
     );
     const { resolve, reject } = entry;
     entry.resolve = (outcome) => {
@@ -318,6 +318,12 @@ const busy: Refusal = {
   ...refuse('TooManyRequests', 'the stock is being changed by too many others; try again'),
   retryAfterSeconds: 1,
 };
+
+/**
+ * The refusal of a change that is given up while its write may be under way. If that write is stored, the change is undone
+ * after it. So nobody may try the same change again in the same request: the undo would take the second one back too.
+ */
+export const outOfTime: Refusal = { ...busy };
 
 const noSuchGoods = (key: string): Refusal =>
   refuse('GoodsNotFound', `spec.goodsMap: no goods ${key.slice(key.indexOf('/') + 1)} in this namespace`);

@@ -194,3 +194,26 @@ describe('wide orders that want the same last units', () => {
     assert.equal(keyOf(store.stored.get('shop/apple')!), 'shop/apple');
   });
 });
+
+describe('a take that is given up while its write is under way', () => {
+  it('is not tried again in line: its undo would take the second one back', async () => {
+    open([goodsOf('apple', 5), goodsOf('berry', 5)]);
+    // Another replica's lot has every apple, and this process has not heard of it.
+    store.elsewhere('shop/apple', () => inLot(5));
+    store.automatic = false;
+    await ask('a', { apple: 1, berry: 1 });
+    store.next('write').go();
+    await settle();
+    const berry = store.next('write');
+    store.next('read').go();
+    await settle();
+    writer.dropPending();
+    await settle();
+    assert.equal(answers.get('a'), 'TooManyRequests 1');
+    store.automatic = true;
+    berry.go();
+    await settle();
+    await clock.advance(60);
+    assert.deepEqual(store.holdsOf('shop/berry'), []);
+  });
+});
