@@ -20,6 +20,8 @@ export class Feed<T extends KubeObject> {
   readonly #collection: Collection<T>;
   readonly #cache: ObjectCache<T>;
   #listing = false;
+  /** 410 Gone came while it was listing: a watch from that list would begin in a history that is compacted. */
+  #mustListAgain = false;
   /** Events of the log that the cache has seen, and how many of them were in its last list. */
   #position = 0;
   #listed = 0;
@@ -59,7 +61,8 @@ export class Feed<T extends KubeObject> {
 
   /** 410 Gone. */
   relist(): void {
-    if (!this.#listing) void this.#list();
+    if (this.#listing) this.#mustListAgain = true;
+    else void this.#list();
   }
 
   /** There is no pause after a failure here. */
@@ -78,6 +81,7 @@ export class Feed<T extends KubeObject> {
     for (;;) {
       // Only who asked before the list began is served by it.
       const served = this.#resyncs.splice(0);
+      this.#mustListAgain = false;
       try {
         const seenBefore = this.#cache.newest;
         const snapshot = await call(this.#wire, this.#life, 'list', (): Snapshot<T> => {
@@ -94,7 +98,7 @@ export class Feed<T extends KubeObject> {
           snapshot.resourceVersion,
         );
         for (const resolve of served) resolve();
-        if (this.#resyncs.length === 0) break;
+        if (this.#resyncs.length === 0 && !this.#mustListAgain) break;
       } catch {
         this.#resyncs.unshift(...served);
         if (this.#wire.server.isDown) await sleep(this.#life.clock, 500);
