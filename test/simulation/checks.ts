@@ -57,8 +57,12 @@ export class Checks implements Watcher {
     this.#isMeddling = false;
   }
 
-  /** etcd was put back to an earlier moment: what counts is what is stored now. */
-  restored(server: ApiServer): void {
+  /**
+   * etcd was put back to an earlier moment: what counts is what is stored now. `lost`: the terms that leaders had since that
+   * moment. The lease never gave them any more, so the leader of an earlier term overrules them.
+   */
+  restored(server: ApiServer, lost: readonly number[]): void {
+    for (const term of lost) this.#meddled.add(term);
     for (const sums of [this.#live, this.#promised, this.#goods]) sums.clear();
     for (const goods of server.goods.objects.values()) {
       this.#goods.set(goods.metadata.name, goods);

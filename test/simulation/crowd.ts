@@ -157,7 +157,11 @@ export class Crowd {
         const isRaised = random.chance(0.5);
         const others = isRaised ? 0 : random.pick([0, 0, 20, 500]);
         server.restore(etcd, isRaised, others);
-        this.#checks.restored(server);
+        const later = this.#cluster.epoch - epoch;
+        this.#checks.restored(
+          server,
+          Array.from({ length: Math.max(0, later) }, (_, i) => epoch + 1 + i),
+        );
         note('restored to', server.revision);
         this.#cluster.restored(epoch, isRaised);
       }),
