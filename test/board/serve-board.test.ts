@@ -12,6 +12,7 @@ import { SaleNews } from '../../src/board/news.ts';
 import { ObjectCache } from '../../src/kube/cache.ts';
 import type { ListOptions } from '../../src/kube/client.ts';
 import { createBoard, type ServeBoardOptions } from '../../src/process/board.ts';
+import { hostCheck } from '../../src/server/hosts.ts';
 import { MetricsServer } from '../../src/server/metrics-server.ts';
 import { defaultServeSettings } from '../../src/settings/options.ts';
 import { SimulatedClock } from '../simulated-clock.ts';
@@ -54,6 +55,7 @@ async function open(t: TestContext, facts: { elector?: Elector; trouble?: string
     host: '127.0.0.1',
     port: 0,
     registry,
+    isOwnHost: hostCheck('127.0.0.1', ['spikegate.shop.svc']),
     pages: (request, response) => board.handle(request, response),
   });
   await server.start(new AbortController().signal);
@@ -66,7 +68,12 @@ async function open(t: TestContext, facts: { elector?: Elector; trouble?: string
 
 test('off by default: the port has /metrics and no board', async (t) => {
   assert.equal(defaultServeSettings().board, false);
-  const server = new MetricsServer({ host: '127.0.0.1', port: 0, registry: new Registry() });
+  const server = new MetricsServer({
+    host: '127.0.0.1',
+    port: 0,
+    registry: new Registry(),
+    isOwnHost: hostCheck('127.0.0.1', []),
+  });
   await server.start(new AbortController().signal);
   t.after(() => server.stop());
   assert.equal((await ask(server, '/metrics')).code, 200);
@@ -75,10 +82,11 @@ test('off by default: the port has /metrics and no board', async (t) => {
   }
 });
 
-test('on: it stands beside /metrics, which anybody may still name as they like', async (t) => {
+test('on: it stands beside /metrics, under the names of this port only', async (t) => {
   const world = await open(t);
   assert.equal((await ask(world, '/board')).code, 200);
   assert.equal((await ask(world, '/metrics', { host: 'spikegate.shop.svc' })).code, 200);
+  assert.equal((await ask(world, '/metrics', { host: 'evil.example' })).code, 421);
   assert.equal((await ask(world, '/other')).code, 404);
 });
 

@@ -19,6 +19,8 @@ import type { Variant } from './replica.ts';
 export interface Mutant {
   fault: string;
   variant?: Variant;
+  /** It shows only in histories with a restore of etcd. */
+  needsRestore?: true;
   /** Replaces methods; returns what puts the real ones back. */
   install?(): () => void;
 }
@@ -99,10 +101,12 @@ export const mutants: Mutant[] = [
   },
   {
     fault: 'a leader goes on settling after etcd was restored, without a fresh list of the orders',
+    needsRestore: true,
     install: () => method(Terms.prototype, 'forgetAll', () => () => {}),
   },
   {
     fault: 'goods are written upon a version of the history that a restore of etcd has ended',
+    needsRestore: true,
     install: () => replace(History.prototype, 'isCertain', { get: () => true, configurable: true }),
   },
   {

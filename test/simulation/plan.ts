@@ -25,10 +25,13 @@ export interface Plan {
 
 const holdLimitMs = longestUndecidedMs;
 
+/** In the histories of these seeds etcd is restored from a backup, unless they are calm: 4, 13, 22, … */
+export const restoreSeeds = { first: 4, step: 9 } as const;
+
 export function plan(seed: number, random: Random): Plan {
   const calm = random.chance(0.2);
   const storm = calm ? 0 : random.pick([0, 0.3, 1]);
-  const restores = !calm && seed % 9 === 4;
+  const restores = !calm && seed % restoreSeeds.step === restoreSeeds.first;
   const rare = (most: number) => (calm || random.chance(0.5) ? 0 : random.next() * most);
   const often = (most: number) => most * random.pick([0.1, 0.5, 1, 3]) * random.next();
   const slow = random.pick([0.3, 1, 1, 3, 60]);

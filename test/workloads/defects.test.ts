@@ -214,7 +214,7 @@ describe('defects of the original operators', { timeout: 120_000 }, () => {
   it('ImoocPod: Spikegate may make, see and delete pods', () => {
     const roles = rbac(deployment).filter(({ kind }) => kind === 'ClusterRole');
     const rules = roles
-      .filter(({ metadata }) => metadata.name === deployment.serviceAccount)
+      .filter(({ metadata }) => metadata.name === `${deployment.serviceAccount}-part-workloads`)
       .flatMap((role) => (role as unknown as { rules: { resources: string[]; verbs: string[] }[] }).rules);
     const verbs = rules.filter(({ resources }) => resources.includes('pods')).flatMap((it) => it.verbs);
     for (const verb of ['list', 'watch', 'create', 'delete']) assert.ok(verbs.includes(verb), verb);
