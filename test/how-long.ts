@@ -14,7 +14,6 @@ export interface Length {
 }
 
 export const lengths: Readonly<Record<string, Length>> = {
-  'test/e2e/restore.test.ts': { seconds: 180, cores: 1 },
   'test/e2e/sandbox/certificates.test.ts': { seconds: 38, cores: 0.4, byTheClock: true },
   'test/e2e/sandbox/upgrades.test.ts': { seconds: 19, cores: 0.5, byTheClock: true },
   'test/e2e/sandbox/crowds.test.ts': { seconds: 58, cores: 1.5 },

@@ -9,8 +9,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
 import { Buyer } from '../../src/api/buyer.ts';
-import { mutatePath } from '../../webhooks/registry.ts';
-import { kindOf } from '../contract/things.ts';
 import { explainNotFound, findBinaries, startControlPlane } from '../control-plane/index.ts';
 import { issue, type KeyPair } from '../control-plane/pki.ts';
 import { eventually, World } from '../e2e/world.ts';
@@ -44,7 +42,8 @@ test('only the API server may call the webhooks', { skip, timeout: 180_000 }, as
     await world.serve(1, { 'client-ca-file': file, 'client-names': 'kube-apiserver' });
     await eventually(() => create('buyer1'));
     assert.ok((await world.buyer(namespace, 'buyer1')).spec.buyerId, 'our webhook has filled it in');
-    assert.equal(await codeWithout(world.replicas[0]!.port), 401);
+    const url = await webhookUrl(world);
+    assert.equal(await codeWithout(url), 401);
 
     await world.serve(1, { 'client-ca-file': file, 'client-names': 'somebody-else' });
     await eventually(() =>
@@ -90,16 +89,17 @@ async function admissionConfiguration(directory: string, client: KeyPair): Promi
   return file;
 }
 
-async function codeWithout(port: number): Promise<number | undefined> {
-  const path = mutatePath(kindOf('Buyer'));
-  const call = request({
-    host: '127.0.0.1',
-    port,
-    path,
-    method: 'POST',
-    agent: false,
-    rejectUnauthorized: false,
-  });
+/** Where the API server finds the webhook, with the secret of its path. */
+async function webhookUrl(world: World): Promise<URL> {
+  const path = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/spikegate';
+  const { body } = await world.client.request('GET', path);
+  const [first] = (body as { webhooks: { clientConfig: { url: string } }[] }).webhooks;
+  return new URL(first!.clientConfig.url);
+}
+
+/** Of a call without a client certificate. */
+async function codeWithout(url: URL): Promise<number | undefined> {
+  const call = request(url, { method: 'POST', agent: false, rejectUnauthorized: false });
   call.end('{}');
   const [response] = await once(call, 'response');
   response.resume();
