@@ -142,7 +142,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const file = path.join(dir, 'kubeconfig');
   writeFileSync(file, kubeconfig(pki, server), { mode: 0o600 });
   const caFile = path.join(dir, 'ca.crt');
-  writeFileSync(caFile, pki.ca);
+  writeFileSync(caFile, pki.ca, { mode: 0o600 });
   ready = true;
   log.info({ server, ...store.recovered }, 'sandbox is up');
   return {
