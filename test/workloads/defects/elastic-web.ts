@@ -105,8 +105,8 @@ export const elasticWebs: Defect[] = [
     defect: 'scaling rewrites what a person wrote (sed and kubectl apply)',
     guard: guard('test/workloads/leader-only.test.ts')('only the leader asks Prometheus'),
     mutant: web(
-      '  const reading = read(web, meters, working.prometheusServer);\n',
-      "  const reading = read(web, meters, working.prometheusServer);\n  if (reading?.qps !== undefined && reading.qps !== web.spec.totalQPS) await client.patch(ElasticWeb, { namespace: web.metadata.namespace, name: web.metadata.name }, { spec: { totalQPS: reading.qps } }, { type: 'merge' });\n",
+      '  const reading = readLoad(web, meters, working.prometheusServer);\n',
+      "  const reading = readLoad(web, meters, working.prometheusServer);\n  if (reading?.qps !== undefined && reading.qps !== web.spec.totalQPS) await client.patch(ElasticWeb, { namespace: web.metadata.namespace, name: web.metadata.name }, { spec: { totalQPS: reading.qps } }, { type: 'merge' });\n",
     ),
   },
   {
