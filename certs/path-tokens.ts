@@ -40,6 +40,10 @@ export function nextPathStep(
 ): PathStep | undefined {
   const newest = tokens.at(-1);
   if (!newest) return 'add';
+  // A replica whose clock was ahead wrote a time that is still to come. Without this, nothing changed until then.
+  const isToCome = (time: number) => time > now + overlap;
+  if (newest.published !== undefined && isToCome(newest.published)) return 'publish';
+  if (newest.published === undefined && tokens.length > 1 && isToCome(newest.added)) return 'add';
   if (newest.published === undefined) {
     // Without an older token no webhook call works until this one is published, so do not wait for the overlap.
     return tokens.length === 1 || newest.added + overlap <= now ? 'publish' : undefined;

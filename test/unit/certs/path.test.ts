@@ -3,7 +3,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { PathSource, pathDefaults } from '../../../certs/path-source.ts';
-import { parsePathTokens, serializePathTokens } from '../../../certs/path-tokens.ts';
+import {
+  afterPathStep,
+  nextPathStep,
+  parsePathTokens,
+  serializePathTokens,
+} from '../../../certs/path-tokens.ts';
 import type { BundlePublisher } from '../../../certs/secret-source.ts';
 import { MemorySecretStore } from '../../certs/memory-store.ts';
 import { SimulatedClock } from '../../simulated-clock.ts';
@@ -182,6 +187,21 @@ describe('the secret in the path of the webhooks', () => {
     await world.clock.advance(2000);
     world.believed.add(backup.told!);
     await world.pass(6 * lifetime);
+  });
+
+  it('is replaced in its time, although a replica whose clock was a day ahead wrote its times', () => {
+    const now = Date.UTC(2026, 0, 1);
+    const ahead = now + 24 * 60 * minute;
+    const next = (...tokens: { token: string; added: number; published?: number }[]) =>
+      nextPathStep(tokens, pathDefaults, now);
+    const wrong = { token: 'a', added: ahead, published: ahead };
+    assert.equal(next(wrong), 'publish');
+    const mended = afterPathStep([wrong], 'publish', now, '');
+    assert.equal(nextPathStep(mended, pathDefaults, now), undefined);
+    assert.equal(nextPathStep(mended, pathDefaults, now + lifetime), 'add');
+    const old = { token: 'old', added: now - lifetime, published: now - lifetime };
+    assert.equal(next(old, { token: 'a', added: ahead }), 'add');
+    assert.equal(next({ token: 'a', added: now, published: now + overlap }), undefined);
   });
 
   it('keeps what a damaged Secret still has', () => {
