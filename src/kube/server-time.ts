@@ -44,11 +44,13 @@ const contradictedForMs = 150_000;
  * the clock, or the machine was suspended (`monotonic()` stops then). The time is unknown until the next answer.
  */
 const leapMs = 1000;
+/** While the time is unknown and wanted, `onDoubt` is called again after this many ms: its request may have failed. */
+const askAgainMs = 1000;
 
 export interface ServerTimeOptions {
   /** The clock of this machine. */
   clock: Clock;
-  /** Called when the time has become unknown. Any request to the API server makes it known again. */
+  /** Called when the time has become unknown, and again while it is wanted and unknown. Any request to the API server makes it known again. */
   onDoubt?(): void;
 }
 
@@ -63,6 +65,8 @@ export class ServerTime implements ServerClock {
   #wall = { difference: 0, at: 0 };
   /** Since when (monotonic) the time is unknown. */
   #doubtedAt: number | undefined;
+  /** When (monotonic) `onDoubt` was called last. */
+  #askedAt = 0;
 
   constructor({ clock, onDoubt }: ServerTimeOptions) {
     this.#clock = clock;
@@ -148,7 +152,9 @@ export class ServerTime implements ServerClock {
     if (!this.#offset) return undefined;
     const now = this.#clock.monotonic();
     this.#lookForLeap(now);
-    return this.#doubtedAt === undefined ? aged(this.#offset, now) : undefined;
+    if (this.#doubtedAt === undefined) return aged(this.#offset, now);
+    if (now - this.#askedAt >= askAgainMs) this.#ask(now);
+    return undefined;
   }
 
   #lookForLeap(now: number): void {
@@ -156,6 +162,11 @@ export class ServerTime implements ServerClock {
     const moved = this.#clock.now() - now - this.#wall.difference;
     if (Math.abs(moved) <= leapMs + (now - this.#wall.at) * drift) return;
     this.#doubtedAt = now;
+    this.#ask(now);
+  }
+
+  #ask(now: number): void {
+    this.#askedAt = now;
     this.#onDoubt?.();
   }
 }

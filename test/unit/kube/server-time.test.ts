@@ -89,6 +89,17 @@ describe("the API server's time", () => {
     assert.ok(earliest(time) > trueNow() - 2000);
   });
 
+  it('is asked for again, once a second while somebody wants it, when no answer came', async () => {
+    const { time, clock, ask, doubts } = setUp(0);
+    await ask();
+    clock.jump(30_000);
+    for (let i = 0; i < 3; i++) assert.equal(time.bounds(), undefined);
+    assert.equal(doubts(), 1);
+    await clock.advance(1000);
+    for (let i = 0; i < 3; i++) assert.equal(time.bounds(), undefined);
+    assert.equal(doubts(), 2);
+  });
+
   it('is not known when the clock of the machine leaps, until the next answer', async () => {
     const { time, clock, server, ask, isRight, doubts } = setUp(0);
     await ask();
