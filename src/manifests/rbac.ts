@@ -4,6 +4,7 @@ import type { Kind } from '../api/define-kind.ts';
 import { kindsOf, type Part, saleKinds, workloadKinds } from '../api/kinds.ts';
 import { Seller } from '../api/seller.ts';
 import { SpikeGoods } from '../api/spike-goods.ts';
+import { SpikeOrder } from '../api/spike-order.ts';
 import { definitionName } from '../kube/discovery.ts';
 import { allChildKinds, type ChildKind, pods } from '../workloads/child-kinds.ts';
 import { type Extent, everything } from './extent.ts';
@@ -127,8 +128,9 @@ function saleRules(): PartRules {
   return {
     clusterScoped: [],
     namespaced: [
-      // get: live reads of objects to which other objects refer.
-      ...rulesFor(saleKinds, '', ['get', 'list', 'watch']),
+      ...rulesFor(saleKinds, '', ['list', 'watch']),
+      // Live reads: of what an order refers to, of an order's name, and before a mark is added.
+      ...rulesFor([SpikeGoods, Buyer, SpikeOrder], '', ['get']),
       // patch adds finalizers. It also makes the mutating webhook fill in an object that was created without
       // admission. update removes finalizers.
       ...rulesFor([SpikeGoods, Buyer, Seller], '', ['update', 'patch']),

@@ -1,14 +1,11 @@
 // Wrong clocks, and orders that nobody has judged: what one replica believes must not cost an order its stock.
 import assert from 'node:assert/strict';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { servingPair } from '../../../bench/pki.ts';
 import { holdsOf } from '../../../src/api/holds.ts';
-import { SpikeOrder } from '../../../src/api/spike-order.ts';
+import { Seller } from '../../../src/api/seller.ts';
 import { crowd } from '../../../src/demo/crowd.ts';
 import { ApiError } from '../../../src/kube/errors.ts';
-import type { KubeObject, Resource } from '../../../src/kube/objects.ts';
 import { Observer } from '../observer.ts';
+import { dryRunOrder, otherWebhook, withoutWebhooks } from '../other-webhooks.ts';
 import { clockOffBy } from '../replica.ts';
 import { orderManifest, saleManifest } from '../sale.ts';
 import { eventually, refused, type World } from '../world.ts';
@@ -27,57 +24,17 @@ export const clocks: Scenario[] = [
   { name: 'an order that nobody has judged cannot be paid', run: paidTooSoon },
 ];
 
-interface Configuration extends KubeObject {
-  webhooks: unknown[];
-}
-
-const configurations = (plural: 'validatingwebhookconfigurations' | 'mutatingwebhookconfigurations') =>
-  ({
-    ...{ group: 'admissionregistration.k8s.io', version: 'v1', plural, namespaced: false },
-    kind: plural.startsWith('v') ? 'ValidatingWebhookConfiguration' : 'MutatingWebhookConfiguration',
-  }) satisfies Resource as Resource<Configuration>;
-
-/** Another program's webhook on new orders of a namespace; it takes 0.2 to 1.7 s. Returns what takes it off. */
-async function slowWebhook(world: World, namespace: string): Promise<() => Promise<void>> {
-  const { ca, cert, key } = await servingPair();
-  const server = createServer({ cert, key }, async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const { request: asked, apiVersion, kind } = JSON.parse(Buffer.concat(chunks).toString());
-    await new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 1500));
-    response.setHeader('Content-Type', 'application/json');
-    response.end(JSON.stringify({ apiVersion, kind, response: { uid: asked.uid, allowed: true } }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const resource = configurations('validatingwebhookconfigurations');
-  const { group, version, plural } = SpikeOrder;
-  await world.client.create(resource, {
-    ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: resource.kind },
-    metadata: { name: namespace },
-    webhooks: [
-      {
-        ...{ name: 'slow.example.com', admissionReviewVersions: ['v1'], sideEffects: 'None' },
-        clientConfig: { url: `https://127.0.0.1:${port}/`, caBundle: Buffer.from(ca).toString('base64') },
-        rules: [{ apiGroups: [group], apiVersions: [version], operations: ['CREATE'], resources: [plural] }],
-        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
-      },
-    ],
-  });
-  return async () => {
-    await world.client.delete(resource, { name: namespace });
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  };
-}
-
 async function wrongClock(world: World, offsetMs: number): Promise<void> {
   await world.serve(1, { 'payment-window': '10m' });
   const other = await world.addReplica(clockOffBy(offsetMs));
   const namespace = await world.namespace();
   await world.create(namespace, saleManifest({ stock, price: 10, spikePrice: 8 }));
   await seenEverywhere(world, namespace);
-  const takeOff = await slowWebhook(world, namespace);
+  const takeOff = await otherWebhook(
+    world,
+    namespace,
+    () => new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 1500)),
+  );
   const observer = await Observer.start(world.client, namespace);
   try {
     const result = await crowd({
@@ -130,15 +87,16 @@ async function paidTooSoon(world: World): Promise<void> {
   await world.create(namespace, saleManifest({ stock: 1, price: 10, spikePrice: 8 }));
   await eventually(async () => assert.ok((await world.goods(namespace, 'goods1')).status?.phase));
   await world.stopReplicas();
-  const before = await Promise.all(
-    (['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'] as const).map(async (plural) => {
-      const resource = configurations(plural);
-      const found = await world.client.get(resource, { name: 'spikegate' });
-      await world.client.delete(resource, { name: 'spikegate' });
-      return { resource, found };
-    }),
-  );
+  const back = await withoutWebhooks(world);
   try {
+    await eventually(() =>
+      world.client.create(Seller, {
+        apiVersion: Seller.apiVersion,
+        kind: 'Seller',
+        metadata: { name: 'past-admission', namespace },
+        spec: {},
+      }),
+    );
     // Of two orders of the last unit, stored past admission, one is Rejected later.
     for (const name of ['o1', 'o2']) {
       await eventually(() =>
@@ -146,29 +104,12 @@ async function paidTooSoon(world: World): Promise<void> {
       );
     }
   } finally {
-    for (const { resource, found } of before) {
-      const { name, labels = {} } = found.metadata;
-      const { apiVersion, kind, webhooks } = found;
-      await world.client.create(resource, { apiVersion, kind, metadata: { name, labels }, webhooks });
-      // The API server has heard of it: it calls the webhook, and nobody answers.
-      await eventually(async () => {
-        const { reason } = await refused(
-          world.client.create(
-            SpikeOrder,
-            {
-              ...{
-                apiVersion: SpikeOrder.apiVersion,
-                kind: 'SpikeOrder',
-                metadata: { name: 'dry', namespace },
-              },
-              spec: { buyerId: 'buyer1', goodsMap: { goods1: 1 } },
-            },
-            { dryRun: true },
-          ),
-        );
-        assert.equal(reason, 'InternalError');
-      });
-    }
+    await back();
+    // The API server has heard of them: it calls our webhook, and nobody answers.
+    await eventually(async () => {
+      const { reason } = await refused(dryRunOrder(world, namespace));
+      assert.equal(reason, 'InternalError');
+    });
   }
   const starting = world.serve(2, flags);
   const paid: string[] = [];
@@ -195,5 +136,9 @@ async function paidTooSoon(world: World): Promise<void> {
     assert.deepEqual(phases, ['Paid', 'Rejected']);
     const { status } = await world.goods(namespace, 'goods1');
     assert.deepEqual([status?.num, status?.reserved, holdsOf(status).length], [1, 0, 0]);
+  });
+  await eventually(async () => {
+    const { spec } = await world.seller(namespace, 'past-admission');
+    assert.ok(spec.sellerId, 'the leader has a seller of that time filled in');
   });
 }

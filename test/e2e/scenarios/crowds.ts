@@ -7,6 +7,7 @@ import { isLive } from '../../../src/api/sale.ts';
 import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import { crowd } from '../../../src/demo/crowd.ts';
 import { Observer } from '../observer.ts';
+import { dryRunOrder } from '../other-webhooks.ts';
 import { saleManifest } from '../sale.ts';
 import { eventually, type Ran, type World } from '../world.ts';
 import type { Scenario } from './scenario.ts';
@@ -54,18 +55,7 @@ async function sale(
 /** Each replica's caches know the buyer and the goods once it admits a dry run. */
 export async function seenEverywhere(world: World, namespace: string): Promise<void> {
   for (let index = 0; index < 20; index++) {
-    await eventually(() =>
-      world.client.create(
-        SpikeOrder,
-        {
-          apiVersion: SpikeOrder.apiVersion,
-          kind: 'SpikeOrder',
-          metadata: { name: 'dry', namespace },
-          spec: { buyerId: 'buyer1', goodsMap: { goods1: 1 } },
-        },
-        { dryRun: true },
-      ),
-    );
+    await eventually(() => dryRunOrder(world, namespace));
   }
 }
 

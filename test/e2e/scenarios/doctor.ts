@@ -9,12 +9,12 @@ import { issueAuthority, issueLeaf, rsaKey } from '../../../certs/authority.ts';
 import { Buyer } from '../../../src/api/buyer.ts';
 import { inUseFinalizer } from '../../../src/api/names.ts';
 import { examine } from '../../../src/doctor/doctor.ts';
-import * as resources from '../../../src/doctor/resources.ts';
 import { dialTls } from '../../../src/doctor/serving.ts';
 import type { Resource } from '../../../src/kube/objects.ts';
 import { deployment } from '../../../src/manifests/generated.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { type Expected, type Fault, faultsOfTheInstallation, faultsOfTheSale } from '../doctor/faults.ts';
+import { withoutWebhooks } from '../other-webhooks.ts';
 import { orderManifest, saleManifest } from '../sale.ts';
 import { eventually, namespaces, type World } from '../world.ts';
 import type { Scenario } from './scenario.ts';
@@ -190,20 +190,3 @@ async function sale(world: World): Promise<void> {
 }
 
 /** Takes both configurations away, until the API server knows. */
-async function withoutWebhooks({ client }: World): Promise<() => Promise<void>> {
-  const both = [resources.mutatingConfigurations, resources.validatingConfigurations];
-  const name = 'spikegate';
-  const kept = await Promise.all(both.map((resource) => client.get(resource, { name })));
-  await Promise.all(both.map((resource) => client.delete(resource, { name })));
-  return async () => {
-    for (const [index, resource] of both.entries()) {
-      const { apiVersion, kind, metadata, webhooks } = kept[index]!;
-      await client.create(resource, {
-        apiVersion,
-        kind,
-        metadata: { name, labels: metadata.labels ?? {} },
-        webhooks: webhooks!,
-      });
-    }
-  };
-}

@@ -1,10 +1,9 @@
 // What is stored is enough: after the death of everything, after admission was off, after a lost lease.
 import assert from 'node:assert/strict';
 import { SpikeGoods } from '../../../src/api/spike-goods.ts';
-import { SpikeOrder } from '../../../src/api/spike-order.ts';
 import { loadConfig } from '../../../src/kube/config.ts';
 import { createClient } from '../../../src/kube/json-client.ts';
-import type { KubeObject, Resource } from '../../../src/kube/objects.ts';
+import { dryRunOrder, validating, withoutWebhooks } from '../other-webhooks.ts';
 import { orderManifest, saleManifest } from '../sale.ts';
 import { eventually, refused, type World } from '../world.ts';
 import type { Scenario } from './scenario.ts';
@@ -86,25 +85,11 @@ async function futureTerm(world: World): Promise<void> {
   assert.match(overruled?.message ?? '', /1099511627776/);
 }
 
-interface Configuration extends KubeObject {
-  webhooks: { rules: unknown[] }[];
-}
-
-const validating: Resource<Configuration> = {
-  group: 'admissionregistration.k8s.io',
-  version: 'v1',
-  kind: 'ValidatingWebhookConfiguration',
-  plural: 'validatingwebhookconfigurations',
-  namespaced: false,
-};
-
 async function bypass(world: World): Promise<void> {
   await world.serve(1, { 'payment-window': '10m' });
   const namespace = await world.namespace();
   await world.create(namespace, saleManifest({ stock: 3, price: 10, spikePrice: 8 }));
-  const key = { name: 'spikegate' };
-  const before = await world.client.get(validating, key);
-  await world.client.delete(validating, key);
+  const back = await withoutWebhooks(world, [validating]);
   try {
     // Deletion of a configuration takes a moment to reach the API server's own cache of them.
     await eventually(() =>
@@ -125,13 +110,7 @@ async function bypass(world: World): Promise<void> {
       assert.match(status?.conditions?.[0]?.message ?? '', /requested 2, available 1/);
     });
   } finally {
-    const { webhooks } = before;
-    await world.client.create(validating, {
-      apiVersion: before.apiVersion,
-      kind: before.kind,
-      metadata: { ...key, labels: before.metadata.labels ?? {} },
-      webhooks,
-    });
+    await back();
   }
   await eventually(async () => {
     const { status } = await world.goods(namespace, 'goods1');
@@ -139,19 +118,5 @@ async function bypass(world: World): Promise<void> {
     assert.deepEqual(status?.holds, []);
   });
   // The rules are on again.
-  await eventually(() =>
-    assert.rejects(
-      world.client.create(
-        SpikeOrder,
-        {
-          apiVersion: SpikeOrder.apiVersion,
-          kind: 'SpikeOrder',
-          metadata: { name: 'guarded', namespace },
-          spec: { buyerId: 'nobody', goodsMap: { goods1: 1 } },
-        },
-        { dryRun: true },
-      ),
-      /no buyer nobody/,
-    ),
-  );
+  await eventually(() => assert.rejects(dryRunOrder(world, namespace, 'nobody'), /no buyer nobody/));
 }
