@@ -109,19 +109,8 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
     const { uid, name } = object.metadata;
     const lines = orderLines(call);
     if (request.dryRun) return dryRun(lines);
-    // The API server refuses a name that is taken, but only after our webhook, and the hold would stay. The cache
-    // may still show an order that is deleted by now. So the cache raises the question, and a live read answers it.
-    const namesake = context.catalogue.findOrder(namespace, name);
-    if (namesake && namesake.metadata.uid !== uid) {
-      const user = userOf(call);
-      if (!context.looks.take(user)) return { refusal: tooManyRefused(user) };
-      if (await context.live.orderIsStored(namespace, name)) {
-        return {
-          refusal: refuse('AlreadyExists', `spikeorders.myapp.spike.com "${name}" already exists`),
-        };
-      }
-      context.looks.giveBack(user);
-    }
+    const taken = await nameIsTaken(call);
+    if (taken) return { refusal: taken };
     const holds = lines.map(holdLineOf);
     // The buyer's place in line survives retries, so it cannot depend on a generated name.
     const who = object.metadata.generateName ? object.spec.buyerId : name;
@@ -130,10 +119,29 @@ export const spikeOrderWebhooks: Webhooks<SpikeOrder> = {
       { namespace, uid, order: name, who, user, lines: holds },
       call.deadline,
     );
-    if (refusal) return { refusal };
+    // While the request waited for stock, another request of this name may have been stored.
+    if (refusal) return { refusal: (await nameIsTaken(call)) ?? refusal };
     return { audit: { hold: holds.map((hold) => `${hold.goods}=${hold.quantity}`).join(',') } };
   },
 };
+
+/**
+ * The API server refuses a name that is taken, but only after our webhook, and the hold would stay. The cache may still
+ * show an order that is deleted by now. So the cache raises the question, and a live read answers it. Without an order in
+ * the cache there is no I/O.
+ */
+async function nameIsTaken(call: OrderCall): Promise<Refusal | undefined> {
+  const { context, object, namespace } = call;
+  const { uid, name } = object.metadata;
+  const namesake = context.catalogue.findOrder(namespace, name);
+  if (!namesake || namesake.metadata.uid === uid) return undefined;
+  const user = userOf(call);
+  if (!context.looks.take(user)) return tooManyRefused(user);
+  if (await context.live.orderIsStored(namespace, name))
+    return refuse('AlreadyExists', `spikeorders.myapp.spike.com "${name}" already exists`);
+  context.looks.giveBack(user);
+  return undefined;
+}
 
 const userOf = ({ request }: OrderCall): string => request.userInfo.username ?? '';
 

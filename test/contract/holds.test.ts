@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { holdsOf } from '../../src/api/holds.ts';
+import { refuse } from '../../src/api/refusals.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import { GoodsWriteError } from '../../src/ledger/ports.ts';
 import { buyer, goods, idOf, order } from '../refusals/scenario.ts';
@@ -141,6 +142,20 @@ describe('an order that is refused', () => {
     assert.equal(world.liveReads, 1);
     assert.equal(world.store.writes, writes);
     assert.deepEqual(heldIn(world), [['order1', 2]]);
+  });
+
+  it('hears that its name is taken, not that the goods are sold out, when it is stored while it waits', async () => {
+    await using world = await shop(goods('goods2', { stockCount: 1 }));
+    const { hold } = world.context.gate;
+    // Another request of the name takes the last unit, is stored, and the watch tells of it meanwhile.
+    world.context.gate.hold = async () => {
+      world.context.gate.hold = hold.bind(world.context.gate);
+      await world.create(order('order1', { goodsMap: { goods2: 1 } }));
+      return { ...refuse('SoldOut', 'spec.goodsMap.goods2: sold out'), field: 'spec.goodsMap.goods2' };
+    };
+    const { response } = await world.create(order('order1', { goodsMap: { goods2: 1 } }));
+    assert.equal(response.status?.reason, 'AlreadyExists');
+    assert.equal(world.liveReads, 1);
   });
 
   it('is not refused for a name that the cache has not seen go', async () => {

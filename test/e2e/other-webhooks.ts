@@ -19,7 +19,7 @@ const configurations = (kind: string, plural: string): Resource<Configuration> =
   namespaced: false,
 });
 export const validating = configurations('ValidatingWebhookConfiguration', 'validatingwebhookconfigurations');
-export const mutating = configurations('MutatingWebhookConfiguration', 'mutatingwebhookconfigurations');
+const mutating = configurations('MutatingWebhookConfiguration', 'mutatingwebhookconfigurations');
 
 /** Deletes our webhook configurations. Returns what creates them again. */
 export async function withoutWebhooks(
